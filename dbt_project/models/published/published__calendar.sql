@@ -1,0 +1,12 @@
+select
+    calendar.centre_id,
+    calendar.day,
+    calendar.holiday,
+    calendar.is_public_holiday,
+    calendar.is_bridge_day,
+    calendar.is_school_holiday,
+    calendar.school_holiday,
+    calendar.event,
+    calendar.is_event
+from {{ source('raw', 'calendar') }} as calendar
+inner join {{ ref('centres') }} as centres using (centre_id)

@@ -1,0 +1,3 @@
+select
+    centre_id, name, latitude, longitude, country, subdivision, school_zone, timezone, daily_capacity
+from {{ ref('centres') }}

@@ -1,0 +1,18 @@
+-- By the data itself: a backfill of an old day makes nothing fresh.
+select
+    'parcels'::text as flow,
+    'actuals'::text as dataset,
+    max(day) as newest_day,
+    max(available_at) as newest_at,
+    count(*) as rows
+from {{ ref('merged__parcels') }}
+where parcels is not null
+union all
+select
+    flow,
+    'predictions'::text as dataset,
+    max(day) as newest_day,
+    max(issued_at) as newest_at,
+    count(*) as rows
+from {{ source('ml', 'forecasts') }}
+group by flow

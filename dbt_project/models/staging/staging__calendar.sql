@@ -1,0 +1,18 @@
+-- Typed as it is; a centre that is no longer in the list drops out here.
+select
+    calendar.centre_id,
+    calendar.day,
+    calendar.weekday::integer as weekday,
+    calendar.holiday,
+    calendar.is_public_holiday,
+    calendar.is_bridge_day,
+    calendar.is_school_holiday,
+    calendar.school_holiday,
+    calendar.days_to_holiday::integer as days_to_holiday,
+    calendar.days_since_holiday::integer as days_since_holiday,
+    calendar.is_month_start,
+    calendar.is_month_end,
+    calendar.event,
+    calendar.is_event
+from {{ source('raw', 'calendar') }} as calendar
+inner join {{ ref('centres') }} as centres using (centre_id)

@@ -1,0 +1,15 @@
+-- Every vintage: which one may be used is the reader's question of "known by when".
+select
+    centre_id,
+    day,
+    vintage,
+    target_day,
+    lead_days::integer as lead_days,
+    available_at,
+    temperature_mean,
+    temperature_min,
+    temperature_max,
+    precipitation_mm,
+    snowfall_cm,
+    wind_max_kmh
+from {{ source('raw', 'weather') }}

@@ -1,0 +1,1 @@
+"""Flow Platform: as-of forecasts for logistics flows, as one Dagster lineage graph."""

@@ -1,0 +1,93 @@
+"""Every environment variable the platform reads, typed, in one place.
+
+Reading a setting does no I/O: no file is opened and no directory made here. What the settings
+mean for PostgreSQL is in `warehouse/`; the table of settings in the README is made from this class.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flow_platform.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Settings of one installation ("home"). Two homes on one machine share nothing."""
+
+    model_config = SettingsConfigDict(env_prefix="FLOW_", extra="ignore")
+
+    home: Path = Field(
+        PROJECT_ROOT / ".flow", description="Folder that holds all state: database, models, logs."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="Administrator's URL of a PostgreSQL server (postgresql://user:password@host:port)."
+        " Without it an embedded server runs in FLOW_HOME.",
+    )
+    secret: SecretStr | None = Field(
+        None,
+        description="Key from which the database roles' passwords are derived on a PostgreSQL server."
+        " Without it one is made and kept in FLOW_HOME/secret.",
+    )
+    sources: Path | None = Field(
+        None, description="Path of sources.toml. Without it every source is simulated."
+    )
+    centres: Path | None = Field(
+        None, description="CSV of your centres. Without it five French sorting centres."
+    )
+    events: Path | None = Field(
+        None, description="CSV of known events: campaigns, strikes (first day, last day, where, name)."
+    )
+    first_day: date = Field(
+        date(2020, 1, 1), description="First partition day of the daily flows (UTC)."
+    )
+    seed: int = Field(20240229, description="Seed of the simulated world and of the models.")
+    tuning_trials: int = Field(
+        12, ge=0, description="Optuna trials for each LightGBM vintage; 0 keeps the defaults."
+    )
+    dagster_port: int = Field(3000, description="Port of the Dagster UI on 127.0.0.1.")
+    streamlit_port: int = Field(8501, description="Port of the Streamlit app on 127.0.0.1.")
+    bind: str = Field(
+        "127.0.0.1",
+        description="Address the servers listen on. The Dagster UI has no sign-in: keep it on the"
+        " loopback, or behind a gateway that has.",
+    )
+    dashboard_dsn: SecretStr | None = Field(
+        None,
+        description="DSN the Streamlit app reads with. `flow up` sets it from the role flow_dashboard.",
+    )
+
+    @cached_property
+    def home_path(self) -> Path:
+        """`home` as an absolute path."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def uses_embedded_database(self) -> bool:
+        """Whether the platform runs its own PostgreSQL in `home`."""
+        return self.database_url is None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises ConfigurationError naming each variable that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"FLOW_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ConfigurationError(
+            f"Environment variables cannot be used: {problems}. Correct or unset them."
+        ) from error

@@ -1,0 +1,136 @@
+"""The calendar: what is known beforehand of each day at each centre.
+
+Holidays themselves are in `public_holidays.py` and `school_holidays.py`, events in `events.py`.
+All days are local days of the centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.sources.centres import Centre
+from flow_platform.sources.events import concerns
+from flow_platform.sources.local_time import days_index
+from flow_platform.sources.public_holidays import public_holidays, weekend
+from flow_platform.sources.school_holidays import school_holidays
+
+FIRST_DAY = date(2005, 1, 1)
+LAST_DAY = date(2030, 12, 31)
+# Farther than this no volume is shaped by a holiday, and an open-ended number would let a model
+# tell the years apart.
+FARTHEST_HOLIDAY = 30
+
+CALENDAR_COLUMNS = (
+    "centre_id",
+    "day",
+    "weekday",
+    "holiday",
+    "is_public_holiday",
+    "is_bridge_day",
+    "is_school_holiday",
+    "school_holiday",
+    "days_to_holiday",
+    "days_since_holiday",
+    "is_month_start",
+    "is_month_end",
+    "event",
+    "is_event",
+)
+
+
+def _names(found: dict[date, str], days: Sequence[date]) -> np.ndarray:
+    return np.array([found.get(day) for day in days], dtype=object)
+
+
+def _days_since(marked: np.ndarray) -> np.ndarray:
+    """Days since the last marked day, 0 on it, capped."""
+    positions = np.arange(len(marked))
+    last = np.maximum.accumulate(np.where(marked, positions, -(10**6)))
+    return np.minimum(positions - last, FARTHEST_HOLIDAY)
+
+
+def _place_calendar(
+    country: str | None, subdivision: str | None, zone: str | None, first: date, last: date
+) -> pd.DataFrame:
+    """The days of all centres that share country, subdivision and school zone."""
+    margin = timedelta(days=FARTHEST_HOLIDAY + 1)
+    index = days_index(first - margin, last + margin)
+    days = [stamp.date() for stamp in index]
+    found = public_holidays(country, subdivision, days[0].year, days[-1].year)
+    holiday = _names(found, days)
+    is_holiday = np.array([name is not None for name in holiday], dtype=bool)
+    weekday = index.dayofweek.to_numpy()
+    is_free = is_holiday | np.isin(weekday, list(weekend(country)))
+    before, after = np.roll(is_free, 1), np.roll(is_free, -1)
+    beside_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)
+    school = _names(school_holidays(zone, days[-1].year), days)
+    frame = pd.DataFrame(
+        {
+            "day": index,
+            "weekday": weekday.astype("int32"),
+            "holiday": holiday,
+            "is_public_holiday": is_holiday,
+            "is_bridge_day": ~is_free & before & after & beside_holiday,
+            "is_school_holiday": [name is not None for name in school],
+            "school_holiday": school,
+            "days_to_holiday": _days_since(is_holiday[::-1])[::-1].astype("int32"),
+            "days_since_holiday": _days_since(is_holiday).astype("int32"),
+            "is_month_start": index.is_month_start,
+            "is_month_end": index.is_month_end,
+        }
+    )
+    inside = (frame["day"] >= pd.Timestamp(first)) & (frame["day"] <= pd.Timestamp(last))
+    return frame.loc[inside].reset_index(drop=True)
+
+
+def _event_names(centre: Centre, events: pd.DataFrame, first: date, length: int) -> np.ndarray:
+    names = np.full(length, None, dtype=object)
+    origin = pd.Timestamp(first)
+    for event in events.itertuples(index=False):
+        if not concerns(str(event.scope), centre):
+            continue
+        start = max((event.first_day - origin).days, 0)
+        stop = min((event.last_day - origin).days + 1, length)
+        for position in range(start, stop):
+            known = names[position]
+            names[position] = event.name if known is None else f"{known}; {event.name}"
+    return names
+
+
+def build_calendar(
+    centres: Sequence[Centre],
+    events: pd.DataFrame,
+    first: date = FIRST_DAY,
+    last: date = LAST_DAY,
+) -> pd.DataFrame:
+    """One row per centre and local day from `first` to `last`, with CALENDAR_COLUMNS.
+
+    `day` is datetime64[us]; names are text or None, several events of a day joined with "; ".
+    A bridge day is a working day with a free day on either side, one of them a public holiday
+    (the weekend is the country's own). Distances to the nearest holiday are 0 on a holiday and
+    capped at 30 days, which also stands where there are no holidays. `events` is shaped as by
+    `read_events`. Centres without a known country have rows without holidays; school holidays
+    after the official calendar's end are estimates (see `school_holidays.py`).
+    """
+    places: dict[tuple[str | None, str | None, str | None], pd.DataFrame] = {}
+    parts = []
+    for centre in centres:
+        key = (centre.country, centre.subdivision, centre.school_zone)
+        if key not in places:
+            places[key] = _place_calendar(*key, first, last)
+        part = places[key].copy()
+        part.insert(0, "centre_id", centre.centre_id)
+        part["event"] = _event_names(centre, events, first, len(part))
+        part["is_event"] = part["event"].notna()
+        parts.append(part)
+    if not parts:
+        return pd.DataFrame(columns=list(CALENDAR_COLUMNS))
+    calendar = pd.concat(parts, ignore_index=True)
+    for column in ("centre_id", "holiday", "school_holiday", "event"):
+        values = calendar[column].astype(object)
+        calendar[column] = values.where(values.notna(), None)
+    return calendar[list(CALENDAR_COLUMNS)]

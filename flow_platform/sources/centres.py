@@ -1,0 +1,254 @@
+"""The centres: who they are and what a centres file may say.
+
+Reads the dbt seed or the user's own CSV. Partition keys made from centres are in `partitions.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import zoneinfo
+from dataclasses import dataclass
+from functools import lru_cache
+from io import StringIO
+from pathlib import Path
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.sources.public_holidays import holiday_subdivision, known_country
+from flow_platform.sources.school_holidays import ZONES
+
+DEFAULT_CENTRES = (
+    Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "centres.csv"
+)
+
+COLUMNS = (
+    "centre_id",
+    "name",
+    "latitude",
+    "longitude",
+    "country",
+    "subdivision",
+    "school_zone",
+    "timezone",
+    "daily_capacity",
+)
+
+# What Dagster cannot carry in the key of a multi-partition, or what its UI reads as a range or list.
+_FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
+# Words that stand for "all centres" in events and in published.accuracy.
+_RESERVED_IDS = frozenset({"*", "all"})
+_LONGEST_ID = 100
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A place by which a flow is partitioned.
+
+    `centre_id` is text, kept verbatim; latitude and longitude in degrees (WGS 84); `country` an
+    ISO 3166 code; `subdivision` and `school_zone` as in `public_holidays` and `school_holidays`;
+    `timezone` an IANA name; `daily_capacity` in parcels a day. None where it is not known.
+    """
+
+    centre_id: str
+    name: str
+    latitude: float | None
+    longitude: float | None
+    country: str | None
+    subdivision: str | None
+    school_zone: str | None
+    timezone: str
+    daily_capacity: float | None
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def why_not_an_id(centre_id: str) -> str | None:
+    """Why this text cannot be a centre's id, or None where it can."""
+    if not centre_id:
+        return "centre_id is empty: give each centre an id"
+    if centre_id.casefold() in _RESERVED_IDS:
+        return f'centre_id "{centre_id}" stands for all centres: choose another id'
+    if len(centre_id) > _LONGEST_ID:
+        return f"centre_id is longer than {_LONGEST_ID} characters: choose a shorter id"
+    for text in _FORBIDDEN_IN_IDS:
+        if text in centre_id:
+            return f"centre_id {centre_id!r} contains {text!r}, which partition keys cannot carry"
+    if not centre_id.isprintable():
+        return f"centre_id {centre_id!r} contains a control character or an unusual line or space"
+    return None
+
+
+def _number(
+    row: dict[str, str], name: str, where: str, low: float, high: float
+) -> float | None:
+    text = row.get(name, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise ConfigurationError(
+            f"{where}: {name} {text!r} is not a number from {low:g} to {high:g}."
+            " Use a decimal point, or leave it blank."
+        )
+    return value
+
+
+def _centre(row: dict[str, str], where: str) -> Centre:
+    centre_id = row["centre_id"]
+    if (fault := why_not_an_id(centre_id)) is not None:
+        raise ConfigurationError(f"{where}: {fault}.")
+    latitude = _number(row, "latitude", where, -90, 90)
+    longitude = _number(row, "longitude", where, -180, 180)
+    if (latitude is None) != (longitude is None):
+        raise ConfigurationError(
+            f"{where}: only one of latitude and longitude is given. Give both, or neither."
+        )
+    country = row.get("country", "").upper() or None
+    if country is not None and not known_country(country):
+        raise ConfigurationError(
+            f"{where}: no public holidays are known for country {row['country']!r}. Use the ISO"
+            " 3166 code (FR, DE, GB), or leave it blank for a calendar without public holidays."
+        )
+    subdivision = row.get("subdivision") or None
+    if subdivision is not None and country is None:
+        raise ConfigurationError(
+            f"{where}: subdivision {subdivision!r} without a country. Give the country too."
+        )
+    if subdivision is not None and country is not None:
+        try:
+            holiday_subdivision(country, subdivision)
+        except KeyError as error:
+            raise ConfigurationError(
+                f"{where}: {country} has no subdivision {subdivision!r} with holidays of its own."
+                " Use an ISO 3166-2 code such as DE-BY, or leave it blank for the national ones."
+            ) from error
+    zone = row.get("school_zone", "").upper().removeprefix("ZONE").strip() or None
+    if zone is not None and zone not in ZONES:
+        raise ConfigurationError(
+            f"{where}: school_zone {row['school_zone']!r} is not known. Use A, B or C (France),"
+            " or leave it blank."
+        )
+    timezone = row.get("timezone") or "UTC"
+    if timezone not in _timezones():
+        raise ConfigurationError(
+            f"{where}: timezone {timezone!r} is not known. Use an IANA name such as Europe/Paris,"
+            " or leave it blank for UTC."
+        )
+    capacity = _number(row, "daily_capacity", where, 0, 1e9)
+    if capacity == 0:
+        raise ConfigurationError(
+            f"{where}: daily_capacity is 0. Leave it blank where it is not known."
+        )
+    return Centre(
+        centre_id=centre_id,
+        name=row.get("name") or centre_id,
+        latitude=latitude,
+        longitude=longitude,
+        country=country,
+        subdivision=subdivision,
+        school_zone=zone,
+        timezone=timezone,
+        daily_capacity=capacity,
+    )
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a small UTF-8 file, with or without byte order mark.
+
+    Raises ConfigurationError where it is missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{what} {path} cannot be read: {error.strerror or error}. Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{what} {path} is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from error
+
+
+def read_small_csv(
+    path: Path, what: str, aliases: dict[str, str]
+) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Header and (line, row) pairs of a small settings file in CSV, `,` or `;` separated.
+
+    Header names are matched without regard to case and turned by `aliases` into ours; values are
+    stripped. Blank lines are skipped.
+
+    Raises ConfigurationError naming file and line.
+    """
+    text = read_text(path, what)
+    if "\0" in text:
+        raise ConfigurationError(f"{what} {path} holds NUL bytes. Save it as a UTF-8 CSV file.")
+    first_line = text.lstrip().split("\n", 1)[0]
+    separator = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
+    header: list[str] = []
+    rows: list[tuple[int, dict[str, str]]] = []
+    line = 1
+    try:
+        for fields in reader:
+            start, line = line, reader.line_num + 1
+            values = [field.strip() for field in fields]
+            if not any(values):
+                continue
+            if not header:
+                names = [value.casefold().replace(" ", "_") for value in values]
+                header = [aliases.get(name, name) for name in names]
+                if len(set(header)) < len(header):
+                    twice = next(name for name in header if header.count(name) > 1)
+                    raise ConfigurationError(
+                        f"{what} {path}, line {start}: two columns mean {twice}. Remove one."
+                    )
+                continue
+            if len(values) != len(header):
+                raise ConfigurationError(
+                    f"{what} {path}, line {start}: {len(values)} fields where the header has"
+                    f" {len(header)}. Correct the line."
+                )
+            rows.append((start, dict(zip(header, values, strict=True))))
+    except csv.Error as error:
+        raise ConfigurationError(
+            f"{what} {path}, line {reader.line_num}: {error}. Correct the quotes."
+        ) from error
+    return header, rows
+
+
+def read_centres(path: Path) -> tuple[Centre, ...]:
+    """The centres of a CSV file, in the file's order.
+
+    Only `centre_id` is obligatory; unknown columns are ignored. Ids are stripped of surrounding
+    blanks and otherwise kept verbatim ("07" stays "07").
+
+    Raises ConfigurationError naming file, line and remedy.
+    """
+    what = "Centres file"
+    header, rows = read_small_csv(path, what, {})
+    if "centre_id" not in header:
+        raise ConfigurationError(
+            f"{what} {path} has no column centre_id (found: {', '.join(header) or 'nothing'})."
+            f" Its header names {', '.join(COLUMNS)}; only centre_id is obligatory."
+        )
+    centres: dict[str, Centre] = {}
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        where = f"{what} {path}, line {line}"
+        centre = _centre(row, where)
+        if centre.centre_id in centres:
+            raise ConfigurationError(
+                f"{where}: centre_id {centre.centre_id!r} is already used in line"
+                f" {lines[centre.centre_id]}. Ids must be unique."
+            )
+        centres[centre.centre_id] = centre
+        lines[centre.centre_id] = line
+    if not centres:
+        raise ConfigurationError(f"{what} {path} names no centre. Add at least one line.")
+    return tuple(centres.values())

@@ -1,0 +1,40 @@
+"""Between a centre's local days and UTC. Nothing here knows of flows or files."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+
+def days_index(first: date, last: date) -> pd.DatetimeIndex:
+    """Every day from `first` to `last`, both included, as naive midnights (datetime64[us])."""
+    return pd.date_range(first, last, freq="D").as_unit("us")
+
+
+def local_midnight(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
+    """The UTC moments at which the local days begin.
+
+    Where midnight comes twice the second one is taken, where it does not exist the first moment
+    after the gap: a day is never said to be over before it is.
+    """
+    return (
+        days.tz_localize(
+            timezone, ambiguous=np.zeros(len(days), dtype=bool), nonexistent="shift_forward"
+        )
+        .tz_convert("UTC")
+        .as_unit("us")
+    )
+
+
+def local_midnight_after(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
+    """The UTC moments at which the local days are over."""
+    return local_midnight(days + pd.Timedelta(days=1), timezone)
+
+
+def day_closes_at(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
+    """When the partition day closes: the later of the next 00:00 UTC and the local midnight."""
+    utc_midnight = (days + pd.Timedelta(days=1)).tz_localize("UTC").as_unit("us")
+    local = local_midnight_after(days, timezone)
+    return pd.DatetimeIndex(np.where(local > utc_midnight, local, utc_midnight)).tz_localize("UTC")

@@ -1,0 +1,167 @@
+"""Runs dbt inside this process, on a manifest that is parsed once per state of the project.
+
+The command line costs seconds of start-up a call; dbt's own `dbtRunner` with a parsed manifest does
+not. Which models a run builds, and with which window, is decided by `assets/dbt.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from flow_platform.errors import ConfigurationError, WarehouseError
+from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.warehouse.roles import Server
+
+if TYPE_CHECKING:
+    from flow_platform.sources.centres import Centre
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+TRANSFORM_ROLE = "flow_transform"
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """The dbt project as one home sees it: its target folder, its seeds, its manifest."""
+
+    home: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> DbtProject:
+        return cls(settings.home_path / "dbt")
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.home / "target" / "manifest.json"
+
+    @property
+    def seeds(self) -> Path:
+        return self.home / "seeds"
+
+    def manifest(self, centres: Sequence[Centre]) -> dict[str, Any]:
+        """The parsed manifest; parsed anew when a file of the project or the centres changed.
+
+        Needs no database. Raises ConfigurationError with dbt's words when a file does not parse.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        with _locked(self.home / "parse.lock"):
+            self._write_seeds(centres)
+            stamp, state = self.home / "parsed", self._state()
+            if not (
+                self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state
+            ):
+                outcome = self._invoke(["parse", "--no-partial-parse"], None)
+                if not outcome.success:
+                    raise ConfigurationError(
+                        f"The dbt project in {DBT_PROJECT} does not parse: {outcome.exception}."
+                    )
+                stamp.write_text(state)
+            parsed: dict[str, Any] = json.loads(self.manifest_path.read_text())
+            return parsed
+
+    def run(self, server: Server, arguments: Sequence[str], variables: Mapping[str, Any]) -> Any:
+        """Run one dbt command, such as ["build", "--select", "merged__parcels"].
+
+        Returns dbt's run results (`.results`, one per node). Raises WarehouseError naming each
+        node that failed to run; a failed data test is a result, not an error.
+        """
+        self._point_at(server)
+        outcome = self._invoke(
+            [*arguments, "--vars", json.dumps(dict(variables))], self._parsed_manifest()
+        )
+        if outcome.exception is not None:
+            raise WarehouseError(f"dbt {' '.join(arguments)} stopped: {outcome.exception}")
+        broken = [
+            f"{result.node.unique_id}: {' '.join(str(result.message).split())}"
+            for result in outcome.result.results
+            if str(result.status) in ("error", "runtime error")
+        ]
+        if broken:
+            raise WarehouseError(f"dbt could not build {'; '.join(broken)}")
+        return outcome.result
+
+    def _state(self) -> str:
+        digest = hashlib.sha256()
+        files = [
+            path
+            for folder in (DBT_PROJECT, self.seeds)
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in (".sql", ".yml", ".csv") and "target" not in path.parts
+        ]
+        for path in files:
+            digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+    def _write_seeds(self, centres: Sequence[Centre]) -> None:
+        import pandas as pd
+
+        self.seeds.mkdir(parents=True, exist_ok=True)
+        text = pd.DataFrame([vars(centre) for centre in centres]).to_csv(index=False)
+        path = self.seeds / "centres.csv"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+        for other in (DBT_PROJECT / "seeds").glob("*.csv"):
+            if other.name != "centres.csv":
+                shutil.copyfile(other, self.seeds / other.name)
+
+    def _parsed_manifest(self) -> Any:
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumuro_decoder
+
+        # manifest.json leaves out what generic tests need to compile; dbt's own parse cache has all.
+        path = self.home / "target" / "partial_parse.msgpack"
+        key = (path, path.stat().st_mtime_ns)
+        if key not in _manifests:
+            _manifests.clear()
+            _manifests[key] = Manifest.from_msgpack(path.read_bytes(), extended_mashumuro_decoder)
+        return _manifests[key]
+
+    def _invoke(self, arguments: Sequence[str], manifest: Any) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        os.environ["FLOW_DBT_SEEDS"] = str(self.seeds)
+        return dbtRunner(manifest=manifest).invoke(
+            [
+                "--quiet",
+                "--no-use-colors",
+                *arguments,
+                "--project-dir",
+                str(DBT_PROJECT),
+                "--profiles-dir",
+                str(DBT_PROJECT),
+                "--target-path",
+                str(self.home / "target"),
+                "--log-path",
+                str(self.home / "logs"),
+            ]
+        )
+
+    def _point_at(self, server: Server) -> None:
+        parts = conninfo_to_dict(server.dsn(TRANSFORM_ROLE))
+        os.environ.update(
+            FLOW_DBT_HOST=str(parts.get("host", "localhost")),
+            FLOW_DBT_PORT=str(parts.get("port", 5432)),
+            FLOW_DBT_USER=str(parts["user"]),
+            FLOW_DBT_PASSWORD=str(parts.get("password", "")),
+            FLOW_DBT_DATABASE=str(parts["dbname"]),
+        )
+
+
+_manifests: dict[tuple[Path, int], Any] = {}
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,164 @@
+"""Reading frames from the warehouse and replacing partitions in it, each as its own role.
+
+The only place where Python writes bulk rows. What the rows mean is decided by the callers.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+
+from flow_platform.errors import WarehouseError
+from flow_platform.warehouse.roles import Server
+
+# Rows a transaction carries at the most: bounds memory and the work a crash throws away.
+_ROWS_A_TRANSACTION = 500_000
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The partitions of one rectangle: every centre on every day from first to last."""
+
+    centres: tuple[str, ...]
+    first_day: date
+    last_day: date
+
+    @property
+    def days(self) -> int:
+        return (self.last_day - self.first_day).days + 1
+
+    def __len__(self) -> int:
+        return len(self.centres) * self.days
+
+    def by_centres(self, size: int) -> Iterator[Keys]:
+        """The same rectangle in slices of at most `size` centres."""
+        for start in range(0, len(self.centres), size):
+            yield Keys(self.centres[start : start + size], self.first_day, self.last_day)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The warehouse database seen as one role."""
+
+    server: Server
+    role: str
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        """A connection in a transaction: committed at the end, rolled back on an error."""
+        try:
+            connection = psycopg.connect(
+                self.server.dsn(self.role), connect_timeout=10, options="-c timezone=UTC"
+            )
+        except psycopg.OperationalError as error:
+            raise WarehouseError(
+                f"The warehouse cannot be reached as {self.role}: {error}."
+                " `flow status` says what is up; `flow up` starts it."
+            ) from error
+        with connection:
+            yield connection
+
+    def read(self, query: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> pd.DataFrame:
+        """The rows of `query` as a frame; timestamptz columns come in UTC, dates as datetime64."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(query, params)  # type: ignore[call-overload]
+            assert cursor.description is not None
+            names = [column.name for column in cursor.description]
+            types = [column.type_code for column in cursor.description]
+            rows = cursor.fetchall()
+        frame = pd.DataFrame(rows, columns=names)
+        for name, type_code in zip(names, types, strict=True):
+            if type_code == psycopg.postgres.types["date"].oid:
+                frame[name] = pd.to_datetime(frame[name])
+            elif type_code == psycopg.postgres.types["timestamptz"].oid:
+                frame[name] = pd.to_datetime(frame[name], utc=True)
+            elif type_code in (
+                psycopg.postgres.types["float8"].oid,
+                psycopg.postgres.types["numeric"].oid,
+            ):
+                frame[name] = frame[name].astype("float64")
+        return frame
+
+    def replace(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        keys: Keys,
+        *,
+        equal: Mapping[str, str] | None = None,
+    ) -> int:
+        """Replace the partitions `keys` of `table` (schema.name) by the rows of `frame`.
+
+        `frame` has a column per table column it fills, `centre_id` and `day` among them; `equal`
+        narrows what is deleted in tables that several flows share. Delete and insert are one
+        transaction for each slice of centres, so a reader sees a partition as it was or as it is.
+        Returns the rows written. Rows outside of `keys` raise WarehouseError.
+        """
+        fixed = dict(equal or {})
+        days = pd.to_datetime(frame["day"]).dt.date if len(frame) else pd.Series([], dtype=object)
+        outside = ~frame["centre_id"].isin(keys.centres) | (days < keys.first_day) | (
+            days > keys.last_day
+        )
+        if bool(outside.any()):
+            first = frame[outside.to_numpy()].iloc[0]
+            raise WarehouseError(
+                f"{int(outside.sum())} rows for {table} lie outside of the partitions asked for,"
+                f" the first at centre {first['centre_id']}, day {first['day']}. This is a fault in"
+                " the source's code: it must return the asked partitions only."
+            )
+        rows_a_centre = max(1, len(frame) // max(1, len(keys.centres)))
+        slices = keys.by_centres(max(1, _ROWS_A_TRANSACTION // rows_a_centre))
+        delete = sql.SQL(
+            "delete from {} where centre_id = any(%(centres)s)"
+            " and day between %(first)s and %(last)s {}"
+        ).format(
+            _table(table),
+            sql.SQL("").join(
+                sql.SQL(" and {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                for name, value in fixed.items()
+            ),
+        )
+        for part in slices:
+            rows = frame[frame["centre_id"].isin(part.centres)]
+            with self.connect() as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    delete,
+                    {
+                        "centres": list(part.centres),
+                        "first": part.first_day,
+                        "last": part.last_day,
+                    },
+                )
+                copy_rows(cursor, table, rows.assign(**fixed))
+        return len(frame)
+
+
+def copy_rows(cursor: psycopg.Cursor, table: str, frame: pd.DataFrame) -> None:
+    """COPY `frame` into `table` inside the cursor's transaction; columns go by name."""
+    if frame.empty:
+        return
+    import pyarrow as pa
+    import pyarrow.csv
+
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(
+        arrow, buffer, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+    )
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+        _table(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    )
+    with cursor.copy(statement) as copy:
+        copy.write(buffer.getbuffer())
+
+
+def _table(name: str) -> sql.Composed:
+    return sql.SQL(".").join(map(sql.Identifier, name.split(".")))
