@@ -63,7 +63,7 @@ def _place_calendar(
     found = public_holidays(country, subdivision, days[0].year, days[-1].year)
     holiday = _names(found, days)
     is_holiday = np.array([name is not None for name in holiday], dtype=bool)
-    weekday = index.dayofweek.to_numpy()
+    weekday = index.day_of_week.to_numpy()
     is_free = is_holiday | np.isin(weekday, list(weekend(country)))
     before, after = np.roll(is_free, 1), np.roll(is_free, -1)
     beside_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)

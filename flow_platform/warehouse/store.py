@@ -6,7 +6,8 @@ The only place where Python writes bulk rows. What the rows mean is decided by t
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -66,25 +67,49 @@ class Store:
         with connection:
             yield connection
 
-    def read(self, query: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> pd.DataFrame:
-        """The rows of `query` as a frame; timestamptz columns come in UTC, dates as datetime64."""
-        with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(query, params)  # type: ignore[call-overload]
+    def read(self, query: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The rows of `query` as a frame: timestamptz in UTC, date as datetime64, jsonb as objects.
+
+        Goes through COPY and Arrow, which reads ten times as many rows a second as a cursor does.
+        """
+        import pyarrow as pa
+        import pyarrow.csv
+
+        with self.connect() as connection:
+            cursor = psycopg.ClientCursor(connection)
+            text = cursor.mogrify(query, params)  # COPY takes no parameters of its own
+            cursor.execute(f"select * from ({text}) as asked limit 0")
             assert cursor.description is not None
-            names = [column.name for column in cursor.description]
-            types = [column.type_code for column in cursor.description]
-            rows = cursor.fetchall()
-        frame = pd.DataFrame(rows, columns=names)
-        for name, type_code in zip(names, types, strict=True):
-            if type_code == psycopg.postgres.types["date"].oid:
-                frame[name] = pd.to_datetime(frame[name])
-            elif type_code == psycopg.postgres.types["timestamptz"].oid:
-                frame[name] = pd.to_datetime(frame[name], utc=True)
-            elif type_code in (
-                psycopg.postgres.types["float8"].oid,
-                psycopg.postgres.types["numeric"].oid,
-            ):
-                frame[name] = frame[name].astype("float64")
+            types = {column.name: column.type_code for column in cursor.description}
+            buffer = io.BytesIO()
+            with cursor.copy(f"copy ({text}) to stdout (format csv)") as copy:
+                for block in copy:
+                    buffer.write(block)
+        buffer.seek(0)
+        if not buffer.getbuffer().nbytes:
+            table = pa.table(
+                {name: pa.array([], _arrow_type(code)) for name, code in types.items()}
+            )
+        else:
+            table = pyarrow.csv.read_csv(
+                buffer,
+                pyarrow.csv.ReadOptions(column_names=list(types)),
+                pyarrow.csv.ParseOptions(newlines_in_values=True),
+                pyarrow.csv.ConvertOptions(
+                    column_types={name: _arrow_type(code) for name, code in types.items()},
+                    null_values=[""],
+                    true_values=["t"],
+                    false_values=["f"],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        frame = table.to_pandas()
+        for name, code in types.items():
+            if code == _OID["date"]:
+                frame[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
+            elif code == _OID["jsonb"]:
+                frame[name] = [json.loads(value) for value in frame[name]]
         return frame
 
     def replace(
@@ -103,9 +128,9 @@ class Store:
         Returns the rows written. Rows outside of `keys` raise WarehouseError.
         """
         fixed = dict(equal or {})
-        days = pd.to_datetime(frame["day"]).dt.date if len(frame) else pd.Series([], dtype=object)
-        outside = ~frame["centre_id"].isin(keys.centres) | (days < keys.first_day) | (
-            days > keys.last_day
+        days = pd.to_datetime(frame["day"])
+        outside = ~frame["centre_id"].isin(keys.centres) | ~days.between(
+            pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)
         )
         if bool(outside.any()):
             first = frame[outside.to_numpy()].iloc[0]
@@ -162,3 +187,24 @@ def copy_rows(cursor: psycopg.Cursor, table: str, frame: pd.DataFrame) -> None:
 
 def _table(name: str) -> sql.Composed:
     return sql.SQL(".").join(map(sql.Identifier, name.split(".")))
+
+
+_OID = {
+    name: psycopg.postgres.types[name].oid
+    for name in ("date", "timestamptz", "float8", "numeric", "int2", "int4", "int8", "bool", "jsonb")
+}
+
+
+def _arrow_type(code: int) -> Any:
+    import pyarrow as pa
+
+    return {
+        _OID["date"]: pa.date32(),
+        _OID["timestamptz"]: pa.timestamp("us", tz="UTC"),
+        _OID["float8"]: pa.float64(),
+        _OID["numeric"]: pa.float64(),
+        _OID["int2"]: pa.int64(),
+        _OID["int4"]: pa.int64(),
+        _OID["int8"]: pa.int64(),
+        _OID["bool"]: pa.bool_(),
+    }.get(code, pa.string())

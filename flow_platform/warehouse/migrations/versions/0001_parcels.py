@@ -91,7 +91,7 @@ create table ops.quarantine (
     day date,
     centre_id text,
     payload jsonb not null,
-    state text not null default 'open' check (state in ('open', 'retried', 'dropped')),
+    state text not null default 'open' check (state in ('open', 'repaired', 'dropped')),
     quarantined_at timestamptz not null default now(),
     primary key (flow, source_file, source_line, payload_sha256)
 );

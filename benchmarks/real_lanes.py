@@ -1,0 +1,345 @@
+"""Forecasts of real parcel lanes beside named peers, on the same rows in the same run.
+
+The platform's candidates are retrained monthly and its champion chosen on backtests before each
+cut-off, as the assets do. Methods are not tuned here, and nothing is written but the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
+from flow_platform.forecasting.metrics import seasonal_scale, summarise  # noqa: E402
+from flow_platform.forecasting.training import (  # noqa: E402
+    CANDIDATES,
+    choose_champion,
+    forecast,
+    has_enough_history,
+    train,
+)
+
+FILE = "lanes_2021-01-01_2022-06-30.csv"
+FIRST_ORIGIN, LAST_ORIGIN = "2022-01-01", "2022-06-16"
+# What a planner knows: name, first and last day of each year's shopping festivals.
+FESTIVALS = (("618", "06-01", "06-20"), ("Double 11", "11-01", "11-13"), ("Double 12", "12-12", "12-13"))
+TARGET = 0.92
+PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
+
+
+def lanes_file() -> Path | None:
+    """The lanes under $FLOW_REAL_DATA or beside the repository; None where there are none."""
+    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "parcels" / FILE
+    return path if path.exists() else None
+
+
+def inbound(path: Path) -> pd.DataFrame:
+    """Parcels arriving per site and day: unique_id, ds, y; a day without a lane has no row."""
+    lanes = pd.read_csv(path, encoding="utf-8")
+    lanes = lanes.rename(columns={"场地2": "unique_id", "日期": "ds", "货量": "y"})
+    lanes["ds"] = pd.to_datetime(lanes["ds"])
+    return lanes.groupby(["unique_id", "ds"], as_index=False)["y"].sum().astype({"y": float})
+
+
+def china_calendar(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """One country's calendar: ds and the columns of raw.calendar that apply."""
+    import holidays
+
+    days = pd.DataFrame({"ds": pd.date_range(first, last)})
+    years = range(first.year - 1, last.year + 2)
+    china = holidays.country_holidays("CN", years=years, language="en_US")
+    days["holiday"] = [china.get(day) for day in days["ds"]]
+    days["event"] = None
+    for name, start, end in FESTIVALS:
+        for year in years:
+            inside = days["ds"].between(f"{year}-{start}", f"{year}-{end}")
+            days.loc[inside, "event"] = name
+    marked = np.array(sorted(china.keys()), dtype="datetime64[D]")
+    apart = (days["ds"].to_numpy()[:, None].astype("datetime64[D]") - marked).astype(int)
+    days["days_to_holiday"] = np.where(apart <= 0, -apart, 30).min(axis=1).clip(0, 30)
+    days["days_since_holiday"] = np.where(apart >= 0, apart, 30).min(axis=1).clip(0, 30)
+    days["is_bridge_day"] = False
+    days["is_school_holiday"] = False
+    return days
+
+
+def series_data(actuals: pd.DataFrame) -> SeriesData:
+    """The panel with a local day (UTC+8) known at its local midnight, issued at 00:00 UTC."""
+    ids = sorted(actuals["unique_id"].unique())
+    first, last = actuals["ds"].min(), actuals["ds"].max()
+    calendar = china_calendar(first, last + pd.Timedelta(days=40))
+    midnight = actuals["ds"] + pd.Timedelta(days=1) - pd.Timedelta(hours=8)
+    days = pd.date_range(first, last)
+    issues = pd.DataFrame(
+        {"unique_id": np.repeat(ids, len(days)), "issue": np.tile(days.to_numpy(), len(ids))}
+    )
+    issues["issued_at"] = (issues["issue"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")
+    return SeriesData(
+        actuals=actuals.assign(available_at=midnight.dt.tz_localize("UTC")),
+        calendar=pd.concat([calendar.assign(unique_id=name) for name in ids], ignore_index=True),
+        vintages=pd.DataFrame(),
+        issues=issues,
+    )
+
+
+def platform(
+    data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, say: Any
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Every candidate's forecasts and the champion's, by monthly vintages; seconds by step."""
+    chosen = data.issues[data.issues["issue"].isin(origins)]
+    months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
+    pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
+    for month in months.unique():
+        cutoff = month.to_timestamp().tz_localize("UTC")
+        issues = chosen[(months == month).to_numpy()]
+        started = time.perf_counter()
+        models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
+        champion = choose_champion({name: model.metrics for name, model in models.items()})
+        seconds["train"] += time.perf_counter() - started
+        started = time.perf_counter()
+        for name, model in models.items():
+            rows = forecast(model.artefacts, data, issues, spec)
+            pieces.append(rows.assign(model=name))
+            if name == champion:
+                pieces.append(rows.assign(model="champion"))
+        seconds["forecast"] += time.perf_counter() - started
+        figures = ", ".join(f"{n} {m.metrics['mase']:.3f}" for n, m in models.items())
+        say(f"vintage {month}: champion {champion} (backtest MASE: {figures})")
+    return pd.concat(pieces, ignore_index=True), seconds
+
+
+def peers(
+    data: SeriesData, origins: pd.DatetimeIndex, horizon: int, say: Any
+) -> tuple[pd.DataFrame, float]:
+    """statsforecast and mlforecast refitted at every origin, with the same calendar."""
+    import lightgbm
+    from mlforecast import MLForecast
+    from mlforecast.lag_transforms import ExponentiallyWeightedMean, RollingMean
+    from mlforecast.target_transforms import GlobalSklearnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+    from statsforecast import StatsForecast
+    from statsforecast.models import MSTL, AutoETS, DynamicOptimizedTheta, SeasonalNaive
+
+    calendar = data.calendar
+    known = calendar[["unique_id", "ds", "days_to_holiday", "days_since_holiday"]].copy()
+    known["holiday"] = calendar["holiday"].notna().astype(int)
+    event = calendar["event"].fillna("")
+    known["event"] = event.astype("category").cat.codes
+    block = (event != event.shift()).cumsum()
+    known["event_day"] = np.where(event != "", event.groupby(block).cumcount() + 1, 0)
+    pieces, started = [], time.perf_counter()
+    for number, origin in enumerate(origins):
+        history = _regular(data.actuals, origin)
+        statistical = StatsForecast(
+            models=[
+                SeasonalNaive(7),
+                AutoETS(season_length=7),
+                DynamicOptimizedTheta(season_length=7),
+                MSTL(season_length=7),
+            ],
+            freq="D",
+            fallback_model=SeasonalNaive(7),
+        ).forecast(df=history, h=horizon)
+        learner = MLForecast(
+            {
+                PEERS[-1]: lightgbm.LGBMRegressor(
+                    n_estimators=300,
+                    learning_rate=0.05,
+                    num_leaves=31,
+                    verbosity=-1,
+                    num_threads=1,
+                    random_state=0,
+                )
+            },
+            freq="D",
+            lags=[1, 2, 3, 7, 14, 21, 28],
+            lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
+            date_features=["dayofweek", "day", "month"],
+            target_transforms=[
+                GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))
+            ],
+        )
+        learner.fit(history.merge(known, on=["unique_id", "ds"]), static_features=[])
+        direct = learner.predict(horizon, X_df=known[known["ds"] > origin])
+        rows = statistical.merge(direct, on=["unique_id", "ds"])
+        pieces.append(rows.assign(issue=origin))
+        say(f"peers at {origin.date()} ({number + 1} of {len(origins)})")
+    table = pd.concat(pieces, ignore_index=True)
+    table = table.melt(["unique_id", "ds", "issue"], list(PEERS), "model", "prediction")
+    table["prediction"] = table["prediction"].clip(lower=0)
+    table["horizon"] = (table["ds"] - table["issue"]).dt.days
+    return table, time.perf_counter() - started
+
+
+def _regular(actuals: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame:
+    """History up to `origin` without gaps (last value carried), as statsforecast needs it."""
+    pieces = []
+    for name, group in actuals[actuals["ds"] <= origin].groupby("unique_id"):
+        if len(group) < 30:
+            continue
+        days = pd.date_range(group["ds"].min(), origin)
+        filled = group.set_index("ds")["y"].reindex(days).ffill()
+        pieces.append(pd.DataFrame({"unique_id": name, "ds": days, "y": filled.to_numpy()}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def periods(days: pd.Series, calendar: pd.DataFrame) -> pd.DataFrame:
+    """For each day: whether it lies on or around an event, and in a peak, trough or usual time."""
+    one = calendar.drop_duplicates("ds").set_index("ds")
+    event = one["event"].notna()
+    feast = one["holiday"].fillna("").str.contains("Spring Festival|New Year's Eve|Chinese New")
+    near_feast = feast.rolling(15, center=True, min_periods=1).max() > 0
+    around = (event.rolling(5, center=True, min_periods=1).max() > 0) | near_feast
+    peak = event
+    name = np.where(near_feast, "trough", np.where(peak, "peak", "usual"))
+    table = pd.DataFrame({"event_days": around, "period": name}, index=one.index)
+    return table.reindex(days.to_numpy()).reset_index(drop=True)
+
+
+def run(sites: int, first: str, last: str, say: Any) -> dict[str, Any]:
+    """The whole comparison; figures as one nested dictionary. LookupError without the data."""
+    path = lanes_file()
+    if path is None:
+        raise LookupError(
+            f"{FILE} is not under $FLOW_REAL_DATA/parcels or ../shared/data/parcels; skipped."
+        )
+    actuals = inbound(path)
+    largest = actuals.groupby("unique_id")["y"].sum().nlargest(sites).index
+    actuals = actuals[actuals["unique_id"].isin(largest)].reset_index(drop=True)
+    data, spec = series_data(actuals), SeriesSpec()
+    origins = pd.date_range(first, last, freq="7D")
+    ours, seconds = platform(data, origins, spec, say)
+    theirs, peer_seconds = peers(data, origins, max(spec.horizons), say)
+    rows = pd.concat([ours, theirs], ignore_index=True)
+    rows = rows.merge(actuals, on=["unique_id", "ds"])
+    # Only rows that every model forecast: a site too young for one is left out for all.
+    keys = ["unique_id", "issue", "ds"]
+    everyone = rows.groupby(keys)["model"].transform("nunique") == rows["model"].nunique()
+    rows = rows[everyone].reset_index(drop=True)
+    scales = {
+        name: seasonal_scale(group.set_index("ds")["y"].asfreq("D").to_numpy(), spec.season)
+        for name, group in actuals[actuals["ds"] < first].groupby("unique_id")
+    }
+    rows["scale"] = rows["unique_id"].map(scales)
+    rows = pd.concat([rows, periods(rows["ds"], data.calendar)], axis=1)
+
+    overall = summarise(rows, ["model"]).sort_values("wape")
+    best = overall[overall["model"].isin(PEERS)].iloc[0]
+    champion = overall[overall["model"] == "champion"].iloc[0]
+    own = rows[rows["model"] == "champion"]
+    both = rows[rows["model"].isin(["champion", best["model"]])]
+    return {
+        "sites": list(largest),
+        "origins": len(origins),
+        "rows": len(own),
+        "overall": overall.to_dict("records"),
+        "best_peer": best["model"],
+        "ratio_to_best_peer": champion["wape"] / best["wape"],
+        "target_ratio": TARGET,
+        "champion_coverage_80": champion["coverage_80"],
+        "champion_coverage_95": champion["coverage_95"],
+        "events": summarise(both, ["event_days", "model"]).to_dict("records"),
+        "periods": summarise(both, ["period", "model"]).to_dict("records"),
+        "by_horizon": summarise(own, ["horizon"]).to_dict("records"),
+        "by_site": summarise(both, ["unique_id", "model"]).to_dict("records"),
+        "seconds": {**seconds, "peers": peer_seconds},
+    }
+
+
+def every_site(say: Any) -> dict[str, Any]:
+    """Training and forecasting all sites once: do they work, how long, how much memory."""
+    path = lanes_file()
+    if path is None:
+        raise LookupError(f"{FILE} is not there; skipped.")
+    data, spec = series_data(inbound(path)), SeriesSpec()
+    cutoff = pd.Timestamp("2022-06-01", tz="UTC")
+    assert has_enough_history(data, cutoff, spec)
+    seconds, models = {}, {}
+    for name in CANDIDATES:
+        started = time.perf_counter()
+        models[name] = train(name, data, cutoff, spec)
+        seconds[f"train {name}"] = time.perf_counter() - started
+        say(f"all sites, {name}: {seconds[f'train {name}']:.1f} s")
+    champion = choose_champion({name: model.metrics for name, model in models.items()})
+    issues = data.issues[data.issues["issued_at"] >= cutoff]
+    started = time.perf_counter()
+    rows = forecast(models[champion].artefacts, data, issues, spec)
+    seconds["forecast"] = time.perf_counter() - started
+    scored = rows.merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
+    return {
+        "sites": int(data.issues["unique_id"].nunique()),
+        "forecast_sites": int(rows["unique_id"].nunique()),
+        "forecast_rows": len(rows),
+        "champion": champion,
+        "wape": float(summarise(scored)["wape"].iloc[0]),
+        "seconds": seconds,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _table(title: str, records: list[dict[str, Any]], keys: list[str]) -> None:
+    columns = ["n", "wape", "mae", "rmse", "mase", "bias", "r2", "coverage_80", "coverage_95"]
+    frame = pd.DataFrame(records)[[*keys, *columns]]
+    formats = {c: "{:.3f}".format for c in columns if c not in ("n", "mae", "rmse")}
+    formats |= {"mae": "{:,.0f}".format, "rmse": "{:,.0f}".format}
+    print(f"\n{title}\n{frame.to_string(index=False, formatters=formats, na_rep='-')}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sites", type=int, default=5, help="how many of the largest sites")
+    parser.add_argument("--from", dest="first", default=FIRST_ORIGIN, help="first origin")
+    parser.add_argument("--to", dest="last", default=LAST_ORIGIN, help="last origin")
+    parser.add_argument("--all-sites", action="store_true", help="only train and forecast all")
+    parser.add_argument("--json", action="store_true", help="figures as one JSON object")
+    chosen = parser.parse_args()
+    warnings.filterwarnings("ignore")
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    try:
+        result = (
+            every_site(say)
+            if chosen.all_sites
+            else run(chosen.sites, chosen.first, chosen.last, say)
+        )
+    except LookupError as absent:
+        say(str(absent))
+        return 0
+    if chosen.json or chosen.all_sites:
+        print(json.dumps(result, indent=2, default=float))
+        return 0
+    _table("All rows, by model", result["overall"], ["model"])
+    _table("On and around events", result["events"], ["event_days", "model"])
+    _table("Peak, trough and usual days", result["periods"], ["period", "model"])
+    _table("Champion by horizon", result["by_horizon"], ["horizon"])
+    _table("By site", result["by_site"], ["unique_id", "model"])
+    print(
+        f"\nchampion WAPE / best peer ({result['best_peer']}): "
+        f"{result['ratio_to_best_peer']:.3f} (target at most {TARGET})"
+        f"\nchampion 80 % coverage: {result['champion_coverage_80']:.3f} (target 0.76 to 0.84)"
+        f"\nseconds: " + ", ".join(f"{k} {v:.0f}" for k, v in result["seconds"].items())
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""What a forecast is made from: the facts of a panel with the moment each became known.
+
+Holds the panel's frames, a flow's fixed choices and the fingerprint of what a cut-off can see.
+Features live in `frame`, models in `training`; nothing here reads a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.errors import ModelError
+
+# Raised whenever the same facts would give another model, so that vintages are trained again.
+CODE_VERSION = "1"
+
+# How far past a target day its calendar is read: a coming holiday bends the days before it.
+CALENDAR_LOOKAHEAD = 10
+
+WEATHER_COLUMNS = (
+    "temperature_mean",
+    "temperature_min",
+    "temperature_max",
+    "precipitation_mm",
+    "snowfall_cm",
+    "wind_max_kmh",
+)
+
+
+@dataclass(frozen=True)
+class SeriesSpec:
+    """What a flow fixes about its forecasts.
+
+    `horizons` are steps ahead of the issue day, `season` the steps of one season, `seed` feeds
+    every random choice. `backtest_days` before the cut-off serve as rolling origins in
+    `backtest_folds` retrained folds; `tuning_trials` is a count, not seconds, so that tuning
+    gives the same answer on any machine. `min_history_days` known days make a series trainable.
+    """
+
+    horizons: tuple[int, ...] = tuple(range(1, 15))
+    season: int = 7
+    frequency: str = "D"
+    non_negative: bool = True
+    seed: int = 20240229
+    tuning_trials: int = 10
+    backtest_days: int = 84
+    backtest_folds: int = 2
+    min_history_days: int = 56
+    weather: tuple[str, ...] = WEATHER_COLUMNS
+
+    def __post_init__(self) -> None:
+        if self.frequency != "D":
+            raise ModelError(
+                f"SeriesSpec.frequency is {self.frequency!r}; only daily flows ('D') are forecast "
+                "so far. Aggregate the series to days."
+            )
+        if not self.horizons or min(self.horizons) < 1:
+            raise ModelError(
+                f"SeriesSpec.horizons is {self.horizons}; give whole steps of 1 or more."
+            )
+
+
+@dataclass(frozen=True)
+class SeriesData:
+    """A panel and its regressors, each fact with the moment it became known.
+
+    actuals    one row per series and known day: unique_id str, ds (naive local midnight), y >= 0,
+               available_at UTC. A missing day has no row.
+    calendar   one row per series and day: unique_id, ds and any of the columns of `raw.calendar`
+               (holiday, event, is_bridge_day, is_school_holiday, ...). Known beforehand, so not
+               as-of. It should reach `CALENDAR_LOOKAHEAD` days past the last target. May be empty.
+    vintages   weather by target day: unique_id, ds, vintage ('forecast' or 'observed'),
+               available_at UTC and numeric columns. May be empty or miss days.
+    issues     one row per series and day over the whole span: unique_id, issue (naive day),
+               issued_at UTC.
+    """
+
+    actuals: pd.DataFrame
+    calendar: pd.DataFrame
+    vintages: pd.DataFrame
+    issues: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "actuals": ("unique_id", "ds", "y", "available_at"),
+            "issues": ("unique_id", "issue", "issued_at"),
+        }
+        if len(self.calendar.columns):
+            wanted["calendar"] = ("unique_id", "ds")
+        if len(self.vintages.columns):
+            wanted["vintages"] = ("unique_id", "ds", "vintage", "available_at")
+        for name, columns in wanted.items():
+            missing = [c for c in columns if c not in getattr(self, name).columns]
+            if missing:
+                raise ModelError(
+                    f"SeriesData.{name} lacks the column(s) {', '.join(missing)}. "
+                    "See the docstring of SeriesData for the columns each frame bears."
+                )
+        for name, keys in (("actuals", ["unique_id", "ds"]), ("issues", ["unique_id", "issue"])):
+            frame = getattr(self, name)
+            twice = frame.duplicated(keys)
+            if twice.any():
+                row = frame.loc[twice, keys].iloc[0].tolist()
+                raise ModelError(
+                    f"SeriesData.{name} holds {int(twice.sum())} repeated row(s), first "
+                    f"{row}. Add up or drop repeated rows before forecasting."
+                )
+
+    def before(self, cutoff: pd.Timestamp, spec: SeriesSpec) -> SeriesData:
+        """The same panel as it stood before `cutoff` (UTC): facts and issues strictly earlier.
+
+        The calendar is cut to the days that issues before the cut-off may look at.
+        """
+        moment = utc(cutoff)
+        reach = moment.tz_localize(None).normalize() + pd.Timedelta(
+            days=max(spec.horizons) + CALENDAR_LOOKAHEAD + 1
+        )
+        calendar, vintages = self.calendar, self.vintages
+        if len(calendar):
+            calendar = calendar[calendar["ds"] <= reach]
+        if len(vintages):
+            vintages = vintages[vintages["available_at"] < moment]
+        return SeriesData(
+            actuals=self.actuals[self.actuals["available_at"] < moment],
+            calendar=calendar,
+            vintages=vintages,
+            issues=self.issues[self.issues["issued_at"] < moment],
+        )
+
+
+def utc(moment: pd.Timestamp) -> pd.Timestamp:
+    """`moment` as a UTC timestamp; a naive one is refused with ModelError."""
+    stamp = pd.Timestamp(moment)
+    if stamp.tzinfo is None:
+        raise ModelError(f"{stamp} has no time zone; give cut-offs and issue times in UTC.")
+    return stamp.tz_convert("UTC")
+
+
+def nanoseconds(times: pd.Series) -> np.ndarray:
+    """UTC times as int64 nanoseconds since 1970, shape (rows,)."""
+    index = pd.DatetimeIndex(times)
+    if index.tz is None:
+        raise ModelError(
+            f"The column {times.name!r} holds times without a time zone; give them in UTC."
+        )
+    return index.tz_convert("UTC").as_unit("ns").asi8
+
+
+def day_numbers(days: pd.Series) -> np.ndarray:
+    """Naive local days as int64 days since 1970, shape (rows,)."""
+    return pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str:
+    """sha256 over all that training at `cutoff` can see, the spec and the code version.
+
+    Independent of row order and column order; equal fingerprints mean equal trained bytes.
+    """
+    visible = data.before(cutoff, spec)
+    digest = hashlib.sha256()
+    digest.update(
+        json.dumps([CODE_VERSION, utc(cutoff).isoformat(), asdict(spec)], sort_keys=True).encode()
+    )
+    for name in ("actuals", "calendar", "vintages", "issues"):
+        frame: pd.DataFrame = getattr(visible, name)
+        digest.update(f"|{name}:{len(frame)}".encode())
+        if frame.empty:
+            continue
+        columns = sorted(frame.columns)
+        digest.update(",".join(columns).encode())
+        plain = pd.DataFrame({c: _plain(frame[c]) for c in columns})
+        rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
+        digest.update(np.sort(rows).tobytes())
+    return digest.hexdigest()
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return nanoseconds(column)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return day_numbers(column)
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)

@@ -1,0 +1,307 @@
+"""The panel as dense arrays: values, when each became known, calendar tokens, weather as-of.
+
+Only re-arranges what `SeriesData` holds; features are made in `effects` and `frame`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from flow_platform.forecasting.data import (
+    CALENDAR_LOOKAHEAD,
+    SeriesData,
+    SeriesSpec,
+    day_numbers,
+    nanoseconds,
+)
+
+NEVER = np.iinfo(np.int64).max
+DAY_NS = 86_400_000_000_000
+
+# Days before and after a holiday or campaign that may differ from usual.
+HOLIDAY_BEFORE, HOLIDAY_AFTER = 7, 14
+EVENT_BEFORE, EVENT_AFTER, EVENT_LENGTH = 3, 5, 30
+
+FLAGS = ("is_bridge_day", "is_school_holiday")
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What is known beforehand about each series and day; arrays are (series, days).
+
+    `tokens` is a sparse (series * days, names) 0/1 matrix of the named circumstances of a day.
+    """
+
+    tokens: sparse.csr_matrix
+    names: list[str]
+    columns: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Vintages:
+    """Weather by series, target day and vintage, ready for newest-known look-ups."""
+
+    times: np.ndarray  # sorted distinct available_at, int64 ns
+    keys: np.ndarray  # cell * (len(times) + 1) + rank, sorted
+    values: np.ndarray  # (vintages, columns)
+    days: int
+
+    def as_of(self, series: np.ndarray, day: np.ndarray, moment: np.ndarray) -> np.ndarray:
+        """Newest values with available_at <= moment; NaN where none. Shape (*inputs, columns)."""
+        width = self.values.shape[1]
+        result = np.full((*series.shape, width), np.nan)
+        if not len(self.keys):
+            return result
+        inside = (day >= 0) & (day < self.days)
+        stride = len(self.times) + 1
+        cell = series * self.days + np.where(inside, day, 0)
+        rank = np.searchsorted(self.times, moment, side="right")
+        position = np.searchsorted(self.keys, cell * stride + rank, side="right") - 1
+        found = inside & (position >= 0) & (self.keys[position] // stride == cell)
+        result[found] = self.values[position[found]]
+        return result
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Dense arrays over `ids` x days; day 0 is `first_day` (days since 1970)."""
+
+    ids: np.ndarray
+    first_day: int
+    days: int
+    y: np.ndarray  # (series, days), NaN where there is no row
+    known_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no row
+    issued_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no issue
+    calendar: Calendar
+    weather: Vintages
+
+
+def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Panel:
+    """The dense panel for `issues` (unique_id, issue, issued_at) of `data`."""
+    ids = np.unique(
+        np.concatenate(
+            [frame["unique_id"].to_numpy(dtype=object) for frame in (data.actuals, issues)]
+        ).astype(str)
+    )
+    actual_days, issue_days = day_numbers(data.actuals["ds"]), day_numbers(issues["issue"])
+    known_days = np.concatenate([actual_days, issue_days])
+    first = int(known_days.min())
+    last = int(issue_days.max()) + max(spec.horizons) + CALENDAR_LOOKAHEAD
+    days = max(last, int(known_days.max())) - first + 1
+
+    shape = (len(ids), days)
+    y, known_at = np.full(shape, np.nan), np.full(shape, NEVER)
+    at = np.searchsorted(ids, data.actuals["unique_id"].to_numpy(dtype=object).astype(str))
+    values = data.actuals["y"].to_numpy(dtype=float)
+    y[at, actual_days - first] = values
+    known_at[at, actual_days - first] = np.where(
+        np.isfinite(values), nanoseconds(data.actuals["available_at"]), NEVER
+    )
+    issued_at = np.full(shape, NEVER)
+    for frame in (data.issues, issues):
+        day = day_numbers(frame["issue"]) - first
+        names = frame["unique_id"].to_numpy(dtype=object).astype(str)
+        row = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
+        inside = (day >= 0) & (day < days) & (ids[row] == names)
+        issued_at[row[inside], day[inside]] = nanoseconds(frame["issued_at"])[inside]
+    return Panel(
+        ids=ids,
+        first_day=first,
+        days=days,
+        y=y,
+        known_at=known_at,
+        issued_at=issued_at,
+        calendar=_calendar(data.calendar, ids, first, days),
+        weather=_vintages(data.vintages, ids, first, days, spec),
+    )
+
+
+def _vintages(
+    frame: pd.DataFrame, ids: np.ndarray, first: int, days: int, spec: SeriesSpec
+) -> Vintages:
+    width = len(spec.weather)
+    empty = np.empty(0, dtype=np.int64)
+    if frame.empty:
+        return Vintages(empty, empty, np.empty((0, width)), days)
+    names = frame["unique_id"].to_numpy(dtype=object).astype(str)
+    series = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
+    day = day_numbers(frame["ds"]) - first
+    available = nanoseconds(frame["available_at"])
+    inside = (ids[series] == names) & (day >= 0) & (day < days)
+    times = np.unique(available[inside])
+    rank = np.searchsorted(times, available, side="right")
+    keys = (series * days + day) * (len(times) + 1) + rank
+    observed = (frame["vintage"].to_numpy(dtype=object) == "observed").astype(int)
+    order = np.lexsort((observed, keys))
+    order = order[inside[order]]
+    values = np.column_stack(
+        [
+            frame[c].to_numpy(dtype=float, na_value=np.nan)
+            if c in frame
+            else np.full(len(frame), np.nan)
+            for c in spec.weather
+        ]
+    )
+    return Vintages(times, keys[order], values[order], days)
+
+
+def _grid(
+    frame: pd.DataFrame, column: str, at: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> np.ndarray:
+    grid = np.full(shape, np.nan)
+    if column in frame:
+        grid[at] = frame[column].to_numpy(dtype=float, na_value=np.nan)
+    return grid
+
+
+def _names(
+    frame: pd.DataFrame, column: str, at: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> np.ndarray:
+    grid = np.full(shape, "", dtype=object)
+    if column in frame:
+        text = frame[column].astype(object)
+        grid[at] = text.where(text.notna(), "").astype(str).to_numpy(dtype=object)
+    return grid
+
+
+def _calendar(frame: pd.DataFrame, ids: np.ndarray, first: int, days: int) -> Calendar:
+    shape = (len(ids), days)
+    if len(frame):
+        names = frame["unique_id"].to_numpy(dtype=object).astype(str)
+        row = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
+        day = day_numbers(frame["ds"]) - first
+        inside = (ids[row] == names) & (day >= 0) & (day < days)
+        frame, at = frame[inside], (row[inside], day[inside])
+    else:
+        at = (np.empty(0, dtype=int), np.empty(0, dtype=int))
+
+    dates = (np.arange(first, first + days)).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    weekday = (np.arange(first, first + days) + 3) % 7
+    month_start = dates == months.astype("datetime64[D]")
+    month_end = (dates + 1) == (months + 1).astype("datetime64[D]")
+
+    holiday = _names(frame, "holiday", at, shape)
+    event = _names(frame, "event", at, shape)
+    columns = {
+        "weekday": np.broadcast_to(weekday.astype(float), shape),
+        "is_month_start": np.broadcast_to(month_start.astype(float), shape),
+        "is_month_end": np.broadcast_to(month_end.astype(float), shape),
+        "is_holiday": (holiday != "").astype(float),
+        "is_event": (event != "").astype(float),
+    }
+    for name in (*FLAGS, "days_to_holiday", "days_since_holiday"):
+        columns[name] = _grid(frame, name, at, shape)
+
+    cells: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+
+    def mark(name: str, where: np.ndarray) -> None:
+        hit = np.flatnonzero(np.broadcast_to(where, shape).ravel())
+        cells.append(hit)
+        labels.append(np.full(len(hit), name, dtype=object))
+
+    for number in range(7):
+        mark(f"weekday:{number}", weekday == number)
+    mark("month_start", month_start)
+    mark("month_end", month_end)
+    for flag in FLAGS:
+        mark(flag, np.nan_to_num(columns[flag]) > 0)
+    mark("holiday_on_weekend", (holiday != "") & (weekday >= 5))
+
+    position = np.full(shape, -1.0)
+    left = np.full(shape, -1.0)
+    # Series share calendars (a country, a campaign for all): each distinct one is read once.
+    patterns: dict[bytes, list[int]] = {}
+    for s in range(shape[0]):
+        key = "\x1f".join([*holiday[s], "|", *event[s]]).encode()
+        patterns.setdefault(key, []).append(s)
+    for members in patterns.values():
+        rows = np.array(members)
+        h_cells, h_labels = _holiday_tokens(holiday[members[0]])
+        e_cells, e_labels, e_position, e_left = _event_tokens(event[members[0]])
+        day_cells = np.concatenate([h_cells, e_cells]).astype(int)
+        day_labels = np.concatenate([h_labels, e_labels])
+        cells.append((rows[:, None] * days + day_cells[None, :]).ravel())
+        labels.append(np.tile(day_labels, len(rows)))
+        position[rows] = e_position
+        left[rows] = e_left
+    columns["event_day"] = position
+    columns["event_days_left"] = left
+
+    cell, label = np.concatenate(cells), np.concatenate(labels)
+    vocabulary, code = np.unique(label.astype(str), return_inverse=True)
+    tokens = sparse.csr_matrix(
+        (np.ones(len(cell)), (cell, code)), shape=(shape[0] * days, len(vocabulary))
+    )
+    tokens.data[:] = 1.0
+    return Calendar(tokens=tokens, names=[str(v) for v in vocabulary], columns=columns)
+
+
+def _runs(names: np.ndarray, same: bool) -> list[tuple[int, int]]:
+    """(first, last) of every stretch of named days; with `same`, of one and the same name."""
+    found: list[tuple[int, int]] = []
+    for day in np.flatnonzero(names != ""):
+        if found and found[-1][1] == day - 1 and (not same or names[day] == names[day - 1]):
+            found[-1] = (found[-1][0], int(day))
+        else:
+            found.append((int(day), int(day)))
+    return found
+
+
+def _holiday_tokens(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens 'holiday:NAME:+k' for the days of a block of holidays and the days around it.
+
+    k counts from the first day that bears the block's name. Days off named after a date are
+    not what a block is remembered by.
+    """
+    cells, labels = [], []
+    blocks = _runs(names, same=False)
+    for number, (start, end) in enumerate(blocks):
+        block = names[start : end + 1]
+        lasting = [n for n in block if not re.search(r"\d", n)]
+        name = lasting[0] if lasting else block[0]
+        anchor = start + int(np.flatnonzero(block == name)[0])
+        previous = blocks[number - 1][1] if number else -1
+        following = blocks[number + 1][0] if number + 1 < len(blocks) else len(names)
+        low = max(start - HOLIDAY_BEFORE, previous + 1, 0)
+        high = min(end + HOLIDAY_AFTER, following - 1, len(names) - 1)
+        for day in range(low, high + 1):
+            cells.append(day)
+            labels.append(f"holiday:{name}:{day - anchor:+d}")
+    return np.array(cells, dtype=int), np.array(labels, dtype=object)
+
+
+def _event_tokens(
+    names: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens 'event:NAME:+k', k days from the first day of the event, also just around it."""
+    cells, labels = [], []
+    position, left = np.full(len(names), -1.0), np.full(len(names), -1.0)
+    for start, end in _runs(names, same=True):
+        name = names[start]
+        position[start : end + 1] = np.arange(end - start + 1)
+        left[start : end + 1] = np.arange(end - start, -1, -1)
+        for day in range(max(start - EVENT_BEFORE, 0), min(end + EVENT_AFTER, len(names) - 1) + 1):
+            if day > end and names[day] != "":
+                break
+            if day < start and names[day] != "":
+                continue
+            # Long events are told by their first weeks; the rest share one token.
+            offset = day - end if day > end else min(day - start, EVENT_LENGTH)
+            cells.append(day)
+            labels.append(f"event:{name}:{'end' if day > end else ''}{offset:+d}")
+        if end > start:
+            cells.extend(range(start, end + 1))
+            labels.extend([f"event:{name}:any"] * (end - start + 1))
+    return (
+        np.array(cells, dtype=int),
+        np.array(labels, dtype=object),
+        position,
+        left,
+    )

@@ -1,0 +1,560 @@
+"""Training at a cut-off, choosing the champion, and forecasting from stored artefacts.
+
+Features come from `frame` alone. Which vintage serves which day is the registry's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.errors import ModelError
+from flow_platform.forecasting import candidates, intervals, sarima
+from flow_platform.forecasting.data import (
+    CODE_VERSION,
+    SeriesData,
+    SeriesSpec,
+    day_numbers,
+    fingerprint,
+    nanoseconds,
+    utc,
+)
+from flow_platform.forecasting.frame import build_frame, feature_names
+from flow_platform.forecasting.metrics import seasonal_scale, summarise
+from flow_platform.forecasting.panel import Panel, build_panel
+
+# Simplest first: a tie goes to the earlier one.
+CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "lightgbm", "blend")
+# Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
+TIE = 0.01
+# Weight of LightGBM in the blend with level plus effects.
+BLEND_WEIGHT = 0.5
+# A prediction is stored with this many decimals: below any count, above rounding in sums.
+DECIMALS = 4
+FORECAST_COLUMNS = (
+    "unique_id",
+    "issue",
+    "issued_at",
+    "horizon",
+    "ds",
+    "prediction",
+    "lower_80",
+    "upper_80",
+    "lower_95",
+    "upper_95",
+)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """One vintage: all it saw was known before `cutoff` (UTC).
+
+    artefacts     name -> bytes; LightGBM text and JSON, nothing executable
+    metrics       mae, rmse, mape, wape, mase, bias, coverage_80, coverage_95 of the backtest
+    backtest      unique_id, issue, horizon, ds, prediction, y of the rolling origins
+    train_first, train_last   first and last day with a count that was learned from
+    trained_rows  rows of the frame that the final fit used (known days for the others)
+    """
+
+    candidate: str
+    cutoff: pd.Timestamp
+    artefacts: dict[str, bytes]
+    metrics: dict[str, float]
+    backtest: pd.DataFrame
+    train_first: pd.Timestamp
+    train_last: pd.Timestamp
+    trained_rows: int
+
+
+def has_enough_history(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> bool:
+    """Whether `train` at `cutoff` would find a series with `spec.min_history_days` known days."""
+    return _history_gap(data.before(cutoff, spec), spec) is None
+
+
+def _history_gap(visible: SeriesData, spec: SeriesSpec) -> str | None:
+    known = visible.actuals[visible.actuals["y"].notna()]
+    longest = int(known.groupby("unique_id").size().max()) if len(known) else 0
+    if longest < spec.min_history_days:
+        return f"the longest series has {longest} known days, {spec.min_history_days} are needed"
+    span = (known["ds"].max() - known["ds"].min()).days + 1
+    if span < spec.min_history_days:
+        return f"known days span {span} days, {spec.min_history_days} are needed"
+    if visible.issues.empty:
+        return "no issue lies before the cut-off"
+    return None
+
+
+class _Prepared:
+    """What all candidates share at one cut-off: the frame, folds and LightGBM fits."""
+
+    def __init__(self, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> None:
+        self.spec = spec
+        self.cutoff = cutoff
+        self.data = data.before(cutoff, spec)
+        gap = _history_gap(self.data, spec)
+        if gap:
+            raise ModelError(
+                f"Cannot train at {cutoff}: {gap}. Use the fallback forecast until more days "
+                "are known, or lower SeriesSpec.min_history_days."
+            )
+        known = self.data.actuals[self.data.actuals["y"].notna()]
+        self.first, self.last = known["ds"].min(), known["ds"].max()
+        self.known_days = len(known)
+        self.scales = {
+            str(name): seasonal_scale(
+                group.set_index("ds")["y"].asfreq("D").to_numpy(dtype=float), spec.season
+            )
+            for name, group in known.sort_values("ds").groupby("unique_id")
+        }
+        # Issues before a series' first known day teach nothing and would only cost time.
+        starts = self.data.issues["unique_id"].map(known.groupby("unique_id")["ds"].min())
+        self.issues = self.data.issues[(self.data.issues["issue"] >= starts).to_numpy()]
+        if self.issues.empty:
+            raise ModelError(
+                f"Cannot train at {cutoff}: no issue of SeriesData.issues falls on or after a "
+                "series' first known day. Give one issue per series and day over the history."
+            )
+        self.frame = build_frame(self.data, self.issues, spec.horizons, spec)
+        self.features = feature_names(self.frame)
+        span = (self.last - self.first).days + 1
+        length = max(min(spec.backtest_days, (span - 28) // 2), max(spec.horizons))
+        parts = spec.backtest_folds if length >= 28 * spec.backtest_folds else 1
+        edges = [cutoff - pd.Timedelta(days=length * (parts - n) / parts) for n in range(parts)]
+        self.folds = [
+            (start.floor("D"), end.floor("D"))
+            for start, end in zip(edges, [*edges[1:], cutoff + pd.Timedelta(days=1)], strict=True)
+        ]
+
+    def past(self, moment: pd.Timestamp) -> pd.DataFrame:
+        """Rows of the frame whose issue and target were both known before `moment`."""
+        frame = self.frame
+        return frame[(frame["issued_at"] < moment) & (frame["y_available_at"] < moment)]
+
+    def origins(self, fold: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DataFrame:
+        frame = self.frame
+        inside = (frame["issued_at"] >= fold[0]) & (frame["issued_at"] < fold[1])
+        return frame[inside & frame["y"].notna() & np.isfinite(frame["naive"])]
+
+    @cached_property
+    def panel(self) -> Panel:
+        return build_panel(self.data, self.issues, self.spec)
+
+    @cached_property
+    def half_lives(self) -> list[int]:
+        return [candidates.choose_half_life(self.past(m)) for m in self._moments()]
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Tuned on what lies before the first origin, so that the backtest stays out of sample."""
+        return candidates.tune_lightgbm(
+            self.past(self.folds[0][0]), self.features, self.half_lives[0], self.spec
+        )
+
+    @cached_property
+    def boosters(self) -> list[str]:
+        """LightGBM texts, one per fold and the final one."""
+        return [
+            candidates.fit_lightgbm(
+                self.training_rows(moment), self.features, half_life, self.parameters, self.spec
+            )
+            for moment, half_life in zip(self._moments(), self.half_lives, strict=True)
+        ]
+
+    @cached_property
+    def sarimas(self) -> list[dict[str, sarima.SeriesSarima]]:
+        """Parameters as of the first origin, and at the cut-off climbed on from those."""
+        early = sarima.fit_panel(self.panel, self.folds[0][0].value, self.spec)
+        late = sarima.fit_panel(self.panel, self.cutoff.value, self.spec, early)
+        return [*[early] * len(self.folds), late]
+
+    def training_rows(self, moment: pd.Timestamp) -> pd.DataFrame:
+        past = self.past(moment)
+        rows = past[candidates.learnable(past)]
+        if rows.empty:
+            raise ModelError(
+                f"Cannot train at {self.cutoff}: no row before {moment} has both a known target "
+                f"and {candidates.LEAST_KNOWN} known days behind its issue. Give more history."
+            )
+        return candidates.thin(rows, candidates.MAX_ROWS)
+
+    def _moments(self) -> list[pd.Timestamp]:
+        return [*[fold[0] for fold in self.folds], self.cutoff]
+
+
+_latest: dict[str, _Prepared] = {}
+
+
+def _prepare(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> _Prepared:
+    """The shared work at a cut-off; the newest is kept, since candidates train one after another."""
+    key = fingerprint(data, cutoff, spec)
+    if key not in _latest:
+        prepared = _Prepared(data, cutoff, spec)
+        _latest.clear()
+        _latest[key] = prepared
+    return _latest[key]
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """All a candidate needs to turn a frame into log forecasts."""
+
+    candidate: str
+    features: list[str] = field(default_factory=list)
+    half_life: int = 8
+    booster: str = ""
+    sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
+
+    def predict(self, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
+        """Log forecasts (rows,); what a candidate cannot forecast falls to the seasonal naive."""
+        naive = frame["naive"].to_numpy()
+        if self.candidate == "seasonal_naive":
+            return naive
+        if self.candidate == "sarima":
+            assert panel is not None
+            forecast = self._sarima(frame, panel)
+        else:
+            forecast = candidates.predict_lightgbm(
+                self.booster, frame, self.features, self.half_life
+            )
+            if self.candidate == "blend":
+                plain = candidates.structural(frame, self.half_life)
+                forecast = BLEND_WEIGHT * forecast + (1 - BLEND_WEIGHT) * plain
+        return np.where(np.isfinite(forecast), forecast, naive)
+
+    def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
+        heads = frame.drop_duplicates(["unique_id", "issue"])
+        series = np.searchsorted(panel.ids, heads["unique_id"].to_numpy(dtype=object).astype(str))
+        day = day_numbers(heads["issue"]) - panel.first_day
+        steps = np.arange(1, int(frame["horizon"].max()) + 1)
+        table = sarima.forecast_panel(
+            panel, series, day, nanoseconds(heads["issued_at"]), steps, self.sarimas
+        )
+        row = np.full(panel.y.shape, -1)
+        row[series, day] = np.arange(len(heads))
+        own = np.searchsorted(panel.ids, frame["unique_id"].to_numpy(dtype=object).astype(str))
+        at = row[own, day_numbers(frame["issue"]) - panel.first_day]
+        return table[at, frame["horizon"].to_numpy() - 1]
+
+
+def _special(frame: pd.DataFrame) -> np.ndarray:
+    """Days on which errors are of another size: campaigns, holidays, large named effects."""
+    return (
+        (frame["is_event"].to_numpy() > 0)
+        | (frame["is_holiday"].to_numpy() > 0)
+        | (np.abs(frame["named_effect"].to_numpy()) > 0.25)
+    )
+
+
+def _check_candidate(candidate: str) -> None:
+    if candidate not in CANDIDATES:
+        raise ModelError(f"Unknown candidate {candidate!r}; choose one of {', '.join(CANDIDATES)}.")
+
+
+def train(
+    candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec
+) -> TrainedModel:
+    """Fit `candidate` on what was known before `cutoff` (UTC), backtest and calibrate it.
+
+    The last `spec.backtest_days` before the cut-off are forecast by models fitted before them;
+    those errors give the metrics and the bands; then everything is refitted. Equal data give
+    equal bytes. Raises ModelError for an unknown candidate or too little history.
+    """
+    _check_candidate(candidate)
+    moment = utc(cutoff)
+    prepared = _prepare(data, moment, spec)
+    needs_booster = candidate in ("lightgbm", "blend")
+    recipes = [
+        _Recipe(
+            candidate=candidate,
+            features=prepared.features if needs_booster else [],
+            half_life=half_life,
+            booster=prepared.boosters[n] if needs_booster else "",
+            sarimas=prepared.sarimas[n] if candidate == "sarima" else {},
+        )
+        for n, half_life in enumerate(prepared.half_lives)
+    ]
+    panel = prepared.panel if candidate == "sarima" else None
+
+    pieces = []
+    for recipe, fold in zip(recipes, prepared.folds, strict=False):
+        rows = prepared.origins(fold)
+        if len(rows):
+            pieces.append(rows.assign(log_prediction=recipe.predict(rows, panel), fold=fold[0]))
+    if not pieces:
+        raise ModelError(
+            f"Cannot backtest at {moment}: no day with a count in the last "
+            f"{spec.backtest_days} days before the cut-off. Check that counts still arrive."
+        )
+    tested = pd.concat(pieces)
+    tested["error"] = np.log1p(tested["y"]) - tested["log_prediction"]
+    calibration = _calibrate(tested)
+    metrics = _backtest_metrics(tested, prepared)
+
+    offsets = calibration.bounds(
+        tested["horizon"].to_numpy(), tested["spread"].to_numpy(), _special(tested)
+    )
+    known_at = nanoseconds(tested["y_available_at"])
+    newest = known_at > moment.value - intervals.RECENT_DAYS * 86_400_000_000_000
+    places = intervals.position(tested["error"].to_numpy(), offsets)[newest]
+
+    final = recipes[-1]
+    trained_rows = (
+        len(prepared.training_rows(moment)) if needs_booster else prepared.known_days
+    )
+    artefacts: dict[str, bytes] = {
+        "training.json": _json(
+            {
+                "candidate": candidate,
+                "cutoff": moment.isoformat(),
+                "train_first": str(prepared.first.date()),
+                "train_last": str(prepared.last.date()),
+                "trained_rows": trained_rows,
+                "horizons": list(spec.horizons),
+                "code_version": CODE_VERSION,
+            }
+        ),
+        "features.json": _json(final.features),
+        "parameters.json": _json(
+            {
+                "half_life": final.half_life,
+                "lightgbm": prepared.parameters if needs_booster else {},
+                "sarima": {
+                    name: {
+                        "order": list(own.order),
+                        "seasonal_order": list(own.seasonal_order),
+                        "params": list(own.params),
+                    }
+                    for name, own in sorted(final.sarimas.items())
+                },
+            }
+        ),
+        "calibration.json": _json(
+            calibration.as_json()
+            | {
+                "recent": {
+                    "known_at": known_at[newest].tolist(),
+                    "position": [float(f"{p:.5g}") for p in places],
+                }
+            }
+        ),
+        "metrics.json": _json(metrics),
+    }
+    if needs_booster:
+        artefacts["model.txt"] = final.booster.encode()
+    backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
+    backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
+    return TrainedModel(
+        candidate=candidate,
+        cutoff=moment,
+        artefacts=artefacts,
+        metrics=metrics,
+        backtest=backtest[
+            ["unique_id", "issue", "horizon", "ds", "prediction", "y"]
+        ].reset_index(drop=True),
+        train_first=prepared.first,
+        train_last=prepared.last,
+        trained_rows=trained_rows,
+    )
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _calibrate(tested: pd.DataFrame) -> intervals.Calibration:
+    return intervals.calibrate(
+        tested["error"].to_numpy(),
+        tested["horizon"].to_numpy(),
+        tested["spread"].to_numpy(),
+        _special(tested),
+    )
+
+
+def _backtest_metrics(tested: pd.DataFrame, prepared: _Prepared) -> dict[str, float]:
+    """Figures over all origins; bands of a fold are calibrated on the other origins only."""
+    half = tested["issue"] >= tested["issue"].quantile(0.5)
+    scored = []
+    for own, other in ((tested[half], tested[~half]), (tested[~half], tested[half])):
+        if own.empty or other.empty:
+            continue
+        scored.append(_with_bands(own, _calibrate(other), np.ones(len(own)), True))
+    frame = pd.concat(scored) if scored else _with_bands(
+        tested, _calibrate(tested), np.ones(len(tested)), True
+    )
+    frame["scale"] = frame["unique_id"].map(prepared.scales).to_numpy(dtype=float)
+    row = summarise(frame).iloc[0]
+    names = ("mae", "rmse", "mape", "wape", "mase", "bias", "r2", "coverage_80", "coverage_95")
+    return {name: float(f"{row[name]:.10g}") for name in names} | {"n": float(row["n"])}
+
+
+def _with_bands(
+    frame: pd.DataFrame, calibration: intervals.Calibration, factor: np.ndarray, floor: bool
+) -> pd.DataFrame:
+    """`frame` with prediction and bands on the scale of counts, ordered and rounded."""
+    log = frame["log_prediction"].to_numpy()
+    offsets = calibration.bounds(
+        frame["horizon"].to_numpy(), frame["spread"].to_numpy(), _special(frame)
+    )
+    values = np.expm1(
+        np.column_stack([log, log[:, None] + offsets * factor[:, None]]).clip(-30.0, 30.0)
+    )
+    if floor:
+        values = np.maximum(values, 0.0)
+    values = np.round(values, DECIMALS)
+    point = values[:, 0]
+    result = frame.copy()
+    result["prediction"] = point
+    result["lower_95"] = np.minimum.reduce([values[:, 1], values[:, 2], point])
+    result["lower_80"] = np.minimum(values[:, 2], point)
+    result["upper_80"] = np.maximum(values[:, 3], point)
+    result["upper_95"] = np.maximum.reduce([values[:, 4], values[:, 3], point])
+    return result
+
+
+def choose_champion(metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """The candidate with the least backtest MASE; within `TIE` of it the simplest one.
+
+    `metrics` is candidate -> figures over the same origins. A candidate without a finite MASE
+    cannot win; where MASE is defined for none, WAPE decides. Raises ModelError if neither is.
+    """
+    for figure in ("mase", "wape"):
+        known = {
+            name: float(row[figure])
+            for name, row in metrics.items()
+            if np.isfinite(row.get(figure, float("nan")))
+        }
+        if known:
+            best = min(known.values())
+            close = [name for name, value in known.items() if value <= best * (1 + TIE)]
+            order = {name: place for place, name in enumerate(CANDIDATES)}
+            return min(close, key=lambda name: (order.get(name, len(order)), name))
+    raise ModelError(
+        f"No champion among {sorted(metrics)}: none has a finite backtest MASE or WAPE. "
+        "Train the candidates again on data with known days before the cut-off."
+    )
+
+
+def forecast(
+    artefacts: Mapping[str, bytes], data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec
+) -> pd.DataFrame:
+    """Forecasts with bands for `issues` (unique_id, issue, issued_at UTC) from one vintage.
+
+    Returns `FORECAST_COLUMNS` ordered by unique_id, issue, horizon, counts, never negative,
+    bands that do not cross. Bands follow the errors of this vintage's own earlier forecasts,
+    as far as their actuals were known at the issue time. A series of which nothing is known at
+    an issue gets no row. Raises ModelError for incomplete artefacts.
+    """
+    stored = _read(artefacts)
+    recipe: _Recipe = stored["recipe"]
+    calibration: intervals.Calibration = stored["calibration"]
+    cutoff: pd.Timestamp = stored["cutoff"]
+    wanted = _keyed(issues)
+    if wanted.empty:
+        return _empty()
+    # Earlier forecasts of this vintage, which were out of its sample, tell how its bands fare.
+    span = pd.Timedelta(days=intervals.RECENT_DAYS)
+    history = data.issues
+    near = (
+        (history["issued_at"] >= max(cutoff, wanted["issued_at"].min() - span))
+        & (history["issued_at"] < wanted["issued_at"].max())
+        & history["unique_id"].isin(wanted["unique_id"].unique())
+    )
+    both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
+    both = both.drop_duplicates(["unique_id", "issue"], keep="first")
+    frame = build_frame(data, both[["unique_id", "issue", "issued_at"]], spec.horizons, spec)
+    panel = build_panel(data, both, spec) if recipe.candidate == "sarima" else None
+    frame["log_prediction"] = recipe.predict(frame, panel)
+    frame = frame[np.isfinite(frame["log_prediction"])]
+
+    learned = frame[frame["y"].notna() & (frame["issued_at"] >= cutoff)]
+    offsets = calibration.bounds(
+        learned["horizon"].to_numpy(), learned["spread"].to_numpy(), _special(learned)
+    )
+    error = np.log1p(learned["y"].to_numpy()) - learned["log_prediction"].to_numpy()
+    known_at = np.concatenate([stored["known_at"], nanoseconds(learned["y_available_at"])])
+    places = np.concatenate([stored["position"], intervals.position(error, offsets)])
+
+    frame = frame.merge(both[["unique_id", "issue", "wanted"]], on=["unique_id", "issue"])
+    frame = frame[frame["wanted"]]
+    factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, places)
+    return _finish(_with_bands(frame, calibration, factor, spec.non_negative))
+
+
+def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
+    """As-of seasonal naive (mean of what is known where no season is) with wide bands.
+
+    Needs no model and serves until there is history enough for one. Same columns as `forecast`;
+    a series of which nothing is known at an issue gets no row.
+    """
+    wanted = _keyed(issues)
+    if wanted.empty or data.actuals["y"].notna().sum() == 0:
+        return _empty()
+    frame = build_frame(data, wanted, spec.horizons, spec)
+    frame["log_prediction"] = frame["naive"]
+    frame = frame[np.isfinite(frame["log_prediction"])]
+    # The naive errs by the noise of two days; a short series by more than it shows.
+    spread = frame["spread"].fillna(0.0).to_numpy()
+    short = 1.0 + 4.0 / np.maximum(np.expm1(frame["mass"].to_numpy()), 1.0)
+    frame["spread"] = np.maximum(spread * 1.6, 0.1) * short
+    normal = np.array([[-2.4, -1.4, 1.4, 2.4]] * len(spec.horizons))
+    horizons = tuple(sorted(spec.horizons))
+    typical = float(frame["spread"].median()) if len(frame) else 0.2
+    calibration = intervals.Calibration(horizons, normal, 1.4, typical)
+    return _finish(_with_bands(frame, calibration, np.ones(len(frame)), spec.non_negative))
+
+
+def _keyed(issues: pd.DataFrame) -> pd.DataFrame:
+    return issues[["unique_id", "issue", "issued_at"]].reset_index(drop=True)
+
+
+def _finish(frame: pd.DataFrame) -> pd.DataFrame:
+    ordered = frame.sort_values(["unique_id", "issue", "horizon"], kind="stable")
+    return ordered[list(FORECAST_COLUMNS)].reset_index(drop=True)
+
+
+def _empty() -> pd.DataFrame:
+    frame = pd.DataFrame({c: pd.Series(dtype=float) for c in FORECAST_COLUMNS})
+    times = {"issue": "datetime64[ns]", "ds": "datetime64[ns]", "issued_at": "datetime64[ns, UTC]"}
+    return frame.astype({"unique_id": str, "horizon": "int64"} | times)
+
+
+def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
+    wanted = ("training.json", "features.json", "parameters.json", "calibration.json")
+    missing = [name for name in wanted if name not in artefacts]
+    if missing:
+        raise ModelError(
+            f"The vintage lacks {', '.join(missing)}; restore its artefacts or train it again."
+        )
+    try:
+        training, features, parameters, calibration = (json.loads(artefacts[n]) for n in wanted)
+        candidate = training["candidate"]
+        _check_candidate(candidate)
+        recipe = _Recipe(
+            candidate=candidate,
+            features=list(features),
+            half_life=int(parameters["half_life"]),
+            booster=artefacts["model.txt"].decode() if "model.txt" in artefacts else "",
+            sarimas={
+                name: sarima.SeriesSarima(
+                    tuple(own["order"]), tuple(own["seasonal_order"]), tuple(own["params"])
+                )
+                for name, own in parameters["sarima"].items()
+            },
+        )
+        return {
+            "recipe": recipe,
+            "cutoff": utc(pd.Timestamp(training["cutoff"])),
+            "calibration": intervals.Calibration.from_json(calibration),
+            "known_at": np.array(calibration["recent"]["known_at"], dtype=np.int64),
+            "position": np.array(calibration["recent"]["position"], dtype=float),
+        }
+    except (KeyError, ValueError, TypeError) as broken:
+        raise ModelError(
+            f"The vintage's artefacts cannot be read ({broken}); restore them or train it again."
+        ) from broken

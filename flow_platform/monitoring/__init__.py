@@ -1,0 +1,1 @@
+"""Drift statistics, pure: frames in, frames out. No Dagster, no SQL."""

@@ -1,0 +1,190 @@
+"""Centres, days and months as Dagster partitions, and the mappings between them; nowhere else.
+
+A partition key is `centre|day`. Every stage is written for a rectangle of keys (`Keys`), of which
+one partition is the smallest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timezone
+from itertools import pairwise
+
+import dagster as dg
+import pandas as pd
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.sources.local_time import day_closes_at, days_index
+from flow_platform.warehouse.store import Keys
+
+CENTRE, DAY, MONTH, CANDIDATE, MEASURE = "centre", "day", "month", "candidate", "measure"
+
+# Status pages of an asset take seconds beyond this many keys (docs/architecture.md, "Limits").
+_MANY_KEYS = 50_000
+
+logger = logging.getLogger(__name__)
+
+
+def centre_day_partitions(
+    centre_ids: Sequence[str], first_day: date
+) -> dg.MultiPartitionsDefinition:
+    """Partitions centre x day from `first_day` to the last complete UTC day.
+
+    Warns above 50,000 keys, where Dagster's status pages grow slow, and says what to do.
+    """
+    days = (datetime.now(timezone.utc).date() - first_day).days
+    if len(centre_ids) * days > _MANY_KEYS:
+        logger.warning(
+            "%d centres x %d days make %d partitions; Dagster advises at most 100,000 an asset and"
+            " grows slow above %d. Set FLOW_FIRST_DAY later, or declare areas as the partition key.",
+            len(centre_ids),
+            days,
+            len(centre_ids) * days,
+            _MANY_KEYS,
+        )
+    return dg.MultiPartitionsDefinition(
+        {
+            CENTRE: dg.StaticPartitionsDefinition(list(centre_ids)),
+            DAY: dg.DailyPartitionsDefinition(start_date=first_day.isoformat()),
+        }
+    )
+
+
+def month_partitions(first_day: date) -> dg.MonthlyPartitionsDefinition:
+    """Months by the first day, which is the training cut-off: the current month is one of them."""
+    return dg.MonthlyPartitionsDefinition(
+        start_date=first_day.replace(day=1).isoformat(), end_offset=1
+    )
+
+
+def model_partitions(candidates: Sequence[str], first_day: date) -> dg.MultiPartitionsDefinition:
+    """Partitions candidate x month of the training cut-off."""
+    return dg.MultiPartitionsDefinition(
+        {
+            CANDIDATE: dg.StaticPartitionsDefinition(list(candidates)),
+            MONTH: month_partitions(first_day),
+        }
+    )
+
+
+def champion_partitions(measures: Sequence[str], first_day: date) -> dg.MultiPartitionsDefinition:
+    """Partitions measure x month: one champion for each."""
+    return dg.MultiPartitionsDefinition(
+        {
+            MEASURE: dg.StaticPartitionsDefinition(list(measures)),
+            MONTH: month_partitions(first_day),
+        }
+    )
+
+
+def vintage_known_by_day() -> dg.PartitionMapping:
+    """Forecast of (centre, day) <- champion of the month in which the day lies."""
+    return dg.MultiPartitionMapping(
+        {MONTH: dg.DimensionPartitionMapping(DAY, dg.TimeWindowPartitionMapping())}
+    )
+
+
+def same_month() -> dg.PartitionMapping:
+    """Champion of a month <- every candidate of that month."""
+    return dg.MultiPartitionMapping(
+        {MONTH: dg.DimensionPartitionMapping(MONTH, dg.IdentityPartitionMapping())}
+    )
+
+
+def days_before(first: int, last: int) -> dg.PartitionMapping:
+    """(centre, day) <- the same centre on the days from day-first to day-last."""
+    return dg.MultiPartitionMapping(
+        {
+            CENTRE: dg.DimensionPartitionMapping(CENTRE, dg.IdentityPartitionMapping()),
+            DAY: dg.DimensionPartitionMapping(
+                DAY,
+                dg.TimeWindowPartitionMapping(
+                    start_offset=-first,
+                    end_offset=-last,
+                    allow_nonexistent_upstream_partitions=True,
+                ),
+            ),
+        }
+    )
+
+
+def keys_of(partition_keys: Iterable[str]) -> Keys:
+    """The rectangle that a run's partition keys form.
+
+    Raises ConfigurationError where they form none: every stage replaces whole rectangles.
+    """
+    parsed = [key.split("|", 1) for key in partition_keys]
+    centres = tuple(dict.fromkeys(centre for centre, _ in parsed))
+    days = sorted({day for _, day in parsed})
+    keys = Keys(centres, date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
+    if len(keys) != len(parsed):
+        raise ConfigurationError(
+            f"{len(parsed)} partitions between {days[0]} and {days[-1]} of {len(centres)} centres"
+            " are no rectangle. Materialise them in several runs, each all of its centres x days."
+        )
+    return keys
+
+
+def range_tags(first_key: str, last_key: str) -> dict[str, str]:
+    """Run tags that make one run cover the rectangle between two keys."""
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: first_key,
+        ASSET_PARTITION_RANGE_END_TAG: last_key,
+    }
+
+
+def rectangle_tags(keys: Keys) -> dict[str, str]:
+    """Run tags for a rectangle of centre x day whose centres stand side by side."""
+    return range_tags(
+        f"{keys.centres[0]}|{keys.first_day}", f"{keys.centres[-1]}|{keys.last_day}"
+    )
+
+
+def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[str, ...]]:
+    """`chosen` cut into blocks that stand side by side in `all_centres`, in that order.
+
+    One run covers a block. Raises ConfigurationError for a centre that does not exist.
+    """
+    place = {centre: index for index, centre in enumerate(all_centres)}
+    unknown = [centre for centre in chosen if centre not in place]
+    if unknown:
+        raise ConfigurationError(
+            f"Unknown centres: {', '.join(unknown)}. Known: {', '.join(list(all_centres)[:20])}"
+            f"{' ...' if len(all_centres) > 20 else ''}. FLOW_CENTRES names the file they come from."
+        )
+    order = sorted({place[centre] for centre in chosen})
+    cuts = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(order)) if b != a + 1), len(order)]
+    return [tuple(all_centres[i] for i in order[a:b]) for a, b in pairwise(cuts)]
+
+
+def months_between(first: date, last: date) -> list[date]:
+    """First days of the months from `first`'s to `last`'s."""
+    starts = pd.period_range(first, last, freq="M")
+    return [period.start_time.date() for period in starts]
+
+
+def cutoff_of(month: date) -> pd.Timestamp:
+    """The training cut-off of a month's vintages: its first moment, UTC."""
+    return pd.Timestamp(month, tz="UTC")
+
+
+def issue_times(zones: Mapping[str, str], first_day: date, last_day: date) -> pd.DataFrame:
+    """When the forecasts of each centre (`zones`: centre_id -> IANA zone) and day are issued.
+
+    Columns unique_id, issue (midnight, naive), issued_at (UTC): the later of the end of the UTC day
+    and of the centre's local day; west of Greenwich a day's own count is not known at UTC midnight.
+    """
+    days = days_index(first_day, last_day)
+    closes = {zone: day_closes_at(days, zone) for zone in set(zones.values())}
+    return pd.concat(
+        [
+            pd.DataFrame({"unique_id": centre, "issue": days, "issued_at": closes[zone]})
+            for centre, zone in zones.items()
+        ],
+        ignore_index=True,
+    )

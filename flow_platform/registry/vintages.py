@@ -1,0 +1,262 @@
+"""Registers trained vintages, names the champion of a month, and finds the vintage of a past day.
+
+MLflow holds artefacts and versions; `ml.vintages` is what the rest of the platform reads, so that a
+forecast needs no MLflow. Training itself is in `forecasting/`; nothing here knows of Dagster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from flow_platform.errors import ModelError
+from flow_platform.warehouse.roles import MLFLOW_DATABASE
+from flow_platform.warehouse.store import Store
+
+if TYPE_CHECKING:
+    from flow_platform.forecasting.training import TrainedModel
+
+ML_ROLE = "flow_ml"
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """A registered vintage. `month` is the first day of the month of its cut-off."""
+
+    flow: str
+    measure: str
+    candidate: str
+    month: date
+    cutoff: pd.Timestamp
+    model_version: str
+    is_champion: bool
+    sha256: str
+    artefact_path: str
+    fingerprint: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The vintages of one home."""
+
+    store: Store
+    home: Path
+
+    def vintages(self, flow: str, measure: str) -> list[Vintage]:
+        """Every vintage of a measure, oldest month first."""
+        frame = self.store.read(
+            "select flow, measure, candidate, month, cutoff, model_version, is_champion, sha256,"
+            " artefact_path, fingerprint, metrics from ml.vintages"
+            " where flow = %(flow)s and measure = %(measure)s order by month, candidate",
+            {"flow": flow, "measure": measure},
+        )
+        return [
+            Vintage(**{**row, "month": row["month"].date()}) for row in frame.to_dict("records")
+        ]
+
+    def champions(self, flow: str, measure: str) -> list[Vintage]:
+        """The champion of each month that has one, oldest first."""
+        return [vintage for vintage in self.vintages(flow, measure) if vintage.is_champion]
+
+    def register(
+        self, flow: str, measure: str, month: date, trained: TrainedModel, fingerprint: str
+    ) -> Vintage:
+        """Record a trained model as the vintage of its candidate and month.
+
+        The version is named after the artefacts' sha256: registering the same bytes again, also
+        after a crash half-way, finds what is there and changes nothing.
+        """
+        checksum = checksum_of(trained.artefacts)
+        version = f"{trained.candidate}-{month:%Y-%m}-{checksum[:8]}"
+        path = self._store_artefacts(flow, measure, version, checksum, trained)
+        vintage = Vintage(
+            flow=flow,
+            measure=measure,
+            candidate=trained.candidate,
+            month=month,
+            cutoff=trained.cutoff,
+            model_version=version,
+            is_champion=False,
+            sha256=checksum,
+            artefact_path=path,
+            fingerprint=fingerprint,
+            metrics={name: float(value) for name, value in trained.metrics.items()},
+        )
+        with self.store.connect() as connection:
+            connection.execute(
+                """
+                insert into ml.vintages (flow, measure, candidate, month, cutoff, model_version,
+                    sha256, artefact_path, fingerprint, metrics, trained_rows, train_first,
+                    train_last)
+                values (%(flow)s, %(measure)s, %(candidate)s, %(month)s, %(cutoff)s, %(version)s,
+                    %(sha256)s, %(path)s, %(fingerprint)s, %(metrics)s, %(rows)s, %(first)s,
+                    %(last)s)
+                on conflict (flow, measure, candidate, month) do update set
+                    cutoff = excluded.cutoff, model_version = excluded.model_version,
+                    sha256 = excluded.sha256, artefact_path = excluded.artefact_path,
+                    fingerprint = excluded.fingerprint, metrics = excluded.metrics,
+                    trained_rows = excluded.trained_rows, train_first = excluded.train_first,
+                    train_last = excluded.train_last,
+                    trained_at = case when ml.vintages.sha256 = excluded.sha256
+                        then ml.vintages.trained_at else now() end
+                """,
+                {
+                    "flow": flow,
+                    "measure": measure,
+                    "candidate": trained.candidate,
+                    "month": month,
+                    "cutoff": trained.cutoff.to_pydatetime(),
+                    "version": version,
+                    "sha256": checksum,
+                    "path": path,
+                    "fingerprint": fingerprint,
+                    "metrics": json.dumps(vintage.metrics),
+                    "rows": trained.trained_rows,
+                    "first": trained.train_first,
+                    "last": trained.train_last,
+                },
+            )
+        return vintage
+
+    def set_champion(self, flow: str, measure: str, month: date, candidate: str) -> None:
+        """Make one candidate's vintage the month's champion, in one transaction."""
+        with self.store.connect() as connection:
+            where = "flow = %s and measure = %s and month = %s"
+            connection.execute(
+                f"update ml.vintages set is_champion = false"
+                f" where {where} and is_champion and candidate <> %s",
+                (flow, measure, month, candidate),
+            )
+            changed = connection.execute(
+                f"update ml.vintages set is_champion = true where {where} and candidate = %s",
+                (flow, measure, month, candidate),
+            ).rowcount
+            if changed != 1:
+                raise ModelError(
+                    f"{flow} {measure} has no vintage {candidate} of {month:%Y-%m} to make champion."
+                    f" Train it first: flow train {flow} --from {month:%Y-%m} --to {month:%Y-%m}."
+                )
+
+    def load(self, vintage: Vintage) -> dict[str, bytes]:
+        """The vintage's artefacts by file name, after their sha256 was checked.
+
+        Raises ModelError when a file is missing or is not what was registered.
+        """
+        folder = self.home / vintage.artefact_path
+        remedy = f"Train it again: flow train {vintage.flow} --from {vintage.month:%Y-%m}."
+        if not folder.is_dir():
+            raise ModelError(f"Vintage {vintage.model_version} has no files in {folder}. {remedy}")
+        artefacts = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        if checksum_of(artefacts) != vintage.sha256:
+            raise ModelError(
+                f"The files of vintage {vintage.model_version} in {folder} are not what was"
+                f" registered: their sha256 differs. {remedy}"
+            )
+        return artefacts
+
+    @contextmanager
+    def training_lock(self, flow: str) -> Iterator[None]:
+        """One process at a time trains a flow's vintages; others wait, then find them trained."""
+        with self.store.connect() as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"train {flow}",))
+            yield
+
+    def _store_artefacts(
+        self, flow: str, measure: str, version: str, checksum: str, trained: TrainedModel
+    ) -> str:
+        """Put the artefacts into MLflow under `version` unless they are there; return their path."""
+        client = self._client()
+        from mlflow.entities import Metric, Param
+
+        name = f"{flow}.{measure}"
+        experiment = client.get_experiment_by_name(name)
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(
+                name, artifact_location=str(self.home / "models" / flow / measure)
+            )
+        )
+        found = client.search_runs(
+            [experiment_id],
+            filter_string=f"tags.sha256 = '{checksum}' and tags.complete = 'yes'",
+            max_results=1,
+        )
+        if found:
+            run = found[0]
+            path = Path(run.info.artifact_uri.removeprefix("file://"))
+            if path.is_dir():
+                return str(path.relative_to(self.home))
+        run = client.create_run(
+            experiment_id,
+            run_name=version,
+            tags={"sha256": checksum, "candidate": trained.candidate},
+        )
+        client.log_batch(
+            run.info.run_id,
+            metrics=[
+                Metric(metric, float(value), 0, 0)
+                for metric, value in trained.metrics.items()
+                if value == value
+            ],
+            params=[
+                Param("cutoff", str(trained.cutoff)),
+                Param("train_first", str(trained.train_first)),
+                Param("train_last", str(trained.train_last)),
+                Param("trained_rows", str(trained.trained_rows)),
+            ],
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            for file_name, content in trained.artefacts.items():
+                (Path(folder) / file_name).write_bytes(content)
+            client.log_artifacts(run.info.run_id, folder)
+        self._create_version(client, f"{name}.{trained.candidate}", run)
+        client.set_tag(run.info.run_id, "complete", "yes")
+        client.set_terminated(run.info.run_id)
+        return str(Path(run.info.artifact_uri.removeprefix("file://")).relative_to(self.home))
+
+    def _create_version(self, client: Any, name: str, run: Any) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.get_registered_model(name)
+        except MlflowException:
+            client.create_registered_model(name)
+        client.create_model_version(name, run.info.artifact_uri, run.info.run_id)
+
+    def _client(self) -> Any:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import logging
+
+            logging.getLogger("mlflow").setLevel(logging.WARNING)
+            from mlflow import MlflowClient
+
+            return MlflowClient(tracking_uri=self.store.server.url(ML_ROLE, MLFLOW_DATABASE))
+
+
+def checksum_of(artefacts: Mapping[str, bytes]) -> str:
+    """sha256 over file names and contents, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(artefacts):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(artefacts[name]).digest())
+    return digest.hexdigest()
+
+
+def vintage_for(champions: list[Vintage], day: date) -> Vintage | None:
+    """The newest champion trained before the issue day: its cut-off is no later than the day's start."""
+    known = [vintage for vintage in champions if vintage.cutoff <= pd.Timestamp(day, tz="UTC")]
+    return max(known, key=lambda vintage: vintage.cutoff) if known else None

@@ -1,0 +1,227 @@
+"""What sources.toml may say: for each flow, where its rows come from.
+
+Reading the sources themselves is in the module of each flow.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flow_platform.errors import ConfigurationError
+
+_ANY_KIND = ("simulated", "files", "http", "kafka", "mqtt")
+KINDS: dict[str, tuple[str, ...]] = {
+    "parcels": ("simulated", "files"),
+    "weather": ("simulated", "files", "open_meteo", "http"),
+    "retail": _ANY_KIND,
+    "traffic": _ANY_KIND,
+    "trips": _ANY_KIND,
+    "deliveries": _ANY_KIND,
+}
+# Our names that a section's `columns` may map. The first tuple must be mapped where `columns` is
+# given at all; the second may be. Sections that are not here take any names.
+_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "parcels": (("centre_id", "day", "parcels"), ("available_at",)),
+    "weather": (
+        (),
+        (
+            "time",
+            "day",
+            "centre_id",
+            "issued_at",
+            "temperature",
+            "precipitation",
+            "snowfall",
+            "wind",
+            "temperature_mean",
+            "temperature_min",
+            "temperature_max",
+            "precipitation_mm",
+            "snowfall_cm",
+            "wind_max_kmh",
+        ),
+    ),
+}
+
+
+class SourceConfig(BaseModel):
+    """Where the rows of one flow come from.
+
+    `path` is a glob, absolute after reading; `columns` maps our names to the source's; `encoding`,
+    `separator` and `decimal` concern CSV, `sheet` Excel; `date_format` is a strptime format for
+    days that are not ISO. `centres` maps file names (without folder and suffix; a part of the name
+    serves too) to centre ids. The rest concerns sources that are asked over HTTP. Sections of
+    flows other than parcels and weather keep keys that are not listed here in `options`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: str = "simulated"
+    path: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    encoding: str | None = None
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    decimal: str = Field(".", pattern=r"^[.,]$")
+    sheet: str | None = None
+    date_format: str | None = None
+    centres: dict[str, str] = Field(default_factory=dict)
+    forecast_url: str = "https://api.open-meteo.com/v1/forecast"
+    previous_runs_url: str = "https://previous-runs-api.open-meteo.com/v1/forecast"
+    archive_url: str = "https://archive-api.open-meteo.com/v1/archive"
+    timeout_seconds: float = Field(10.0, gt=0, le=300)
+    retries: int = Field(3, ge=0, le=10)
+    back_off_seconds: float = Field(0.5, ge=0, le=60)
+    cache_dir: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sources of every flow; simulated where sources.toml says nothing.
+
+    `base` is the folder of sources.toml: relative paths start there.
+    """
+
+    sections: dict[str, SourceConfig] = field(default_factory=dict)
+    base: Path = field(default_factory=Path.cwd)
+
+    def __getitem__(self, flow: str) -> SourceConfig:
+        if flow not in KINDS:
+            raise KeyError(flow)
+        return self.sections.get(flow, SourceConfig())
+
+    @property
+    def parcels(self) -> SourceConfig:
+        """Where parcel counts come from."""
+        return self["parcels"]
+
+    @property
+    def weather(self) -> SourceConfig:
+        """Where the weather comes from."""
+        return self["weather"]
+
+
+def _absolute(base: Path, path: str) -> str:
+    place = Path(path).expanduser()
+    return str(place if place.is_absolute() else base / place)
+
+
+def _explain(problem: Any, allowed: list[str]) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {name!r} (allowed: {', '.join(allowed)})"
+    return f"{name}: {problem['msg']}, not {problem['input']!r}"
+
+
+def _check_columns(section: str, config: SourceConfig, where: str) -> None:
+    for ours, theirs in config.columns.items():
+        if not theirs:
+            raise ConfigurationError(f"{where}: columns.{ours} is empty. Name the source's column.")
+    if section not in _COLUMNS or not config.columns:
+        return
+    required, optional = _COLUMNS[section]
+    unknown = sorted(set(config.columns) - set(required) - set(optional))
+    if unknown:
+        raise ConfigurationError(
+            f"{where}: columns maps {', '.join(unknown)}, which {section} do not have. Allowed:"
+            f" {', '.join(required + optional)} (ours on the left, the source's on the right)."
+        )
+    missing = [name for name in required if name not in config.columns]
+    if missing:
+        example = ", ".join(f'{name} = "..."' for name in required)
+        raise ConfigurationError(
+            f"{where}: columns does not map {', '.join(missing)}. Write columns = {{{example}}}."
+        )
+
+
+def _section(name: str, raw: Any, path: Path) -> SourceConfig:
+    where = f"{path}, section [{name}]"
+    if not isinstance(raw, dict):
+        raise ConfigurationError(f"{path}: {name} is not a section. Write [{name}] above its keys.")
+    values = dict(raw)
+    allowed = [key for key in SourceConfig.model_fields if key != "options"]
+    if name not in _COLUMNS:
+        extra = {key: values.pop(key) for key in list(values) if key not in allowed}
+        if extra:
+            values["options"] = extra
+    elif "options" in values:
+        raise ConfigurationError(
+            f"{where}: unknown key 'options' (allowed: {', '.join(allowed)}). Remove it."
+        )
+    if isinstance(values.get("timeout_seconds"), int):
+        values["timeout_seconds"] = float(values["timeout_seconds"])
+    if isinstance(values.get("back_off_seconds"), int):
+        values["back_off_seconds"] = float(values["back_off_seconds"])
+    if "kind" not in values:
+        raise ConfigurationError(
+            f"{where}: kind is missing. Write kind = one of {', '.join(KINDS[name])}."
+        )
+    try:
+        config = SourceConfig(**values)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem, allowed) for problem in error.errors())
+        raise ConfigurationError(f"{where}: {problems}. Correct sources.toml.") from error
+    if config.kind not in KINDS[name]:
+        raise ConfigurationError(
+            f"{where}: unknown kind {config.kind!r}. Allowed: {', '.join(KINDS[name])}."
+        )
+    if config.kind == "files" and not config.path:
+        raise ConfigurationError(
+            f'{where}: kind "files" needs path, a file or a pattern such as "data/*.csv".'
+        )
+    if config.encoding is not None:
+        try:
+            "".encode(config.encoding)
+        except (LookupError, ValueError) as error:
+            raise ConfigurationError(
+                f"{where}: unknown encoding {config.encoding!r}. Use a name that Python knows,"
+                " such as utf-8, cp1252, gb18030 or utf-16."
+            ) from error
+    _check_columns(name, config, where)
+    updates: dict[str, str] = {}
+    if config.path:
+        updates["path"] = _absolute(path.parent, config.path)
+    if config.cache_dir:
+        updates["cache_dir"] = _absolute(path.parent, config.cache_dir)
+    return config.model_copy(update=updates)
+
+
+def read_sources(path: Path | None) -> Sources:
+    """The sources that a sources.toml names; everything simulated without one.
+
+    Raises ConfigurationError naming file, section and remedy.
+    """
+    if path is None:
+        return Sources()
+    path = Path(path).expanduser().absolute()
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(
+            f"Sources file {path} cannot be read: {error.strerror or error}. Correct FLOW_SOURCES,"
+            " or unset it to simulate every source."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"Sources file {path} is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"Sources file {path} is not valid TOML: {error}. Correct that line."
+        ) from error
+    sections: dict[str, SourceConfig] = {}
+    for name, raw in document.items():
+        if name not in KINDS:
+            raise ConfigurationError(
+                f"Sources file {path}: unknown section [{name}]. Allowed: {', '.join(KINDS)}."
+                " The calendar comes from FLOW_CENTRES and FLOW_EVENTS."
+            )
+        sections[name] = _section(name, raw, path)
+    return Sources(sections, path.parent)

@@ -1,0 +1,56 @@
+"""Measures the drift of a rectangle: what is compared with what. The statistics are in `monitoring/`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.flows import SeriesFlow
+from flow_platform.monitoring.drift import measure_drift
+from flow_platform.platform import Platform
+from flow_platform.registry.vintages import ML_ROLE
+from flow_platform.warehouse.store import Keys
+
+WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
+# Years of history a reading looks back on, and a margin for its season.
+_HISTORY_DAYS = 4 * 366 + 60
+
+
+def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.DataFrame:
+    """PSI and KS of each feature for every centre and day of `keys`; replaces `monitoring.drift`.
+
+    A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
+    that neither the week's pattern nor slow growth hides or feigns a change; weather as it is.
+    """
+    store = platform.store(ML_ROLE)
+    history = store.read(
+        f"select centre_id, day, {', '.join((*flow.measures, *WEATHER_FEATURES))}"
+        f" from {flow.merged}"
+        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        " order by centre_id, day",
+        {
+            "centres": list(keys.centres),
+            "first": keys.first_day - timedelta(days=_HISTORY_DAYS),
+            "last": keys.last_day,
+        },
+    )
+    for measure in flow.measures:
+        history[measure] = _against_its_weekday(history, measure)
+    readings = history.loc[
+        history["day"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)),
+        ["centre_id", "day"],
+    ]
+    drift = measure_drift(history, readings, (*flow.measures, *WEATHER_FEATURES))
+    drift.insert(0, "flow", flow.name)
+    store.replace("monitoring.drift", drift, keys, equal={"flow": flow.name})
+    return drift
+
+
+def _against_its_weekday(history: pd.DataFrame, measure: str) -> pd.Series:
+    weekday = history["day"].dt.weekday
+    usual = history.groupby([history["centre_id"], weekday])[measure].transform(
+        lambda values: values.shift(1).rolling(52, min_periods=4).mean()
+    )
+    return (history[measure] / usual.where(usual > 0)).replace([np.inf, -np.inf], np.nan)

@@ -1,0 +1,64 @@
+"""Reads what a flow knows from the warehouse, as the forecasting core wants it.
+
+Nothing is cut by time here: the core compares every fact's `available_at` with each issue time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from flow_platform.flows import SeriesFlow
+from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.partitions import issue_times
+from flow_platform.platform import Platform
+from flow_platform.registry.vintages import ML_ROLE
+
+
+def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
+    """The flow's fixed choices, as the core takes them."""
+    return SeriesSpec(
+        horizons=flow.horizons,
+        season=flow.season,
+        seed=platform.settings.seed,
+        tuning_trials=platform.settings.tuning_trials,
+    )
+
+
+def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: date) -> SeriesData:
+    """Everything that may be known by the close of `last_day`, for every centre with history.
+
+    The calendar and the weather reach past `last_day` as far as its forecasts look.
+    """
+    store = platform.store(ML_ROLE)
+    reach = last_day + timedelta(days=flow.longest_horizon + CALENDAR_LOOKAHEAD)
+    actuals = store.read(
+        f"select centre_id as unique_id, day as ds, {measure} as y, available_at"
+        f" from {flow.merged} where {measure} is not null and day <= %(last)s"
+        " order by centre_id, day",
+        {"last": last_day},
+    )
+    first_day = actuals["ds"].min().date() if len(actuals) else last_day
+    window = {"first": first_day - timedelta(days=CALENDAR_LOOKAHEAD), "last": reach}
+    calendar = store.read(
+        "select centre_id as unique_id, day as ds, weekday, holiday, is_public_holiday,"
+        " is_bridge_day, is_school_holiday, school_holiday, days_to_holiday, days_since_holiday,"
+        " is_month_start, is_month_end, event, is_event"
+        " from staging.calendar where day between %(first)s and %(last)s"
+        " order by centre_id, day",
+        window,
+    )
+    vintages = store.read(
+        "select centre_id as unique_id, target_day as ds, vintage, available_at, temperature_mean,"
+        " temperature_min, temperature_max, precipitation_mm, snowfall_cm, wind_max_kmh"
+        " from staging.weather where target_day between %(first)s and %(last)s"
+        " order by centre_id, target_day, available_at",
+        window,
+    )
+    zones = {centre.centre_id: centre.timezone for centre in platform.centres}
+    known = set(zones)
+    return SeriesData(
+        actuals=actuals[actuals["unique_id"].isin(known)].reset_index(drop=True),
+        calendar=calendar,
+        vintages=vintages[vintages["unique_id"].isin(known)].reset_index(drop=True),
+        issues=issue_times(zones, first_day, last_day),
+    )

@@ -1,0 +1,189 @@
+"""From sources to `raw`: calendar, weather and counts, with every row accounted for.
+
+How a source is read is in `sources/`; here its rows, its rejects and its balance are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import pandas as pd
+
+from flow_platform.platform import Platform
+from flow_platform.sources.parcels import Landing, read_parcels
+from flow_platform.sources.weather import fetch_weather
+from flow_platform.warehouse.store import Keys, copy_rows
+
+INGEST_ROLE = "flow_ingest"
+_WEATHER_COLUMNS = [
+    "centre_id",
+    "day",
+    "vintage",
+    "target_day",
+    "lead_days",
+    "available_at",
+    "temperature_mean",
+    "temperature_min",
+    "temperature_max",
+    "precipitation_mm",
+    "snowfall_cm",
+    "wind_max_kmh",
+]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Rows of one landing: read = stored + quarantined, and the files that could not be read."""
+
+    rows_read: int
+    rows_stored: int
+    rows_quarantined: int
+    rows_left: int
+    broken_files: tuple[str, ...]
+    empty_partitions: int
+
+
+def land_calendar(platform: Platform) -> int:
+    """Replace the calendar of every centre; return its rows."""
+    calendar = platform.calendar
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        cursor.execute("delete from raw.calendar")
+        copy_rows(cursor, "raw.calendar", calendar)
+    return len(calendar)
+
+
+def land_weather(platform: Platform, keys: Keys) -> tuple[int, tuple[str, ...]]:
+    """Replace the weather that became known in these partitions.
+
+    Returns the rows written and the source's warnings: a day without weather is no error.
+    """
+    wanted = set(keys.centres)
+    result = fetch_weather(
+        platform.sources.weather,
+        [centre for centre in platform.centres if centre.centre_id in wanted],
+        keys.first_day,
+        keys.last_day,
+        now=datetime.now(timezone.utc),
+        world=platform.world,
+    )
+    platform.store(INGEST_ROLE).replace("raw.weather", result.rows[_WEATHER_COLUMNS], keys)
+    return len(result.rows), tuple(result.warnings)
+
+
+def land_parcels(platform: Platform, keys: Keys) -> Balance:
+    """Replace the parcel counts of these partitions and record every row of every file.
+
+    Rows that cannot be used go to `ops.quarantine`, whole. A row there that its file no longer has
+    in that form is marked as repaired by the next load of its partition.
+    """
+    landing = read_parcels(
+        platform.sources.parcels,
+        platform.centres,
+        keys.first_day,
+        keys.last_day,
+        keys.centres,
+        now=datetime.now(timezone.utc),
+        world=platform.world,
+    )
+    platform.store(INGEST_ROLE).replace("raw.parcels", landing.rows, keys)
+    _record(platform, "parcels", keys, landing)
+    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
+    return Balance(
+        rows_read=sum(file.rows_read for file in landing.files),
+        rows_stored=sum(file.rows_stored for file in landing.files),
+        rows_quarantined=sum(file.rows_quarantined for file in landing.files),
+        rows_left=sum(file.rows_left for file in landing.files),
+        broken_files=tuple(f"{file.file}: {file.error}" for file in landing.files if file.error),
+        empty_partitions=len(keys) - len(filled),
+    )
+
+
+def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None:
+    # Named by what was asked for: loading the same again replaces its own record.
+    load_id = hashlib.sha256(
+        "|".join([flow, *keys.centres, str(keys.first_day), str(keys.last_day)]).encode()
+    ).hexdigest()[:16]
+    loads = pd.DataFrame(
+        [
+            {
+                "load_id": load_id,
+                "flow": flow,
+                "file": file.file,
+                "first_day": keys.first_day,
+                "last_day": keys.last_day,
+                "rows_in_file": file.rows_in_file,
+                "rows_read": file.rows_read,
+                "rows_stored": file.rows_stored,
+                "rows_quarantined": file.rows_quarantined,
+                "rows_left": file.rows_left,
+                "error": file.error,
+            }
+            for file in landing.files
+        ]
+    )
+    rejected = landing.rejected.assign(
+        flow=flow,
+        payload_sha256=[
+            hashlib.sha256(payload.encode()).hexdigest() for payload in landing.rejected["payload"]
+        ],
+    )
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "create temporary table new_loads (like ops.loads including defaults) on commit drop"
+        )
+        copy_rows(cursor, "new_loads", loads)
+        # An unchanged load keeps its time: running again must leave the same rows.
+        cursor.execute(
+            """
+            delete from ops.loads where load_id = %(load)s and file not in (select file from new_loads);
+            """,
+            {"load": load_id},
+        )
+        cursor.execute(
+            """
+            insert into ops.loads select * from new_loads
+            on conflict (load_id, flow, file) do update set
+                loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
+                rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
+                rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
+                error = excluded.error
+            where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
+                   ops.loads.rows_quarantined, ops.loads.error)
+                is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
+                   excluded.rows_quarantined, excluded.error)
+            """
+        )
+        cursor.execute(
+            "create temporary table new_rejects (like ops.quarantine including defaults)"
+            " on commit drop"
+        )
+        copy_rows(cursor, "new_rejects", rejected)
+        cursor.execute(
+            """
+            insert into ops.quarantine select * from new_rejects
+            on conflict (flow, source_file, source_line, payload_sha256) do update
+                set reason = excluded.reason, state = 'open'
+            where ops.quarantine.reason <> excluded.reason or ops.quarantine.state <> 'open'
+            """
+        )
+        cursor.execute(
+            """
+            update ops.quarantine as old set state = 'repaired'
+            where flow = %(flow)s and state = 'open'
+              and source_file in (select file from new_loads where error is null)
+              and (day is null or day between %(first)s and %(last)s)
+              and (centre_id is null or centre_id = any(%(centres)s))
+              and not exists (
+                  select from new_rejects as new
+                  where new.source_file = old.source_file and new.source_line = old.source_line
+                    and new.payload_sha256 = old.payload_sha256)
+            """,
+            {
+                "flow": flow,
+                "first": keys.first_day,
+                "last": keys.last_day,
+                "centres": list(keys.centres),
+            },
+        )
