@@ -38,7 +38,11 @@ from flow_platform.forecasting.training import (  # noqa: E402
 FILE = "lanes_2021-01-01_2022-06-30.csv"
 FIRST_ORIGIN, LAST_ORIGIN = "2022-01-01", "2022-06-16"
 # What a planner knows: name, first and last day of each year's shopping festivals.
-FESTIVALS = (("618", "06-01", "06-20"), ("Double 11", "11-01", "11-13"), ("Double 12", "12-12", "12-13"))
+FESTIVALS = (
+    ("618", "06-01", "06-20"),
+    ("Double 11", "11-01", "11-13"),
+    ("Double 12", "12-12", "12-13"),
+)
 TARGET = 0.92
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 

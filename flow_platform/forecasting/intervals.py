@@ -16,7 +16,7 @@ RECENT_DAYS = 42
 PRIOR_DAYS = 10.0
 FACTOR_LIMITS = (0.6, 2.5)
 # Special days too few to measure are given bands this much wider.
-SPECIAL_PRIOR, SPECIAL_PRIOR_ROWS = 1.4, 60
+SPECIAL_PRIOR, SPECIAL_PRIOR_ROWS = 1.7, 60
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,21 @@ def scale(spread: np.ndarray, typical: float) -> np.ndarray:
 
 
 def calibrate(
-    error: np.ndarray, horizon: np.ndarray, spread: np.ndarray, special: np.ndarray
+    error: np.ndarray,
+    horizon: np.ndarray,
+    spread: np.ndarray,
+    special: np.ndarray,
+    day: np.ndarray,
 ) -> Calibration:
     """Split-conformal quantiles of out-of-sample log errors (rows,) (Vovk et al. 2005).
 
-    Signed, since counts scatter further upward; each horizon borrows from its neighbours.
+    Signed, since counts scatter further upward; each horizon borrows from its neighbours. Rows
+    of one target `day` count once: series share its shocks, so they are no separate evidence.
     """
     usable = np.isfinite(error)
-    error, horizon, spread, special = (a[usable] for a in (error, horizon, spread, special))
+    error, horizon, spread, special, day = (
+        a[usable] for a in (error, horizon, spread, special, day)
+    )
     steps = np.unique(horizon)
     known = spread[np.isfinite(spread)]
     typical = float(np.median(known)) if len(known) else 0.2
@@ -80,11 +87,11 @@ def calibrate(
         near = (np.abs(horizon - step) <= 1) & ~special
         if near.sum() < 20:
             near = np.abs(horizon - step) <= 3
-        rows.append([_conformal(score[near], q) for q in QUANTILES])
+        count = len(np.unique(day[near]))
+        rows.append([_conformal(score[near], q, count) for q in QUANTILES])
     quantiles = np.array(rows)
     quantiles[:, :2] = np.minimum(quantiles[:, :2], 0.0)
     quantiles[:, 2:] = np.maximum(quantiles[:, 2:], 0.0)
-    wide = 1.0
     if special.any():
         ratio = _ratio(score, quantiles[np.searchsorted(steps, horizon)])[special]
         seen = max(float(np.quantile(ratio, 0.8)), 1.0)
@@ -95,9 +102,8 @@ def calibrate(
     return Calibration(tuple(int(s) for s in steps), quantiles, min(wide, 3.0), typical)
 
 
-def _conformal(score: np.ndarray, quantile: float) -> float:
-    """The finite-sample conformal quantile: the tail is counted with one row more."""
-    count = len(score)
+def _conformal(score: np.ndarray, quantile: float, count: int) -> float:
+    """The conformal quantile of `count` independent scores: one more is taken to lie outside."""
     level = (count + 1) * quantile / count if quantile > 0.5 else 1 - (count + 1) * (
         1 - quantile
     ) / count

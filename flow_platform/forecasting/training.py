@@ -373,6 +373,7 @@ def _calibrate(tested: pd.DataFrame) -> intervals.Calibration:
         tested["horizon"].to_numpy(),
         tested["spread"].to_numpy(),
         _special(tested),
+        day_numbers(tested["ds"]),
     )
 
 
@@ -384,9 +385,9 @@ def _backtest_metrics(tested: pd.DataFrame, prepared: _Prepared) -> dict[str, fl
         if own.empty or other.empty:
             continue
         scored.append(_with_bands(own, _calibrate(other), np.ones(len(own)), True))
-    frame = pd.concat(scored) if scored else _with_bands(
-        tested, _calibrate(tested), np.ones(len(tested)), True
-    )
+    if not scored:
+        scored.append(_with_bands(tested, _calibrate(tested), np.ones(len(tested)), True))
+    frame = pd.concat(scored)
     frame["scale"] = frame["unique_id"].map(prepared.scales).to_numpy(dtype=float)
     row = summarise(frame).iloc[0]
     names = ("mae", "rmse", "mape", "wape", "mase", "bias", "r2", "coverage_80", "coverage_95")
@@ -458,12 +459,11 @@ def forecast(
     if wanted.empty:
         return _empty()
     # Earlier forecasts of this vintage, which were out of its sample, tell how its bands fare.
-    span = pd.Timedelta(days=intervals.RECENT_DAYS)
+    span = pd.Timedelta(days=intervals.RECENT_DAYS + max(spec.horizons) + 2)
     history = data.issues
     near = (
         (history["issued_at"] >= max(cutoff, wanted["issued_at"].min() - span))
         & (history["issued_at"] < wanted["issued_at"].max())
-        & history["unique_id"].isin(wanted["unique_id"].unique())
     )
     both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
     both = both.drop_duplicates(["unique_id", "issue"], keep="first")

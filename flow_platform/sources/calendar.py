@@ -90,14 +90,14 @@ def _place_calendar(
 def _event_names(centre: Centre, events: pd.DataFrame, first: date, length: int) -> np.ndarray:
     names = np.full(length, None, dtype=object)
     origin = pd.Timestamp(first)
-    for event in events.itertuples(index=False):
-        if not concerns(str(event.scope), centre):
+    begins = (pd.to_datetime(events["first_day"]) - origin).dt.days
+    ends = (pd.to_datetime(events["last_day"]) - origin).dt.days
+    for scope, name, begin, end in zip(events["scope"], events["name"], begins, ends, strict=True):
+        if not concerns(str(scope), centre):
             continue
-        start = max((event.first_day - origin).days, 0)
-        stop = min((event.last_day - origin).days + 1, length)
-        for position in range(start, stop):
+        for position in range(max(begin, 0), min(end + 1, length)):
             known = names[position]
-            names[position] = event.name if known is None else f"{known}; {event.name}"
+            names[position] = name if known is None else f"{known}; {name}"
     return names
 
 

@@ -17,9 +17,7 @@ from flow_platform.errors import ConfigurationError
 from flow_platform.sources.public_holidays import holiday_subdivision, known_country
 from flow_platform.sources.school_holidays import ZONES
 
-DEFAULT_CENTRES = (
-    Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "centres.csv"
-)
+DEFAULT_CENTRES = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "centres.csv"
 
 COLUMNS = (
     "centre_id",
@@ -33,7 +31,7 @@ COLUMNS = (
     "daily_capacity",
 )
 
-# What Dagster cannot carry in the key of a multi-partition, or what its UI reads as a range or list.
+# What the key of a multi-partition cannot carry, or what Dagster's UI reads as a range or list.
 _FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
 # Words that stand for "all centres" in events and in published.accuracy.
 _RESERVED_IDS = frozenset({"*", "all"})
@@ -81,9 +79,7 @@ def why_not_an_id(centre_id: str) -> str | None:
     return None
 
 
-def _number(
-    row: dict[str, str], name: str, where: str, low: float, high: float
-) -> float | None:
+def _number(row: dict[str, str], name: str, where: str, low: float, high: float) -> float | None:
     text = row.get(name, "")
     if not text:
         return None

@@ -65,17 +65,17 @@ class SourceConfig(BaseModel):
     path: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     encoding: str | None = None
-    separator: str | None = Field(None, min_length=1, max_length=1)
-    decimal: str = Field(".", pattern=r"^[.,]$")
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    decimal: str = Field(default=".", pattern=r"^[.,]$")
     sheet: str | None = None
     date_format: str | None = None
     centres: dict[str, str] = Field(default_factory=dict)
     forecast_url: str = "https://api.open-meteo.com/v1/forecast"
     previous_runs_url: str = "https://previous-runs-api.open-meteo.com/v1/forecast"
     archive_url: str = "https://archive-api.open-meteo.com/v1/archive"
-    timeout_seconds: float = Field(10.0, gt=0, le=300)
-    retries: int = Field(3, ge=0, le=10)
-    back_off_seconds: float = Field(0.5, ge=0, le=60)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=300)
+    retries: int = Field(default=3, ge=0, le=10)
+    back_off_seconds: float = Field(default=0.5, ge=0, le=60)
     cache_dir: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 

@@ -87,7 +87,7 @@ def read_events(path: Path | None, centres: Iterable[Centre] | None = None) -> p
             scope = EVERYWHERE
         elif ids is not None and scope not in ids and not known_country(scope):
             raise ConfigurationError(
-                f"{where}: {scope!r} is neither a centre nor a country code nor \"all\"."
+                f'{where}: {scope!r} is neither a centre nor a country code nor "all".'
                 " Use a centre_id of the centres file, an ISO 3166 code, or all."
             )
         if not row["name"]:

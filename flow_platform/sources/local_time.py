@@ -35,6 +35,6 @@ def local_midnight_after(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIn
 
 def day_closes_at(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
     """When the partition day closes: the later of the next 00:00 UTC and the local midnight."""
-    utc_midnight = (days + pd.Timedelta(days=1)).tz_localize("UTC").as_unit("us")
-    local = local_midnight_after(days, timezone)
-    return pd.DatetimeIndex(np.where(local > utc_midnight, local, utc_midnight)).tz_localize("UTC")
+    local = local_midnight_after(days, timezone).tz_localize(None)
+    later = np.maximum(local.to_numpy(), (days + pd.Timedelta(days=1)).as_unit("us").to_numpy())
+    return pd.DatetimeIndex(later).tz_localize("UTC")

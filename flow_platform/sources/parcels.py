@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ import pandas as pd
 
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.local_time import days_index, local_midnight_after
+from flow_platform.sources.local_time import local_midnight_after
 from flow_platform.sources.simulator import EPOCH_FIRST, World
 from flow_platform.sources.tables import (
     FileUnreadableError,
@@ -38,15 +37,6 @@ LARGEST_COUNT = 1e9
 
 ROW_COLUMNS = ("centre_id", "day", "parcels", "available_at", "source_file", "source_line")
 REJECTED_COLUMNS = ("source_file", "source_line", "reason", "day", "centre_id", "payload")
-FILE_COLUMNS = (
-    "file",
-    "rows_in_file",
-    "rows_read",
-    "rows_stored",
-    "rows_quarantined",
-    "rows_left",
-    "error",
-)
 
 _OWN_NAMES = {"centre_id": "centre_id", "day": "day", "parcels": "parcels"}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
@@ -56,19 +46,38 @@ _LOOKS_ISO = re.compile(r"\d{4}-?\d{1,2}-?\d{1,2}([T ].*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
+class FileBalance:
+    """What became of one file: rows_read == rows_stored + rows_quarantined, and rows_in_file ==
+    rows_read + rows_left (good rows of partitions not asked for). With an `error`, naming file,
+    fault and remedy, the file gave no rows.
+    """
+
+    file: str
+    rows_in_file: int = 0
+    rows_stored: int = 0
+    rows_quarantined: int = 0
+    rows_left: int = 0
+    error: str | None = None
+
+    @property
+    def rows_read(self) -> int:
+        """Rows that this load answered for."""
+        return self.rows_in_file - self.rows_left
+
+
+@dataclass(frozen=True)
 class Landing:
     """What a load brings.
 
     `rows` (ROW_COLUMNS): one per accepted source row of the asked partitions. `rejected`
     (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever partitions
-    were asked for; `day` and `centre_id` are None where they could not be read. `files`
-    (FILE_COLUMNS): one per file, with rows_read == rows_stored + rows_quarantined and
-    rows_in_file == rows_read + rows_left; a file with an `error` gave no rows.
+    were asked for; `day` and `centre_id` are None where they could not be read. `files`: one
+    balance a file.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
-    files: pd.DataFrame
+    files: tuple[FileBalance, ...]
 
 
 @dataclass
@@ -195,7 +204,7 @@ def _local_day(moment: Any, timezone: str) -> date | None:
 
 
 def _known_from(moment: Any, timezone: str) -> datetime | None:
-    """A mapped available_at in UTC; without an offset it is the centre's local time."""
+    """A mapped available_at as naive UTC; without an offset it is the centre's local time."""
     if not isinstance(moment, date):
         return None
     if not isinstance(moment, datetime):
@@ -204,7 +213,7 @@ def _known_from(moment: Any, timezone: str) -> datetime | None:
         if moment.tzinfo is None:
             # fold=1: an hour that comes twice counts as its second turn, never as too early.
             moment = moment.replace(tzinfo=_zone(timezone), fold=1)
-        return moment.astimezone(ZoneInfo("UTC"))
+        return moment.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
     except (OverflowError, ValueError):
         return None
 
@@ -212,7 +221,7 @@ def _known_from(moment: Any, timezone: str) -> datetime | None:
 def _first_faults(*columns: np.ndarray) -> np.ndarray:
     reason = columns[0].copy()
     for column in columns[1:]:
-        empty = np.equal(reason, None)
+        empty = pd.isna(reason)
         reason[empty] = column[empty]
     return reason
 
@@ -259,83 +268,57 @@ def _judge(
             local[key] = (found, wrong)
         day[place], day_fault[place] = local[key]
 
-    counts = _each(
-        table.column(columns["parcels"]), lambda value: _count(value, config.decimal)
-    )
+    counts = _each(table.column(columns["parcels"]), lambda value: _count(value, config.decimal))
     parcels = np.array([number for number, _ in counts], dtype=float)
     count_fault = np.empty(size, dtype=object)
     count_fault[:] = [fault for _, fault in counts]
 
     reason = _first_faults(centre_fault, day_fault, count_fault)
-    good = np.equal(reason, None)
-    available_at = pd.DatetimeIndex([pd.NaT] * size, dtype="datetime64[us, UTC]").to_series(
-        index=range(size)
-    )
+    good = pd.isna(reason)
+    available_at = np.full(size, np.datetime64("NaT"), dtype="datetime64[us]")
     zone_of = np.array([timezones.get(text, "UTC") for text in centre_id], dtype=object)
     for zone in dict.fromkeys(zone_of[good]):
         chosen = good & (zone_of == zone)
         index = pd.DatetimeIndex(pd.to_datetime(day[chosen])).as_unit("us")
-        available_at[chosen] = local_midnight_after(index, zone)
+        available_at[chosen] = local_midnight_after(index, zone).tz_localize(None)
     if "available_at" in columns:
         stated = _each(
             table.column(columns["available_at"]),
             lambda value: _moment(value, "available_at", None),
         )
-        for place in np.flatnonzero(good):
+        for place in np.flatnonzero(good).tolist():
             moment, fault = stated[place]
             if fault is not None and fault.startswith("missing_value"):
                 continue
             known = _known_from(moment, zone_of[place])
             if known is None:
                 reason[place] = fault or "impossible_date: available_at cannot be read"
-            elif known > available_at[place]:
-                available_at[place] = known
+            else:
+                available_at[place] = max(available_at[place], np.datetime64(known, "us"))
 
     order = sorted(range(len(table.names)), key=lambda place: table.names[place])
     prefix = "\x1e".join(table.names[place] for place in order)
     key_rows = [
         prefix + "\x1f" + "\x1f".join([str(row[place]) for place in order]) for row in table.rows
     ]
-    return _Scan(
-        file, table, centre_id, day, parcels, pd.DatetimeIndex(available_at), reason, key_rows
-    )
+    known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
+    return _Scan(file, table, centre_id, day, parcels, known_from, reason, key_rows)
 
 
 def _mark_duplicates(scans: Sequence[_Scan]) -> None:
     """The second and further identical whole rows get their reason, across all files."""
     first: dict[str, tuple[str, int]] = {}
     for scan in scans:
-        for place in np.flatnonzero(np.equal(scan.reason, None)):
+        for place in np.flatnonzero(pd.isna(scan.reason)):
             here = (scan.file, scan.table.lines[place])
             seen = first.setdefault(scan.key[place], here)
             if seen is not here:
                 scan.reason[place] = f"duplicate: the same row as {seen[0]}:{seen[1]}"
 
 
-def _file_name(path: Path, config: SourceConfig) -> str:
-    """The path as it is shown and stored: from the last folder that holds no wildcard."""
-    return clean_text(str(path))
-
-
-def _file_entry(
-    file: str, in_file: int, stored: int, quarantined: int, left: int, error: str | None
-) -> dict[str, Any]:
-    return {
-        "file": file,
-        "rows_in_file": in_file,
-        "rows_read": in_file - left,
-        "rows_stored": stored,
-        "rows_quarantined": quarantined,
-        "rows_left": left,
-        "error": error,
-    }
-
-
-def _frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(columns), dtype=object)
-    for name in columns:
-        if name.startswith("rows_") or name == "source_line":
-            frame[name] = frame[name].astype("int64")
+def _rejected_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(REJECTED_COLUMNS), dtype=object)
+    frame["source_line"] = frame["source_line"].astype("int64")
     return frame
 
 
@@ -374,8 +357,8 @@ def _simulated(
         "simulated",
         lines,
     )
-    entry = _file_entry("simulated", len(rows), len(rows), 0, 0, None)
-    return Landing(rows, _frame([], REJECTED_COLUMNS), _frame([entry], FILE_COLUMNS))
+    balance = FileBalance("simulated", rows_in_file=len(rows), rows_stored=len(rows))
+    return Landing(rows, _rejected_frame([]), (balance,))
 
 
 def read_parcels(
@@ -408,26 +391,26 @@ def read_parcels(
     by_id = {centre.centre_id: centre for centre in centres}
     wanted = list((config.columns or _OWN_NAMES).values())
     scans: list[_Scan] = []
-    entries: dict[str, dict[str, Any]] = {}
+    balances: dict[str, FileBalance] = {}
     for path in source_files(config):
-        file = _file_name(path, config)
-        entries[file] = _file_entry(file, 0, 0, 0, 0, None)
+        file = clean_text(str(path))
         try:
             table = read_table(path, config, wanted)
         except FileUnreadableError as error:
-            entries[file]["error"] = f"{file} {error}"
+            balances[file] = FileBalance(file, error=f"{file} {error}")
             continue
+        balances[file] = FileBalance(file)
         scans.append(_judge(file, table, config, by_id, now))
-    if not entries:
+    if not balances:
         missing = clean_text(str(config.path))
         text = f"no file matches {missing}. Correct path in sources.toml, or put the files there."
-        entries[missing] = _file_entry(missing, 0, 0, 0, 0, text)
+        balances[missing] = FileBalance(missing, error=text)
     _mark_duplicates(scans)
 
     stored: list[pd.DataFrame] = []
     rejected: list[dict[str, Any]] = []
     for scan in scans:
-        good = np.equal(scan.reason, None)
+        good = pd.isna(scan.reason)
         chosen = good & np.isin(scan.centre_id.astype(str), asked)
         chosen[chosen] = [first_day <= day <= last_day for day in scan.day[chosen]]
         lines = np.asarray(scan.table.lines, dtype="int64")
@@ -455,8 +438,12 @@ def read_parcels(
             )
         bad = int((~good).sum()) + len(scan.table.broken)
         kept = int(chosen.sum())
-        entries[scan.file] = _file_entry(
-            scan.file, len(good) + len(scan.table.broken), kept, bad, int(good.sum()) - kept, None
+        balances[scan.file] = FileBalance(
+            scan.file,
+            rows_in_file=len(good) + len(scan.table.broken),
+            rows_stored=kept,
+            rows_quarantined=bad,
+            rows_left=int(good.sum()) - kept,
         )
         if kept:
             stored.append(
@@ -470,9 +457,7 @@ def read_parcels(
                 )
             )
     rows = pd.concat(stored, ignore_index=True) if stored else _nothing()
-    return Landing(
-        rows, _frame(rejected, REJECTED_COLUMNS), _frame(list(entries.values()), FILE_COLUMNS)
-    )
+    return Landing(rows, _rejected_frame(rejected), tuple(balances.values()))
 
 
 def discover_centres(config: SourceConfig) -> list[str]:
@@ -492,7 +477,6 @@ def discover_centres(config: SourceConfig) -> list[str]:
     return sorted(
         (text for text in found if text.casefold() not in _MISSING),
         key=lambda text: [
-            (int(part), "") if part.isdecimal() else (-1, part)
-            for part in re.split(r"(\d+)", text)
+            (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
         ],
     )

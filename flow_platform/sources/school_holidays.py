@@ -14,6 +14,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from importlib import resources
 
+from flow_platform.sources.public_holidays import public_holidays
+
 ZONES = ("A", "B", "C")
 
 # The order in which the zones leave in February turns with a period of three years:
@@ -26,11 +28,10 @@ def _official() -> dict[str, dict[date, str]]:
     # Read as UTF-8 here: the package opens its own file in the locale's encoding.
     place = resources.files("vacances_scolaires_france").joinpath("data/data.csv")
     zones: dict[str, dict[date, str]] = {zone: {} for zone in ZONES}
-    with place.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for zone in ZONES:
-                if row[f"vacances_zone_{zone.lower()}"] == "True":
-                    zones[zone][date.fromisoformat(row["date"])] = row["nom_vacances"]
+    for row in csv.DictReader(place.read_text(encoding="utf-8").splitlines()):
+        for zone in ZONES:
+            if row[f"vacances_zone_{zone.lower()}"] == "True":
+                zones[zone][date.fromisoformat(row["date"])] = row["nom_vacances"]
     return zones
 
 
@@ -54,16 +55,19 @@ def estimated_school_year(zone: str, year: int) -> dict[date, str]:
     All breaks start on a Saturday and, but for summer, end on the Sunday 15 days later: autumn
     in 17-23 October, Christmas in 17-23 December, winter in 4-10 February for the first zone and
     one week later for each following zone, spring 8 weeks after winter, summer from the Saturday
-    in 3-9 July to 31 August; Friday and Saturday after Ascension Day. On 2023 to 2028 the rules
-    meet the official dates except: spring one week late in 2023 and 2028, Ascension not in all
-    years, summer starting on a Tuesday in 2028.
+    in 3-9 July to 31 August; Friday and Saturday after Ascension Day. On the five school years from
+    September 2023 the rules meet the official days except: spring one week later in 2028, summer
+    from Tuesday 4 July 2028, Easter Monday or 1 May added to a spring break, up to three days of
+    September, and Ascension, which the official file does not list in all years.
     """
-    from dateutil.easter import easter
-
     order = _WINTER_ORDER[(year + 1) % 3]
     winter = _saturday_from(date(year + 1, 2, 4)) + timedelta(weeks=order.index(zone))
     summer = _saturday_from(date(year + 1, 7, 3))
-    ascension = easter(year + 1) + timedelta(days=39)
+    ascension = next(
+        day
+        for day, name in public_holidays("FR", None, year + 1, year + 1).items()
+        if "Ascension" in name
+    )
     days: dict[date, str] = {}
     days.update(_span(_saturday_from(date(year, 10, 17)), 16, "Vacances de la Toussaint"))
     days.update(_span(_saturday_from(date(year, 12, 17)), 16, "Vacances de Noël"))

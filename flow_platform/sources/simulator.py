@@ -166,9 +166,7 @@ class World:
         """The one centre that reports nothing on Sundays and public holidays: no row, not zero."""
         if len(self.centres) < 2:
             return None
-        return min(
-            self._by_id, key=lambda centre_id: self._random(centre_id, "closed").random()
-        )
+        return min(self._by_id, key=lambda centre_id: self._random(centre_id, "closed").random())
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -267,9 +265,7 @@ class World:
             frame[name] = table[leads, targets]
         return frame
 
-    def weather_observed(
-        self, centre_ids: Iterable[str], first: date, last: date
-    ) -> pd.DataFrame:
+    def weather_observed(self, centre_ids: Iterable[str], first: date, last: date) -> pd.DataFrame:
         """Observed weather of the days, one row per centre and day; known on D+1 at 06:00 UTC.
 
         Columns of raw.weather with vintage "observed", lead 0, target_day = day.
@@ -283,9 +279,7 @@ class World:
             ]
         )
 
-    def weather_forecast(
-        self, centre_ids: Iterable[str], first: date, last: date
-    ) -> pd.DataFrame:
+    def weather_forecast(self, centre_ids: Iterable[str], first: date, last: date) -> pd.DataFrame:
         """Forecasts issued on the days for 1 to 14 days ahead; known at 18:00 UTC of the day.
 
         Columns of raw.weather with vintage "forecast", 14 rows per centre and day.

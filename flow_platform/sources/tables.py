@@ -178,8 +178,7 @@ def _cut_line(line: str, separator: str) -> list[str]:
 def _header(line: str, config: SourceConfig, wanted: Sequence[str]) -> tuple[str, list[str]]:
     candidates = (config.separator,) if config.separator else _SEPARATORS
     cuts = {
-        separator: [name.strip() for name in _cut_line(line, separator)]
-        for separator in candidates
+        separator: [name.strip() for name in _cut_line(line, separator)] for separator in candidates
     }
     fitting = [
         separator for separator, names in cuts.items() if all(name in names for name in wanted)
@@ -267,14 +266,14 @@ def read_csv(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Table:
             continue
         if len(fields) <= 1 and not "".join(fields).strip():
             continue
-        reason = _has_bad_characters("".join(fields)) if suspicious else None
-        if reason is None and len(fields) != width:
-            reason = f"ragged: the row has {len(fields)} fields, the header {width}"
-        if reason is None:
+        fault = _has_bad_characters("".join(fields)) if suspicious else None
+        if fault is None and len(fields) != width:
+            fault = f"ragged: the row has {len(fields)} fields, the header {width}"
+        if fault is None:
             table.rows.append(fields)
             table.lines.append(place + 1)
         else:
-            table.broken.append(BrokenRow(place + 1, reason, payload_json(names, fields)))
+            table.broken.append(BrokenRow(place + 1, fault, payload_json(names, fields)))
     if width == 1:
         _drop_blank(table)
     return table
@@ -379,14 +378,8 @@ def read_excel(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Tabl
             reason = f"ragged: the row has {len(values)} cells, the header {width}"
             table.broken.append(BrokenRow(line, reason, payload_json(names, values)))
             continue
-        bad = next(
-            (
-                reason
-                for value in values
-                if isinstance(value, str) and (reason := _has_bad_characters(value))
-            ),
-            None,
-        )
+        texts = [value for value in values if isinstance(value, str)]
+        bad = next((found for text in texts if (found := _has_bad_characters(text))), None)
         if bad is not None:
             table.broken.append(BrokenRow(line, bad, payload_json(names, values)))
             continue

@@ -95,7 +95,7 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
         rows_stored=sum(file.rows_stored for file in landing.files),
         rows_quarantined=sum(file.rows_quarantined for file in landing.files),
         rows_left=sum(file.rows_left for file in landing.files),
-        broken_files=tuple(f"{file.file}: {file.error}" for file in landing.files if file.error),
+        broken_files=tuple(file.error for file in landing.files if file.error),
         empty_partitions=len(keys) - len(filled),
     )
 

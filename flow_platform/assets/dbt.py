@@ -1,0 +1,157 @@
+"""dbt's seeds, models and tests as assets and checks, in groups of one grain each.
+
+Which SQL is behind an asset is told by its key: merged/parcels is
+`dbt_project/models/merged/merged__parcels.sql`. How dbt runs is in `warehouse/dbt.py`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
+from flow_platform.flows import CATALOGUE, PARCELS
+from flow_platform.partitions import centre_day_partitions, days_before, keys_of
+from flow_platform.platform import Platform
+from flow_platform.warehouse.store import Keys
+
+DBT_POOL = "dbt"
+
+
+class Translator(DagsterDbtTranslator):
+    """Names dbt's nodes as their tables are named: [schema, table]."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            given = dbt_resource_props.get("meta", {}).get("dagster", {}).get("asset_key")
+            return dg.AssetKey(
+                given or [dbt_resource_props["schema"], dbt_resource_props["identifier"]]
+            )
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        name = str(dbt_resource_props["name"])
+        if dbt_resource_props["schema"] == "published":
+            return "published"
+        flows = (flow.name for flow in CATALOGUE if flow.name in name)
+        return next(flows, SHARED_GROUP)
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        return [PARCELS.owner]
+
+    def get_partition_mapping(
+        self,
+        dbt_resource_props: Mapping[str, Any],
+        dbt_parent_resource_props: Mapping[str, Any],
+    ) -> dg.PartitionMapping | None:
+        if dbt_parent_resource_props["name"] == "forecasts":
+            return days_before(PARCELS.longest_horizon, 1)
+        return None
+
+
+def window_variables(keys: Keys) -> dict[str, Any]:
+    """The dbt variables that confine a build to a rectangle."""
+    return {
+        "centres": list(keys.centres),
+        "from_day": keys.first_day.isoformat(),
+        "to_day": keys.last_day.isoformat(),
+    }
+
+
+def build_arguments(model_names: Sequence[str]) -> list[str]:
+    """The dbt command that builds these nodes and runs their data tests.
+
+    Unit tests belong to `make test`: they say nothing about the data of a run.
+    """
+    return ["build", "--select", *sorted(model_names), "--exclude-resource-type", "unit_test"]
+
+
+def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
+    """Four groups: the centres, the staging views, what is partitioned, the published views."""
+    manifest = platform.dbt.manifest(platform.centres)
+    translator = Translator(
+        settings=DagsterDbtTranslatorSettings(
+            enable_asset_checks=True, enable_duplicate_source_asset_keys=True
+        )
+    )
+    names = {
+        translator.get_asset_key(node): str(node["name"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed")
+    }
+
+    def run(
+        context: dg.AssetExecutionContext, platform: Platform, keys: Keys | None
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        chosen = [names[key] for key in context.selected_asset_keys if key in names]
+        outcome = platform.dbt.run(
+            platform.server, build_arguments(chosen), window_variables(keys) if keys else {}
+        )
+        yield from events_of(context, outcome, manifest, translator)
+
+    common: dict[str, Any] = {
+        "manifest": manifest,
+        "dagster_dbt_translator": translator,
+        "pool": DBT_POOL,
+    }
+    partitioned: dict[str, Any] = {
+        "partitions_def": centre_day_partitions(platform.centre_ids, platform.settings.first_day),
+        "backfill_policy": ONE_RUN,
+    }
+
+    @dbt_assets(select="resource_type:seed", name="dbt_centres", **common)
+    def centres(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+        yield from run(context, platform, None)
+
+    @dbt_assets(select="tag:staging", name="dbt_staging", **common)
+    def staging(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+        yield from run(context, platform, None)
+
+    @dbt_assets(select="tag:merged", name="dbt_merged", **common, **partitioned)
+    def merged(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+        yield from run(context, platform, keys_of(context.partition_keys))
+
+    @dbt_assets(select="tag:monitoring", name="dbt_accuracy", **common, **partitioned)
+    def accuracy(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+        yield from run(context, platform, keys_of(context.partition_keys))
+
+    @dbt_assets(select="tag:published", name="dbt_published", **common)
+    def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+        yield from run(context, platform, None)
+
+    return [centres, staging, merged, accuracy, published]
+
+
+def events_of(
+    context: dg.AssetExecutionContext,
+    outcome: Any,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """dbt's run results as Dagster events: a materialization a model, a check result a test."""
+    expected_checks = {
+        check.name: check for check in context.selected_asset_check_keys
+    }
+    for result in outcome.results:
+        node = manifest["nodes"].get(result.node.unique_id)
+        if node is None:
+            continue
+        seconds = round(float(result.execution_time), 3)
+        if node["resource_type"] in ("model", "seed"):
+            rows = (result.adapter_response or {}).get("rows_affected")
+            metadata: dict[str, Any] = {"seconds": seconds}
+            if isinstance(rows, int) and rows >= 0:
+                metadata["dagster/row_count"] = rows
+            yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
+        elif node["name"] in expected_checks:
+            key = expected_checks[node["name"]]
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=str(result.status) == "pass",
+                severity=dg.AssetCheckSeverity.WARN
+                if str(result.status) == "warn"
+                else dg.AssetCheckSeverity.ERROR,
+                metadata={"failing_rows": result.failures or 0, "seconds": seconds},
+            )

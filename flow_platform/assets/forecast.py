@@ -1,0 +1,258 @@
+"""The forecast of each centre and day, issued at the close of the day, and its drift readings."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import dagster as dg
+import pandas as pd
+
+from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata, rows_metadata
+from flow_platform.assets.models import (
+    champion_key,
+    merged_key,
+    model_key,
+    vintage_metadata,
+)
+from flow_platform.flows import SeriesFlow
+from flow_platform.partitions import (
+    centre_day_partitions,
+    keys_of,
+    vintage_known_by_day,
+)
+from flow_platform.platform import Platform
+from flow_platform.registry.vintages import ML_ROLE
+from flow_platform.stages.drift import measure_rectangle
+from flow_platform.stages.forecasting import FALLBACK_VERSION, Issued, issue_forecasts
+from flow_platform.warehouse.store import Keys
+
+# A run with this tag at "stale" also retrains vintages whose training data changed.
+REFRESH_TAG = "flow/vintages"
+
+
+def forecast_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", f"{flow.name}_forecast"])
+
+
+def drift_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(["monitoring", f"{flow.name}_drift"])
+
+
+def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
+    """The forecast and drift assets of one flow."""
+    partitions = centre_day_partitions(platform.centre_ids, platform.settings.first_day)
+
+    @dg.asset(
+        key=forecast_key(flow),
+        group_name=flow.name,
+        kinds={"python", "postgres"},
+        owners=[flow.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        deps=[
+            merged_key(flow),
+            dg.AssetKey(["staging", "calendar"]),
+            dg.AssetKey(["staging", "weather"]),
+            dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
+        ],
+        metadata=columns_metadata(
+            "ml.forecasts",
+            centre_id="text",
+            day="date",
+            date="date",
+            target_at="timestamptz",
+            horizon="smallint",
+            issued_at="timestamptz",
+            prediction="double precision",
+            lower_80="double precision",
+            upper_80="double precision",
+            lower_95="double precision",
+            upper_95="double precision",
+            model_version="text",
+        ),
+        description=f"{flow.title}: what was said at the close of the day for the next"
+        f" {flow.longest_horizon} days, with 80 and 95 % intervals. Uses only what was known then.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "complete",
+                asset=forecast_key(flow),
+                blocking=True,
+                description="Every centre and day with history has every horizon.",
+            ),
+            dg.AssetCheckSpec(
+                "by_a_champion",
+                asset=forecast_key(flow),
+                description="No day had to be forecast by the fallback.",
+            ),
+        ],
+    )
+    def forecast(
+        context: dg.AssetExecutionContext, platform: PlatformParam
+    ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
+        keys = keys_of(context.partition_keys)
+        refresh: Literal["missing", "stale"] = (
+            "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
+        )
+        for measure in flow.measures:
+            issued = issue_forecasts(
+                platform, flow, measure, keys, refresh=refresh, progress=context.log.info
+            )
+            _log_vintages(context, flow, measure, issued)
+        rows = issued.frame
+        # Metadata of a materialization is stored once a partition; the picture once a run.
+        context.log_event(
+            dg.AssetObservation(
+                forecast_key(flow),
+                partition=context.partition_keys[-1],
+                metadata={"forecast_against_actual": _plot(platform, flow, keys, rows)},
+            )
+        )
+        steps = rows.groupby(["centre_id", "day"]).size()
+        fallback = issued.issues_by_version.get(FALLBACK_VERSION, 0)
+        yield dg.MaterializeResult(
+            metadata=rows_metadata(
+                len(rows),
+                issues_by_version=dg.MetadataValue.json(issued.issues_by_version),
+            ),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="complete",
+                    passed=bool((steps == len(flow.horizons)).all()),
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    metadata={
+                        "issues": len(steps),
+                        "incomplete": int((steps != len(flow.horizons)).sum()),
+                        "partitions_without_history": len(keys) - len(steps),
+                    },
+                ),
+                dg.AssetCheckResult(
+                    check_name="by_a_champion",
+                    passed=fallback == 0,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"days_by_fallback": fallback},
+                ),
+            ],
+        )
+
+    @dg.asset(
+        key=drift_key(flow),
+        group_name=flow.name,
+        kinds={"python", "postgres"},
+        owners=[flow.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        deps=[merged_key(flow)],
+        metadata=columns_metadata(
+            "monitoring.drift",
+            centre_id="text",
+            day="date",
+            feature="text",
+            psi="double precision",
+            psi_critical="double precision",
+            ks_statistic="double precision",
+            ks_pvalue="double precision",
+            n_current="integer",
+            n_reference="integer",
+            status="text",
+        ),
+        description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
+        " same season of earlier years.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "no_drift",
+                asset=drift_key(flow),
+                description="No feature is beyond the critical value on the newest day.",
+            )
+        ],
+    )
+    def drift(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
+        keys = keys_of(context.partition_keys)
+        readings = measure_rectangle(platform, flow, keys)
+        newest = readings[readings["day"] == pd.Timestamp(keys.last_day)]
+        drifting = newest[newest["status"] == "drift"]
+        return dg.MaterializeResult(
+            metadata=rows_metadata(
+                len(readings),
+                drifting=int((readings["status"] == "drift").sum()),
+            ),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="no_drift",
+                    passed=drifting.empty,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={
+                        "drifting": dg.MetadataValue.json(
+                            [f"{row.centre_id}: {row.feature}" for row in drifting.itertuples()]
+                        )
+                    },
+                )
+            ],
+        )
+
+    return [forecast, drift]
+
+
+def _log_vintages(
+    context: dg.AssetExecutionContext, flow: SeriesFlow, measure: str, issued: Issued
+) -> None:
+    """Tell Dagster of the vintages this run trained: they are partitions of the model assets."""
+    new = [trained for trained in issued.vintages if trained.is_new]
+    for trained in new:
+        context.log_event(
+            dg.AssetMaterialization(
+                model_key(flow),
+                partition=dg.MultiPartitionKey(
+                    {
+                        "candidate": trained.vintage.candidate,
+                        "month": trained.vintage.month.isoformat(),
+                    }
+                ),
+                metadata=vintage_metadata(trained),
+            )
+        )
+    for month in sorted({trained.vintage.month for trained in new}):
+        context.log_event(
+            dg.AssetMaterialization(
+                champion_key(flow),
+                partition=dg.MultiPartitionKey(
+                    {"measure": measure, "month": month.isoformat()}
+                ),
+            )
+        )
+
+
+def _plot(
+    platform: Platform, flow: SeriesFlow, keys: Keys, rows: pd.DataFrame
+) -> dg.MarkdownMetadataValue:
+    """Forecast one step ahead against actual, of the first centre, as a picture in Markdown."""
+    import base64
+    import io
+
+    from matplotlib.figure import Figure
+
+    centre, measure = keys.centres[0], flow.measures[0]
+    shown = rows[(rows["centre_id"] == centre) & (rows["horizon"] == 1)].sort_values("date")
+    shown = shown.tail(90)
+    if shown.empty:
+        return dg.MetadataValue.md("No forecast was made.")
+    actual = platform.store(ML_ROLE).read(
+        f"select day, {measure} as value from {flow.merged} where centre_id = %(centre)s"
+        " and day between %(first)s and %(last)s order by day",
+        {
+            "centre": centre,
+            "first": shown["date"].iloc[0].date(),
+            "last": shown["date"].iloc[-1].date(),
+        },
+    )
+    figure = Figure(figsize=(8, 2.6), dpi=80)
+    axes = figure.subplots()
+    axes.fill_between(shown["date"], shown["lower_80"], shown["upper_80"], color="#cfe0f3")
+    axes.plot(shown["date"], shown["prediction"], color="#1f5fa8", label="forecast, 1 day ahead")
+    axes.plot(actual["day"], actual["value"], "k.", markersize=4, label="actual")
+    axes.set_title(f"{flow.title}, centre {centre}", fontsize=9)
+    axes.tick_params(labelsize=7)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7, loc="lower left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    return dg.MetadataValue.md(f"![forecast against actual](data:image/png;base64,{picture})")

@@ -1,0 +1,130 @@
+"""Model vintages (candidate x month of the cut-off) and the champion of each measure and month."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from flow_platform.assets.common import ONE_RUN, PlatformParam
+from flow_platform.errors import ModelError
+from flow_platform.flows import SeriesFlow
+from flow_platform.partitions import (
+    CANDIDATE,
+    MEASURE,
+    MONTH,
+    champion_partitions,
+    model_partitions,
+    same_month,
+)
+from flow_platform.platform import Platform
+from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.training import Trained, name_champion, train_vintage
+
+
+def model_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", f"{flow.name}_model"])
+
+
+def champion_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", f"{flow.name}_champion"])
+
+
+def merged_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(flow.merged.split("."))
+
+
+def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
+    """What a vintage's materialization shows: its version, figures and what it saw."""
+    vintage = trained.vintage
+    return {
+        "model_version": dg.MetadataValue.text(vintage.model_version),
+        "trained_now": dg.MetadataValue.bool(trained.is_new),
+        "sha256": dg.MetadataValue.text(vintage.sha256),
+        **{
+            name: dg.MetadataValue.float(float(value))
+            for name, value in vintage.metrics.items()
+            if value == value
+        },
+    }
+
+
+def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
+    """The model and champion assets of one flow."""
+    first_day = platform.settings.first_day
+
+    @dg.asset(
+        key=model_key(flow),
+        group_name=flow.name,
+        kinds={"python", "lightgbm", "mlflow"},
+        owners=[flow.owner],
+        partitions_def=model_partitions(flow.candidates, first_day),
+        backfill_policy=ONE_RUN,
+        deps=[
+            dg.AssetDep(merged_key(flow), partition_mapping=dg.AllPartitionMapping()),
+            dg.AssetKey(["staging", "calendar"]),
+            dg.AssetKey(["staging", "weather"]),
+        ],
+        description=f"{flow.title}: one registered vintage per candidate and month. It sees only"
+        " what was available before the first of the month.",
+    )
+    def model(
+        context: dg.AssetExecutionContext, platform: PlatformParam
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+        wanted = sorted(
+            (key.keys_by_dimension[MONTH], key.keys_by_dimension[CANDIDATE])
+            for key in map(_multi, context.partition_keys)
+        )
+        spec = spec_of(platform, flow)
+        trained: list[Trained] = []
+        for measure in flow.measures:
+            data = read_history(platform, flow, measure, date.fromisoformat(wanted[-1][0]))
+            with platform.registry.training_lock(flow.name):
+                for month, candidate in wanted:
+                    try:
+                        trained.append(
+                            train_vintage(
+                                platform, flow, measure, candidate, date.fromisoformat(month), data, spec
+                            )
+                        )
+                    except ModelError as error:
+                        if len(wanted) == 1:
+                            raise
+                        context.log.warning("%s %s left out: %s", candidate, month, error)
+        yield dg.MaterializeResult(
+            metadata={
+                "vintages": len(trained),
+                **(vintage_metadata(trained[0]) if len(trained) == 1 else {}),
+            }
+        )
+
+    @dg.asset(
+        key=champion_key(flow),
+        group_name=flow.name,
+        kinds={"python"},
+        owners=[flow.owner],
+        partitions_def=champion_partitions(flow.measures, first_day),
+        backfill_policy=ONE_RUN,
+        deps=[dg.AssetDep(model_key(flow), partition_mapping=same_month())],
+        description=f"{flow.title}: the candidate with the best rolling-origin backtest of its"
+        " month; forecasts of the month use it.",
+    )
+    def champion(
+        context: dg.AssetExecutionContext, platform: PlatformParam
+    ) -> dg.MaterializeResult:
+        named = []
+        for key in map(_multi, context.partition_keys):
+            month, measure = key.keys_by_dimension[MONTH], key.keys_by_dimension[MEASURE]
+            try:
+                named.append(name_champion(platform, flow, measure, date.fromisoformat(month)).model_version)
+            except ModelError as error:
+                if len(context.partition_keys) == 1:
+                    raise
+                context.log.warning("%s: %s", month, error)
+        return dg.MaterializeResult(metadata={"champions": dg.MetadataValue.json(named)})
+
+    return [model, champion]
+
+
+def _multi(key: str) -> dg.MultiPartitionKey:
+    assert isinstance(key, dg.MultiPartitionKey)
+    return key

@@ -1,0 +1,1 @@
+"""Jobs, schedules and how Dagster's events are stored."""

@@ -1,0 +1,52 @@
+"""What Dagster loads. `build_definitions` assembles the graph of an installation; tests call it."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from flow_platform.platform import Platform
+from flow_platform.settings import get_settings
+
+
+def build_definitions(platform: Platform) -> dg.Definitions:
+    """The whole graph of `platform`: its centres are the partitions, its settings the behaviour.
+
+    Reads the centres and the dbt project; starts no server.
+    """
+    with warnings.catch_warnings():
+        # Pinned versions: that backfill policies are marked beta is known.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        from flow_platform.assets.dbt import build_dbt_assets
+        from flow_platform.assets.forecast import build_forecast_assets
+        from flow_platform.assets.models import build_model_assets
+        from flow_platform.assets.raw import build_raw_assets
+        from flow_platform.automation.schedules import (
+            build_jobs,
+            build_schedules,
+            foundation_job,
+        )
+        from flow_platform.flows import CATALOGUE
+
+        assets: list[dg.AssetsDefinition] = [
+            *build_raw_assets(platform),
+            *build_dbt_assets(platform),
+        ]
+        jobs = [foundation_job()]
+        for flow in CATALOGUE:
+            assets += build_model_assets(platform, flow)
+            assets += build_forecast_assets(platform, flow)
+            jobs += build_jobs(flow)
+        return dg.Definitions(
+            assets=assets,
+            jobs=jobs,
+            schedules=build_schedules(platform),
+            resources={"platform": platform},
+            executor=dg.in_process_executor,
+        )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return build_definitions(Platform(get_settings()))

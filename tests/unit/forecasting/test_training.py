@@ -1,0 +1,235 @@
+"""Training, selection and forecasts: as-of, deterministic, ordered, and present in hard cases."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecasting_world import make_world  # type: ignore[import-not-found]
+
+from flow_platform.errors import ModelError
+from flow_platform.forecasting import training
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.metrics import summarise
+from flow_platform.forecasting.training import (
+    CANDIDATES,
+    FORECAST_COLUMNS,
+    TrainedModel,
+    choose_champion,
+    fallback_forecast,
+    forecast,
+    has_enough_history,
+    train,
+)
+
+Models = dict[str, TrainedModel]
+
+
+def issues_between(data: SeriesData, first: str, last: str) -> pd.DataFrame:
+    return data.issues[data.issues["issue"].between(first, last)]
+
+
+def disturbed(data: SeriesData, moment: pd.Timestamp, kinds: tuple[str, ...]) -> SeriesData:
+    """`data` with every fact of `kinds` that became known at or after `moment` altered."""
+    generator = np.random.default_rng(11)
+    changed = {}
+    for kind in kinds:
+        frame = getattr(data, kind).copy()
+        late = (frame["available_at"] >= moment).to_numpy()
+        for column in ["y"] if kind == "actuals" else list(frame.columns[4:]):
+            values = frame[column].to_numpy(dtype=float).copy()
+            values[late] = generator.uniform(0, 1e6, int(late.sum()))
+            frame[column] = values
+        changed[kind] = frame
+    return replace(data, **changed)
+
+
+def assert_sound(rows: pd.DataFrame) -> None:
+    values = rows[list(FORECAST_COLUMNS[5:])]
+    assert np.isfinite(values).all().all()
+    assert (values >= 0).all().all()
+    ordered = ["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]
+    assert (np.diff(rows[ordered].to_numpy(), axis=1) >= 0).all()
+    assert rows.equals(rows.sort_values(["unique_id", "issue", "horizon"], kind="stable"))
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_rows_after_the_cutoff_change_no_byte_of_a_vintage(
+    panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp, models: Models, candidate: str
+) -> None:
+    changed = disturbed(panel_data, cutoff, ("actuals", "vintages"))
+    training._latest.clear()
+    assert train(candidate, changed, cutoff, spec).artefacts == models[candidate].artefacts
+
+
+@pytest.mark.parametrize("kind", ["actuals", "vintages"])
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_facts_known_after_the_issue_change_no_bit_of_its_forecast(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str, kind: str
+) -> None:
+    issues = issues_between(panel_data, "2023-11-12", "2023-11-12")
+    moment = issues["issued_at"].iloc[0] + pd.Timedelta(seconds=1)
+    changed = disturbed(panel_data, moment, (kind,))
+    artefacts = models[candidate].artefacts
+    before = forecast(artefacts, panel_data, issues, spec)
+    after = forecast(artefacts, changed, issues, spec)
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_a_day_is_forecast_alike_alone_and_in_a_range(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
+) -> None:
+    artefacts = models[candidate].artefacts
+    day = pd.Timestamp("2023-11-20")
+    issues = issues_between(panel_data, "2023-10-05", "2023-11-25")
+    among = forecast(artefacts, panel_data, issues, spec)
+    among = among[among["issue"] == day].reset_index(drop=True)
+    alone = forecast(artefacts, panel_data, issues[issues["issue"] == day], spec)
+    pd.testing.assert_frame_equal(alone, among, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_forecasts_are_sound_and_complete(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
+) -> None:
+    issues = issues_between(panel_data, "2023-10-01", "2023-12-31")
+    rows = forecast(models[candidate].artefacts, panel_data, issues, spec)
+    assert list(rows.columns) == list(FORECAST_COLUMNS)
+    assert len(rows) == len(issues) * 14
+    assert_sound(rows)
+
+
+def test_training_twice_gives_the_same_bytes_whatever_the_row_order(
+    panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp, models: Models
+) -> None:
+    training._latest.clear()
+    mixed = SeriesData(
+        *(
+            getattr(panel_data, name).sample(frac=1, random_state=5)
+            for name in ("actuals", "calendar", "vintages", "issues")
+        )
+    )
+    assert train("blend", mixed, cutoff, spec).artefacts == models["blend"].artefacts
+
+
+def test_artefacts_are_text_only_and_survive_a_round_trip(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models
+) -> None:
+    issues = issues_between(panel_data, "2023-10-02", "2023-10-03")
+    for model in models.values():
+        for name, content in model.artefacts.items():
+            text = content.decode()
+            if name.endswith(".json"):
+                json.loads(text)
+            else:
+                assert text.startswith("tree")
+        copied = {name: bytes(bytearray(c)) for name, c in model.artefacts.items()}
+        first = forecast(model.artefacts, panel_data, issues, spec)
+        assert first.equals(forecast(copied, panel_data, issues, spec))
+
+
+def test_a_vintage_tells_its_window_metrics_and_backtest(
+    models: Models, cutoff: pd.Timestamp
+) -> None:
+    for model in models.values():
+        assert model.train_first == pd.Timestamp("2023-01-01")
+        assert model.train_last < cutoff.tz_localize(None)
+        assert model.trained_rows > 0
+        assert {"mae", "rmse", "mape", "wape", "mase", "bias", "coverage_80", "coverage_95"} <= set(
+            model.metrics
+        )
+        assert (model.backtest["ds"] < cutoff.tz_localize(None)).all()
+    keys = ["unique_id", "issue", "horizon", "ds", "y"]
+    for model in models.values():
+        pd.testing.assert_frame_equal(model.backtest[keys], models["sarima"].backtest[keys])
+
+
+def test_broken_artefacts_are_refused_by_name(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models
+) -> None:
+    issues = issues_between(panel_data, "2023-10-02", "2023-10-02")
+    artefacts = dict(models["blend"].artefacts)
+    with pytest.raises(ModelError, match="calibration.json"):
+        forecast({k: v for k, v in artefacts.items() if "calib" not in k}, panel_data, issues, spec)
+    with pytest.raises(ModelError, match="cannot be read"):
+        forecast(artefacts | {"parameters.json": b"{"}, panel_data, issues, spec)
+
+
+def test_the_champion_has_the_least_mase_and_ties_go_to_the_simpler() -> None:
+    assert choose_champion({"sarima": {"mase": 0.9}, "blend": {"mase": 0.7}}) == "blend"
+    assert choose_champion({"lightgbm": {"mase": 0.703}, "blend": {"mase": 0.7}}) == "lightgbm"
+    assert choose_champion({"sarima": {"mase": float("nan")}, "blend": {"mase": 2.0}}) == "blend"
+    with pytest.raises(ModelError, match="No champion"):
+        choose_champion({"sarima": {"mase": float("nan")}})
+
+
+def test_too_little_history_is_said_and_the_fallback_serves(
+    panel_data: SeriesData, spec: SeriesSpec
+) -> None:
+    early = pd.Timestamp("2023-02-01", tz="UTC")
+    assert not has_enough_history(panel_data, early, spec)
+    with pytest.raises(ModelError, match="known days"):
+        train("blend", panel_data, early, spec)
+    issues = issues_between(panel_data, "2023-01-01", "2023-02-10")
+    rows = fallback_forecast(panel_data, issues, spec)
+    assert len(rows) == 3 * 41 * 14
+    assert_sound(rows)
+
+
+def test_the_fallback_is_silent_where_nothing_was_ever_known(
+    panel_data: SeriesData, spec: SeriesSpec
+) -> None:
+    issues = issues_between(panel_data, "2023-03-01", "2023-03-01")
+    without = replace(
+        panel_data, actuals=panel_data.actuals[panel_data.actuals["unique_id"] != "C1"]
+    )
+    assert set(fallback_forecast(without, issues, spec)["unique_id"]) == {"C0", "C2"}
+    none = replace(panel_data, actuals=panel_data.actuals.iloc[:0])
+    assert fallback_forecast(none, issues, spec).empty
+
+
+def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
+    spec: SeriesSpec,
+) -> None:
+    data, _ = make_world(centres=5, days=330, weather=False)
+    actuals = data.actuals
+    day, name = actuals["ds"], actuals["unique_id"]
+    dead = (name == "C0") & (day > "2023-06-01")
+    late = (name == "C1") & (day < "2023-09-20")
+    closed = (name == "C2") & day.between("2023-07-20", "2023-08-10")
+    holes = (name == "C3") & (np.random.default_rng(1).random(len(actuals)) < 0.3)
+    actuals = actuals[~(dead | late | closed | holes)].copy()
+    actuals.loc[(actuals["unique_id"] == "C4") & (actuals["ds"].dt.day_of_week == 6), "y"] = 0.0
+    hard = replace(data, actuals=actuals)
+    cutoff = pd.Timestamp("2023-10-01", tz="UTC")
+    issues = issues_between(hard, "2023-10-01", "2023-11-20")
+    for candidate in CANDIDATES:
+        model = train(candidate, hard, cutoff, spec)
+        rows = forecast(model.artefacts, hard, issues, spec)
+        assert_sound(rows)
+        assert len(rows) == len(issues) * 14
+        if candidate == "blend":
+            sundays = rows[(rows["unique_id"] == "C4") & (rows["ds"].dt.day_of_week == 6)]
+            others = rows[(rows["unique_id"] == "C4") & (rows["ds"].dt.day_of_week == 2)]
+            assert sundays["prediction"].median() < 0.05 * others["prediction"].median()
+
+
+def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -> None:
+    data, truth = make_world(centres=5, days=800)
+    spec = SeriesSpec(tuning_trials=3)
+    cutoff = pd.Timestamp("2025-01-01", tz="UTC")
+    models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
+    champion = choose_champion({name: model.metrics for name, model in models.items()})
+    issues = issues_between(data, "2024-12-31", "2025-03-01")
+    rows = forecast(models[champion].artefacts, data, issues, spec)
+    rows = rows[rows["horizon"] == 1].merge(data.actuals, on=["unique_id", "ds"])
+    rows = rows.merge(truth, on=["unique_id", "ds"])
+    floor = (rows["y"] - rows["expected"]).abs().sum() / rows["y"].sum()
+    figures = summarise(rows).iloc[0]
+    assert figures["wape"] <= 1.10 * floor
+    assert figures["r2"] >= 0.94
+    assert 0.70 <= figures["coverage_80"] <= 0.92

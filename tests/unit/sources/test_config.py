@@ -1,0 +1,81 @@
+"""What sources.toml may say, and how it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.sources.config import read_sources
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "sources.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_everything_is_simulated() -> None:
+    sources = read_sources(None)
+    flows = ("parcels", "weather", "retail", "traffic", "trips", "deliveries")
+    assert {sources[flow].kind for flow in flows} == {"simulated"}
+
+
+def test_a_relative_path_starts_at_the_toml_file(tmp_path: Path) -> None:
+    sources = read_sources(
+        written(
+            tmp_path,
+            '[parcels]\nkind = "files"\npath = "in/*.csv"\n'
+            'columns = {centre_id = "场地2", day = "日期", parcels = "货量"}\n',
+        )
+    )
+    assert sources.parcels.path == str(tmp_path / "in/*.csv")
+    assert sources.parcels.columns["day"] == "日期"
+    assert sources.weather.kind == "simulated"
+
+
+def test_other_flows_keep_keys_of_their_own(tmp_path: Path) -> None:
+    sources = read_sources(written(tmp_path, '[trips]\nkind = "kafka"\ntopic = "trips"\n'))
+    assert sources["trips"].options == {"topic": "trips"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[parcel]\nkind = "files"', "unknown section [parcel]. Allowed: parcels, weather"),
+        ('[calendar]\nkind = "files"', "FLOW_EVENTS"),
+        ('[parcels]\nkind = "ftp"', "unknown kind 'ftp'. Allowed: simulated, files"),
+        ('[parcels]\npath = "x"', "kind is missing"),
+        ('[parcels]\nkind = "files"', "needs path"),
+        ('[parcels]\nkind = "files"\npath = "x"\npaht = "y"', "unknown key 'paht' (allowed: kind"),
+        ('[parcels]\nkind = "files"\npath = 3', "path: "),
+        (
+            '[parcels]\nkind = "files"\npath = "x"\ncolumns = {day = "d"}',
+            "columns does not map centre_id, parcels",
+        ),
+        (
+            '[parcels]\nkind="files"\npath="x"\n'
+            'columns = {centre_id="c", day="d", parcels="p", hour="h"}',
+            "columns maps hour, which parcels do not have",
+        ),
+        ('[parcels]\nkind="files"\npath="x"\nencoding="utf-99"', "unknown encoding 'utf-99'"),
+        ('[parcels]\nkind="files"\npath="x"\nseparator=";;"', "separator: "),
+        ('[parcels]\nkind="files"\npath="x"\ndecimal=";"', "decimal: "),
+        ("parcels = 3", "parcels is not a section"),
+        ("[parcels", "is not valid TOML"),
+    ],
+)
+def test_a_fault_in_sources_toml_says_what_is_allowed(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_sources(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_sources_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Correct FLOW_SOURCES"):
+        read_sources(tmp_path / "absent.toml")
