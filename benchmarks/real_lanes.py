@@ -176,9 +176,7 @@ def peers(
             lags=[1, 2, 3, 7, 14, 21, 28],
             lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
             date_features=["dayofweek", "day", "month"],
-            target_transforms=[
-                GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))
-            ],
+            target_transforms=[GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))],
         )
         learner.fit(history.merge(known, on=["unique_id", "ds"]), static_features=[])
         direct = learner.predict(horizon, X_df=known[known["ds"] > origin])

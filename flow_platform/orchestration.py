@@ -5,13 +5,15 @@ Services that stay up are in `services.py`; what a stage computes is in `stages/
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from flow_platform.errors import FlowError
 from flow_platform.platform import Platform
@@ -23,6 +25,7 @@ from flow_platform.warehouse.store import Keys
 if TYPE_CHECKING:
     import dagster as dg
 
+PROCESS_TAG = "flow/process"
 # An event a partition is written in batches: 0.12 s a partition became 0.002 s (docs/benchmarks.md).
 EVENT_BATCH_SIZE = 500
 
@@ -88,26 +91,92 @@ def run_job(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
     job_name: str,
-    tags: dict[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Run a job in this process to its end; returns the run id.
 
-    Raises FlowError naming the failed step and why, and where to look.
+    `progress` is told how many asset partitions are done, and of how many. Raises FlowError naming
+    each failed step, why, and where to look.
     """
-    logging.getLogger("dagster").setLevel(logging.WARNING)
+    from dagster import DagsterEventType
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run_iterator
+
+    end_abandoned_runs(instance)
     job = definitions.resolve_job_def(job_name)
-    result = job.execute_in_process(instance=instance, tags=tags or {}, raise_on_error=False)
-    if not result.success:
-        failures = [
-            f"{event.step_key}: {_root_cause(event)}"
-            for event in result.all_events
-            if event.is_step_failure
-        ]
+    run = instance.create_run_for_job(
+        job,
+        tags={**(tags or {}), PROCESS_TAG: _process_name(psutil.Process())},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    planned = instance.event_log_storage.get_logs_for_run(
+        run.run_id, of_type={DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
+    )
+    total, done, failures = len(planned), 0, []
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        if event.is_step_materialization:
+            done += 1
+            if progress and (done % 50 == 0 or done == total):
+                progress(done, total)
+        elif event.is_step_failure:
+            failures.append(f"{event.step_key}: {_root_cause(event)}")
+    finished = instance.get_run_by_id(run.run_id)
+    if finished is None or not finished.is_success:
         raise FlowError(
-            f"The run {result.run_id} of {job_name} failed: {'; '.join(failures) or 'see its log'}."
-            " Its log is in the Dagster UI (flow up)."
+            f"The run {run.run_id} of {job_name} failed: {'; '.join(failures) or 'see its log'}."
+            " Its log is in the Dagster UI (`flow up`). Running the same again is safe."
         )
-    return str(result.run_id)
+    return str(run.run_id)
+
+
+def ensure_foundation(
+    platform: Platform, instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    """Materialise centres, calendar and views unless they are there as these settings want them."""
+    import hashlib
+
+    import pandas as pd
+
+    stamp = platform.settings.home_path / "dagster" / "foundation"
+    state = hashlib.sha256(
+        pd.util.hash_pandas_object(platform.calendar, index=False).to_numpy().tobytes()
+        + (platform.dbt.home / "parsed").read_bytes()
+        + platform.server.admin_dsn.encode()
+    ).hexdigest()
+    if not (stamp.exists() and stamp.read_text() == state):
+        run_job(platform, instance, definitions, "foundation")
+        stamp.write_text(state)
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance) -> int:
+    """Close the runs of `flow` commands that were killed, and free what they held; returns how many.
+
+    A killed process cannot say so itself: its run would stay "started", and its pool slot taken.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    ended = 0
+    for run in instance.get_runs(
+        RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED])
+    ):
+        owner = run.tags.get(PROCESS_TAG)
+        if owner is None or owner in _living_processes(owner):
+            continue
+        instance.report_run_failed(run, "The process that ran it is gone.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended += 1
+    return ended
+
+
+def _process_name(process: psutil.Process) -> str:
+    return f"{process.pid} {process.create_time():.0f}"
+
+
+def _living_processes(owner: str) -> set[str]:
+    with contextlib.suppress(psutil.Error, ValueError):
+        return {_process_name(psutil.Process(int(owner.split()[0])))}
+    return set()
 
 
 def _root_cause(event: dg.DagsterEvent) -> str:

@@ -6,6 +6,7 @@ build one on a home of their own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import pandas as pd
@@ -27,6 +28,8 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Told of long steps as they end; a command that shows progress replaces it.
+        self.announce: Callable[[str], None] = lambda message: None
 
     @cached_property
     def centres(self) -> tuple[Centre, ...]:

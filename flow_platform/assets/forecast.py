@@ -92,9 +92,14 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
         refresh: Literal["missing", "stale"] = (
             "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
         )
+
+        def progress(message: str) -> None:
+            context.log.info(message)
+            platform.announce(message)
+
         for measure in flow.measures:
             issued = issue_forecasts(
-                platform, flow, measure, keys, refresh=refresh, progress=context.log.info
+                platform, flow, measure, keys, refresh=refresh, progress=progress
             )
             _log_vintages(context, flow, measure, issued)
         rows = issued.frame

@@ -15,6 +15,8 @@ from flow_platform.forecasting.frame import HALF_LIVES
 
 # Issues that know fewer days than this teach nothing.
 LEAST_KNOWN = 14
+# How fast levels move is judged on half a year: series settle after they open.
+MEMORY_DAYS = 182
 MAX_ROWS = 60_000
 TUNING_ROWS = 9_000
 
@@ -29,7 +31,9 @@ DEFAULTS: dict[str, Any] = {
 
 
 def choose_half_life(frame: pd.DataFrame) -> int:
-    """The half-life (days) whose level plus effects erred least, in logs, over `frame`'s rows."""
+    """The half-life (days) whose level plus effects erred least, in logs, over recent issues."""
+    newest = frame["issue"].max() - pd.Timedelta(days=MEMORY_DAYS)
+    frame = frame[frame["issue"] >= newest]
     target = np.log1p(frame["y"].to_numpy())
     effect = frame["effect"].to_numpy()
     inner = HALF_LIVES[1:-1]

@@ -82,9 +82,11 @@ def fit_effects(
     rows = np.flatnonzero(known.ravel())
     if len(rows) == 0:
         nothing = np.full(shape, np.nan)
-        return Effects(np.zeros(shape), np.zeros(shape), np.zeros(shape), nothing, nothing, np.zeros(width))
+        return Effects(
+            np.zeros(shape), np.zeros(shape), np.zeros(shape), nothing, nothing, np.zeros(width)
+        )
 
-    last = int(rows.max() % shape[1] if shape[0] == 1 else np.flatnonzero(known.any(axis=0)).max())
+    last = int(np.flatnonzero(known.any(axis=0)).max())
     span = slice(0, last + 1)
     series, day = rows // shape[1], rows % shape[1]
     seen = tokens[rows]

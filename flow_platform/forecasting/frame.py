@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import SeriesData, SeriesSpec, day_numbers
@@ -53,7 +54,7 @@ def build_frame(
     log_y = np.log1p(panel.y)
     steps = np.array(sorted(horizons), dtype=np.int64)
 
-    grid_series, grid_day = np.indices(panel.y.shape)
+    grid_series, grid_day = (np.asarray(g) for g in np.indices(panel.y.shape))
     fresh = panel.weather.as_of(grid_series, grid_day, panel.issued_at * (panel.issued_at != NEVER))
     later = np.zeros_like(panel.issued_at)
     later[:, :-SETTLED_DAYS] = panel.issued_at[:, SETTLED_DAYS:]
@@ -66,10 +67,12 @@ def build_frame(
     rows = len(series) * len(steps)
     for knot in np.unique(knots):
         # A knot's own rows use weather known by then: the last days as fresh, not as settled.
-        usable = np.where((later > 0) & (later <= knot), True, False)[..., None]
-        effects = fit_effects(
-            panel, log_y, int(knot), np.where(usable, settled_basis, fresh_basis), spec
-        )
+        usable = ((later > 0) & (later <= knot))[..., None]
+        # Threads would add in another order, and lose time on systems this small.
+        with threadpool_limits(1, "blas"):
+            effects = fit_effects(
+                panel, log_y, int(knot), np.where(usable, settled_basis, fresh_basis), spec
+            )
         at = np.flatnonzero(knots == knot)
         columns = _features(
             panel, log_y, effects, series[at], day[at], issued[at], steps, spec,
@@ -252,9 +255,7 @@ def _year_ago(
         return np.where(inside, grid[own, np.clip(when, 0, width - 1)], np.nan)
 
     count = np.isfinite(effects.residual).sum(axis=0)
-    pooled = np.where(
-        count > 0, np.nansum(effects.residual, axis=0) / np.maximum(count, 1), np.nan
-    )
+    pooled = np.where(count > 0, np.nansum(effects.residual, axis=0) / np.maximum(count, 1), np.nan)
     pooled = np.broadcast_to(pooled, effects.residual.shape)
     then, now = at(effects.smooth, target - 364), at(effects.smooth, day[:, None] - 364)
     growth = then - now

@@ -57,7 +57,7 @@ class Calibration:
 
 
 def scale(spread: np.ndarray, typical: float) -> np.ndarray:
-    """A series' spread drawn half-way (in logs) to the panel's: a short window measures it badly."""
+    """A series' spread drawn half-way (in logs) to the panel's: short windows measure badly."""
     own = np.where(np.isfinite(spread), spread, typical)
     return np.sqrt(np.clip(own, typical / 20, typical * 20) * typical)
 
@@ -104,9 +104,11 @@ def calibrate(
 
 def _conformal(score: np.ndarray, quantile: float, count: int) -> float:
     """The conformal quantile of `count` independent scores: one more is taken to lie outside."""
-    level = (count + 1) * quantile / count if quantile > 0.5 else 1 - (count + 1) * (
-        1 - quantile
-    ) / count
+    level = (
+        (count + 1) * quantile / count
+        if quantile > 0.5
+        else 1 - (count + 1) * (1 - quantile) / count
+    )
     return float(np.quantile(score, min(max(level, 0.0), 1.0)))
 
 
@@ -121,9 +123,7 @@ def position(error: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return _ratio(error, offsets)
 
 
-def recent_factors(
-    moments: np.ndarray, known_at: np.ndarray, positions: np.ndarray
-) -> np.ndarray:
+def recent_factors(moments: np.ndarray, known_at: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """By how much bands issued at `moments` (int64 ns) are to be widened or narrowed.
 
     From the `positions` of earlier forecasts whose actual was known (`known_at`, int64 ns) by

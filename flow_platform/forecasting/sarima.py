@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from flow_platform.forecasting.data import SeriesSpec
 from flow_platform.forecasting.panel import Panel
@@ -57,7 +58,7 @@ def fit_series(
     window = window[known[0] :]
     shell = SeriesSarima(ORDER, (*SEASONAL_ORDER, spec.season), ())
     model = _model(window, shell)  # outside: its import resets the warning filters
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1, "blas"):
         warnings.simplefilter("ignore")
         try:
             result = model.fit(

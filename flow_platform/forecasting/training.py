@@ -191,7 +191,7 @@ _latest: dict[str, _Prepared] = {}
 
 
 def _prepare(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> _Prepared:
-    """The shared work at a cut-off; the newest is kept, since candidates train one after another."""
+    """The shared work at a cut-off; the newest is kept: candidates train one after another."""
     key = fingerprint(data, cutoff, spec)
     if key not in _latest:
         prepared = _Prepared(data, cutoff, spec)
@@ -256,9 +256,7 @@ def _check_candidate(candidate: str) -> None:
         raise ModelError(f"Unknown candidate {candidate!r}; choose one of {', '.join(CANDIDATES)}.")
 
 
-def train(
-    candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec
-) -> TrainedModel:
+def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> TrainedModel:
     """Fit `candidate` on what was known before `cutoff` (UTC), backtest and calibrate it.
 
     The last `spec.backtest_days` before the cut-off are forecast by models fitted before them;
@@ -304,9 +302,7 @@ def train(
     places = intervals.position(tested["error"].to_numpy(), offsets)[newest]
 
     final = recipes[-1]
-    trained_rows = (
-        len(prepared.training_rows(moment)) if needs_booster else prepared.known_days
-    )
+    trained_rows = len(prepared.training_rows(moment)) if needs_booster else prepared.known_days
     artefacts: dict[str, bytes] = {
         "training.json": _json(
             {
@@ -354,9 +350,9 @@ def train(
         cutoff=moment,
         artefacts=artefacts,
         metrics=metrics,
-        backtest=backtest[
-            ["unique_id", "issue", "horizon", "ds", "prediction", "y"]
-        ].reset_index(drop=True),
+        backtest=backtest[["unique_id", "issue", "horizon", "ds", "prediction", "y"]].reset_index(
+            drop=True
+        ),
         train_first=prepared.first,
         train_last=prepared.last,
         trained_rows=trained_rows,
@@ -461,9 +457,8 @@ def forecast(
     # Earlier forecasts of this vintage, which were out of its sample, tell how its bands fare.
     span = pd.Timedelta(days=intervals.RECENT_DAYS + max(spec.horizons) + 2)
     history = data.issues
-    near = (
-        (history["issued_at"] >= max(cutoff, wanted["issued_at"].min() - span))
-        & (history["issued_at"] < wanted["issued_at"].max())
+    near = (history["issued_at"] >= max(cutoff, wanted["issued_at"].min() - span)) & (
+        history["issued_at"] < wanted["issued_at"].max()
     )
     both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
     both = both.drop_duplicates(["unique_id", "issue"], keep="first")
@@ -519,9 +514,14 @@ def _finish(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _empty() -> pd.DataFrame:
-    frame = pd.DataFrame({c: pd.Series(dtype=float) for c in FORECAST_COLUMNS})
-    times = {"issue": "datetime64[ns]", "ds": "datetime64[ns]", "issued_at": "datetime64[ns, UTC]"}
-    return frame.astype({"unique_id": str, "horizon": "int64"} | times)
+    types = {
+        "unique_id": "str",
+        "issue": "datetime64[ns]",
+        "issued_at": "datetime64[ns, UTC]",
+        "horizon": "int64",
+        "ds": "datetime64[ns]",
+    }
+    return pd.DataFrame({c: pd.Series(dtype=types.get(c, "float64")) for c in FORECAST_COLUMNS})
 
 
 def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,7 @@ def _days_since(marked: np.ndarray) -> np.ndarray:
     return np.minimum(positions - last, FARTHEST_HOLIDAY)
 
 
+@lru_cache(maxsize=64)
 def _place_calendar(
     country: str | None, subdivision: str | None, zone: str | None, first: date, last: date
 ) -> pd.DataFrame:
@@ -116,13 +118,12 @@ def build_calendar(
     `read_events`. Centres without a known country have rows without holidays; school holidays
     after the official calendar's end are estimates (see `school_holidays.py`).
     """
-    places: dict[tuple[str | None, str | None, str | None], pd.DataFrame] = {}
     parts = []
     for centre in centres:
-        key = (centre.country, centre.subdivision, centre.school_zone)
-        if key not in places:
-            places[key] = _place_calendar(*key, first, last)
-        part = places[key].copy()
+        shared = _place_calendar(
+            centre.country, centre.subdivision, centre.school_zone, first, last
+        )
+        part = shared.copy()
         part.insert(0, "centre_id", centre.centre_id)
         part["event"] = _event_names(centre, events, first, len(part))
         part["is_event"] = part["event"].notna()

@@ -114,21 +114,26 @@ def _campaigns(year: int) -> list[tuple[date, date, str, str, date | None]]:
     ]
 
 
-def _autoregressive(noise: np.ndarray, memory: float) -> np.ndarray:
-    """A stationary AR(1) of unit variance along the last axis."""
-    from scipy.signal import lfilter
-
-    scale = np.sqrt(1 - memory**2)
-    driven = noise * scale
-    driven[..., 0] = noise[..., 0]
-    return np.asarray(lfilter([1.0], [1.0, -memory], driven, axis=-1))
+# Days drawn before the epoch, so that weather's memory has settled when it begins.
+_WARM_UP = 64
+_WEATHER_MEMORY = 0.6
 
 
-@dataclass(frozen=True)
-class _Weather:
-    """Weather of a centre over the epoch; arrays (lead 0..14, day). Lead 0 is the truth."""
+def _with_memory(noise: np.ndarray) -> np.ndarray:
+    """A stationary AR(1) of unit variance along the last axis, without the warm-up.
 
-    values: dict[str, np.ndarray]
+    The sum of memory**i * noise[t - i] over i < 64, by doubling.
+    """
+    made = noise * np.sqrt(1 - _WEATHER_MEMORY**2)
+    reach = 1
+    while reach < _WARM_UP:
+        made[..., reach:] += _WEATHER_MEMORY**reach * made[..., :-reach].copy()
+        reach *= 2
+    return made[..., _WARM_UP:]
+
+
+# Weather kept in tenths as int16: 2 MB a centre, and this many centres at a time.
+_CENTRES_KEPT = 256
 
 
 class World:
@@ -151,7 +156,8 @@ class World:
         self._own_events = events_frame([]) if events is None else events
         self._by_id = {centre.centre_id: centre for centre in self.centres}
         self._index = days_index(EPOCH_FIRST, EPOCH_LAST)
-        self._weather: dict[str, _Weather] = {}
+        self._of_countries: dict[tuple[str | None, str], np.ndarray] = {}
+        self._weather: dict[str, dict[str, np.ndarray]] = {}
         self._counts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     # -- random streams --------------------------------------------------------------------------
@@ -200,14 +206,18 @@ class World:
         target. So errors grow with lead, later forecasts correct earlier ones without bias, and
         lead 0 is the truth. Four fifths of the variance are shared by a country's centres.
         """
-        shape = (LEADS + 1, len(self._index))
-        country = self._random(f"country {centre.country}", what).standard_normal(shape)
-        own = self._random(centre.centre_id, what).standard_normal(shape)
-        parts = _autoregressive(np.sqrt(0.8) * country + np.sqrt(0.2) * own, 0.6)
+        shape = (LEADS + 1, len(self._index) + _WARM_UP)
+        shared = (centre.country, what)
+        if shared not in self._of_countries:
+            country = self._random(f"country {centre.country}", what)
+            self._of_countries[shared] = country.standard_normal(shape, dtype=np.float32)
+        own = self._random(centre.centre_id, what).standard_normal(shape, dtype=np.float32)
+        parts = _with_memory(np.sqrt(0.8) * self._of_countries[shared] + np.sqrt(0.2) * own)
         weighted = parts * np.sqrt(_REVEALED)[:, None]
         return np.cumsum(weighted[::-1], axis=0)[::-1]
 
-    def _weather_of(self, centre: Centre) -> _Weather:
+    def _weather_of(self, centre: Centre) -> dict[str, np.ndarray]:
+        """Weather in tenths by name: arrays (lead 0..14, day); lead 0 is the truth."""
         if centre.centre_id in self._weather:
             return self._weather[centre.centre_id]
         draw = self._random(centre.centre_id, "climate")
@@ -224,19 +234,23 @@ class World:
         # forecast would never announce a wet day.
         wetness = self._signal(centre, "rain") / np.sqrt(revealed)
         gale = self._signal(centre, "wind") / np.sqrt(revealed)
-        rain = np.round(4.2 * np.clip(wetness - 0.35, 0, None) ** 1.5, 1)
+        rain = 4.2 * np.clip(wetness - 0.35, 0, None) ** 1.5
         spread = np.clip(4.6 + 1.3 * season - 1.1 * wetness, 1.5, 9.0)
-        snow = np.round(rain * np.clip((1.5 - mean) / 3, 0, 1), 1)
+        snow = rain * np.clip((1.5 - mean) / 3, 0, 1)
         wind = np.exp(3.05 + 0.34 * gale - 0.10 * season)
         values = {
-            "temperature_mean": np.round(mean, 1),
-            "temperature_min": np.round(mean - spread, 1),
-            "temperature_max": np.round(mean + spread, 1),
+            "temperature_mean": mean,
+            "temperature_min": mean - spread,
+            "temperature_max": mean + spread,
             "precipitation_mm": rain,
             "snowfall_cm": snow,
-            "wind_max_kmh": np.round(wind, 1),
+            "wind_max_kmh": wind,
         }
-        self._weather[centre.centre_id] = _Weather(values)
+        if len(self._weather) >= _CENTRES_KEPT:
+            self._weather.pop(next(iter(self._weather)))
+        self._weather[centre.centre_id] = {
+            name: np.rint(table * 10).astype(np.int16) for name, table in values.items()
+        }
         return self._weather[centre.centre_id]
 
     def _window(self, first: date, last: date) -> slice:
@@ -261,8 +275,8 @@ class World:
                 "available_at": (day + pd.Timedelta(hours=hours)).tz_localize("UTC").as_unit("us"),
             }
         )
-        for name, table in self._weather_of(centre).values.items():
-            frame[name] = table[leads, targets]
+        for name, tenths in self._weather_of(centre).items():
+            frame[name] = tenths[leads, targets] / 10
         return frame
 
     def weather_observed(self, centre_ids: Iterable[str], first: date, last: date) -> pd.DataFrame:
@@ -364,7 +378,7 @@ class World:
             .to_numpy()
         )
 
-        truth = {name: table[0] for name, table in self._weather_of(centre).values.items()}
+        truth = {name: tenths[0] / 10 for name, tenths in self._weather_of(centre).items()}
         log_mean += 0.003 * np.minimum(truth["precipitation_mm"], 20)
         log_mean -= 0.012 * np.clip(truth["temperature_max"] - 29, 0, 10)
         log_mean -= 0.030 * np.minimum(truth["snowfall_cm"], 8)

@@ -1,6 +1,10 @@
 {{ config(unique_key=['centre_id', 'day']) }}
 -- One row per centre and day, also where no count came: absent is null, not zero. The weather is the
 -- newest vintage that was known at the close of the day, so the row never knows more than its reader.
+-- The raw tables are named too: through the staging views, which have no partitions, Dagster would not
+-- know that a day's counts and weather must land before the day is merged.
+-- depends_on: {{ source('raw', 'parcels') }}
+-- depends_on: {{ source('raw', 'weather') }}
 with days as (
     select calendar.*, centres.timezone
     from {{ ref('staging__calendar') }} as calendar

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
-import importlib.util
-import sys
-from pathlib import Path
-
 import pandas as pd
 import pytest
+from forecasting_world import make_world
 
-_WORLD = Path(__file__).with_name("world.py")
-_module = importlib.util.spec_from_file_location("forecasting_world", _WORLD)
-assert _module is not None and _module.loader is not None
-world = importlib.util.module_from_spec(_module)
-sys.modules["forecasting_world"] = world
-_module.loader.exec_module(world)
-
-from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.training import CANDIDATES, TrainedModel, train  # noqa: E402
-
-CUTOFF = pd.Timestamp("2023-10-01", tz="UTC")
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.training import CANDIDATES, TrainedModel, train
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +18,12 @@ def spec() -> SeriesSpec:
 @pytest.fixture(scope="session")
 def panel_data() -> SeriesData:
     """Three centres over a year, weather included."""
-    return world.make_world(centres=3, days=365)[0]
+    return make_world(centres=3, days=365)[0]
 
 
 @pytest.fixture(scope="session")
 def cutoff() -> pd.Timestamp:
-    return CUTOFF
+    return pd.Timestamp("2023-10-01", tz="UTC")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from source_samples import plain_centre
 
 from flow_platform.sources.calendar import CALENDAR_COLUMNS, build_calendar
 from flow_platform.sources.centres import Centre
@@ -16,15 +17,11 @@ from flow_platform.sources.local_time import day_closes_at, days_index, local_mi
 from flow_platform.sources.public_holidays import holiday_subdivision
 from flow_platform.sources.school_holidays import official_until
 
-from .conftest import plain_centre
-
 NO_EVENTS = events_frame([])
 
 
 def french(subdivision: str | None = None, zone: str | None = None) -> Centre:
-    return replace(
-        plain_centre("1"), country="FR", subdivision=subdivision, school_zone=zone
-    )
+    return replace(plain_centre("1"), country="FR", subdivision=subdivision, school_zone=zone)
 
 
 def calendar_of(centre: Centre, first: str, last: str) -> pd.DataFrame:
@@ -142,9 +139,9 @@ def test_events_reach_the_centres_of_their_scope(french_centres: tuple[Centre, .
         ]
     )
     made = build_calendar(french_centres, events, date(2024, 5, 13), date(2024, 5, 16))
-    names = made.pivot(index="day", columns="centre_id", values="event")
-    assert names["2"].tolist() == [None, "Grève; Promo", "Promo", None]
-    assert names["1"].tolist() == [None, "Promo", "Promo", None]
+    names = made.pivot(index="day", columns="centre_id", values="event").fillna("")
+    assert names["2"].tolist() == ["", "Grève; Promo", "Promo", ""]
+    assert names["1"].tolist() == ["", "Promo", "Promo", ""]
     assert (made["is_event"] == made["event"].notna()).all()
 
 

@@ -27,9 +27,7 @@ def test_five_french_centres_are_the_default(french_centres: tuple[Centre, ...])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_file_of_ids_alone_is_enough_and_ids_stay_verbatim(
-    tmp_path: Path, encoding: str
-) -> None:
+def test_a_file_of_ids_alone_is_enough_and_ids_stay_verbatim(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path, "centre_id\r\n07\r\nUnited Kingdom\r\n\r\nDC-场地\r\n", encoding)
     centres = read_centres(path)
     assert [centre.centre_id for centre in centres] == ["07", "United Kingdom", "DC-场地"]

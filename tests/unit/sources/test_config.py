@@ -66,9 +66,7 @@ def test_other_flows_keep_keys_of_their_own(tmp_path: Path) -> None:
         ("[parcels", "is not valid TOML"),
     ],
 )
-def test_a_fault_in_sources_toml_says_what_is_allowed(
-    tmp_path: Path, text: str, said: str
-) -> None:
+def test_a_fault_in_sources_toml_says_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         read_sources(path)

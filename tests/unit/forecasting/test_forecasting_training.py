@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from forecasting_world import make_world  # type: ignore[import-not-found]
+from forecasting_world import make_world
 
 from flow_platform.errors import ModelError
 from flow_platform.forecasting import training
@@ -153,7 +153,7 @@ def test_broken_artefacts_are_refused_by_name(
 ) -> None:
     issues = issues_between(panel_data, "2023-10-02", "2023-10-02")
     artefacts = dict(models["blend"].artefacts)
-    with pytest.raises(ModelError, match="calibration.json"):
+    with pytest.raises(ModelError, match="lacks calibration"):
         forecast({k: v for k, v in artefacts.items() if "calib" not in k}, panel_data, issues, spec)
     with pytest.raises(ModelError, match="cannot be read"):
         forecast(artefacts | {"parameters.json": b"{"}, panel_data, issues, spec)

@@ -1,0 +1,418 @@
+"""The `flow` command: what people type. Each command says what it did and what to do next.
+
+Nothing is computed here: commands call `orchestration.py`, `services.py` and `demo.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flow_platform.errors import ConfigurationError, FlowError
+from flow_platform.settings import get_settings
+
+if TYPE_CHECKING:
+    from flow_platform.flows import SeriesFlow
+    from flow_platform.platform import Platform
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Flow Platform: as-of forecasts for logistics flows.\n\n"
+    "Start with `flow demo`, then `flow up`. Every command takes --help; every setting is an"
+    " environment variable FLOW_... (README, Settings).",
+)
+centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform forecasts.")
+app.add_typer(centres_app, name="centres")
+console = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+FlowArgument = Annotated[str, typer.Argument(help="The flow, such as: parcels")]
+
+
+def main() -> None:
+    """Run the command; an error the user can act on is printed without a trace, exit code 1."""
+    try:
+        app()
+    except FlowError as error:
+        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def demo(as_json: JsonOption = False) -> None:
+    """Fill this home with two simulated years and forecast the last 60 days. Safe to repeat."""
+    from flow_platform.demo import run_demo
+
+    platform = _platform()
+    with _progress() as progress:
+        result = run_demo(platform, lambda title: _track(progress, title), _announcer(platform))
+    if as_json:
+        _print_json(result.as_json())
+        return
+    _show_demo(result)
+
+
+@app.command()
+def up(as_json: JsonOption = False) -> None:
+    """Start the database, the Dagster UI and daemon, and the Streamlit app; wait until all answer."""
+    from flow_platform.orchestration import dagster_instance, end_abandoned_runs, set_environment
+    from flow_platform.services import as_json as states_as_json
+    from flow_platform.services import start_all
+
+    platform = _platform()
+    with console.status("Preparing the database ..."), dagster_instance(platform) as instance:
+        end_abandoned_runs(instance)
+    with console.status("Starting the services ..."):
+        states = start_all(platform, set_environment(platform))
+    if as_json:
+        _print_json(states_as_json(states))
+    else:
+        _show_states(states)
+
+
+@app.command()
+def down() -> None:
+    """Stop every service of this home, and its embedded database."""
+    from flow_platform.services import stop_all
+
+    stopped = stop_all(get_settings())
+    console.print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.")
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show how the database and each service are. Exit code 1 when one is not up."""
+    from flow_platform.services import as_json as states_as_json
+    from flow_platform.services import status as service_status
+
+    states = service_status(get_settings())
+    if as_json:
+        _print_json(states_as_json(states))
+    else:
+        _show_states(states)
+    if any(state.state != "up" for state in states):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check the installation: settings, files, database, graph. Exit code 1 when a check fails."""
+    from flow_platform.doctor import examine
+
+    findings = examine(get_settings())
+    if as_json:
+        _print_json([vars(finding) for finding in findings])
+    else:
+        table = Table("check", "result", "detail")
+        for finding in findings:
+            mark = "[green]ok[/green]" if finding.ok else "[red]not ok[/red]"
+            table.add_row(finding.check, mark, finding.detail)
+        console.print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def dsn(
+    role: Annotated[
+        str, typer.Option(help="Database role, such as flow_dashboard, or admin.")
+    ] = "flow_dashboard",
+    database: Annotated[str, typer.Option(help="flow, dagster or mlflow.")] = "flow",
+    url: Annotated[bool, typer.Option("--url", help="As a postgresql:// URL.")] = False,
+) -> None:
+    """Print the connection string of a database role, for psql and any client."""
+    from flow_platform.orchestration import prepare
+
+    platform = _platform()
+    prepare(platform)
+    server = platform.server
+    print(server.url(role, database) if url else server.dsn(role, database))
+
+
+@app.command()
+def backfill(
+    flow: FlowArgument,
+    first: Annotated[str, typer.Option("--from", help="First day, such as 2025-01-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, such as 2025-12-31.")],
+    centres: Annotated[
+        str | None, typer.Option(help="Centre ids, separated by commas; without it, all.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run every stage of centres x days: load, merge, train what is needed, forecast, measure.
+
+    One Dagster run covers the rectangle (one for each block of centres that do not stand side by
+    side). Days before there is enough history are forecast by the fallback. Safe to repeat, and to
+    run again after a crash: the rows come out the same.
+    """
+    from flow_platform.assets.forecast import REFRESH_TAG
+
+    with _session(flow) as (platform, chosen, runner):
+        keys = _rectangle(platform, first, last)
+        runs = runner(
+            f"{chosen.name}_daily", _blocks(platform, centres, keys), {REFRESH_TAG: "stale"}
+        )
+    _report(as_json, runs, f"{len(keys)} partitions of every stage are in place.")
+
+
+@app.command()
+def train(
+    flow: FlowArgument,
+    first: Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")],
+    last: Annotated[str | None, typer.Option("--to", help="Last month; without it the first.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train every candidate with its cut-off at the start of these months, and name champions."""
+    from flow_platform.partitions import range_tags
+
+    start, end = _month(first), _month(last or first)
+    with _session(flow) as (_, chosen, runner):
+        models = range_tags(f"{chosen.candidates[0]}|{start}", f"{chosen.candidates[-1]}|{end}")
+        champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
+        runs = runner(f"{chosen.name}_models", [models], {})
+        runs += runner(f"{chosen.name}_champions", [champions], {})
+    _report(as_json, runs, f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered.")
+
+
+@app.command()
+def forecast(
+    flow: FlowArgument,
+    day: Annotated[
+        str | None, typer.Option(help="Issue day; without it the last complete UTC day.")
+    ] = None,
+    centres: Annotated[str | None, typer.Option(help="Centre ids, separated by commas.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue the forecasts of one day, as the morning's schedule does, and print the next day's."""
+    issued_on = day or str(datetime.now(timezone.utc).date() - timedelta(days=1))
+    with _session(flow) as (platform, chosen, runner):
+        keys = _rectangle(platform, issued_on, issued_on)
+        runs = runner(f"{chosen.name}_daily", _blocks(platform, centres, keys), {})
+        rows = platform.store("flow_dashboard").read(
+            "select date, centre_id, prediction, lower_80, upper_80, model_version"
+            " from published.predictions where flow = %(flow)s and issued_on = %(day)s"
+            " and horizon = 1 order by centre_id",
+            {"flow": chosen.name, "day": issued_on},
+        )
+    if as_json:
+        _print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
+        return
+    _show_forecasts(rows, f"Forecasts issued on {issued_on}")
+
+
+@centres_app.command("list")
+def list_centres(as_json: JsonOption = False) -> None:
+    """Show the centres in use and the file they come from."""
+    platform = _platform()
+    if as_json:
+        _print_json([vars(centre) for centre in platform.centres])
+        return
+    table = Table("centre_id", "name", "country", "zone", "timezone", "capacity a day")
+    for centre in platform.centres:
+        capacity = "" if centre.daily_capacity is None else f"{centre.daily_capacity:,.0f}"
+        table.add_row(
+            centre.centre_id,
+            centre.name,
+            centre.country or "",
+            centre.school_zone or "",
+            centre.timezone,
+            capacity,
+        )
+    console.print(table)
+
+
+@centres_app.command("discover")
+def discover(flow: FlowArgument = "parcels") -> None:
+    """Print a centres file with every centre that the source of a flow names.
+
+    Complete its columns (country, timezone, ...) and name it in FLOW_CENTRES.
+    """
+    from flow_platform.sources.parcels import discover_centres
+
+    if flow != "parcels":
+        raise ConfigurationError(f"There is no flow {flow!r} to discover centres of. Use: parcels.")
+    print("centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity")
+    for centre_id in discover_centres(_platform().sources.parcels):
+        print(f"{centre_id},{centre_id},,,,,,UTC,")
+
+
+def _platform() -> Platform:
+    from flow_platform.platform import Platform
+
+    return Platform(get_settings())
+
+
+def _flow(name: str) -> SeriesFlow:
+    from flow_platform.flows import CATALOGUE
+
+    for flow in CATALOGUE:
+        if flow.name == name:
+            return flow
+    raise ConfigurationError(
+        f"There is no flow {name!r}. Use one of: {', '.join(flow.name for flow in CATALOGUE)}."
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
+
+
+def _month(text: str) -> date:
+    return _date(text if len(text) > 7 else f"{text}-01").replace(day=1)
+
+
+def _rectangle(platform: Platform, first: str, last: str) -> Any:
+    from flow_platform.warehouse.store import Keys
+
+    keys = Keys(platform.centre_ids, _date(first), _date(last))
+    start, today = platform.settings.first_day, datetime.now(timezone.utc).date()
+    if keys.first_day > keys.last_day:
+        raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
+    if keys.first_day < start:
+        raise ConfigurationError(
+            f"{first} is before the first partition day {start}. Set FLOW_FIRST_DAY={first}."
+        )
+    if keys.last_day >= today:
+        raise ConfigurationError(
+            f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
+        )
+    return keys
+
+
+def _blocks(platform: Platform, centres: str | None, keys: Any) -> list[dict[str, str]]:
+    from flow_platform.orchestration import blocks
+    from flow_platform.partitions import rectangle_tags
+
+    chosen = [part.strip() for part in centres.split(",")] if centres else None
+    return [rectangle_tags(block) for block in blocks(platform, chosen, keys)]
+
+
+@contextmanager
+def _session(flow: str) -> Iterator[tuple[Platform, SeriesFlow, Any]]:
+    """The platform, the flow, and what runs a job once for each set of tags, with progress."""
+    from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
+
+    chosen, platform = _flow(flow), _platform()
+    with _progress() as progress, dagster_instance(platform) as instance:
+        from flow_platform.definitions import build_definitions
+
+        platform.announce = _announcer(platform)
+        definitions = build_definitions(platform)
+        ensure_foundation(platform, instance, definitions)
+
+        def runner(job: str, tag_sets: list[dict[str, str]], more: dict[str, str]) -> list[str]:
+            return [
+                run_job(
+                    platform,
+                    instance,
+                    definitions,
+                    job,
+                    {**tags, **more},
+                    _track(progress, job),
+                )
+                for tags in tag_sets
+            ]
+
+        yield platform, chosen, runner
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _track(progress: Progress, title: str) -> Any:
+    task = progress.add_task(title, total=None)
+    return lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _announcer(platform: Platform) -> Any:
+    return lambda message: console.print(f"  {message}", highlight=False, style="dim")
+
+
+def _report(as_json: bool, runs: list[str], sentence: str) -> None:
+    if as_json:
+        _print_json({"runs": runs})
+    else:
+        console.print(f"{sentence} Runs: {', '.join(runs)}")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=str, ensure_ascii=False, indent=2))
+
+
+def _show_states(states: list[Any]) -> None:
+    table = Table("service", "state", "address", "pid", "detail")
+    colour = {"up": "green", "starting": "yellow", "down": "red"}
+    for state in states:
+        table.add_row(
+            state.service,
+            f"[{colour[state.state]}]{state.state}[/]",
+            state.address or "",
+            str(state.pid or ""),
+            state.detail,
+        )
+    console.print(table)
+
+
+def _show_forecasts(rows: Any, title: str) -> None:
+    table = Table("date", "centre_id", "prediction", "80 % interval", "model", title=title)
+    for row in rows.itertuples():
+        table.add_row(
+            f"{row.date:%Y-%m-%d}",
+            row.centre_id,
+            f"{row.prediction:,.0f}",
+            f"{row.lower_80:,.0f} to {row.upper_80:,.0f}",
+            row.model_version,
+        )
+    Console().print(table)
+
+
+def _show_demo(result: Any) -> None:
+    _show_forecasts(result.forecasts, f"Tomorrow, as said on the evening of {result.last_day}")
+    table = Table("days ahead", "WAPE", "RMSE", "R2", "80 % interval covers", title="Error figures")
+    for row in result.errors.itertuples():
+        table.add_row(
+            str(row.horizon),
+            f"{row.wape:.1%}",
+            f"{row.rmse:,.0f}",
+            f"{row.r2:.3f}",
+            f"{row.coverage_80:.0%}",
+        )
+    output = Console()
+    output.print(table)
+    output.print(
+        f"One day ahead: WAPE {result.wape_ratio:.2f} x and RMSE {result.rmse_ratio:.2f} x the best"
+        f" possible (the simulated world's own noise) over {result.floor_rows} centre-days;"
+        f" R2 {result.r2:.3f}."
+    )
+    output.print(
+        f"\n{'Nothing had to be done' if result.was_done else 'Done'} in {result.seconds:.0f} s."
+        " What to open next:\n"
+        "  make up        Dagster UI on http://127.0.0.1:3000, the app on http://127.0.0.1:8501\n"
+        "  flow dsn       a read-only connection string; try:"
+        " select * from published.latest_predictions\n"
+        "  README.md      how to bring your own centres and counts"
+    )
+
+
+if __name__ == "__main__":
+    main()

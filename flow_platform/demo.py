@@ -1,0 +1,155 @@
+"""The demonstration: two simulated years, the last 60 days forecast as they would have been.
+
+The window is fixed at the first run and kept in FLOW_HOME, so that a later `flow demo` finds its
+work done and changes no row.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.flows import PARCELS
+from flow_platform.orchestration import dagster_instance, run_job
+from flow_platform.partitions import rectangle_tags
+from flow_platform.platform import Platform
+from flow_platform.sources.simulator import noise_floor
+from flow_platform.warehouse.store import Keys
+
+HISTORY_DAYS = 730
+FORECAST_DAYS = 60
+
+Tracker = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo shows: tomorrow's forecasts, errors by horizon, ratio to the noise floor."""
+
+    last_day: date
+    forecasts: pd.DataFrame
+    errors: pd.DataFrame
+    wape_ratio: float
+    rmse_ratio: float
+    r2: float
+    floor_rows: int
+    was_done: bool
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **{
+                name: value
+                for name, value in vars(self).items()
+                if name not in ("forecasts", "errors")
+            },
+            "forecasts": json.loads(self.forecasts.to_json(orient="records", date_format="iso")),
+            "errors": json.loads(self.errors.to_json(orient="records")),
+        }
+
+
+def run_demo(
+    platform: Platform, track: Tracker, announce: Callable[[str], None]
+) -> DemoResult:
+    """Bring the demo's window in and forecast it, unless that is done; then measure and report."""
+    start = time.monotonic()
+    platform.announce = announce
+    path = platform.settings.home_path / "demo.json"
+    state = json.loads(path.read_text()) if path.exists() else {}
+    last_day = (
+        date.fromisoformat(state["last_day"])
+        if state
+        else datetime.now(timezone.utc).date() - timedelta(days=1)
+    )
+    done = bool(state.get("done"))
+    if not done:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"last_day": str(last_day), "done": False}))
+        _materialise(platform, track, last_day)
+        path.write_text(json.dumps({"last_day": str(last_day), "done": True}))
+    return _measure(platform, last_day, done, start)
+
+
+def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
+    with dagster_instance(platform) as instance:
+        from flow_platform.definitions import build_definitions
+
+        definitions = build_definitions(platform)
+        history = Keys(platform.centre_ids, last_day - timedelta(days=HISTORY_DAYS - 1), last_day)
+        recent = Keys(platform.centre_ids, last_day - timedelta(days=FORECAST_DAYS - 1), last_day)
+        run_job(
+            platform, instance, definitions, "foundation", None, track("Centres, calendar, views")
+        )
+        run_job(
+            platform,
+            instance,
+            definitions,
+            f"{PARCELS.name}_history",
+            rectangle_tags(history),
+            track("Two years of counts and weather"),
+        )
+        run_job(
+            platform,
+            instance,
+            definitions,
+            f"{PARCELS.name}_daily",
+            rectangle_tags(recent),
+            track("Vintages, forecasts, accuracy, drift"),
+        )
+
+
+def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
+    store = platform.store("flow_dashboard")
+    forecasts = store.read(
+        "select date, centre_id, prediction, lower_80, upper_80, model_version"
+        " from published.latest_predictions where flow = 'parcels' and issued_on = %(day)s"
+        " and horizon = 1 order by centre_id",
+        {"day": last_day},
+    )
+    scored = store.read(
+        "select centre_id, date as day, horizon, prediction, actual, covered_80"
+        " from published.accuracy_daily where flow = 'parcels' and date <= %(day)s",
+        {"day": last_day},
+    )
+    errors = pd.DataFrame(
+        [
+            {"horizon": horizon, **_figures(rows), "coverage_80": rows["covered_80"].mean()}
+            for horizon, rows in scored.groupby("horizon")
+            if horizon in (1, 2, 3, 7, 14)
+        ]
+    )
+    next_day = scored[scored["horizon"] == 1]
+    expected = platform.world.expected(
+        platform.centre_ids, next_day["day"].min().date(), next_day["day"].max().date()
+    )
+    both = next_day.merge(expected, on=["centre_id", "day"])
+    floor = noise_floor(both["actual"], both["expected"])
+    own = _figures(both)
+    return DemoResult(
+        last_day=last_day,
+        forecasts=forecasts,
+        errors=errors,
+        wape_ratio=own["wape"] / floor.wape,
+        rmse_ratio=own["rmse"] / floor.rmse,
+        r2=own["r2"],
+        floor_rows=floor.n,
+        was_done=was_done,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _figures(rows: pd.DataFrame) -> dict[str, float]:
+    error = rows["prediction"] - rows["actual"]
+    spread = ((rows["actual"] - rows["actual"].mean()) ** 2).sum()
+    return {
+        "wape": float(error.abs().sum() / rows["actual"].sum()),
+        "rmse": float(np.sqrt((error**2).mean())),
+        "r2": float(1 - (error**2).sum() / spread),
+    }
