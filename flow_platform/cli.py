@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,7 +44,9 @@ def main() -> None:
     try:
         app()
     except FlowError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[red]{type(error).__name__}[/red]: {error}", highlight=False, soft_wrap=True
+        )
         sys.exit(1)
 
 
@@ -64,7 +66,7 @@ def demo(as_json: JsonOption = False) -> None:
 
 @app.command()
 def up(as_json: JsonOption = False) -> None:
-    """Start the database, the Dagster UI and daemon, and the Streamlit app; wait until all answer."""
+    """Start the database, the Dagster UI and daemon, and the app; wait until all answer."""
     from flow_platform.orchestration import dagster_instance, end_abandoned_runs, set_environment
     from flow_platform.services import as_json as states_as_json
     from flow_platform.services import start_all
@@ -78,6 +80,17 @@ def up(as_json: JsonOption = False) -> None:
         _print_json(states_as_json(states))
     else:
         _show_states(states)
+
+
+@app.command()
+def run(service: Annotated[str, typer.Argument(help="Such as dagster-daemon.")]) -> None:
+    """Run one service in the foreground, as a container does: it ends with the container."""
+    from flow_platform.orchestration import prepare, set_environment
+    from flow_platform.services import become
+
+    platform = _platform()
+    prepare(platform)
+    become(platform.settings, service, set_environment(platform))
 
 
 @app.command()
@@ -169,7 +182,9 @@ def backfill(
 def train(
     flow: FlowArgument,
     first: Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")],
-    last: Annotated[str | None, typer.Option("--to", help="Last month; without it the first.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last month; without it the first.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train every candidate with its cut-off at the start of these months, and name champions."""
@@ -194,7 +209,7 @@ def forecast(
     as_json: JsonOption = False,
 ) -> None:
     """Issue the forecasts of one day, as the morning's schedule does, and print the next day's."""
-    issued_on = day or str(datetime.now(timezone.utc).date() - timedelta(days=1))
+    issued_on = day or str(datetime.now(UTC).date() - timedelta(days=1))
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, issued_on, issued_on)
         runs = runner(f"{chosen.name}_daily", _blocks(platform, centres, keys), {})
@@ -241,7 +256,9 @@ def discover(flow: FlowArgument = "parcels") -> None:
 
     if flow != "parcels":
         raise ConfigurationError(f"There is no flow {flow!r} to discover centres of. Use: parcels.")
-    print("centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity")
+    print(
+        "centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity"
+    )
     for centre_id in discover_centres(_platform().sources.parcels):
         print(f"{centre_id},{centre_id},,,,,,UTC,")
 
@@ -278,7 +295,7 @@ def _rectangle(platform: Platform, first: str, last: str) -> Any:
     from flow_platform.warehouse.store import Keys
 
     keys = Keys(platform.centre_ids, _date(first), _date(last))
-    start, today = platform.settings.first_day, datetime.now(timezone.utc).date()
+    start, today = platform.settings.first_day, datetime.now(UTC).date()
     if keys.first_day > keys.last_day:
         raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
     if keys.first_day < start:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,7 @@ class DemoResult:
         }
 
 
-def run_demo(
-    platform: Platform, track: Tracker, announce: Callable[[str], None]
-) -> DemoResult:
+def run_demo(platform: Platform, track: Tracker, announce: Callable[[str], None]) -> DemoResult:
     """Bring the demo's window in and forecast it, unless that is done; then measure and report."""
     start = time.monotonic()
     platform.announce = announce
@@ -66,7 +64,7 @@ def run_demo(
     last_day = (
         date.fromisoformat(state["last_day"])
         if state
-        else datetime.now(timezone.utc).date() - timedelta(days=1)
+        else datetime.now(UTC).date() - timedelta(days=1)
     )
     done = bool(state.get("done"))
     if not done:

@@ -30,8 +30,13 @@ def examine(settings: Settings) -> list[Finding]:
         ("python", _python),
         ("disk", lambda: _disk(settings)),
         ("centres", lambda: f"{len(platform.centres)} centres"),
-        ("sources", lambda: f"parcels: {platform.sources.parcels.kind},"
-         f" weather: {platform.sources.weather.kind}"),
+        (
+            "sources",
+            lambda: (
+                f"parcels: {platform.sources.parcels.kind},"
+                f" weather: {platform.sources.weather.kind}"
+            ),
+        ),
         ("calendar and events", lambda: f"{len(platform.calendar):,} centre-days"),
         ("dbt project", lambda: f"{len(platform.dbt.manifest(platform.centres)['nodes'])} nodes"),
         ("dagster graph", lambda: _graph(platform)),
@@ -73,5 +78,7 @@ def _database(settings: Settings) -> str:
 
     state = status(settings)[0]
     if state.state != "up":
-        raise FlowError(f"PostgreSQL is down ({state.address}). {state.detail} `flow up` starts it.")
+        raise FlowError(
+            f"PostgreSQL is down ({state.address}). {state.detail} `flow up` starts it."
+        )
     return str(state.address)

@@ -1,4 +1,4 @@
-"""Prepares an installation and runs Dagster jobs in this process: what the `flow` command stands on.
+"""Prepares an installation and runs Dagster jobs in this process, for the `flow` command.
 
 Services that stay up are in `services.py`; what a stage computes is in `stages/`.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 PROCESS_TAG = "flow/process"
-# An event a partition is written in batches: 0.12 s a partition became 0.002 s (docs/benchmarks.md).
+# Events are written in batches: 0.12 s a partition became 0.002 s (docs/benchmarks.md).
 EVENT_BATCH_SIZE = 500
 
 
@@ -150,7 +150,7 @@ def ensure_foundation(
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance) -> int:
-    """Close the runs of `flow` commands that were killed, and free what they held; returns how many.
+    """Close the runs of `flow` commands that were killed, free what they held; return how many.
 
     A killed process cannot say so itself: its run would stay "started", and its pool slot taken.
     """

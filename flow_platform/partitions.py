@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import dagster as dg
@@ -37,11 +37,11 @@ def centre_day_partitions(
 
     Warns above 50,000 keys, where Dagster's status pages grow slow, and says what to do.
     """
-    days = (datetime.now(timezone.utc).date() - first_day).days
+    days = (datetime.now(UTC).date() - first_day).days
     if len(centre_ids) * days > _MANY_KEYS:
         logger.warning(
             "%d centres x %d days make %d partitions; Dagster advises at most 100,000 an asset and"
-            " grows slow above %d. Set FLOW_FIRST_DAY later, or declare areas as the partition key.",
+            " grows slow above %d. Set FLOW_FIRST_DAY later, or declare areas as partition key.",
             len(centre_ids),
             days,
             len(centre_ids) * days,
@@ -140,9 +140,7 @@ def range_tags(first_key: str, last_key: str) -> dict[str, str]:
 
 def rectangle_tags(keys: Keys) -> dict[str, str]:
     """Run tags for a rectangle of centre x day whose centres stand side by side."""
-    return range_tags(
-        f"{keys.centres[0]}|{keys.first_day}", f"{keys.centres[-1]}|{keys.last_day}"
-    )
+    return range_tags(f"{keys.centres[0]}|{keys.first_day}", f"{keys.centres[-1]}|{keys.last_day}")
 
 
 def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[str, ...]]:
@@ -155,7 +153,7 @@ def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[
     if unknown:
         raise ConfigurationError(
             f"Unknown centres: {', '.join(unknown)}. Known: {', '.join(list(all_centres)[:20])}"
-            f"{' ...' if len(all_centres) > 20 else ''}. FLOW_CENTRES names the file they come from."
+            f"{' ...' if len(all_centres) > 20 else ''}. FLOW_CENTRES names their file."
         )
     order = sorted({place[centre] for centre in chosen})
     cuts = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(order)) if b != a + 1), len(order)]

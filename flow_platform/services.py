@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -130,11 +131,19 @@ def start_all(platform: Platform, environment: dict[str, str]) -> list[State]:
     return status(settings)
 
 
+def become(settings: Settings, name: str, environment: Mapping[str, str]) -> NoReturn:
+    """Replace this process by the service `name`. Raises FlowError when there is no such one."""
+    found = {service.name: service for service in services(settings)}
+    if name not in found:
+        raise FlowError(f"There is no service {name!r}. Use one of: {', '.join(found)}.")
+    command = found[name].command
+    os.chdir(PROJECT_ROOT)
+    os.execve(command[0], command, {**os.environ, **environment, "PYTHONPATH": str(PROJECT_ROOT)})
+
+
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service of this home, then its embedded database; returns what was stopped."""
-    stopped = [
-        service.name for service in reversed(services(settings)) if _end(settings, service)
-    ]
+    stopped = [service.name for service in reversed(services(settings)) if _end(settings, service)]
     if settings.uses_embedded_database and embedded.stop(settings.home_path):
         stopped.append("postgresql")
     return stopped

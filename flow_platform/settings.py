@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     secret: SecretStr | None = Field(
         None,
-        description="Key from which the database roles' passwords are derived on a PostgreSQL server."
+        description="Key from which the roles' passwords are derived on a PostgreSQL server."
         " Without it one is made and kept in FLOW_HOME/secret.",
     )
     sources: Path | None = Field(
@@ -43,7 +43,8 @@ class Settings(BaseSettings):
         None, description="CSV of your centres. Without it five French sorting centres."
     )
     events: Path | None = Field(
-        None, description="CSV of known events: campaigns, strikes (first day, last day, where, name)."
+        None,
+        description="CSV of known events: campaigns, strikes (first day, last day, where, name).",
     )
     first_day: date = Field(
         date(2020, 1, 1), description="First partition day of the daily flows (UTC)."
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     )
     dashboard_dsn: SecretStr | None = Field(
         None,
-        description="DSN the Streamlit app reads with. `flow up` sets it from the role flow_dashboard.",
+        description="DSN the app reads with. `flow up` sets it from the role flow_dashboard.",
     )
 
     @cached_property
@@ -82,7 +83,7 @@ def get_settings() -> Settings:
     Raises ConfigurationError naming each variable that cannot be used.
     """
     try:
-        return Settings()
+        return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         problems = "; ".join(
             f"FLOW_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"

@@ -130,9 +130,7 @@ def events_of(
     translator: DagsterDbtTranslator,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """dbt's run results as Dagster events: a materialization a model, a check result a test."""
-    expected_checks = {
-        check.name: check for check in context.selected_asset_check_keys
-    }
+    expected_checks = {check.name: check for check in context.selected_asset_check_keys}
     for result in outcome.results:
         node = manifest["nodes"].get(result.node.unique_id)
         if node is None:

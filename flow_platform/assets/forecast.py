@@ -218,9 +218,7 @@ def _log_vintages(
         context.log_event(
             dg.AssetMaterialization(
                 champion_key(flow),
-                partition=dg.MultiPartitionKey(
-                    {"measure": measure, "month": month.isoformat()}
-                ),
+                partition=dg.MultiPartitionKey({"measure": measure, "month": month.isoformat()}),
             )
         )
 

@@ -83,7 +83,13 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
                     try:
                         trained.append(
                             train_vintage(
-                                platform, flow, measure, candidate, date.fromisoformat(month), data, spec
+                                platform,
+                                flow,
+                                measure,
+                                candidate,
+                                date.fromisoformat(month),
+                                data,
+                                spec,
                             )
                         )
                     except ModelError as error:
@@ -115,7 +121,9 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
         for key in map(_multi, context.partition_keys):
             month, measure = key.keys_by_dimension[MONTH], key.keys_by_dimension[MEASURE]
             try:
-                named.append(name_champion(platform, flow, measure, date.fromisoformat(month)).model_version)
+                named.append(
+                    name_champion(platform, flow, measure, date.fromisoformat(month)).model_version
+                )
             except ModelError as error:
                 if len(context.partition_keys) == 1:
                     raise

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam, columns_metadata, rows_metadata
+from flow_platform.assets.common import (
+    ONE_RUN,
+    SHARED_GROUP,
+    PlatformParam,
+    columns_metadata,
+    rows_metadata,
+)
 from flow_platform.flows import PARCELS
 from flow_platform.partitions import centre_day_partitions, keys_of
 from flow_platform.platform import Platform
@@ -46,9 +52,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         " 2005 to 2030.",
     )
     def calendar(platform: PlatformParam) -> dg.MaterializeResult:
-        return dg.MaterializeResult(
-            metadata=rows_metadata(land_calendar(platform))
-        )
+        return dg.MaterializeResult(metadata=rows_metadata(land_calendar(platform)))
 
     @dg.asset(
         key=WEATHER,
@@ -79,9 +83,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         rows, warnings = land_weather(platform, keys_of(context.partition_keys))
         for warning in warnings:
             context.log.warning(warning)
-        return dg.MaterializeResult(
-            metadata=rows_metadata(rows, warnings=len(warnings))
-        )
+        return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
 
     @dg.asset(
         key=PARCEL_COUNTS,

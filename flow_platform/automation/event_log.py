@@ -44,9 +44,7 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         planned = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-        if not events or any(
-            event.get_dagster_event().event_type != planned for event in events
-        ):
+        if not events or any(event.get_dagster_event().event_type != planned for event in events):
             super().store_event_batch(events)
             return
         insert = SqlEventLogStorageTable.insert().returning(

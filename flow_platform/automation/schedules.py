@@ -4,7 +4,7 @@ What the jobs compute is in `assets/`; which partitions a tick asks for is decid
 """
 
 from collections.abc import Iterator
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -95,7 +95,7 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
     )
     def predict_colis_daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         # The last complete UTC day, for every centre, in one run.
-        moment = context.scheduled_execution_time.astimezone(timezone.utc)
+        moment = context.scheduled_execution_time.astimezone(UTC)
         day = moment.date() - timedelta(days=1)
         yield dg.RunRequest(
             run_key=f"predict_colis_daily {day}",

@@ -1,7 +1,7 @@
 """The catalogue of flows. A new flow is a new module here, named in CATALOGUE, and its SQL.
 
-A flow says what is predicted, how far ahead and by whom it is owned. How rows come is in `sources/`,
-how forecasts are made in `forecasting/`.
+A flow says what is predicted, how far ahead and by whom it is owned. How rows come is in
+`sources/`, how forecasts are made in `forecasting/`.
 """
 
 from flow_platform.flows.parcels import PARCELS

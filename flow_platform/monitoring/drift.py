@@ -78,8 +78,8 @@ def measure_drift(
 
     `history` has centre_id, day (midnight, naive) and the features, one row per day, missing values
     allowed; `readings` has centre_id and day. The current window is the `window` days up to the
-    reading; the reference is the same days of the year, `season_margin` wider at both ends, of every
-    earlier year. Only values up to the reading are used.
+    reading; the reference is the same days of the year, `season_margin` wider at both ends, of
+    every earlier year. Only values up to the reading are used.
     The critical PSI is what chance exceeds with probability `alpha`: (1/n + 1/m) times the
     chi-square quantile with bins - 1 degrees of freedom (Yurdakul and Naranjo, Statistical
     properties of the population stability index, 2020), n and m being effective sizes.

@@ -63,7 +63,10 @@ class Registry:
             {"flow": flow, "measure": measure},
         )
         return [
-            Vintage(**{**row, "month": row["month"].date()}) for row in frame.to_dict("records")
+            Vintage(
+                **{**{str(key): value for key, value in row.items()}, "month": row["month"].date()}
+            )
+            for row in frame.to_dict("records")
         ]
 
     def champions(self, flow: str, measure: str) -> list[Vintage]:
@@ -145,7 +148,7 @@ class Registry:
             ).rowcount
             if changed != 1:
                 raise ModelError(
-                    f"{flow} {measure} has no vintage {candidate} of {month:%Y-%m} to make champion."
+                    f"{flow} {measure} has no vintage {candidate} of {month:%Y-%m} to promote."
                     f" Train it first: flow train {flow} --from {month:%Y-%m} --to {month:%Y-%m}."
                 )
 
@@ -176,7 +179,7 @@ class Registry:
     def _store_artefacts(
         self, flow: str, measure: str, version: str, checksum: str, trained: TrainedModel
     ) -> str:
-        """Put the artefacts into MLflow under `version` unless they are there; return their path."""
+        """Put the artefacts into MLflow unless they are there; return their path in the home."""
         client = self._client()
         from mlflow.entities import Metric, Param
 
@@ -257,6 +260,6 @@ def checksum_of(artefacts: Mapping[str, bytes]) -> str:
 
 
 def vintage_for(champions: list[Vintage], day: date) -> Vintage | None:
-    """The newest champion trained before the issue day: its cut-off is no later than the day's start."""
+    """The newest champion trained before the issue day: cut off no later than the day's start."""
     known = [vintage for vintage in champions if vintage.cutoff <= pd.Timestamp(day, tz="UTC")]
     return max(known, key=lambda vintage: vintage.cutoff) if known else None

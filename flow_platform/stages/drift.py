@@ -1,4 +1,4 @@
-"""Measures the drift of a rectangle: what is compared with what. The statistics are in `monitoring/`."""
+"""Measures the drift of a rectangle: what is compared with what. Statistics: `monitoring/`."""
 
 from __future__ import annotations
 

@@ -61,9 +61,7 @@ def issue_forecasts(
     )
     wanted = data.issues[
         data.issues["unique_id"].isin(keys.centres)
-        & data.issues["issue"].between(
-            pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)
-        )
+        & data.issues["issue"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day))
     ]
     champions = platform.registry.champions(flow.name, measure)
     parts = [
@@ -106,8 +104,9 @@ def _forecast_with(
     left = left[left["steps"].fillna(0) < len(spec.horizons)].drop(columns="steps")
     if left.empty:
         return complete
-    short = complete.merge(left[["unique_id", "issue"]], on=["unique_id", "issue"], how="left",
-                           indicator=True)
+    short = complete.merge(
+        left[["unique_id", "issue"]], on=["unique_id", "issue"], how="left", indicator=True
+    )
     rest = fallback_forecast(data, left, spec).assign(model_version=FALLBACK_VERSION)
     return pd.concat(
         [short[short["_merge"] == "left_only"].drop(columns="_merge"), rest], ignore_index=True

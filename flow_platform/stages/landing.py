@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -65,8 +65,9 @@ def land_weather(platform: Platform, keys: Keys) -> tuple[int, tuple[str, ...]]:
         [centre for centre in platform.centres if centre.centre_id in wanted],
         keys.first_day,
         keys.last_day,
-        now=datetime.now(timezone.utc),
+        now=datetime.now(UTC),
         world=platform.world,
+        cache_dir=platform.settings.home_path / "cache",
     )
     platform.store(INGEST_ROLE).replace("raw.weather", result.rows[_WEATHER_COLUMNS], keys)
     return len(result.rows), tuple(result.warnings)
@@ -84,7 +85,7 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
         keys.first_day,
         keys.last_day,
         keys.centres,
-        now=datetime.now(timezone.utc),
+        now=datetime.now(UTC),
         world=platform.world,
     )
     platform.store(INGEST_ROLE).replace("raw.parcels", landing.rows, keys)
@@ -137,7 +138,8 @@ def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None
         # An unchanged load keeps its time: running again must leave the same rows.
         cursor.execute(
             """
-            delete from ops.loads where load_id = %(load)s and file not in (select file from new_loads);
+            delete from ops.loads
+            where load_id = %(load)s and file not in (select file from new_loads)
             """,
             {"load": load_id},
         )

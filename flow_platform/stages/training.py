@@ -105,9 +105,7 @@ def ensure_vintages(
                 continue
             for candidate in flow.candidates:
                 try:
-                    trained = train_vintage(
-                        platform, flow, measure, candidate, month, data, spec
-                    )
+                    trained = train_vintage(platform, flow, measure, candidate, month, data, spec)
                 except ModelError as error:
                     progress(f"{flow.name} {month:%Y-%m} {candidate}: left out, {error}")
                     continue

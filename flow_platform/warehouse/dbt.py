@@ -57,9 +57,7 @@ class DbtProject:
         with _locked(self.home / "parse.lock"):
             self._write_seeds(centres)
             stamp, state = self.home / "parsed", self._state()
-            if not (
-                self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state
-            ):
+            if not (self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state):
                 outcome = self._invoke(["parse", "--no-partial-parse"], None)
                 if not outcome.success:
                     raise ConfigurationError(
@@ -118,7 +116,7 @@ class DbtProject:
         from dbt.contracts.graph.manifest import Manifest
         from dbt.parser.manifest import extended_mashumuro_decoder
 
-        # manifest.json leaves out what generic tests need to compile; dbt's own parse cache has all.
+        # manifest.json leaves out what generic tests need to compile; dbt's parse cache has all.
         path = self.home / "target" / "partial_parse.msgpack"
         key = (path, path.stat().st_mtime_ns)
         if key not in _manifests:

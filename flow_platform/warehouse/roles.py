@@ -61,7 +61,8 @@ class Server:
         password = self.password(role)
         if password is not None:
             parts["password"] = password
-        return make_conninfo(**{**parts, "user": role, "dbname": database})
+        kept = {name: str(value) for name, value in parts.items() if value is not None}
+        return make_conninfo(**{**kept, "user": role, "dbname": database})
 
     def url(self, role: str, database: str = WAREHOUSE_DATABASE) -> str:
         """The same as a `postgresql://` URL, for SQLAlchemy and whatever wants one."""
@@ -139,9 +140,7 @@ def _create_roles(connection: psycopg.Connection, server: Server) -> None:
     if OWNER not in existing:
         connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(OWNER)))
     # A managed server's administrator is no superuser: it must be a member to hand over ownership.
-    connection.execute(
-        sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER))
-    )
+    connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER)))
     for role in LOGIN_ROLES:
         name = sql.Identifier(role)
         if role not in existing:

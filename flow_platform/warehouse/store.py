@@ -191,7 +191,17 @@ def _table(name: str) -> sql.Composed:
 
 _OID = {
     name: psycopg.postgres.types[name].oid
-    for name in ("date", "timestamptz", "float8", "numeric", "int2", "int4", "int8", "bool", "jsonb")
+    for name in (
+        "date",
+        "timestamptz",
+        "float8",
+        "numeric",
+        "int2",
+        "int4",
+        "int8",
+        "bool",
+        "jsonb",
+    )
 }
 
 

@@ -137,7 +137,7 @@ create table ml.forecasts (
            and prediction <= upper_80 and upper_80 <= upper_95)
 );
 create index on ml.forecasts (flow, measure, centre_id, date);
-comment on column ml.forecasts.day is 'Partition day: the day at whose close the forecast is issued.';
+comment on column ml.forecasts.day is 'Partition day: forecasts are issued at its close.';
 
 create table monitoring.drift (
     flow text not null,

@@ -1,0 +1,77 @@
+# The two commands are `make demo` and `make test`. Everything they need is set up by them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= python3
+FLOW := $(BIN)/flow
+
+.PHONY: help setup demo up down status test check lint types unit graph integration app browser \
+	browser-deps bench lock clean
+
+help: ## Show this help
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv and install the locked requirements
+
+$(STAMP): requirements.txt requirements-dev.txt scripts/setup.sh
+	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: setup ## Two simulated years through the whole lineage, forecasts for the last 60 days
+	$(FLOW) demo
+
+up: setup ## Start the database, the Dagster UI and daemon, and the app
+	$(FLOW) up
+
+down: setup ## Stop them
+	$(FLOW) down
+
+status: setup ## Show how each service is
+	@$(FLOW) status
+
+check: setup lint types unit graph ## Lint, types, unit and graph tests: under 5 minutes
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit -q -n 2
+
+graph: setup
+	$(BIN)/python -m pytest tests/graph -q
+
+integration: setup
+	$(BIN)/python -m pytest tests/integration -q
+
+app: setup
+	$(BIN)/python -m pytest tests/app -q
+
+browser: setup browser-deps
+	$(BIN)/python -m pytest tests/browser -q
+
+browser-deps:
+	@scripts/install-chromium.sh
+
+test: setup browser-deps lint types ## Everything: lint, types and all tests
+	$(BIN)/python -m pytest tests/unit -q -n 2
+	$(BIN)/python -m pytest tests/graph tests/integration tests/app tests/browser -q
+
+bench: setup ## Benchmarks against named peers, as ratios in one run
+	$(BIN)/python benchmarks/real_lanes.py
+	$(BIN)/python benchmarks/backfill.py
+
+lock: setup ## Resolve the requirements anew, with hashes
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \
+		pyproject.toml -p 3.11 -o requirements.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \
+		pyproject.toml --extra dev -c requirements.txt -p 3.11 -o requirements-dev.txt
+
+clean: ## Remove .venv and caches (not FLOW_HOME)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
