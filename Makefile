@@ -61,7 +61,7 @@ browser-deps:
 
 test: setup browser-deps lint types ## Everything: lint, types and all tests
 	$(BIN)/python -m pytest tests/unit -q -n 2
-	$(BIN)/python -m pytest tests/graph tests/integration tests/app tests/browser -q
+	$(BIN)/python -m pytest tests --ignore tests/unit -q
 
 bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py

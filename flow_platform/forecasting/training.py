@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting import candidates, intervals, sarima
+from flow_platform.forecasting import candidates, correction, intervals, sarima
 from flow_platform.forecasting.data import (
     CODE_VERSION,
     SeriesData,
@@ -290,6 +290,14 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             f"{spec.backtest_days} days before the cut-off. Check that counts still arrive."
         )
     tested = pd.concat(pieces)
+    recent = _usual_errors(tested)
+    bias = correction.bias_known_at(
+        tested["unique_id"].to_numpy(dtype=object), nanoseconds(tested["issued_at"]), recent
+    )
+    gain = _choose_gain(tested, bias)
+    tested["log_prediction"] += correction.correction(
+        gain, bias, tested["horizon"].to_numpy(dtype=float)
+    )
     tested["error"] = np.log1p(tested["y"]) - tested["log_prediction"]
     calibration = _calibrate(tested)
     metrics = _backtest_metrics(tested, prepared)
@@ -301,6 +309,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     newest = known_at > moment.value - intervals.RECENT_DAYS * 86_400_000_000_000
     places = intervals.position(tested["error"].to_numpy(), offsets)[newest]
 
+    window = correction.WINDOW_DAYS * 86_400_000_000_000
+    last = recent[recent["known_at"] > moment.value - window]
     final = recipes[-1]
     trained_rows = len(prepared.training_rows(moment)) if needs_booster else prepared.known_days
     artefacts: dict[str, bytes] = {
@@ -319,6 +329,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         "parameters.json": _json(
             {
                 "half_life": final.half_life,
+                "gain": gain,
                 "lightgbm": prepared.parameters if needs_booster else {},
                 "sarima": {
                     name: {
@@ -336,7 +347,12 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 "recent": {
                     "known_at": known_at[newest].tolist(),
                     "position": [float(f"{p:.5g}") for p in places],
-                }
+                },
+                "errors": {
+                    "unique_id": last["unique_id"].tolist(),
+                    "known_at": last["known_at"].tolist(),
+                    "error": [float(f"{e:.5g}") for e in last["error"]],
+                },
             }
         ),
         "metrics.json": _json(metrics),
@@ -357,6 +373,32 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         train_last=prepared.last,
         trained_rows=trained_rows,
     )
+
+
+def _usual_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """One-step log errors on usual days, with the moment each became known: for `correction`."""
+    rows = frame[(frame["horizon"] == frame["horizon"].min()) & frame["y"].notna()]
+    rows = rows[~_special(rows)]
+    return pd.DataFrame(
+        {
+            "unique_id": rows["unique_id"].to_numpy(dtype=object).astype(str),
+            "known_at": nanoseconds(rows["y_available_at"]),
+            "error": np.log1p(rows["y"].to_numpy()) - rows["log_prediction"].to_numpy(),
+        }
+    )
+
+
+def _choose_gain(tested: pd.DataFrame, bias: np.ndarray) -> float:
+    """The share of the recent error that would have served best over the backtest's origins."""
+    horizon = tested["horizon"].to_numpy(dtype=float)
+    scale = tested["unique_id"].map(tested.groupby("unique_id")["y"].mean()).to_numpy(dtype=float)
+
+    def loss(gain: float) -> float:
+        log = tested["log_prediction"].to_numpy() + correction.correction(gain, bias, horizon)
+        miss = np.abs(np.expm1(log) - tested["y"].to_numpy())
+        return float(np.mean(miss / np.maximum(scale, 1.0)))
+
+    return min(correction.GAINS, key=loss)
 
 
 def _json(content: Any) -> bytes:
@@ -466,6 +508,15 @@ def forecast(
     panel = build_panel(data, both, spec) if recipe.candidate == "sarima" else None
     frame["log_prediction"] = recipe.predict(frame, panel)
     frame = frame[np.isfinite(frame["log_prediction"])]
+    errors = pd.concat(
+        [stored["errors"], _usual_errors(frame[frame["issued_at"] >= cutoff])], ignore_index=True
+    )
+    bias = correction.bias_known_at(
+        frame["unique_id"].to_numpy(dtype=object), nanoseconds(frame["issued_at"]), errors
+    )
+    frame["log_prediction"] += correction.correction(
+        stored["gain"], bias, frame["horizon"].to_numpy(dtype=float)
+    )
 
     learned = frame[frame["y"].notna() & (frame["issued_at"] >= cutoff)]
     offsets = calibration.bounds(
@@ -553,6 +604,8 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
             "calibration": intervals.Calibration.from_json(calibration),
             "known_at": np.array(calibration["recent"]["known_at"], dtype=np.int64),
             "position": np.array(calibration["recent"]["position"], dtype=float),
+            "gain": float(parameters["gain"]),
+            "errors": pd.DataFrame(calibration["errors"]),
         }
     except (KeyError, ValueError, TypeError) as broken:
         raise ModelError(

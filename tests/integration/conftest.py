@@ -17,7 +17,8 @@ from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 10)
-CENTRES = """centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity
+HEADER = "centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone"
+CENTRES = f"""{HEADER},daily_capacity
 07,Lille,50.6,3.1,FR,,B,Europe/Paris,40000
 north,Strasbourg,48.6,7.8,FR,57,B,Europe/Paris,20000
 w,Montreal,45.5,-73.6,CA,QC,,America/Toronto,30000

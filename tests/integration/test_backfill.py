@@ -1,4 +1,4 @@
-"""The whole lineage on a real PostgreSQL: it fills, repeats, survives kill -9, and never looks ahead."""
+"""The whole lineage on a real PostgreSQL: it fills, repeats, survives kill -9, never peeks."""
 
 from __future__ import annotations
 

@@ -1,0 +1,282 @@
+"""The charts, as Plotly figures made from frames; where they stand on a page is the page's matter.
+
+Days and numbers on them are written in the reader's language here, because Plotly's own locales are
+not loaded by Streamlit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from streamlit_app.formats import (
+    Language,
+    capitalised,
+    is_missing,
+    long_day,
+    number,
+    percent,
+    short_day,
+)
+from streamlit_app.texts import Say
+
+ACCENT = "#1f5a96"
+INK = "#1c2733"
+MUTED = "#5b6875"
+GRID = "#e3e8ec"
+WARNING = "#b45309"
+BAND_80 = "rgba(31, 90, 150, 0.30)"
+BAND_95 = "rgba(31, 90, 150, 0.13)"
+ABSENT = "rgba(91, 104, 117, 0.20)"
+
+# Charts are read, not worked on: no tool bar, and a finger that scrolls the page does not zoom.
+CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+_HALF_DAY = pd.Timedelta(hours=12)
+
+
+def forecast_curve(
+    history: pd.Series,
+    issue: pd.DataFrame,
+    *,
+    issued_on: date,
+    last_counted: date | None,
+    capacity: float | None,
+    language: Language,
+    say: Say,
+) -> go.Figure:
+    """History up to the issue, then the forecast with its bands and what came since.
+
+    `history` is indexed by every day from the first shown to the last target, NaN where there is no
+    count; `issue` has data.FORECAST_COLUMNS. Days up to `last_counted` without a count are marked.
+    """
+    figure = go.Figure()
+    _add_band(figure, issue, "95", BAND_95, say("legend.95"))
+    _add_band(figure, issue, "80", BAND_80, say("legend.80"))
+    figure.add_trace(
+        go.Scatter(
+            x=issue["date"],
+            y=issue["prediction"],
+            name=say("legend.forecast"),
+            mode="lines+markers",
+            line={"color": ACCENT, "width": 2.5},
+            marker={"size": 6},
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=history.index,
+            y=history,
+            name=say("legend.actual"),
+            mode="lines+markers",
+            line={"color": INK, "width": 1.8},
+            marker={"size": 4.5},
+            connectgaps=False,
+            hoverinfo="skip",
+        )
+    )
+    missing = [
+        day for day in history.index[history.isna()] if last_counted and day.date() <= last_counted
+    ]
+    _mark_missing(figure, missing, say)
+    _add_hover(figure, issue, history, missing, language, say)
+    evening = pd.Timestamp(issued_on) + _HALF_DAY
+    figure.add_vline(x=evening, line={"color": MUTED, "width": 1, "dash": "dot"})
+    top = max([*history.dropna(), *issue["upper_95"].dropna()], default=0.0)
+    if not is_missing(capacity) and capacity and capacity <= 1.5 * top:
+        figure.add_trace(
+            go.Scatter(
+                x=[history.index[0], history.index[-1]],
+                y=[capacity, capacity],
+                name=say("legend.capacity"),
+                mode="lines",
+                line={"color": WARNING, "width": 1.3, "dash": "dash"},
+                hoverinfo="skip",
+            )
+        )
+    return _laid_out(figure, history.index, language, say)
+
+
+def said_against_came(rows: pd.DataFrame, *, language: Language, say: Say) -> go.Figure:
+    """What was forecast at one horizon, its 80 % band, and what came; misses stand out by shape.
+
+    `rows` has data.FORECAST_COLUMNS, at most one row a day, in order.
+    """
+    figure = go.Figure()
+    days = pd.date_range(rows["date"].min(), rows["date"].max(), freq="D", unit="us")
+    by_day = rows.set_index("date").reindex(days)
+    by_day.index.name = "date"
+    _add_band(figure, by_day.reset_index(), "80", BAND_80, say("legend.80"))
+    figure.add_trace(
+        go.Scatter(
+            x=days,
+            y=by_day["prediction"],
+            name=say("legend.forecast"),
+            mode="lines",
+            line={"color": ACCENT, "width": 2},
+            connectgaps=False,
+            hoverinfo="skip",
+        )
+    )
+    outside = (by_day["actual"] < by_day["lower_80"]) | (by_day["actual"] > by_day["upper_80"])
+    for chosen, name, marker in (
+        (~outside, say("legend.actual"), {"color": INK, "size": 6, "symbol": "circle"}),
+        (outside, say("legend.outside"), {"color": WARNING, "size": 9, "symbol": "diamond"}),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=days,
+                y=by_day["actual"].where(chosen),
+                name=name,
+                mode="markers",
+                marker=marker,
+                hoverinfo="skip",
+            )
+        )
+    missing = list(by_day.index[by_day["actual"].isna() & by_day["prediction"].notna()])
+    _mark_missing(figure, missing, say)
+    _add_hover(figure, rows, by_day["actual"], missing, language, say)
+    return _laid_out(figure, days, language, say)
+
+
+def _add_band(figure: go.Figure, rows: pd.DataFrame, level: str, colour: str, name: str) -> None:
+    """A band as closed outlines, one for each unbroken run of days, so that no gap is bridged."""
+    known = rows[[f"lower_{level}", f"upper_{level}"]].notna().all(axis=1)
+    run = (known != known.shift()).cumsum()[known]
+    x: list[Any] = []
+    y: list[float | None] = []
+    for _, part in rows[known].groupby(run):
+        days = list(part["date"])
+        x += [*days, *reversed(days), None]
+        y += [*part[f"upper_{level}"], *reversed(list(part[f"lower_{level}"])), None]
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=y,
+            name=name,
+            mode="lines",
+            fill="toself",
+            fillcolor=colour,
+            line={"width": 0, "color": colour},
+            hoverinfo="skip",
+        )
+    )
+
+
+def _mark_missing(figure: go.Figure, days: Sequence[pd.Timestamp], say: Say) -> None:
+    for day in days:
+        figure.add_vrect(
+            x0=day - _HALF_DAY, x1=day + _HALF_DAY, fillcolor=ABSENT, line_width=0, layer="below"
+        )
+    if days:
+        figure.add_trace(
+            go.Scatter(
+                x=[None],
+                y=[None],
+                name=say("legend.missing"),
+                mode="markers",
+                marker={"color": ABSENT, "size": 12, "symbol": "square"},
+                hoverinfo="skip",
+            )
+        )
+
+
+def _add_hover(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    came: pd.Series,
+    missing: Sequence[pd.Timestamp],
+    language: Language,
+    say: Say,
+) -> None:
+    """One text for each day, on an unseen trace: the day, what was said, what came."""
+    said = {row.date: row for row in rows.itertuples()}
+    days, heights, words = [], [], []
+    for day in came.index:
+        forecast, value = said.get(day), came[day]
+        height = forecast.prediction if forecast is not None else value
+        lines = [f"<b>{capitalised(long_day(day.date(), language))}</b>"]
+        if forecast is not None:
+            lines.append(f"{say('legend.forecast')}{_colon(language)}{number(height, language)}")
+            for level in ("80", "95"):
+                lines.append(
+                    say(
+                        "hover.between",
+                        share=percent(int(level) / 100, language),
+                        lower=number(getattr(forecast, f"lower_{level}"), language),
+                        upper=number(getattr(forecast, f"upper_{level}"), language),
+                    )
+                )
+        if not is_missing(value):
+            lines.append(f"{say('legend.actual')}{_colon(language)}{number(value, language)}")
+        elif day in missing:
+            lines.append(say("came.missing"))
+        days.append(day)
+        heights.append(0.0 if is_missing(height) else height)
+        words.append("<br>".join(lines))
+    figure.add_trace(
+        go.Scatter(
+            x=days,
+            y=heights,
+            text=words,
+            hoverinfo="text",
+            mode="markers",
+            marker={"size": 14, "opacity": 0},
+            showlegend=False,
+            name="",
+        )
+    )
+
+
+def _colon(language: Language) -> str:
+    return "\u202f: " if language == "fr" else ": "
+
+
+def _laid_out(figure: go.Figure, days: pd.DatetimeIndex, language: Language, say: Say) -> go.Figure:
+    mondays = [day for day in days if day.weekday() == 0]
+    first, last = days[0] - timedelta(days=1), days[-1] + timedelta(days=1)
+    figure.update_layout(
+        height=390,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        separators=",\u202f" if language == "fr" else ".,",
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "font": {"size": 12},
+            "entrywidth": 124,
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+        hovermode="x",
+        hoverlabel={"bgcolor": "#ffffff", "font": {"color": INK, "size": 13}, "align": "left"},
+        dragmode=False,
+    )
+    figure.update_xaxes(
+        range=[first, last],
+        tickvals=mondays,
+        ticktext=[short_day(day.date(), language, weekday=False) for day in mondays],
+        showgrid=True,
+        gridcolor=GRID,
+        fixedrange=True,
+        automargin=True,
+    )
+    figure.update_yaxes(
+        title={"text": say("axis"), "font": {"size": 12, "color": MUTED}},
+        rangemode="tozero",
+        tickformat=",.0f",
+        gridcolor=GRID,
+        zerolinecolor=GRID,
+        fixedrange=True,
+        automargin=True,
+    )
+    return figure

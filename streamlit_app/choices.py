@@ -1,0 +1,92 @@
+"""What the reader has chosen, kept in the address, so that a page can be bookmarked and sent on.
+
+Only language, select boxes and the address are here; what a choice means is the page's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from streamlit_app.formats import LANGUAGES, Language
+from streamlit_app.texts import Say
+
+
+def language() -> Language:
+    """The reader's language: the address's, else the last chosen, else the browser's."""
+    chosen = _agreed("lang", list(LANGUAGES))
+    if chosen is None:
+        chosen = "fr" if (st.context.locale or "").lower().startswith("fr") else "en"
+        st.session_state["chosen.lang"] = chosen
+    _write("lang", chosen)
+    return "fr" if chosen == "fr" else "en"
+
+
+def language_switch(current: Language, say: Say) -> None:
+    """The control that changes the language."""
+    st.session_state["lang"] = current
+    st.segmented_control(
+        say("language"),
+        list(LANGUAGES),
+        format_func=lambda code: LANGUAGES[code],
+        key="lang",
+        label_visibility="collapsed",
+        required=True,
+        on_change=_take,
+        args=("lang",),
+    )
+
+
+def select(
+    name: str, label: str, options: Mapping[str, str], default: str, *, spoken: bool = False
+) -> str:
+    """A select box of `options` (value -> label) whose value stands in the address as `name`.
+
+    `default` is left out of the address unless `spoken`: a bookmark of the newest day must open
+    the newest day tomorrow too.
+    """
+    chosen = _agreed(name, list(options))
+    if chosen == st.session_state.get(f"default.{name}"):
+        chosen = default  # who was on the default stays on it when it moves
+    chosen = chosen or default
+    st.session_state[f"chosen.{name}"] = st.session_state[name] = chosen
+    st.session_state[f"default.{name}"] = None if spoken else default
+    _write(name, chosen if spoken or chosen != default else None)
+    st.selectbox(
+        label,
+        list(options),
+        format_func=lambda value: options.get(value, value),
+        key=name,
+        on_change=_take,
+        args=(name,),
+    )
+    return chosen
+
+
+def asked(name: str) -> str | None:
+    """What the address asks for, whether or not it can be had."""
+    return st.query_params.get(name)
+
+
+def _agreed(name: str, values: list[str]) -> str | None:
+    """The address's value when the reader has just typed it there, else the last chosen one."""
+    typed = st.query_params.get(name)
+    if typed in values and typed != st.session_state.get(f"written.{name}"):
+        st.session_state[f"chosen.{name}"] = typed
+    chosen = st.session_state.get(f"chosen.{name}")
+    return chosen if chosen in values else None
+
+
+def _take(name: str) -> None:
+    st.session_state[f"chosen.{name}"] = st.session_state[name]
+    st.session_state[f"default.{name}"] = None
+
+
+def _write(name: str, value: str | None) -> None:
+    st.session_state[f"written.{name}"] = value
+    if value is None:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value

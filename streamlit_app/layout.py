@@ -1,0 +1,210 @@
+"""What every page is built of: its head, states, tables with their files, and small cards.
+
+No SQL and no sentence is here; a page hands over both.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from streamlit_app import choices, data
+from streamlit_app.formats import LANGUAGES, Language
+from streamlit_app.texts import Say
+
+EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_STYLE = """
+<style>
+.block-container, [data-testid="stMainBlockContainer"] { padding-top: 4.2rem; max-width: 78rem; }
+.fp-tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
+.fp-tile { border: 1px solid #d5dbe1; border-radius: .4rem; padding: .8rem 1rem; min-width: 0; }
+.fp-tile p, .fp-days p { margin: 0; line-height: 1.35; }
+.fp-main { border-left: 5px solid #1f5a96; background: #f4f6f8; grid-column: span 2; }
+.fp-title { font-size: .9rem; color: #47535f; }
+.fp-value { font-size: 1.5rem; font-weight: 620; color: #1c2733; }
+.fp-main .fp-value { font-size: 2.3rem; line-height: 1.2; }
+.fp-main .fp-title, .fp-main .fp-note { font-size: 1.05rem; color: #1c2733; }
+.fp-note { font-size: .9rem; color: #47535f; }
+.fp-days { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr));
+  list-style: none; padding: 0 !important; margin: 0 !important; }
+.fp-days li { border: 1px solid #d5dbe1; border-radius: .4rem; padding: .55rem .7rem; margin: 0;
+  min-width: 0; }
+.fp-days li { margin: 0 !important; }
+.fp-days .fp-value { font-size: 1.2rem; }
+.fp-days .fp-note, .fp-days .fp-title { font-size: .82rem; }
+.fp-days .fp-title { font-weight: 600; color: #1c2733; }
+.fp-warn { border-color: #b45309 !important; }
+.fp-warn .fp-load { color: #8a3f06; font-weight: 620; }
+.fp-name { color: #1f5a96; font-weight: 600; }
+.fp-bar { height: .35rem; border-radius: .2rem; background: #e3e8ec; margin: .35rem 0; }
+.fp-bar span { display: block; height: 100%; border-radius: .2rem; background: #1f5a96; }
+.fp-warn .fp-bar span { background: #b45309; }
+[data-testid="stCaptionContainer"] { color: #47535f !important; }
+[data-testid="stCaptionContainer"] p { color: #47535f !important; opacity: 1; }
+[data-testid="stTable"] { font-size: .88rem; overflow-x: auto; font-variant-numeric: tabular-nums; }
+[data-testid="stTable"] td, [data-testid="stTable"] th { padding: .3rem .6rem !important; white-space: nowrap; }
+@media (max-width: 40rem) {
+  .fp-main { grid-column: span 1; }
+  .fp-days { grid-template-columns: repeat(2, 1fr); }
+}
+</style>
+"""
+
+# Screen readers pronounce a page in the language it declares; Streamlit always declares English.
+_DECLARE = '<script>document.documentElement.lang = "{language}";</script>'
+
+
+def begin(language: Language) -> None:
+    """The style of the app and the language it declares: once for each run, before the page."""
+    assert language in LANGUAGES
+    st.html(_STYLE)
+    st.html(_DECLARE.format(language=language), unsafe_allow_javascript=True)
+
+
+def head(title: str, language: Language, say: Say) -> None:
+    """The page's title, and the language switch beside it."""
+    row = st.container(horizontal=True, horizontal_alignment="distribute", gap="small")
+    with row:
+        st.title(title, anchor=False, width="content")
+        choices.language_switch(language, say)
+
+
+def failed(error: data.DataError, say: Say) -> None:
+    """The state in which nothing can be read: what it means, a way to try again, no traceback."""
+    kind = "unready" if isinstance(error, data.NotPublished) else "down"
+    box = st.warning if kind == "unready" else st.error
+    box(f"**{say(f'{kind}.title')}** {say(f'{kind}.body')}")
+    if st.button(say("retry"), key="retry", type="primary"):
+        data.forget()
+        st.rerun()
+    with st.expander(say("for_operators")):
+        st.code(str(error), language=None, wrap_lines=True)
+        if kind == "down":
+            st.markdown(say("down.hint"))
+
+
+def tile(
+    title: str, value: str, note: str, *, main: bool = False, warn: bool = False, bar: float = -1
+) -> str:
+    """HTML of one figure in a box; `bar` is a share of 1 to draw under it."""
+    classes = f"fp-tile{' fp-main' if main else ''}{' fp-warn' if warn else ''}"
+    drawn = _bar(bar) if bar >= 0 else ""
+    return (
+        f'<div class="{classes}"><p class="fp-title">{html.escape(title)}</p>'
+        f'<p class="fp-value fp-load">{html.escape(value)}</p>{drawn}'
+        f'<p class="fp-note">{html.escape(note)}</p></div>'
+    )
+
+
+def tiles(boxes: Sequence[str], label: str) -> None:
+    """Boxes made by `tile`, side by side where there is room."""
+    st.html(f'<div class="fp-tiles" role="group" aria-label="{html.escape(label)}">'
+            f"{''.join(boxes)}</div>")  # fmt: skip
+
+
+def day_card(
+    title: str, value: str, notes: Sequence[str], *, names: Sequence[str], load: str, warn: bool
+) -> str:
+    """HTML of one day: its date, its number, lines below, what the day is called, its load."""
+    lines = [f'<p class="fp-note">{html.escape(note)}</p>' for note in notes if note]
+    if load:
+        lines.append(f'<p class="fp-note fp-load">{html.escape(load)}</p>')
+    lines += [f'<p class="fp-note fp-name">{html.escape(name)}</p>' for name in names]
+    return (
+        f'<li class="{"fp-warn" if warn else ""}"><p class="fp-title">{html.escape(title)}</p>'
+        f'<p class="fp-value">{html.escape(value)}</p>{"".join(lines)}</li>'
+    )
+
+
+def day_cards(cards: Sequence[str], label: str) -> None:
+    """Cards made by `day_card`, as a list."""
+    st.html(f'<ul class="fp-days" aria-label="{html.escape(label)}">{"".join(cards)}</ul>')
+
+
+def _bar(share: float) -> str:
+    width = min(max(share, 0.0), 1.0) * 100
+    return f'<div class="fp-bar" aria-hidden="true"><span style="width:{width:.0f}%"></span></div>'
+
+
+def table(
+    rows: pd.DataFrame,
+    *,
+    key: str,
+    alt: str,
+    labels: Callable[[str], str],
+    shown: dict[str, Callable[[Any], str]],
+    exceptions: Sequence[tuple[pd.Series, str, str]] = (),
+) -> None:
+    """A table that holds `rows` exactly and shows them through `shown`, one function a column.
+
+    `labels` heads the columns; `exceptions` are (which rows, column, text): cells that say why
+    there is no number. Plain HTML, not Streamlit's grid: that one draws "None" for a missing
+    number, in its own language, and on a canvas.
+    """
+    headed = rows.rename(columns=labels)
+    styler = headed.style.format({labels(column): show for column, show in shown.items()})
+    numeric = [labels(c) for c in rows if pd.api.types.is_numeric_dtype(rows[c])]
+    styler = styler.set_properties(subset=numeric, **{"text-align": "right"})
+    for which, column, text in exceptions:
+        if which.any():
+            cells = (headed.index[which], [labels(column)])
+            styler = styler.format(_always(text), subset=cells)
+            styler = styler.set_properties(subset=cells, **{"font-style": "italic"})
+    with st.container(key=key):
+        st.table(styler, border="horizontal", hide_index=True, alt=alt)
+
+
+def _always(text: str) -> Callable[[Any], str]:
+    return lambda _: text
+
+
+def downloads(rows: pd.DataFrame, *, name: str, key: str, say: Say) -> None:
+    """The rows as CSV and as an Excel sheet; Excel does not open a CSV alike in every country."""
+    plain = _plain(rows)
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            say("download.csv"),
+            plain.to_csv(index=False, lineterminator="\r\n").encode(),
+            file_name=f"{_file_name(name)}.csv",
+            mime="text/csv",
+            key=f"{key}.csv",
+            on_click="ignore",
+        )
+        st.download_button(
+            say("download.excel"),
+            lambda: _sheet(plain),
+            file_name=f"{_file_name(name)}.xlsx",
+            mime=EXCEL_TYPE,
+            key=f"{key}.xlsx",
+            on_click="ignore",
+        )
+    st.caption(say("download.note"))
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Days and moments as ISO text; numbers untouched, so that they read back bit for bit."""
+    plain = rows.copy()
+    for column in plain.columns:
+        kind = plain[column].dtype
+        if isinstance(kind, pd.DatetimeTZDtype):
+            plain[column] = plain[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        elif pd.api.types.is_datetime64_dtype(kind):
+            plain[column] = plain[column].dt.strftime("%Y-%m-%d")
+    return plain
+
+
+def _sheet(plain: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    plain.to_excel(buffer, index=False, engine="openpyxl")
+    return buffer.getvalue()
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "table"

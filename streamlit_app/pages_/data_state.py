@@ -1,0 +1,184 @@
+"""Data state: what was received, what was made of it, which model speaks, and what has drifted.
+
+Kept to what a reader can act on; engineers read the same in Dagster, with its history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from streamlit_app import choices, data, layout, texts
+from streamlit_app.formats import Language, capitalised, long_day, moment, number, percent
+from streamlit_app.texts import Say, name_of
+
+
+def show() -> None:
+    """The whole page, top to bottom. Raises data.DataError when the views cannot be read."""
+    language = choices.language()
+    say = texts.speaker(language)
+    layout.head(say("state.title"), language, say)
+    st.markdown(say("state.intro"))
+    listed = data.centres()
+    names = dict(zip(listed["centre_id"], listed["label"], strict=True))
+    _freshness(language, say)
+    _loads(language, say)
+    _broken(language, say)
+    _models(language, say)
+    _drift(names, language, say)
+
+
+def _freshness(language: Language, say: Say) -> None:
+    st.subheader(say("state.fresh"), anchor=False)
+    rows = data.freshness().dropna(subset=["newest_day"]).reset_index(drop=True)
+    if rows.empty:
+        st.info(say("state.fresh.none"))
+        return
+    late = [(data.today() - day.date()).days > data.STALE_DAYS for day in rows["newest_day"]]
+    behind = [
+        f"{name_of('flow', row.flow, language)}, {name_of('dataset', row.dataset, language)}"
+        for row, is_late in zip(rows.itertuples(), late, strict=True)
+        if is_late
+    ]
+    if behind:
+        st.warning(say("state.fresh.old", days=str(data.STALE_DAYS), what=" ; ".join(behind)))
+    else:
+        st.success(say("state.fresh.ok"))
+    rows["state"] = [say("fresh.no" if is_late else "fresh.yes") for is_late in late]
+    layout.table(
+        rows,
+        key="freshness.table",
+        alt=say("state.fresh"),
+        labels=lambda column: say(f"column.{column}"),
+        shown={
+            "flow": lambda flow: name_of("flow", str(flow), language),
+            "dataset": lambda dataset: name_of("dataset", str(dataset), language),
+            "newest_day": lambda day: capitalised(long_day(day.date(), language, year=True)),
+            "newest_at": lambda at: _moment(at, language),
+            "rows": lambda count: _count(count, language),
+        },
+    )
+
+
+def _loads(language: Language, say: Say) -> None:
+    st.subheader(say("state.loads"), anchor=False)
+    totals = data.load_totals()
+    if totals.empty:
+        st.info(say("state.loads.none"))
+        return
+    unbalanced = int(totals["unbalanced"].sum())
+    words = {
+        "read": number(int(totals["rows_read"].sum()), language),
+        "stored": number(int(totals["rows_stored"].sum()), language),
+        "quarantined": number(int(totals["rows_quarantined"].sum()), language),
+    }
+    if unbalanced:
+        st.error(say("state.balance.off", count=number(unbalanced, language), **words))
+    else:
+        loads = number(int(totals["loads"].sum()), language)
+        st.success(say("state.balance.ok", loads=loads, **words))
+    rows = data.newest_loads()
+    balanced = rows["rows_read"] == rows["rows_stored"] + rows["rows_quarantined"]
+    rows["balance"] = balanced.map({True: say("balance.yes"), False: say("balance.no")})
+    rows = rows[
+        ["loaded_at", "flow", "file", "rows_read", "rows_stored", "rows_quarantined", "balance"]
+    ]
+    with st.expander(say("state.loads.table", count=number(len(rows), language))):
+        layout.table(
+            rows,
+            key="loads.table",
+            alt=say("state.loads"),
+            labels=lambda column: say(f"column.{column}"),
+            shown={
+                "loaded_at": lambda at: _moment(at, language),
+                "flow": lambda flow: name_of("flow", str(flow), language),
+                "rows_read": lambda count: _count(count, language),
+                "rows_stored": lambda count: _count(count, language),
+                "rows_quarantined": lambda count: _count(count, language),
+            },
+        )
+
+
+def _broken(language: Language, say: Say) -> None:
+    st.subheader(say("state.broken"), anchor=False)
+    rows = data.broken_files()
+    if rows.empty:
+        st.success(say("state.broken.none"))
+        return
+    st.warning(say("state.broken.some", count=number(len(rows), language)))
+    layout.table(
+        rows[["file", "error", "loaded_at"]],
+        key="broken.table",
+        alt=say("state.broken"),
+        labels=lambda column: say(f"column.{column}"),
+        shown={"loaded_at": lambda at: _moment(at, language)},
+    )
+
+
+def _models(language: Language, say: Say) -> None:
+    st.subheader(say("state.model"), anchor=False)
+    rows = data.champions()
+    if rows.empty:
+        st.info(say("state.model.none"))
+        return
+    for row in rows.to_dict("records"):
+        st.markdown(
+            say(
+                "state.model.words",
+                flow=capitalised(name_of("flow", row["flow"], language)),
+                version=row["model_version"],
+                candidate=name_of("candidate", row["candidate"], language),
+                rows=number(row["trained_rows"], language),
+                first=long_day(row["train_first"].date(), language, year=True),
+                last=long_day(row["train_last"].date(), language, year=True),
+                wape=percent(row["wape"], language, 1),
+                coverage=percent(row["coverage_80"], language),
+                promised=percent(0.8, language),
+            )
+        )
+
+
+def _drift(names: dict[str, str], language: Language, say: Say) -> None:
+    st.subheader(say("state.drift"), anchor=False)
+    rows = data.drift_states()
+    if rows.empty:
+        st.info(say("state.drift.none"))
+        return
+    drifting = [
+        f"{name_of('feature', row.feature, language)} ({names.get(row.centre_id, row.centre_id)})"
+        for row in rows[rows["status"] == "drift"].itertuples()
+    ]
+    if drifting:
+        st.warning(say("state.drift.some", what=", ".join(drifting)))
+    else:
+        st.success(say("state.drift.ok"))
+    st.caption(say("state.drift.body"))
+    rows = rows.assign(
+        centre=rows["centre_id"].map(names).fillna(rows["centre_id"]), state=rows["status"]
+    )[["centre", "feature", "date", "psi", "psi_critical", "state"]]
+    with st.expander(say("state.drift.table", count=number(len(rows), language))):
+        layout.table(
+            rows,
+            key="drift.table",
+            alt=say("state.drift"),
+            labels=lambda column: say(f"column.{column}"),
+            shown={
+                "feature": lambda feature: name_of("feature", str(feature), language),
+                "date": lambda day: capitalised(long_day(day.date(), language)),
+                "psi": lambda value: number(value, language, 2),
+                "psi_critical": lambda value: number(value, language, 2),
+                "state": lambda state: name_of("status", str(state), language),
+            },
+        )
+
+
+def _count(value: Any, language: Language) -> str:
+    return number(value, language)
+
+
+def _moment(at: Any, language: Language) -> str:
+    return moment(at, language, data.DEFAULT_TIMEZONE)
+
+
+show()

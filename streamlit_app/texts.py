@@ -1,0 +1,497 @@
+"""Every sentence of the app, in French and in English; how numbers and days look is in `formats.py`.
+
+A text that neither language has is an error, never a key on the screen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from streamlit_app.formats import Language
+
+Say = Callable[..., str]
+
+_TEXTS: dict[str, dict[Language, str]] = {
+    # The frame around every page
+    "app": {"fr": "Flow Platform", "en": "Flow Platform"},
+    "language": {"fr": "Langue · Language", "en": "Language · Langue"},
+    "retry": {"fr": "Réessayer", "en": "Try again"},
+    "for_operators": {
+        "fr": "Pour l’équipe qui exploite la plateforme",
+        "en": "For the team that runs the platform",
+    },
+    "down.title": {
+        "fr": "La base de données ne répond pas.",
+        "en": "The database does not answer.",
+    },
+    "down.body": {
+        "fr": "Aucun chiffre ne peut être affiché pour l’instant. Réessayez dans une minute ; si cela"
+        " dure, prévenez l’équipe qui exploite la plateforme.",
+        "en": "No figure can be shown for now. Try again in a minute; if it goes on, tell the team"
+        " that runs the platform.",
+    },
+    "down.hint": {
+        "fr": "`flow status` dit quels services tournent, `flow up` les relance.",
+        "en": "`flow status` says which services run, `flow up` starts them again.",
+    },
+    "unready.title": {
+        "fr": "La plateforme n’a encore rien publié.",
+        "en": "The platform has published nothing yet.",
+    },
+    "unready.body": {
+        "fr": "La base de données répond, mais les vues que lit cette page n’y sont pas. L’équipe qui"
+        " exploite la plateforme peut les créer avec `make demo` (données simulées) ou"
+        " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
+        "en": "The database answers, but the views this page reads are not there. The team that runs"
+        " the platform can make them with `make demo` (simulated data) or"
+        " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
+    },
+    "download.csv": {"fr": "Télécharger en CSV", "en": "Download as CSV"},
+    "download.excel": {"fr": "Télécharger pour Excel", "en": "Download for Excel"},
+    "download.note": {
+        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, avec les nombres exacts"
+        " de la base (CSV : UTF-8, virgule, point décimal ; heures en UTC).",
+        "en": "The table rounds to whole parcels. The files have the same rows, with the exact numbers"
+        " of the database (CSV: UTF-8, comma, decimal point; times in UTC).",
+    },
+    # Page Parcels
+    "parcels.title": {"fr": "Colis", "en": "Parcels"},
+    "parcels.unit": {"fr": "colis", "en": "parcels"},
+    "centre": {"fr": "Centre de tri", "en": "Sorting centre"},
+    "issue": {"fr": "Prévision faite le soir du", "en": "Forecast made on the evening of"},
+    "issue.newest": {"fr": "{day} (la plus récente)", "en": "{day} (newest)"},
+    "issue.none": {"fr": "Aucune prévision", "en": "No forecast"},
+    "issue.unknown": {
+        "fr": "Aucune prévision n’a été faite pour ce centre le soir du {asked} : voici la plus"
+        " récente.",
+        "en": "No forecast was made for this centre on the evening of {asked}: this is the newest.",
+    },
+    "unknown.centre": {
+        "fr": "Le centre « {asked} » de l’adresse n’existe pas : voici {shown}.",
+        "en": "There is no centre “{asked}” as the address says: this is {shown}.",
+    },
+    "stamp": {
+        "fr": "Dernière prévision : soir du {issue} · derniers comptages : {actual} · modèle : {model}",
+        "en": "Newest forecast: evening of {issue} · newest counts: {actual} · model: {model}",
+    },
+    "stamp.no_actual": {"fr": "aucun", "en": "none"},
+    "stale": {
+        "fr": "**Ces prévisions datent.** La plus récente est du soir du {day}, il y a {age} jours :"
+        " elle ignore ce qui s’est passé depuis. Ne planifiez pas sur ces chiffres sans les"
+        " vérifier, et prévenez l’équipe qui exploite la plateforme : l’exécution quotidienne"
+        " `predict_colis_daily` n’a pas abouti.",
+        "en": "**These forecasts are old.** The newest is from the evening of {day}, {age} days ago:"
+        " it knows nothing of what happened since. Do not plan on these figures without checking,"
+        " and tell the team that runs the platform: the daily run `predict_colis_daily` has not"
+        " come through.",
+    },
+    "centre_behind": {
+        "fr": "Ce centre a pris du retard : sa dernière prévision est du soir du {day}, celle des"
+        " autres du {newest}. Demandez à l’équipe qui exploite la plateforme si ses comptages"
+        " arrivent encore.",
+        "en": "This centre has fallen behind: its newest forecast is from the evening of {day}, the"
+        " others’ from {newest}. Ask the team that runs the platform whether its counts still"
+        " arrive.",
+    },
+    "past": {
+        "fr": "Vous regardez une prévision passée : ce qui est venu depuis est dessiné par-dessus.",
+        "en": "You are looking at a past forecast: what came since is drawn over it.",
+    },
+    "empty.title": {"fr": "Aucune prévision pour l’instant.", "en": "No forecasts yet."},
+    "empty.body": {
+        "fr": "La base de données répond, mais aucune prévision de colis n’y est. L’équipe qui"
+        " exploite la plateforme peut en faire avec `make demo` (données simulées) ou"
+        " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
+        "en": "The database answers, but it holds no parcel forecast. The team that runs the platform"
+        " can make some with `make demo` (simulated data) or"
+        " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
+    },
+    "no_centres": {
+        "fr": "La liste des centres est vide. Elle vient du fichier des centres (`FLOW_CENTRES`).",
+        "en": "The list of centres is empty. It comes from the centres file (`FLOW_CENTRES`).",
+    },
+    "centre_empty.title": {
+        "fr": "Pas encore de prévision pour {centre}.",
+        "en": "No forecast for {centre} yet.",
+    },
+    "centre_empty.body": {
+        "fr": "Un centre est prévu dès que ses premiers comptages sont chargés. Choisissez un autre"
+        " centre, ou demandez à l’équipe qui exploite la plateforme si les fichiers de celui-ci"
+        " arrivent (page « État des données »).",
+        "en": "A centre is forecast as soon as its first counts are loaded. Choose another centre, or"
+        " ask the team that runs the platform whether this one’s files arrive (page “Data state”).",
+    },
+    # The next day in plain words
+    "today": {"fr": "Aujourd’hui, {day}", "en": "Today, {day}"},
+    "tomorrow": {"fr": "Demain, {day}", "en": "Tomorrow, {day}"},
+    "head.label": {"fr": "Prévision pour {day}", "en": "Forecast for {day}"},
+    "range": {
+        "fr": "8 fois sur 10 entre {lower} et {upper}",
+        "en": "8 times out of 10 between {lower} and {upper}",
+    },
+    "range.none": {"fr": "rien n’est attendu", "en": "nothing is expected"},
+    "change.title": {"fr": "Par rapport à {day}", "en": "Against {day}"},
+    "change.body": {
+        "fr": "{difference} colis ({came} étaient venus)",
+        "en": "{difference} parcels ({came} came)",
+    },
+    "change.missing": {
+        "fr": "Pas de comptage ce jour-là : comparaison impossible",
+        "en": "No count for that day: nothing to compare with",
+    },
+    "load.title": {"fr": "Part de la capacité", "en": "Share of capacity"},
+    "load.body": {
+        "fr": "{capacity} colis par jour ; {upper} au haut de la fourchette",
+        "en": "{capacity} parcels a day; {upper} at the top of the range",
+    },
+    "load.none": {
+        "fr": "Capacité du centre non renseignée",
+        "en": "The centre’s capacity is not stated",
+    },
+    "came.title": {"fr": "Ce qui est venu", "en": "What came"},
+    "came.inside": {
+        "fr": "dans la fourchette ; prévision {error}",
+        "en": "inside the range; forecast {error}",
+    },
+    "came.outside": {
+        "fr": "hors de la fourchette ; prévision {error}",
+        "en": "outside the range; forecast {error}",
+    },
+    "came.missing": {"fr": "Aucun comptage reçu", "en": "No count received"},
+    "over": {"fr": "trop haute de {amount}", "en": "too high by {amount}"},
+    "under": {"fr": "trop basse de {amount}", "en": "too low by {amount}"},
+    "exact": {"fr": "juste", "en": "exact"},
+    "tight": {
+        "fr": "**Charge élevée.** Plus de {limit} de la capacité est attendu : {days}.",
+        "en": "**High load.** More than {limit} of capacity is expected: {days}.",
+    },
+    "tight_possible": {
+        "fr": "Le haut de la fourchette dépasse {limit} de la capacité : {days}.",
+        "en": "The top of the range passes {limit} of capacity: {days}.",
+    },
+    "week": {"fr": "Les 7 prochains jours", "en": "The next 7 days"},
+    "week.past": {"fr": "Les 7 jours qui suivaient", "en": "The 7 days that followed"},
+    "card.range": {"fr": "{lower} à {upper}", "en": "{lower} to {upper}"},
+    "card.load": {"fr": "{share} de la capacité", "en": "{share} of capacity"},
+    "card.came": {"fr": "venus : {came}", "en": "came: {came}"},
+    "days": {"fr": "À noter dans les 14 jours", "en": "To note in the 14 days"},
+    "days.none": {
+        "fr": "Ni jour férié, ni événement, ni vacances scolaires dans les 14 jours.",
+        "en": "No public holiday, event or school holiday in the 14 days.",
+    },
+    "days.holiday": {"fr": "jour férié", "en": "public holiday"},
+    "days.bridge": {"fr": "pont", "en": "bridge day"},
+    "days.event": {"fr": "événement", "en": "event"},
+    "days.school": {"fr": "vacances scolaires", "en": "school holidays"},
+    "days.span": {"fr": "du {first} au {last}", "en": "{first} to {last}"},
+    # Curve
+    "curve": {"fr": "Courbe sur 14 jours", "en": "Curve over 14 days"},
+    "curve.caption": {
+        "fr": "Trait foncé : ce qui est venu. Trait bleu : la prévision du soir du {day}. Bande"
+        " foncée : 8 fois sur 10 ; bande claire : 19 fois sur 20. Zone grise : aucun comptage"
+        " reçu (ce n’est pas zéro).",
+        "en": "Dark line: what came. Blue line: the forecast made on the evening of {day}. Darker"
+        " band: 8 times out of 10; lighter band: 19 times out of 20. Grey strip: no count received"
+        " (that is not zero).",
+    },
+    "curve.alt": {
+        "fr": "Courbe des colis à {centre} : six semaines de comptages, puis 14 jours de prévision,"
+        " de {low} à {high} colis par jour. Les mêmes nombres sont dans le tableau.",
+        "en": "Curve of parcels at {centre}: six weeks of counts, then a 14-day forecast, from {low}"
+        " to {high} parcels a day. The same numbers are in the table.",
+    },
+    "legend.actual": {"fr": "Venus", "en": "Came"},
+    "legend.forecast": {"fr": "Prévision", "en": "Forecast"},
+    "legend.80": {"fr": "8 fois sur 10", "en": "8 times out of 10"},
+    "legend.95": {"fr": "19 fois sur 20", "en": "19 times out of 20"},
+    "legend.missing": {"fr": "Aucun comptage", "en": "No count"},
+    "legend.capacity": {"fr": "Capacité", "en": "Capacity"},
+    "legend.outside": {"fr": "Hors fourchette", "en": "Outside the range"},
+    "hover.between": {"fr": "{share} : {lower} à {upper}", "en": "{share}: {lower} to {upper}"},
+    "axis": {"fr": "Colis par jour", "en": "Parcels a day"},
+    "table": {
+        "fr": "Tableau : prévision du soir du {day}, {centre}",
+        "en": "Table: forecast made on the evening of {day}, {centre}",
+    },
+    "table.missing": {"fr": "manquant", "en": "missing"},
+    "table.later": {"fr": "à venir", "en": "to come"},
+    # Columns of the tables; the files keep the names of the views
+    "column.date": {"fr": "Jour", "en": "Day"},
+    "column.centre_id": {"fr": "Centre", "en": "Centre"},
+    "column.horizon": {"fr": "Jours d’avance", "en": "Days ahead"},
+    "column.prediction": {"fr": "Prévision", "en": "Forecast"},
+    "column.lower_80": {"fr": "Bas 80 %", "en": "Low 80%"},
+    "column.upper_80": {"fr": "Haut 80 %", "en": "High 80%"},
+    "column.lower_95": {"fr": "Bas 95 %", "en": "Low 95%"},
+    "column.upper_95": {"fr": "Haut 95 %", "en": "High 95%"},
+    "column.actual": {"fr": "Venus", "en": "Came"},
+    "column.issued_at": {"fr": "Émise le (UTC)", "en": "Issued (UTC)"},
+    "column.model_version": {"fr": "Modèle", "en": "Model"},
+    # Forecast against what came
+    "compare": {
+        "fr": "Ce qui était prévu et ce qui est venu",
+        "en": "What was forecast and what came",
+    },
+    "horizon": {"fr": "Prévu combien de jours à l’avance", "en": "Forecast how many days ahead"},
+    "horizon.one": {"fr": "1 jour à l’avance (la veille au soir)", "en": "1 day ahead"},
+    "horizon.many": {"fr": "{days} jours à l’avance", "en": "{days} days ahead"},
+    "compare.none": {
+        "fr": "Sur les 60 derniers jours comptés, rien n’avait été prévu à cette échéance.",
+        "en": "Over the newest 60 days with counts, nothing had been forecast that far ahead.",
+    },
+    "compare.unmeasured": {
+        "fr": "Les erreurs de ce centre ne sont pas encore mesurées à cette échéance : elles le sont"
+        " quand les comptages des jours prévus arrivent.",
+        "en": "This centre’s errors are not measured yet that far ahead: they are when the counts of"
+        " the forecast days arrive.",
+    },
+    "figure.mae": {"fr": "Erreur moyenne par jour", "en": "Mean error a day"},
+    "figure.mae.body": {
+        "fr": "colis, en plus ou en moins (MAE)",
+        "en": "parcels, either way (MAE)",
+    },
+    "figure.wape": {"fr": "Erreur en part du volume", "en": "Error as a share of volume"},
+    "figure.wape.body": {
+        "fr": "somme des erreurs / somme des colis (WAPE)",
+        "en": "sum of errors / sum of parcels (WAPE)",
+    },
+    "figure.bias": {"fr": "Tendance", "en": "Tendency"},
+    "figure.bias.high": {
+        "fr": "prévoit en général trop haut (biais)",
+        "en": "forecasts are on the high side (bias)",
+    },
+    "figure.bias.low": {
+        "fr": "prévoit en général trop bas (biais)",
+        "en": "forecasts are on the low side (bias)",
+    },
+    "figure.bias.none": {
+        "fr": "ni trop haut, ni trop bas (biais)",
+        "en": "neither high nor low (bias)",
+    },
+    "figure.coverage": {"fr": "Dans la fourchette", "en": "Inside the range"},
+    "figure.coverage.body": {
+        "fr": "{inside} jours sur {n} ; promis : {promised}",
+        "en": "{inside} days of {n}; promised: {promised}",
+    },
+    "compare.words": {
+        "fr": "Du {first} au {last}, {n} jours comptés. En moyenne, la prévision s’écartait de {mae}"
+        " colis par jour, soit {wape} du volume.{mase} {coverage}",
+        "en": "From {first} to {last}, {n} days with counts. On average the forecast was off by"
+        " {mae} parcels a day, that is {wape} of the volume.{mase} {coverage}",
+    },
+    "compare.mase.better": {
+        "fr": " C’est {share} de moins que si l’on répétait le même jour de la semaine précédente.",
+        "en": " That is {share} less than repeating the same weekday of the week before.",
+    },
+    "compare.mase.worse": {
+        "fr": " C’est {share} de plus que si l’on répétait le même jour de la semaine précédente.",
+        "en": " That is {share} more than repeating the same weekday of the week before.",
+    },
+    "coverage.right": {
+        "fr": "La fourchette tient sa promesse, au hasard près.",
+        "en": "The range keeps its promise, within chance.",
+    },
+    "coverage.narrow": {
+        "fr": "La fourchette était trop étroite : gardez une marge.",
+        "en": "The range was too narrow: keep a margin.",
+    },
+    "coverage.wide": {
+        "fr": "La fourchette était plus large que nécessaire.",
+        "en": "The range was wider than needed.",
+    },
+    "compare.alt": {
+        "fr": "Colis prévus et colis venus à {centre}, jour par jour, du {first} au {last}. Les mêmes"
+        " nombres sont dans le tableau.",
+        "en": "Parcels forecast and parcels that came at {centre}, day by day, from {first} to {last}."
+        " The same numbers are in the table.",
+    },
+    "compare.table": {"fr": "Tableau de ces jours", "en": "Table of these days"},
+    "sure": {"fr": "Peut-on s’y fier ?", "en": "How sure are we?"},
+    "sure.body": {
+        "fr": "**Ce que dit une fourchette.** « 8 fois sur 10 entre {lower} et {upper} » : sur dix jours"
+        " comme celui-ci, huit tombent dans la fourchette et deux en dehors, au-dessus ou"
+        " au-dessous. La bande claire de la courbe est faite pour 19 jours sur 20.\n\n"
+        "**D’où elle vient.** Des erreurs que le modèle a vraiment faites sur des jours qu’il n’avait"
+        " pas vus, à la même échéance : plus on prévoit loin, plus elle est large (calibration"
+        " conforme).\n\n"
+        "**Comment on vérifie.** Chaque jour, ce qui est venu est comparé à ce qui avait été dit,"
+        " sans rien corriger après coup. {measured}\n\n"
+        "**Ce que la prévision savait.** Seulement ce qui était connu au soir de l’émission : les"
+        " comptages reçus, le calendrier, les événements annoncés, la météo prévue ce soir-là.\n\n"
+        "**Modèle.** {model}",
+        "en": "**What a range says.** “8 times out of 10 between {lower} and {upper}”: of ten days"
+        " like this one, eight fall inside and two outside, above or below. The lighter band of the"
+        " curve is made for 19 days out of 20.\n\n"
+        "**Where it comes from.** From the errors the model really made on days it had not seen, as"
+        " far ahead: the farther, the wider (conformal calibration).\n\n"
+        "**How it is checked.** Every day, what came is held against what had been said, and nothing"
+        " is corrected afterwards. {measured}\n\n"
+        "**What the forecast knew.** Only what was known on the evening it was made: counts received,"
+        " the calendar, announced events, the weather as forecast that evening.\n\n"
+        "**Model.** {model}",
+    },
+    "sure.measured": {
+        "fr": "Ici, {share} des {n} derniers jours comptés étaient dans la fourchette promise à"
+        " {promised}.",
+        "en": "Here {share} of the newest {n} days with counts were inside the range promised at"
+        " {promised}.",
+    },
+    "sure.unmeasured": {
+        "fr": "Pour ce centre, ce n’est pas encore mesuré.",
+        "en": "For this centre it is not measured yet.",
+    },
+    "model.version": {
+        "fr": "Version `{version}`.",
+        "en": "Version `{version}`.",
+    },
+    "model.fallback": {
+        "fr": "Repli (`{version}`) : trop peu d’historique pour un modèle appris ; la prévision"
+        " s’appuie sur les mêmes jours des semaines passées.",
+        "en": "Fallback (`{version}`): too little history for a trained model; the forecast rests on"
+        " the same weekdays of past weeks.",
+    },
+    # Page Data state
+    "state.title": {"fr": "État des données", "en": "Data state"},
+    "state.intro": {
+        "fr": "Ce que la plateforme a reçu, ce qu’elle en a fait, et quel modèle parle.",
+        "en": "What the platform received, what it did with it, and which model speaks.",
+    },
+    "state.fresh": {"fr": "Fraîcheur", "en": "Freshness"},
+    "state.fresh.ok": {
+        "fr": "Comptages et prévisions sont à jour.",
+        "en": "Counts and forecasts are up to date.",
+    },
+    "state.fresh.old": {
+        "fr": "En retard de plus de {days} jours : {what}. Prévenez l’équipe qui exploite la"
+        " plateforme.",
+        "en": "More than {days} days behind: {what}. Tell the team that runs the platform.",
+    },
+    "state.fresh.none": {"fr": "Rien n’a encore été chargé.", "en": "Nothing has been loaded yet."},
+    "state.loads": {"fr": "Chargements", "en": "Loads"},
+    "state.balance.ok": {
+        "fr": "Les comptes tombent juste : {read} lignes lues = {stored} gardées + {quarantined} mises"
+        " en quarantaine, en {loads} chargements.",
+        "en": "The books balance: {read} rows read = {stored} stored + {quarantined} quarantined, in"
+        " {loads} loads.",
+    },
+    "state.balance.off": {
+        "fr": "Les comptes ne tombent pas juste dans {count} chargements : {read} lignes lues,"
+        " {stored} gardées, {quarantined} mises en quarantaine. Prévenez l’équipe qui exploite la"
+        " plateforme.",
+        "en": "The books do not balance in {count} loads: {read} rows read, {stored} stored,"
+        " {quarantined} quarantined. Tell the team that runs the platform.",
+    },
+    "state.loads.none": {"fr": "Aucun chargement.", "en": "No loads."},
+    "state.loads.table": {
+        "fr": "Les {count} chargements les plus récents",
+        "en": "The newest {count} loads",
+    },
+    "state.broken": {"fr": "Fichiers illisibles", "en": "Broken files"},
+    "state.broken.none": {
+        "fr": "Aucun : le dernier chargement de chaque fichier a réussi.",
+        "en": "None: the newest load of every file went through.",
+    },
+    "state.broken.some": {
+        "fr": "{count} à corriger ; les autres fichiers sont chargés normalement.",
+        "en": "{count} to correct; the other files load as usual.",
+    },
+    "state.model": {"fr": "Modèle en service", "en": "Model in use"},
+    "state.model.none": {
+        "fr": "Aucun modèle appris pour l’instant : les prévisions viennent du repli.",
+        "en": "No trained model yet: forecasts come from the fallback.",
+    },
+    "state.model.words": {
+        "fr": "**{flow}** : `{version}` ({candidate}), appris sur {rows} lignes du {first} au"
+        " {last}. À l’essai, erreur de {wape} du volume ; {coverage} des jours dans la fourchette"
+        " promise à {promised}.",
+        "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} rows from {first} to {last}."
+        " In its backtest, an error of {wape} of the volume; {coverage} of days inside the range"
+        " promised at {promised}.",
+    },
+    "state.drift": {"fr": "Dérive", "en": "Drift"},
+    "state.drift.none": {"fr": "Pas encore mesurée.", "en": "Not measured yet."},
+    "state.drift.ok": {
+        "fr": "Rien d’inhabituel pour la saison.",
+        "en": "Nothing unusual for the season.",
+    },
+    "state.drift.some": {
+        "fr": "Inhabituel pour la saison : {what}.",
+        "en": "Unusual for the season: {what}.",
+    },
+    "state.drift.table": {"fr": "Les {count} mesures", "en": "All {count} readings"},
+    "state.drift.body": {
+        "fr": "Les dernières semaines sont comparées à la même saison des années passées (PSI). Une"
+        " dérive ne dit pas que la prévision est fausse : elle dit que le monde a changé, et qu’il"
+        " faut la regarder de plus près.",
+        "en": "The last weeks are compared with the same season of past years (PSI). Drift does not"
+        " say that the forecast is wrong: it says that the world has changed, and that it deserves a"
+        " closer look.",
+    },
+    "status.ok": {"fr": "stable", "en": "stable"},
+    "status.drift": {"fr": "dérive", "en": "drift"},
+    "status.insufficient": {"fr": "trop peu de données", "en": "too little data"},
+    "fresh.yes": {"fr": "à jour", "en": "up to date"},
+    "fresh.no": {"fr": "en retard", "en": "behind"},
+    "balance.yes": {"fr": "juste", "en": "balances"},
+    "balance.no": {"fr": "ÉCART", "en": "OFF"},
+    "dataset.actuals": {"fr": "comptages", "en": "counts"},
+    "dataset.predictions": {"fr": "prévisions", "en": "forecasts"},
+    "flow.parcels": {"fr": "colis", "en": "parcels"},
+    "feature.parcels": {"fr": "colis", "en": "parcels"},
+    "feature.temperature_mean": {"fr": "température", "en": "temperature"},
+    "feature.precipitation_mm": {"fr": "pluie", "en": "rain"},
+    "feature.wind_max_kmh": {"fr": "vent", "en": "wind"},
+    "candidate.lightgbm": {"fr": "arbres LightGBM", "en": "LightGBM trees"},
+    "candidate.sarima": {"fr": "SARIMA", "en": "SARIMA"},
+    "candidate.seasonal_naive": {"fr": "même jour passé", "en": "same past weekday"},
+    "column.flow": {"fr": "Flux", "en": "Flow"},
+    "column.dataset": {"fr": "Données", "en": "Data"},
+    "column.newest_day": {"fr": "Dernier jour", "en": "Newest day"},
+    "column.newest_at": {"fr": "Connu le", "en": "Known since"},
+    "column.rows": {"fr": "Lignes", "en": "Rows"},
+    "column.state": {"fr": "État", "en": "State"},
+    "column.loaded_at": {"fr": "Chargé le", "en": "Loaded"},
+    "column.file": {"fr": "Fichier", "en": "File"},
+    "column.rows_read": {"fr": "Lues", "en": "Read"},
+    "column.rows_stored": {"fr": "Gardées", "en": "Stored"},
+    "column.rows_quarantined": {"fr": "Quarantaine", "en": "Quarantined"},
+    "column.balance": {"fr": "Compte", "en": "Balance"},
+    "column.error": {"fr": "Erreur", "en": "Error"},
+    "column.centre": {"fr": "Centre", "en": "Centre"},
+    "column.feature": {"fr": "Donnée", "en": "Quantity"},
+    "column.psi": {"fr": "PSI", "en": "PSI"},
+    "column.psi_critical": {"fr": "Seuil", "en": "Limit"},
+}
+
+
+def speaker(language: Language) -> Say:
+    """`say(key, **values)` in one language. Raises KeyError for a text that does not exist."""
+
+    def say(key: str, **values: str) -> str:
+        return _typeset(_TEXTS[key][language], language).format(**values)
+
+    return say
+
+
+def name_of(kind: str, name: str, language: Language) -> str:
+    """The word for a flow, feature, candidate ...; a name the app does not know stays as it is."""
+    entry = _TEXTS.get(f"{kind}.{name}")
+    return _typeset(entry[language], language) if entry else name
+
+
+def _typeset(text: str, language: Language) -> str:
+    """French puts a space before high punctuation, on which a line must not break."""
+    if language != "fr":
+        return text
+    return re.sub(r" ([;:?!»%])", "\u202f\\1", text).replace("« ", "«\u202f")
+
+
+def keys() -> list[str]:
+    """Every text there is."""
+    return list(_TEXTS)
+
+
+def both(key: str) -> dict[Language, str]:
+    """A text in each language, unfilled."""
+    return dict(_TEXTS[key])

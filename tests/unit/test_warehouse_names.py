@@ -1,0 +1,55 @@
+"""Connection strings, passwords and checksums: what needs no server to be right."""
+
+from __future__ import annotations
+
+import pytest
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.registry.vintages import checksum_of
+from flow_platform.settings import Settings, get_settings
+from flow_platform.warehouse.roles import Server
+
+
+def test_a_role_never_gets_the_administrators_password() -> None:
+    server = Server("postgresql://root:s3cret@db.example:5433/postgres?sslmode=require", "key")
+    dsn = server.dsn("flow_dashboard")
+    assert "s3cret" not in dsn
+    assert "user=flow_dashboard" in dsn
+    assert "dbname=flow" in dsn
+    assert "sslmode=require" in dsn
+    assert server.password("flow_dashboard") != server.password("flow_ml")
+
+
+def test_a_socket_goes_into_the_query_of_a_url() -> None:
+    server = Server("host=/tmp/x user=postgres dbname=postgres", None)
+    assert server.url("flow_ml", "mlflow") == "postgresql://flow_ml@/mlflow?host=%2Ftmp%2Fx"
+
+
+def test_a_password_may_be_given_by_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_PASSWORD_FLOW_API", "given")
+    assert Server("host=x user=y", "key").password("flow_api") == "given"
+
+
+def test_an_unknown_role_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match="no database role 'root'"):
+        Server("host=x user=y", None).dsn("root")
+
+
+def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_DAGSTER_PORT", "many")
+    get_settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="FLOW_DAGSTER_PORT"):
+        get_settings()
+    get_settings.cache_clear()
+
+
+def test_two_homes_share_nothing_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_HOME", "/somewhere")
+    assert str(Settings().home_path) == "/somewhere"
+
+
+def test_a_checksum_sees_names_contents_and_nothing_else() -> None:
+    one = checksum_of({"a": b"1", "b": b"2"})
+    assert one == checksum_of({"b": b"2", "a": b"1"})
+    assert one != checksum_of({"a": b"2", "b": b"1"})
+    assert one != checksum_of({"a": b"1b2"})
