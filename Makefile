@@ -65,6 +65,7 @@ test: setup browser-deps lint types ## Everything: lint, types and all tests
 
 bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py
+	$(BIN)/python benchmarks/simulated_world.py
 	$(BIN)/python benchmarks/backfill.py
 
 lock: setup ## Resolve the requirements anew, with hashes

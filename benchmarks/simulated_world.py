@@ -10,12 +10,9 @@ import argparse
 import json
 import sys
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.training import CANDIDATES, choose_champion, forecast, train

@@ -99,7 +99,7 @@ def forecast_curve(
                 hoverinfo="skip",
             )
         )
-    return _laid_out(figure, history.index, language, say)
+    return _laid_out(figure, pd.DatetimeIndex(history.index), language, say)
 
 
 def said_against_came(rows: pd.DataFrame, *, language: Language, say: Say) -> go.Figure:
@@ -195,10 +195,10 @@ def _add_hover(
     say: Say,
 ) -> None:
     """One text for each day, on an unseen trace: the day, what was said, what came."""
-    said = {row.date: row for row in rows.itertuples()}
+    said: dict[Any, Any] = {row.date: row for row in rows.itertuples()}
     days, heights, words = [], [], []
-    for day in came.index:
-        forecast, value = said.get(day), came[day]
+    for day, value in zip(pd.DatetimeIndex(came.index), came.to_list(), strict=True):
+        forecast = said.get(day)
         height = forecast.prediction if forecast is not None else value
         lines = [f"<b>{capitalised(long_day(day.date(), language))}</b>"]
         if forecast is not None:
@@ -241,7 +241,7 @@ def _laid_out(figure: go.Figure, days: pd.DatetimeIndex, language: Language, say
     mondays = [day for day in days if day.weekday() == 0]
     first, last = days[0] - timedelta(days=1), days[-1] + timedelta(days=1)
     figure.update_layout(
-        height=390,
+        height=410,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         paper_bgcolor="rgba(0,0,0,0)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,8 @@ EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STYLE = """
 <style>
 .block-container, [data-testid="stMainBlockContainer"] { padding-top: 4.2rem; max-width: 78rem; }
-.fp-tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
+.fp-tiles { display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
 .fp-tile { border: 1px solid #d5dbe1; border-radius: .4rem; padding: .8rem 1rem; min-width: 0; }
 .fp-tile p, .fp-days p { margin: 0; line-height: 1.35; }
 .fp-main { border-left: 5px solid #1f5a96; background: #f4f6f8; grid-column: span 2; }
@@ -46,10 +47,12 @@ _STYLE = """
 .fp-bar { height: .35rem; border-radius: .2rem; background: #e3e8ec; margin: .35rem 0; }
 .fp-bar span { display: block; height: 100%; border-radius: .2rem; background: #1f5a96; }
 .fp-warn .fp-bar span { background: #b45309; }
-[data-testid="stCaptionContainer"] { color: #47535f !important; }
-[data-testid="stCaptionContainer"] p { color: #47535f !important; opacity: 1; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+  color: #47535f !important; opacity: 1 !important; }
 [data-testid="stTable"] { font-size: .88rem; overflow-x: auto; font-variant-numeric: tabular-nums; }
-[data-testid="stTable"] td, [data-testid="stTable"] th { padding: .3rem .6rem !important; white-space: nowrap; }
+[data-testid="stTable"] td, [data-testid="stTable"] th { padding: .3rem .6rem !important; }
+[data-testid="stTable"] td p { white-space: nowrap !important; }
+[class*="st-key-broken"] [data-testid="stTable"] td p { white-space: normal !important; }
 @media (max-width: 40rem) {
   .fp-main { grid-column: span 1; }
   .fp-days { grid-template-columns: repeat(2, 1fr); }
@@ -148,9 +151,9 @@ def table(
     there is no number. Plain HTML, not Streamlit's grid: that one draws "None" for a missing
     number, in its own language, and on a canvas.
     """
-    headed = rows.rename(columns=labels)
-    styler = headed.style.format({labels(column): show for column, show in shown.items()})
-    numeric = [labels(c) for c in rows if pd.api.types.is_numeric_dtype(rows[c])]
+    headed = rows.set_axis([labels(str(column)) for column in rows], axis="columns")
+    styler = headed.style.format({labels(c): shown.get(c, literal) for c in map(str, rows)})
+    numeric: list[Hashable] = [c for c in headed if pd.api.types.is_numeric_dtype(headed[c])]
     styler = styler.set_properties(subset=numeric, **{"text-align": "right"})
     for which, column, text in exceptions:
         if which.any():
@@ -159,6 +162,11 @@ def table(
             styler = styler.set_properties(subset=cells, **{"font-style": "italic"})
     with st.container(key=key):
         st.table(styler, border="horizontal", hide_index=True, alt=alt)
+
+
+def literal(text: object) -> str:
+    """Text that came from data, so that Streamlit's Markdown shows it and does not obey it."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", str(text))
 
 
 def _always(text: str) -> Callable[[Any], str]:

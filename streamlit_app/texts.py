@@ -1,4 +1,4 @@
-"""Every sentence of the app, in French and in English; how numbers and days look is in `formats.py`.
+"""Every sentence of the app, in French and English; how numbers and days look is in `formats.py`.
 
 A text that neither language has is an error, never a key on the screen.
 """
@@ -26,8 +26,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "The database does not answer.",
     },
     "down.body": {
-        "fr": "Aucun chiffre ne peut être affiché pour l’instant. Réessayez dans une minute ; si cela"
-        " dure, prévenez l’équipe qui exploite la plateforme.",
+        "fr": "Aucun chiffre ne peut être affiché pour l’instant. Réessayez dans une minute ; si"
+        " cela dure, prévenez l’équipe qui exploite la plateforme.",
         "en": "No figure can be shown for now. Try again in a minute; if it goes on, tell the team"
         " that runs the platform.",
     },
@@ -40,20 +40,20 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "The platform has published nothing yet.",
     },
     "unready.body": {
-        "fr": "La base de données répond, mais les vues que lit cette page n’y sont pas. L’équipe qui"
-        " exploite la plateforme peut les créer avec `make demo` (données simulées) ou"
+        "fr": "La base de données répond, mais les vues que lit cette page n’y sont pas. L’équipe"
+        " qui exploite la plateforme peut les créer avec `make demo` (données simulées) ou"
         " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
-        "en": "The database answers, but the views this page reads are not there. The team that runs"
-        " the platform can make them with `make demo` (simulated data) or"
+        "en": "The database answers, but the views this page reads are not there. The team that"
+        " runs the platform can make them with `make demo` (simulated data) or"
         " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
     },
     "download.csv": {"fr": "Télécharger en CSV", "en": "Download as CSV"},
     "download.excel": {"fr": "Télécharger pour Excel", "en": "Download for Excel"},
     "download.note": {
-        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, avec les nombres exacts"
-        " de la base (CSV : UTF-8, virgule, point décimal ; heures en UTC).",
-        "en": "The table rounds to whole parcels. The files have the same rows, with the exact numbers"
-        " of the database (CSV: UTF-8, comma, decimal point; times in UTC).",
+        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, avec les nombres"
+        " exacts de la base (CSV : UTF-8, virgule, point décimal ; heures en UTC).",
+        "en": "The table rounds to whole parcels. The files have the same rows, with the exact"
+        " numbers of the database (CSV: UTF-8, comma, decimal point; times in UTC).",
     },
     # Page Parcels
     "parcels.title": {"fr": "Colis", "en": "Parcels"},
@@ -72,19 +72,20 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "There is no centre “{asked}” as the address says: this is {shown}.",
     },
     "stamp": {
-        "fr": "Dernière prévision : soir du {issue} · derniers comptages : {actual} · modèle : {model}",
+        "fr": "Dernière prévision : soir du {issue} · derniers comptages : {actual} · modèle :"
+        " {model}",
         "en": "Newest forecast: evening of {issue} · newest counts: {actual} · model: {model}",
     },
     "stamp.no_actual": {"fr": "aucun", "en": "none"},
     "stale": {
-        "fr": "**Ces prévisions datent.** La plus récente est du soir du {day}, il y a {age} jours :"
-        " elle ignore ce qui s’est passé depuis. Ne planifiez pas sur ces chiffres sans les"
+        "fr": "**Ces prévisions datent.** La plus récente est du soir du {day}, il y a {age} jours"
+        " : elle ignore ce qui s’est passé depuis. Ne planifiez pas sur ces chiffres sans les"
         " vérifier, et prévenez l’équipe qui exploite la plateforme : l’exécution quotidienne"
         " `predict_colis_daily` n’a pas abouti.",
-        "en": "**These forecasts are old.** The newest is from the evening of {day}, {age} days ago:"
-        " it knows nothing of what happened since. Do not plan on these figures without checking,"
-        " and tell the team that runs the platform: the daily run `predict_colis_daily` has not"
-        " come through.",
+        "en": "**These forecasts are old.** The newest is from the evening of {day}, {age} days"
+        " ago: it knows nothing of what happened since. Do not plan on these figures without"
+        " checking, and tell the team that runs the platform: the daily run `predict_colis_daily`"
+        " has not come through.",
     },
     "centre_behind": {
         "fr": "Ce centre a pris du retard : sa dernière prévision est du soir du {day}, celle des"
@@ -103,8 +104,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "La base de données répond, mais aucune prévision de colis n’y est. L’équipe qui"
         " exploite la plateforme peut en faire avec `make demo` (données simulées) ou"
         " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
-        "en": "The database answers, but it holds no parcel forecast. The team that runs the platform"
-        " can make some with `make demo` (simulated data) or"
+        "en": "The database answers, but it holds no parcel forecast. The team that runs the"
+        " platform can make some with `make demo` (simulated data) or"
         " `flow backfill parcels --from 2025-01-01 --to 2025-12-31`.",
     },
     "no_centres": {
@@ -119,8 +120,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "Un centre est prévu dès que ses premiers comptages sont chargés. Choisissez un autre"
         " centre, ou demandez à l’équipe qui exploite la plateforme si les fichiers de celui-ci"
         " arrivent (page « État des données »).",
-        "en": "A centre is forecast as soon as its first counts are loaded. Choose another centre, or"
-        " ask the team that runs the platform whether this one’s files arrive (page “Data state”).",
+        "en": "A centre is forecast as soon as its first counts are loaded. Choose another centre,"
+        " or ask the team that runs the platform whether this one’s files arrive (page “Data"
+        " state”).",
     },
     # The next day in plain words
     "today": {"fr": "Aujourd’hui, {day}", "en": "Today, {day}"},
@@ -198,8 +200,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "curve.alt": {
         "fr": "Courbe des colis à {centre} : six semaines de comptages, puis 14 jours de prévision,"
         " de {low} à {high} colis par jour. Les mêmes nombres sont dans le tableau.",
-        "en": "Curve of parcels at {centre}: six weeks of counts, then a 14-day forecast, from {low}"
-        " to {high} parcels a day. The same numbers are in the table.",
+        "en": "Curve of parcels at {centre}: six weeks of counts, then a 14-day forecast, from"
+        " {low} to {high} parcels a day. The same numbers are in the table.",
     },
     "legend.actual": {"fr": "Venus", "en": "Came"},
     "legend.forecast": {"fr": "Prévision", "en": "Forecast"},
@@ -241,10 +243,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "Over the newest 60 days with counts, nothing had been forecast that far ahead.",
     },
     "compare.unmeasured": {
-        "fr": "Les erreurs de ce centre ne sont pas encore mesurées à cette échéance : elles le sont"
-        " quand les comptages des jours prévus arrivent.",
-        "en": "This centre’s errors are not measured yet that far ahead: they are when the counts of"
-        " the forecast days arrive.",
+        "fr": "Les erreurs de ce centre ne sont pas encore mesurées à cette échéance : elles le"
+        " sont quand les comptages des jours prévus arrivent.",
+        "en": "This centre’s errors are not measured yet that far ahead: they are when the counts"
+        " of the forecast days arrive.",
     },
     "figure.mae": {"fr": "Erreur moyenne par jour", "en": "Mean error a day"},
     "figure.mae.body": {
@@ -275,8 +277,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "{inside} days of {n}; promised: {promised}",
     },
     "compare.words": {
-        "fr": "Du {first} au {last}, {n} jours comptés. En moyenne, la prévision s’écartait de {mae}"
-        " colis par jour, soit {wape} du volume.{mase} {coverage}",
+        "fr": "Du {first} au {last}, {n} jours comptés. En moyenne, la prévision s’écartait de"
+        " {mae} colis par jour, soit {wape} du volume.{mase} {coverage}",
         "en": "From {first} to {last}, {n} days with counts. On average the forecast was off by"
         " {mae} parcels a day, that is {wape} of the volume.{mase} {coverage}",
     },
@@ -301,20 +303,20 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "The range was wider than needed.",
     },
     "compare.alt": {
-        "fr": "Colis prévus et colis venus à {centre}, jour par jour, du {first} au {last}. Les mêmes"
-        " nombres sont dans le tableau.",
-        "en": "Parcels forecast and parcels that came at {centre}, day by day, from {first} to {last}."
-        " The same numbers are in the table.",
+        "fr": "Colis prévus et colis venus à {centre}, jour par jour, du {first} au {last}. Les"
+        " mêmes nombres sont dans le tableau.",
+        "en": "Parcels forecast and parcels that came at {centre}, day by day, from {first} to"
+        " {last}. The same numbers are in the table.",
     },
     "compare.table": {"fr": "Tableau de ces jours", "en": "Table of these days"},
     "sure": {"fr": "Peut-on s’y fier ?", "en": "How sure are we?"},
     "sure.body": {
-        "fr": "**Ce que dit une fourchette.** « 8 fois sur 10 entre {lower} et {upper} » : sur dix jours"
-        " comme celui-ci, huit tombent dans la fourchette et deux en dehors, au-dessus ou"
+        "fr": "**Ce que dit une fourchette.** « 8 fois sur 10 entre {lower} et {upper} » : sur dix"
+        " jours comme celui-ci, huit tombent dans la fourchette et deux en dehors, au-dessus ou"
         " au-dessous. La bande claire de la courbe est faite pour 19 jours sur 20.\n\n"
-        "**D’où elle vient.** Des erreurs que le modèle a vraiment faites sur des jours qu’il n’avait"
-        " pas vus, à la même échéance : plus on prévoit loin, plus elle est large (calibration"
-        " conforme).\n\n"
+        "**D’où elle vient.** Des erreurs que le modèle a vraiment faites sur des jours qu’il"
+        " n’avait pas vus, à la même échéance : plus on prévoit loin, plus elle est large"
+        " (calibration conforme).\n\n"
         "**Comment on vérifie.** Chaque jour, ce qui est venu est comparé à ce qui avait été dit,"
         " sans rien corriger après coup. {measured}\n\n"
         "**Ce que la prévision savait.** Seulement ce qui était connu au soir de l’émission : les"
@@ -325,10 +327,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         " curve is made for 19 days out of 20.\n\n"
         "**Where it comes from.** From the errors the model really made on days it had not seen, as"
         " far ahead: the farther, the wider (conformal calibration).\n\n"
-        "**How it is checked.** Every day, what came is held against what had been said, and nothing"
-        " is corrected afterwards. {measured}\n\n"
-        "**What the forecast knew.** Only what was known on the evening it was made: counts received,"
-        " the calendar, announced events, the weather as forecast that evening.\n\n"
+        "**How it is checked.** Every day, what came is held against what had been said, and"
+        " nothing is corrected afterwards. {measured}\n\n"
+        "**What the forecast knew.** Only what was known on the evening it was made: counts"
+        " received, the calendar, announced events, the weather as forecast that evening.\n\n"
         "**Model.** {model}",
     },
     "sure.measured": {
@@ -348,8 +350,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "model.fallback": {
         "fr": "Repli (`{version}`) : trop peu d’historique pour un modèle appris ; la prévision"
         " s’appuie sur les mêmes jours des semaines passées.",
-        "en": "Fallback (`{version}`): too little history for a trained model; the forecast rests on"
-        " the same weekdays of past weeks.",
+        "en": "Fallback (`{version}`): too little history for a trained model; the forecast rests"
+        " on the same weekdays of past weeks.",
     },
     # Page Data state
     "state.title": {"fr": "État des données", "en": "Data state"},
@@ -370,10 +372,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "state.fresh.none": {"fr": "Rien n’a encore été chargé.", "en": "Nothing has been loaded yet."},
     "state.loads": {"fr": "Chargements", "en": "Loads"},
     "state.balance.ok": {
-        "fr": "Les comptes tombent juste : {read} lignes lues = {stored} gardées + {quarantined} mises"
-        " en quarantaine, en {loads} chargements.",
-        "en": "The books balance: {read} rows read = {stored} stored + {quarantined} quarantined, in"
-        " {loads} loads.",
+        "fr": "Les comptes tombent juste : {read} lignes lues = {stored} gardées + {quarantined}"
+        " mises en quarantaine, en {loads} chargements.",
+        "en": "The books balance: {read} rows read = {stored} stored + {quarantined} quarantined,"
+        " in {loads} loads.",
     },
     "state.balance.off": {
         "fr": "Les comptes ne tombent pas juste dans {count} chargements : {read} lignes lues,"
@@ -405,9 +407,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "**{flow}** : `{version}` ({candidate}), appris sur {rows} lignes du {first} au"
         " {last}. À l’essai, erreur de {wape} du volume ; {coverage} des jours dans la fourchette"
         " promise à {promised}.",
-        "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} rows from {first} to {last}."
-        " In its backtest, an error of {wape} of the volume; {coverage} of days inside the range"
-        " promised at {promised}.",
+        "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} rows from {first} to"
+        " {last}. In its backtest, an error of {wape} of the volume; {coverage} of days inside the"
+        " range promised at {promised}.",
     },
     "state.drift": {"fr": "Dérive", "en": "Drift"},
     "state.drift.none": {"fr": "Pas encore mesurée.", "en": "Not measured yet."},
@@ -425,8 +427,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
         " dérive ne dit pas que la prévision est fausse : elle dit que le monde a changé, et qu’il"
         " faut la regarder de plus près.",
         "en": "The last weeks are compared with the same season of past years (PSI). Drift does not"
-        " say that the forecast is wrong: it says that the world has changed, and that it deserves a"
-        " closer look.",
+        " say that the forecast is wrong: it says that the world has changed, and that it deserves"
+        " a closer look.",
     },
     "status.ok": {"fr": "stable", "en": "stable"},
     "status.drift": {"fr": "dérive", "en": "drift"},

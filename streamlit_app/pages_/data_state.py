@@ -11,6 +11,7 @@ import streamlit as st
 
 from streamlit_app import choices, data, layout, texts
 from streamlit_app.formats import Language, capitalised, long_day, moment, number, percent
+from streamlit_app.layout import literal
 from streamlit_app.texts import Say, name_of
 
 
@@ -37,8 +38,8 @@ def _freshness(language: Language, say: Say) -> None:
         return
     late = [(data.today() - day.date()).days > data.STALE_DAYS for day in rows["newest_day"]]
     behind = [
-        f"{name_of('flow', row.flow, language)}, {name_of('dataset', row.dataset, language)}"
-        for row, is_late in zip(rows.itertuples(), late, strict=True)
+        f"{name_of('flow', flow, language)}, {name_of('dataset', dataset, language)}"
+        for flow, dataset, is_late in zip(rows["flow"], rows["dataset"], late, strict=True)
         if is_late
     ]
     if behind:
@@ -145,9 +146,10 @@ def _drift(names: dict[str, str], language: Language, say: Say) -> None:
     if rows.empty:
         st.info(say("state.drift.none"))
         return
+    out = rows[rows["status"] == "drift"]
     drifting = [
-        f"{name_of('feature', row.feature, language)} ({names.get(row.centre_id, row.centre_id)})"
-        for row in rows[rows["status"] == "drift"].itertuples()
+        f"{name_of('feature', feature, language)} ({literal(names.get(centre_id, centre_id))})"
+        for feature, centre_id in zip(out["feature"], out["centre_id"], strict=True)
     ]
     if drifting:
         st.warning(say("state.drift.some", what=", ".join(drifting)))

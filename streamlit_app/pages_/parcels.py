@@ -24,6 +24,7 @@ from streamlit_app.formats import (
     rounded,
     short_day,
 )
+from streamlit_app.layout import literal
 from streamlit_app.texts import Say
 
 FLOW = "parcels"
@@ -61,7 +62,8 @@ def show() -> None:
 
     centre, issued_on = _choose(listed, language, say)
     if issued_on is None:
-        st.info(f"**{say('centre_empty.title', centre=centre.label)}** {say('centre_empty.body')}")
+        title = say("centre_empty.title", centre=literal(centre.label))
+        st.info(f"**{title}** {say('centre_empty.body')}")
         return
     issue = data.issue(FLOW, MEASURE, centre.centre_id, issued_on)
     if issue.empty:  # the issue went between two reads: the list is read again
@@ -91,13 +93,13 @@ def _choose(listed: pd.DataFrame, language: Language, say: Say) -> tuple[Centre,
     with left:
         default = listed["centre_id"].iloc[0]
         centre_id = choices.select("centre", say("centre"), labels, default, spoken=True)
-    row = listed.set_index("centre_id").loc[centre_id]
+    row: Any = listed.set_index("centre_id").loc[centre_id]
     capacity = row["daily_capacity"]
     centre = Centre(
         centre_id, row["label"], row["timezone"], None if is_missing(capacity) else capacity
     )
     if asked_centre and asked_centre not in labels:
-        st.info(say("unknown.centre", asked=asked_centre, shown=centre.label))
+        st.info(say("unknown.centre", asked=literal(asked_centre), shown=literal(centre.label)))
     days = data.issue_days(FLOW, MEASURE, centre_id)
     with right:
         if not days:
@@ -110,7 +112,7 @@ def _choose(listed: pd.DataFrame, language: Language, say: Say) -> tuple[Centre,
         options[newest] = say("issue.newest", day=options[newest])
         chosen = choices.select("date", say("issue"), options, newest)
     if asked_day and asked_day not in options:
-        st.info(say("issue.unknown", asked=asked_day))
+        st.info(say("issue.unknown", asked=literal(asked_day)))
     return centre, date.fromisoformat(chosen)
 
 
@@ -131,7 +133,7 @@ def _stamp(
             actual=long_day(last_counted, language, year=True)
             if last_counted
             else say("stamp.no_actual"),
-            model=str(issue["model_version"].iloc[0]),
+            model=literal(issue["model_version"].iloc[0]),
         )
     )
     age = (data.today(centre.timezone) - newest_issue).days
@@ -303,7 +305,9 @@ def _days_to_note(known_days: pd.DataFrame, language: Language, say: Say) -> Non
             if name:
                 first, last = days.iloc[0].date(), days.iloc[-1].date()
                 when = _span(first, last, language, say)
-                lines.append((first, f"- {capitalised(when)} : **{name}** ({say(f'days.{kind}')})"))
+                lines.append(
+                    (first, f"- {capitalised(when)} : **{literal(name)}** ({say(f'days.{kind}')})")
+                )
     for day in known_days.loc[known_days["is_bridge_day"], "day"]:
         when = capitalised(long_day(day.date(), language))
         lines.append((day.date(), f"- {when} : {say('days.bridge')}"))
@@ -356,7 +360,7 @@ def _curve(
     evening = long_day(issued_on, language)
     st.caption(say("curve.caption", day=evening))
     title = say("table", day=long_day(issued_on, language, year=True), centre=centre.label)
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{literal(title)}**")
     _table(issue, "issue", title, last_counted, language, say)
     layout.downloads(
         issue, name=f"parcels_{centre.centre_id}_{issued_on.isoformat()}", key="issue", say=say

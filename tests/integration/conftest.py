@@ -1,4 +1,4 @@
-"""A home with a real PostgreSQL, three centres and a short history, made once for all tests here."""
+"""A home with a real PostgreSQL, three centres and a short history, made once for all tests."""
 
 from __future__ import annotations
 
