@@ -68,8 +68,10 @@ def main() -> None:
         new_platform(scratch / "run")
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "flow_platform.cli", "backfill", "parcels"]
-            + ["--from", str(chosen.first), "--to", str(chosen.last)],
+            [
+                *(sys.executable, "-m", "flow_platform.cli", "backfill", "parcels"),
+                *("--from", str(chosen.first), "--to", str(chosen.last)),
+            ],
             cwd=PROJECT_ROOT,
             env={**os.environ, "FLOW_HOME": str(scratch / "run")},
             check=True,

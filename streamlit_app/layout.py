@@ -24,7 +24,7 @@ _STYLE = """
 <style>
 .block-container, [data-testid="stMainBlockContainer"] { padding-top: 4.2rem; max-width: 78rem; }
 .fp-tiles { display: grid; gap: .75rem;
-  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 .fp-tile { border: 1px solid #d5dbe1; border-radius: .4rem; padding: .8rem 1rem; min-width: 0; }
 .fp-tile p, .fp-days p { margin: 0; line-height: 1.35; }
 .fp-main { border-left: 5px solid #1f5a96; background: #f4f6f8; grid-column: span 2; }
