@@ -83,6 +83,16 @@ def up(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def init() -> None:
+    """Bring the database to the present version; every other command does so when it needs it."""
+    from flow_platform.orchestration import prepare
+
+    platform = _platform()
+    prepare(platform)
+    console.print("The database is ready.")
+
+
+@app.command()
 def run(service: Annotated[str, typer.Argument(help="Such as dagster-daemon.")]) -> None:
     """Run one service in the foreground, as a container does: it ends with the container."""
     from flow_platform.orchestration import prepare, set_environment

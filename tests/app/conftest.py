@@ -1,0 +1,51 @@
+"""One server for the whole session, and the app started over for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.app.published_fixture import APP, Published, Server, fill, yesterday
+
+StartApp = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    made = Server()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def running(server: Server) -> Published:
+    return server.start()
+
+
+@pytest.fixture
+def published(running: Published, monkeypatch: pytest.MonkeyPatch) -> Published:
+    """The database of a platform that ran as it should until last night."""
+    fill(running.admin_dsn, yesterday())
+    monkeypatch.setenv("FLOW_DASHBOARD_DSN", running.dashboard_dsn)
+    return running
+
+
+@pytest.fixture
+def start_app() -> StartApp:
+    """Opens the app at an address: `start_app(lang="fr", centre="2")`."""
+
+    def start(page: str | None = None, **address: str) -> AppTest:
+        st.cache_data.clear()
+        app = AppTest.from_file(APP, default_timeout=60)
+        app.query_params.update(address)
+        app.run()
+        if page is not None:
+            app.switch_page(page).run()
+        return app
+
+    return start

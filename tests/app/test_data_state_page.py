@@ -1,0 +1,82 @@
+"""The page Data state: what it says when all is well, and when it is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tests.app.conftest import StartApp
+from tests.app.published_fixture import Published, fill, make_tables, yesterday
+
+PAGE = "pages_/data_state.py"
+
+
+@pytest.mark.parametrize(("language", "title"), [("fr", "État des données"), ("en", "Data state")])
+def test_a_platform_that_runs_is_said_to(
+    published: Published, start_app: StartApp, language: str, title: str
+) -> None:
+    app = start_app(PAGE, lang=language)
+    assert not app.exception and not app.error
+    assert app.title[0].value == title
+    assert len(app.success) == 2  # fresh, balanced
+
+
+def test_the_balance_adds_up_to_the_loads(published: Published, start_app: StartApp) -> None:
+    with psycopg.connect(published.dashboard_dsn) as connection:
+        read, stored, quarantined = connection.execute(
+            "select sum(rows_read), sum(rows_stored), sum(rows_quarantined) from published.loads"
+        ).fetchone() or (0, 0, 0)
+    words = start_app(PAGE, lang="en").success[1].value
+    assert f"{read:,} rows read = {stored:,} stored + {quarantined:,} quarantined" in words
+
+
+def test_rows_that_went_nowhere_are_an_error(published: Published, start_app: StartApp) -> None:
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(
+            "update published.loads set rows_stored = rows_stored - 1 where load_id = 'load-000'"
+        )
+    app = start_app(PAGE, lang="en")
+    assert "do not balance in 1 loads" in app.error[0].value
+
+
+def test_a_broken_file_is_named_until_it_loads(published: Published, start_app: StartApp) -> None:
+    app = start_app(PAGE, lang="en")
+    assert any("to correct" in warning.value for warning in app.warning)
+    assert any("colis_lyon.xlsx" in table.value.to_string() for table in app.table)
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(
+            "insert into published.loads values"
+            " ('parcels', 'again', now() + interval '1 hour', 'colis_lyon.xlsx', 5, 5, 0, null)"
+        )
+    app = start_app(PAGE, lang="en")
+    assert not any("to correct" in warning.value for warning in app.warning)
+
+
+def test_drift_is_named_by_centre_and_quantity(published: Published, start_app: StartApp) -> None:
+    app = start_app(PAGE, lang="fr")
+    told = [warning.value for warning in app.warning if "Inhabituel" in warning.value]
+    assert len(told) == 1 and "Lyon" in told[0] and "colis" in told[0]
+
+
+def test_data_that_stopped_coming_are_behind(published: Published, start_app: StartApp) -> None:
+    fill(published.admin_dsn, yesterday() - timedelta(days=5))
+    app = start_app(PAGE, lang="en")
+    assert any("behind: parcels, counts" in warning.value for warning in app.warning)
+
+
+def test_an_empty_platform_has_an_empty_state(published: Published, start_app: StartApp) -> None:
+    make_tables(published.admin_dsn)
+    app = start_app(PAGE, lang="fr")
+    assert not app.exception and not app.error
+    assert len(app.info) == 4
+
+
+def test_the_language_goes_along_to_the_next_page(
+    published: Published, start_app: StartApp
+) -> None:
+    app = start_app(lang="fr")
+    app.switch_page(PAGE).run()
+    assert app.title[0].value == "État des données"
+    assert app.query_params["lang"] == "fr"

@@ -1,0 +1,86 @@
+"""Both languages say the same things, and numbers and days look as their readers write them."""
+
+from __future__ import annotations
+
+import re
+import string
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from streamlit_app import data, formats, texts
+
+SOURCES = list((Path(__file__).resolve().parents[2] / "streamlit_app").rglob("*.py"))
+
+
+def _fields(text: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+
+
+@pytest.mark.parametrize("key", texts.keys())
+def test_a_text_has_both_languages_and_the_same_blanks(key: str) -> None:
+    both = texts.both(key)
+    assert set(both) == set(formats.LANGUAGES)
+    assert all(text.strip() for text in both.values())
+    assert _fields(both["fr"]) == _fields(both["en"])
+
+
+def test_every_text_that_the_pages_name_exists_and_none_is_left_over() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES if path.name != "texts.py")
+    known = set(texts.keys())
+    named = set(re.findall(r'say\(\s*"([\w.]+)"', source))
+    assert named <= known
+    quoted = set(re.findall(r'["\']([\w.]+)["\']', source))
+    prefixes = tuple(
+        set(re.findall(r'f["\']([a-z_.]+\.)\{', source))
+        | {"flow.", "feature.", "candidate.", "status.", "dataset.", "down.", "unready."}
+    )
+    unused = {key for key in known - quoted if not key.startswith(prefixes)}
+    assert not unused
+
+
+def test_every_column_of_the_tables_has_a_heading() -> None:
+    assert {f"column.{column}" for column in data.FORECAST_COLUMNS} <= set(texts.keys())
+
+
+@pytest.mark.parametrize(
+    ("value", "french", "english"),
+    [
+        (48213.4, "48\u202f213", "48,213"),
+        (0.0, "0", "0"),
+        (-1234.0, "\u22121\u202f234", "\u22121,234"),
+        (-0.2, "0", "0"),
+        (None, "–", "–"),
+        (float("nan"), "–", "–"),
+    ],
+)
+def test_numbers(value: float | None, french: str, english: str) -> None:
+    assert formats.number(value, "fr") == french
+    assert formats.number(value, "en") == english
+
+
+def test_shares() -> None:
+    assert formats.percent(0.0293, "fr", 1) == "2,9\u202f%"
+    assert formats.percent(0.0293, "en", 1, signed=True) == "+2.9%"
+    assert formats.percent(-0.5, "en") == "\u221250%"
+    assert formats.percent(None, "en") == "–"
+
+
+def test_days() -> None:
+    assert formats.long_day(date(2026, 5, 1), "fr", year=True) == "vendredi 1er mai 2026"
+    assert formats.long_day(date(2025, 12, 12), "en") == "Friday 12 December"
+    assert formats.short_day(date(2025, 12, 12), "fr") == "ven. 12 déc."
+
+
+def test_moments_are_on_the_readers_clock() -> None:
+    midnight = datetime(2025, 7, 1, 22, 0, tzinfo=UTC)
+    assert formats.moment(midnight, "fr", "Europe/Paris") == "mer. 2 juil. 2025, 00:00"
+
+
+def test_numbers_in_sentences_are_rounded_by_size() -> None:
+    assert [formats.rounded(value, "en") for value in (48213.4, 4821.3, 482.1)] == [
+        "48,200",
+        "4,820",
+        "482",
+    ]
