@@ -23,6 +23,7 @@ from flow_platform.settings import get_settings
 if TYPE_CHECKING:
     from flow_platform.flows import SeriesFlow
     from flow_platform.platform import Platform
+    from flow_platform.warehouse.store import Keys
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -179,13 +180,16 @@ def backfill(
     run again after a crash: the rows come out the same.
     """
     from flow_platform.assets.forecast import REFRESH_TAG
+    from flow_platform.partitions import rectangle_tags
 
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, first, last)
+        parts = _blocks(platform, centres, keys)
         runs = runner(
-            f"{chosen.name}_daily", _blocks(platform, centres, keys), {REFRESH_TAG: "stale"}
+            f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"}
         )
-    _report(as_json, runs, f"{len(keys)} partitions of every stage are in place.")
+    partitions = sum(len(part) for part in parts)
+    _report(as_json, runs, f"{partitions} partitions of every stage are in place.")
 
 
 @app.command()
@@ -219,10 +223,13 @@ def forecast(
     as_json: JsonOption = False,
 ) -> None:
     """Issue the forecasts of one day, as the morning's schedule does, and print the next day's."""
+    from flow_platform.partitions import rectangle_tags
+
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=1))
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, issued_on, issued_on)
-        runs = runner(f"{chosen.name}_daily", _blocks(platform, centres, keys), {})
+        parts = _blocks(platform, centres, keys)
+        runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
         rows = platform.store("flow_dashboard").read(
             "select date, centre_id, prediction, lower_80, upper_80, model_version"
             " from published.predictions where flow = %(flow)s and issued_on = %(day)s"
@@ -301,7 +308,7 @@ def _month(text: str) -> date:
     return _date(text if len(text) > 7 else f"{text}-01").replace(day=1)
 
 
-def _rectangle(platform: Platform, first: str, last: str) -> Any:
+def _rectangle(platform: Platform, first: str, last: str) -> Keys:
     from flow_platform.warehouse.store import Keys
 
     keys = Keys(platform.centre_ids, _date(first), _date(last))
@@ -319,12 +326,16 @@ def _rectangle(platform: Platform, first: str, last: str) -> Any:
     return keys
 
 
-def _blocks(platform: Platform, centres: str | None, keys: Any) -> list[dict[str, str]]:
-    from flow_platform.orchestration import blocks
-    from flow_platform.partitions import rectangle_tags
+def _blocks(platform: Platform, centres: str | None, keys: Keys) -> list[Keys]:
+    """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
+    from flow_platform.partitions import contiguous
+    from flow_platform.warehouse.store import Keys
 
-    chosen = [part.strip() for part in centres.split(",")] if centres else None
-    return [rectangle_tags(block) for block in blocks(platform, chosen, keys)]
+    chosen = [part.strip() for part in centres.split(",")] if centres else platform.centre_ids
+    return [
+        Keys(block, keys.first_day, keys.last_day)
+        for block in contiguous(chosen, platform.centre_ids)
+    ]
 
 
 @contextmanager

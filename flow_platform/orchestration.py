@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import DAGSTER_DATABASE, create_roles_and_databases
-from flow_platform.warehouse.store import Keys
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -184,16 +183,6 @@ def _root_cause(event: dg.DagsterEvent) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     return " ".join(error.message.split()) if error is not None else "unknown"
-
-
-def blocks(platform: Platform, centres: Sequence[str] | None, keys: Keys) -> list[Keys]:
-    """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
-    from flow_platform.partitions import contiguous
-
-    return [
-        Keys(block, keys.first_day, keys.last_day)
-        for block in contiguous(centres or platform.centre_ids, platform.centre_ids)
-    ]
 
 
 def _copy_if_changed(source: Path, target: Path) -> None:

@@ -50,10 +50,12 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "download.csv": {"fr": "Télécharger en CSV", "en": "Download as CSV"},
     "download.excel": {"fr": "Télécharger pour Excel", "en": "Download for Excel"},
     "download.note": {
-        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, avec les nombres"
-        " exacts de la base (CSV : UTF-8, virgule, point décimal ; heures en UTC).",
-        "en": "The table rounds to whole parcels. The files have the same rows, with the exact"
-        " numbers of the database (CSV: UTF-8, comma, decimal point; times in UTC).",
+        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, sans arrondi : les"
+        " nombres du CSV sont exactement ceux de la base (UTF-8, virgule, point décimal ; heures"
+        " en UTC).",
+        "en": "The table rounds to whole parcels. The files have the same rows, unrounded: the"
+        " numbers of the CSV are exactly the database’s (UTF-8, comma, decimal point; times in"
+        " UTC).",
     },
     # Page Parcels
     "parcels.title": {"fr": "Colis", "en": "Parcels"},
