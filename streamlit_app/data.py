@@ -60,8 +60,8 @@ class NotPublished(DataError):
 def _read(query: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
     """Rows of one query. Timestamps are tz-aware UTC, days datetime64, missing numbers NaN.
 
-    A connection lives for one query: on a Unix socket it costs 3 ms, and none is left over that a
-    restart of the database could break. Raises DatabaseUnavailable or NotPublished.
+    A connection lives for one query: on a Unix socket it costs a few ms, and none is left over
+    that a restart of the database could break. Raises DatabaseUnavailable or NotPublished.
     """
     dsn = os.environ.get(DSN_VARIABLE, "").strip()
     if not dsn:

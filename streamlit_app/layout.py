@@ -108,8 +108,8 @@ def tile(
 
 def tiles(boxes: Sequence[str], label: str) -> None:
     """Boxes made by `tile`, side by side where there is room."""
-    st.html(f'<div class="fp-tiles" role="group" aria-label="{html.escape(label)}">'
-            f"{''.join(boxes)}</div>")  # fmt: skip
+    opening = f'<div class="fp-tiles" role="group" aria-label="{html.escape(label)}">'
+    st.html(f"{opening}{''.join(boxes)}</div>")
 
 
 def day_card(

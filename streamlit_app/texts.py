@@ -193,11 +193,13 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "curve": {"fr": "Courbe sur 14 jours", "en": "Curve over 14 days"},
     "curve.caption": {
         "fr": "Trait foncé : ce qui est venu. Trait bleu : la prévision du soir du {day}. Bande"
-        " foncée : 8 fois sur 10 ; bande claire : 19 fois sur 20. Zone grise : aucun comptage"
-        " reçu (ce n’est pas zéro).",
+        " foncée : 8 fois sur 10 ; bande claire : 19 fois sur 20.",
         "en": "Dark line: what came. Blue line: the forecast made on the evening of {day}. Darker"
-        " band: 8 times out of 10; lighter band: 19 times out of 20. Grey strip: no count received"
-        " (that is not zero).",
+        " band: 8 times out of 10; lighter band: 19 times out of 20.",
+    },
+    "curve.missing": {
+        "fr": " Zone grise : aucun comptage reçu (ce n’est pas zéro).",
+        "en": " Grey strip: no count received (that is not zero).",
     },
     "curve.alt": {
         "fr": "Courbe des colis à {centre} : six semaines de comptages, puis 14 jours de prévision,"

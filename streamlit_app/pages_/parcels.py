@@ -181,10 +181,9 @@ def _next_day(
     came = row["actual"]
     if not is_missing(came):
         error = row["prediction"] - came
-        amount = rounded(abs(error), language)
-        gap = say("exact") if round(error) == 0 else say(
-            "over" if error > 0 else "under", amount=amount
-        )  # fmt: skip
+        gap = say("exact")
+        if round(error) != 0:
+            gap = say("over" if error > 0 else "under", amount=rounded(abs(error), language))
         inside = row["lower_80"] <= came <= row["upper_80"]
         words = say("came.inside" if inside else "came.outside", error=gap)
         boxes.append(layout.tile(say("came.title"), rounded(came, language), words))
@@ -358,7 +357,9 @@ def _curve(
         ),
     )
     evening = long_day(issued_on, language)
-    st.caption(say("curve.caption", day=evening))
+    absent = history[history.isna()].index
+    missing = last_counted is not None and any(day.date() <= last_counted for day in absent)
+    st.caption(say("curve.caption", day=evening) + (say("curve.missing") if missing else ""))
     title = say("table", day=long_day(issued_on, language, year=True), centre=centre.label)
     st.markdown(f"**{literal(title)}**")
     _table(issue, "issue", title, last_counted, language, say)
@@ -447,9 +448,9 @@ def _compare(
 
 def _figures(figures: pd.Series, language: Language, say: Say) -> None:
     n, bias, coverage = int(figures["n"]), figures["bias"], figures["coverage_80"]
-    tendency = "none" if is_missing(bias) or abs(bias) < NO_TENDENCY else (
-        "high" if bias > 0 else "low"
-    )  # fmt: skip
+    tendency = "none"
+    if not is_missing(bias) and abs(bias) >= NO_TENDENCY:
+        tendency = "high" if bias > 0 else "low"
     mae, wape = number(figures["mae"], language), percent(figures["wape"], language, 1)
     boxes = [
         layout.tile(say("figure.mae"), mae, say("figure.mae.body")),

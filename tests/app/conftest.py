@@ -13,6 +13,12 @@ from tests.app.published_fixture import APP, Published, Server, fill, yesterday
 StartApp = Callable[..., AppTest]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever stands on the server is an integration test."""
+    if "running" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     made = Server()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.app.published_fixture import Published, Server, fill, running_app, yesterday
 
@@ -66,12 +66,21 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         server.remove()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """An English reader's window, as wide as a desk's screen."""
+# One for the module: what a window has loaded of Plotly, the next need not load again.
+@pytest.fixture(scope="module")
+def desk(browser: Browser) -> Iterator[BrowserContext]:
+    """An English reader's browser, with a window as wide as a desk's screen."""
     context = browser.new_context(
         locale="en-GB", viewport={"width": 1280, "height": 900}, accept_downloads=True
     )
     context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(desk: BrowserContext) -> Iterator[Page]:
+    """A new window: to the app, a new session."""
+    window = desk.new_page()
+    yield window
+    window.close()

@@ -139,6 +139,19 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: S
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
 
 
+def test_every_choice_is_reached_with_the_keyboard(page: Page, served: Served) -> None:
+    page.goto(f"{served.address}/?lang=en&centre=1")
+    expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
+    wanted = ("Sorting centre", "Forecast made on the evening of", "Forecast how many days ahead")
+    reached = ""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached += page.evaluate(
+            "(document.activeElement.ariaLabel || '') + document.activeElement.innerText + '|'"
+        )
+    assert [choice for choice in (*wanted, "Download as CSV") if choice not in reached] == []
+
+
 def test_the_page_asks_no_other_machine_for_anything(page: Page, served: Served) -> None:
     hosts: set[str | None] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
