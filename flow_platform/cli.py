@@ -164,6 +164,16 @@ def dsn(
 
 
 @app.command()
+def docs() -> None:
+    """Build dbt's documentation of every table and column; print the page to open."""
+    from flow_platform.orchestration import prepare
+
+    platform = _platform()
+    prepare(platform)
+    print(platform.dbt.document(platform.server))
+
+
+@app.command()
 def backfill(
     flow: FlowArgument,
     first: Annotated[str, typer.Option("--from", help="First day, such as 2025-01-01.")],

@@ -88,6 +88,14 @@ class DbtProject:
             raise WarehouseError(f"dbt could not build {'; '.join(broken)}")
         return outcome.result
 
+    def document(self, server: Server) -> Path:
+        """Build dbt's documentation; returns the page to open. Raises WarehouseError on failure."""
+        self._point_at(server)
+        outcome = self._invoke(["docs", "generate"], self._parsed_manifest())
+        if not outcome.success:
+            raise WarehouseError(f"dbt docs generate stopped: {outcome.exception}")
+        return self.home / "target" / "index.html"
+
     def _state(self) -> str:
         digest = hashlib.sha256()
         files = [

@@ -1,0 +1,29 @@
+"""dbt's own unit tests hold, and its documentation builds, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from flow_platform.platform import Platform
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_dbt_unit_test_passes(filled: Platform) -> None:
+    outcome = filled.dbt.run(filled.server, ["test", "--select", "test_type:unit"], {})
+    assert len(outcome.results) >= 1
+    assert {str(result.status) for result in outcome.results} == {"pass"}
+
+
+def test_every_dbt_data_test_passes_over_the_whole_history(filled: Platform) -> None:
+    window = {"centres": list(filled.centre_ids), "from_day": "2020-01-01", "to_day": "2030-01-01"}
+    outcome = filled.dbt.run(filled.server, ["test", "--select", "test_type:data"], window)
+    failed = [result.node.name for result in outcome.results if str(result.status) != "pass"]
+    assert failed == []
+
+
+def test_the_dbt_documentation_builds(filled: Platform) -> None:
+    catalogue = filled.dbt.home / "target" / "catalog.json"
+    catalogue.unlink(missing_ok=True)
+    filled.dbt.document(filled.server)
+    assert catalogue.exists()
