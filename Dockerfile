@@ -1,5 +1,6 @@
 # One image for every service; `flow run NAME` says which. Built with: docker compose build
 FROM python:3.11-slim
+# libgomp1: LightGBM's wheel wants the system's OpenMP.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \

@@ -1,4 +1,4 @@
-"""The files that other machines read are whole: compose, Dagster, README table and links."""
+"""The files that other machines and readers rely on are whole: compose, Dagster, README, links."""
 
 from __future__ import annotations
 
@@ -11,15 +11,41 @@ import yaml
 
 from flow_platform.services import services
 from flow_platform.settings import PROJECT_ROOT, Settings
+from tests.graph.test_graph import LINEAGE
 
-COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "docker-compose.yml").read_text())
+COMPOSE_FILE = (PROJECT_ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE)
+README = (PROJECT_ROOT / "README.md").read_text()
+VARIABLES = {f"FLOW_{name.upper()}" for name in Settings.model_fields}
 
 
-def test_every_service_of_compose_can_start_and_is_bound_to_the_loopback() -> None:
+def test_every_service_of_compose_can_start_and_waits_for_what_it_needs() -> None:
+    conditions = {"service_healthy", "service_completed_successfully"}
     for name, service in COMPOSE["services"].items():
         assert "image" in service or "build" in service, name
-        assert "healthcheck" in service or "depends_on" in service, name
-        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        needs = service.get("depends_on", {})
+        assert "healthcheck" in service or needs, name
+        assert set(needs) <= set(COMPOSE["services"]), name
+        assert {need["condition"] for need in needs.values()} <= conditions, name
+
+
+def test_every_port_of_compose_is_bound_to_the_loopback() -> None:
+    ports = [
+        str(port) for service in COMPOSE["services"].values() for port in service.get("ports", [])
+    ]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_compose_publishes_the_ports_that_the_services_listen_on() -> None:
+    inside = {
+        service.name: str(service.port)
+        for service in services(Settings())  # type: ignore[call-arg]
+        if service.port
+    }
+    for name, port in inside.items():
+        (published,) = COMPOSE["services"][name]["ports"]
+        assert published.endswith(f":{port}")
 
 
 def test_compose_runs_the_services_that_flow_up_runs() -> None:
@@ -28,19 +54,29 @@ def test_compose_runs_the_services_that_flow_up_runs() -> None:
     assert run == {service.name for service in services(Settings())}  # type: ignore[call-arg]
 
 
-def test_no_secret_has_a_default() -> None:
-    text = (PROJECT_ROOT / "docker-compose.yml").read_text()
-    for name in ("POSTGRES_PASSWORD", "FLOW_SECRET"):
-        used = re.findall(r"\$\{" + name + r"([^}]*)\}", text)
-        assert used
-        assert all(rest.startswith(":?") for rest in used)
-
-
-def test_compose_sets_only_settings_that_exist() -> None:
-    known = {f"FLOW_{name.upper()}" for name in Settings.model_fields}
+def test_no_secret_of_compose_has_a_default() -> None:
+    used = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)([^}]*)\}", COMPOSE_FILE)
+    assert {name for name, _ in used} == {"POSTGRES_PASSWORD", "FLOW_SECRET"}
+    assert all(rest.startswith(":?") for _, rest in used)
     for service in COMPOSE["services"].values():
-        names = {name for name in service.get("environment", {}) if name.startswith("FLOW_")}
-        assert names <= known
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|URL", name):
+                assert "${" in value, f"{name} is written out"
+
+
+def test_compose_uses_only_settings_that_exist() -> None:
+    without_comments = re.sub(r"^\s*#.*$", "", COMPOSE_FILE, flags=re.M)
+    used = set(re.findall(r"FLOW_[A-Z_]+", without_comments))
+    assert used
+    assert {name for name in used if not name.startswith("FLOW_PASSWORD_")} <= VARIABLES
+
+
+def test_the_image_installs_the_locked_requirements_and_runs_without_root() -> None:
+    dockerfile = (PROJECT_ROOT / "Dockerfile").read_text()
+    assert "--require-hashes" in dockerfile
+    assert re.search(r"^USER (?!root)\w+", dockerfile, re.M)
+    ignored = (PROJECT_ROOT / ".dockerignore").read_text().split()
+    assert {".git", ".venv", ".flow"} <= set(ignored)
 
 
 def test_dagster_runs_one_dbt_at_a_time_and_stores_in_postgresql() -> None:
@@ -56,23 +92,66 @@ def test_the_workspace_loads_the_definitions() -> None:
     assert module == "flow_platform.definitions"
 
 
-def test_the_readme_lists_every_setting_once() -> None:
-    rows = re.findall(r"^\| `(FLOW_\w+)` \|", (PROJECT_ROOT / "README.md").read_text(), re.M)
-    assert sorted(rows) == sorted(f"FLOW_{name.upper()}" for name in Settings.model_fields)
+def test_the_readme_lists_every_setting_once_with_its_default_and_meaning() -> None:
+    rows = re.findall(r"^\| `(FLOW_\w+)` \| (.+?) \| (.+) \|$", README, re.M)
+    expected = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path):
+            default = default.relative_to(PROJECT_ROOT)
+        shown = "–" if default is None else str(default)
+        expected.append((f"FLOW_{name.upper()}", shown, field.description))
+    assert rows == expected
+
+
+def _drawn_edges() -> dict[str, set[str]]:
+    """Each asset of the README's diagram with the assets that point at it."""
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", README, re.S)
+    label: dict[str, str] = dict(re.findall(r"(\w+)\[([^\]]+)\]", diagram))
+    parents: dict[str, set[str]] = {}
+    for line in re.sub(r"\[[^\]]+\]", "", diagram).splitlines()[1:]:
+        sources, target = line.strip().split(" --> ")
+        known = parents.setdefault(label[target], set())
+        known |= {label[source] for source in sources.split(" & ")}
+    return parents
+
+
+def test_the_readme_draws_the_asset_graph() -> None:
+    """tests/graph holds the same table against the definitions."""
+    drawn = _drawn_edges()
+    published = drawn.pop("published/*")
+    assert drawn == {name: parents for name, parents in LINEAGE.items() if parents}
+    assert published <= set(LINEAGE) | {"staging/centres"}
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(flow_platform/[\w/.]+)`", README))))
+def test_every_path_that_the_readme_names_exists(path: str) -> None:
+    assert (PROJECT_ROOT / path).exists()
 
 
 DOCUMENTS = [
     PROJECT_ROOT / "README.md",
     PROJECT_ROOT / "CONTRIBUTING.md",
+    PROJECT_ROOT / "CHANGELOG.md",
     *sorted((PROJECT_ROOT / "docs").rglob("*.md")),
 ]
 
 
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
-        if "://" not in link:
-            assert (document.parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)\s]+)", document.read_text()):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in _anchors(target), link
 
 
 def test_locked_requirements_carry_hashes_and_no_address() -> None:
