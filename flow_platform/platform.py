@@ -46,16 +46,19 @@ class Platform:
 
     @cached_property
     def world(self) -> World:
-        """The simulated world of these centres."""
-        return World(self.centres, seed=self.settings.seed)
+        """The simulated world of these centres; the user's own events move its parcels too."""
+        return World(self.centres, seed=self.settings.seed, events=self.events)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """The user's own events."""
+        return read_events(self.settings.events, self.centres)
 
     @cached_property
     def calendar(self) -> pd.DataFrame:
         """The calendar of every centre; the simulated world's own campaigns are in it as well."""
-        events = read_events(self.settings.events, self.centres)
-        if self.sources.parcels.kind == "simulated":
-            events = pd.concat([self.world.events(), events], ignore_index=True)
-        return build_calendar(self.centres, events)
+        simulated = self.sources.parcels.kind == "simulated"
+        return build_calendar(self.centres, self.world.events() if simulated else self.events)
 
     @cached_property
     def server(self) -> Server:

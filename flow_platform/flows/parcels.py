@@ -9,7 +9,7 @@ PARCELS = SeriesFlow(
     measures=("parcels",),
     horizons=tuple(range(1, 15)),
     season=7,
-    candidates=("seasonal_naive", "sarima", "lightgbm", "blend"),
+    candidates=("seasonal_naive", "sarima", "effects", "lightgbm", "blend"),
     merged="merged.parcels",
     owner="team:forecasting",
 )

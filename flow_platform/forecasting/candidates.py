@@ -5,6 +5,7 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ from flow_platform.forecasting.frame import HALF_LIVES
 LEAST_KNOWN = 14
 # How fast levels move is judged on half a year: series settle after they open.
 MEMORY_DAYS = 182
+# Shares of last year's season that the backtest chooses from.
+SEASON_SHARES = (0.25, 0.5, 0.75, 1.0)
 MAX_ROWS = 60_000
 TUNING_ROWS = 9_000
+ENOUGH_ROWS = 5_000
 
 DEFAULTS: dict[str, Any] = {
     "num_leaves": 13,
@@ -30,36 +34,67 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def choose_half_life(frame: pd.DataFrame) -> int:
-    """The half-life (days) whose level plus effects erred least, in logs, over recent issues."""
+@dataclass(frozen=True)
+class Memory:
+    """How a level is carried forward: its half-life (days) and its share of last year's season."""
+
+    half_life: int = 8
+    season: float = 0.0
+
+
+def choose_memory(frame: pd.DataFrame) -> Memory:
+    """The memory whose level plus effects erred least, in logs, over recent issues.
+
+    Last year's season is left out unless it takes off one part in a hundred.
+    """
     newest = frame["issue"].max() - pd.Timedelta(days=MEMORY_DAYS)
     frame = frame[frame["issue"] >= newest]
-    target = np.log1p(frame["y"].to_numpy())
-    effect = frame["effect"].to_numpy()
-    inner = HALF_LIVES[1:-1]
-    errors = [np.nanmean(np.abs(frame[f"level_{h}"].to_numpy() + effect - target)) for h in inner]
-    return int(inner[int(np.argmin(errors))])
+    target = np.log1p(frame["y"].to_numpy()) - frame["effect"].to_numpy()
+
+    def miss(memory: Memory) -> float:
+        return float(np.nanmean(np.abs(_level(frame, memory) - target)))
+
+    plain = {memory: miss(memory) for memory in (Memory(h) for h in HALF_LIVES[1:-1])}
+    seasonal = {
+        memory: miss(memory)
+        for memory in (Memory(h, share) for h in HALF_LIVES[1:-1] for share in SEASON_SHARES)
+    }
+    best, other = min(plain, key=plain.__getitem__), min(seasonal, key=seasonal.__getitem__)
+    return other if seasonal[other] < 0.99 * plain[best] else best
 
 
-def structural(frame: pd.DataFrame, half_life: int) -> np.ndarray:
+def _level(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
+    level = frame[f"level_{memory.half_life}"].to_numpy()
+    if memory.season == 0:
+        return level
+    return level + memory.season * np.nan_to_num(frame[f"growth_{memory.half_life}"].to_numpy())
+
+
+def structural(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
     """Log forecast of level plus effects; the level leans half on the next shorter memory."""
-    shorter = HALF_LIVES[max(HALF_LIVES.index(half_life) - 1, 0)]
-    level = (frame[f"level_{half_life}"].to_numpy() + frame[f"level_{shorter}"].to_numpy()) / 2
+    shorter = HALF_LIVES[max(HALF_LIVES.index(memory.half_life) - 1, 0)]
+    level = (_level(frame, memory) + _level(frame, Memory(shorter, memory.season))) / 2
     return level + frame["effect"].to_numpy()
 
 
-def base(frame: pd.DataFrame, half_life: int) -> np.ndarray:
-    """What LightGBM corrects: the level of `half_life` plus effects, in logs."""
-    return frame[f"level_{half_life}"].to_numpy() + frame["effect"].to_numpy()
+def base(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
+    """What LightGBM corrects: the level of `memory` plus effects, in logs."""
+    return _level(frame, memory) + frame["effect"].to_numpy()
 
 
-def learnable(frame: pd.DataFrame) -> np.ndarray:
-    """Rows to learn from: target known, enough days behind the issue."""
-    return (
+def learnable(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
+    """Rows to learn from: target known, enough days behind the issue, a base like today's.
+
+    Where the base carries last year's season, rows from before there was a last year would teach
+    the errors of another base.
+    """
+    usable = (
         frame["y"].notna().to_numpy()
         & np.isfinite(frame["level_8"].to_numpy())
         & (frame["mass"].to_numpy() >= np.log1p(LEAST_KNOWN))
     )
+    alike = usable & np.isfinite(frame[f"growth_{memory.half_life}"].to_numpy())
+    return alike if memory.season > 0 and alike.sum() >= ENOUGH_ROWS else usable
 
 
 def thin(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -74,7 +109,7 @@ def thin(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 def fit_lightgbm(
     frame: pd.DataFrame,
     features: list[str],
-    half_life: int,
+    memory: Memory,
     parameters: dict[str, Any],
     spec: SeriesSpec,
 ) -> str:
@@ -96,7 +131,7 @@ def fit_lightgbm(
         "num_threads": 1,
         "verbosity": -1,
     }
-    target = np.log1p(frame["y"].to_numpy()) - base(frame, half_life)
+    target = np.log1p(frame["y"].to_numpy()) - base(frame, memory)
     matrix = lightgbm.Dataset(
         frame[features].to_numpy(dtype=float), target, feature_name=features, free_raw_data=True
     )
@@ -105,18 +140,18 @@ def fit_lightgbm(
 
 
 def predict_lightgbm(
-    text: str, frame: pd.DataFrame, features: list[str], half_life: int
+    text: str, frame: pd.DataFrame, features: list[str], memory: Memory
 ) -> np.ndarray:
     """Log forecasts (rows,) of a model that `fit_lightgbm` returned."""
     import lightgbm
 
     booster = lightgbm.Booster(model_str=text)
     matrix = frame[features].to_numpy(dtype=float)
-    return base(frame, half_life) + np.asarray(booster.predict(matrix, num_threads=1))
+    return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
 
 
 def tune_lightgbm(
-    frame: pd.DataFrame, features: list[str], half_life: int, spec: SeriesSpec
+    frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec
 ) -> dict[str, Any]:
     """Parameters by seeded TPE (Bergstra et al. 2011) over time-ordered folds of `frame`.
 
@@ -127,7 +162,7 @@ def tune_lightgbm(
         return dict(DEFAULTS)
     import optuna
 
-    rows = thin(frame[learnable(frame)], TUNING_ROWS)
+    rows = thin(frame[learnable(frame, memory)], TUNING_ROWS)
     issues = np.sort(rows["issued_at"].unique())
     folds = []
     for low, high in ((0.6, 0.8), (0.8, 1.0)):
@@ -151,8 +186,8 @@ def tune_lightgbm(
         }
         errors = []
         for past, future in folds:
-            text = fit_lightgbm(past, features, half_life, parameters, spec)
-            forecast = predict_lightgbm(text, future, features, half_life)
+            text = fit_lightgbm(past, features, memory, parameters, spec)
+            forecast = predict_lightgbm(text, future, features, memory)
             errors.append(float(np.mean(np.abs(forecast - np.log1p(future["y"].to_numpy())))))
         return float(np.mean(errors))
 

@@ -59,12 +59,15 @@ def _recent_mean(errors: pd.DataFrame, moments: np.ndarray) -> tuple[np.ndarray,
     """Weighted mean of the errors known at each moment, and the days it is worth."""
     ordered = errors.sort_values(["known_at", "error"])
     known = ordered["known_at"].to_numpy(dtype=np.int64)
-    start = known[0]
-    weight = np.exp2((known - start) / (_DAY * HALF_LIFE_DAYS))
-    weights = np.concatenate([[0.0], np.cumsum(weight)])
-    sums = np.concatenate([[0.0], np.cumsum(weight * ordered["error"].to_numpy())])
-    end = np.searchsorted(known, moments, side="right")
-    first = np.searchsorted(known, moments - WINDOW_DAYS * _DAY, side="right")
-    total = weights[end] - weights[first]
-    mean = np.divide(sums[end] - sums[first], total, out=np.zeros(len(end)), where=total > 0)
-    return mean, total / np.exp2((moments - start) / (_DAY * HALF_LIFE_DAYS))
+    error = ordered["error"].to_numpy(dtype=float)
+    distinct, which = np.unique(moments, return_inverse=True)
+    mean, total = np.zeros(len(distinct)), np.zeros(len(distinct))
+    # Each moment is summed on its own: running sums would differ by where a range begins.
+    for number, moment in enumerate(distinct):
+        end = np.searchsorted(known, moment, side="right")
+        first = np.searchsorted(known, moment - WINDOW_DAYS * _DAY, side="right")
+        weight = np.exp2((known[first:end] - moment) / (_DAY * HALF_LIFE_DAYS))
+        total[number] = weight.sum()
+        if total[number] > 0:
+            mean[number] = float((weight * error[first:end]).sum()) / total[number]
+    return mean[which], total[which]

@@ -10,14 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage, sparse
+from scipy.interpolate import BSpline
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 
 from flow_platform.forecasting.data import SeriesSpec
-from flow_platform.forecasting.panel import Panel
+from flow_platform.forecasting.panel import WEEKDAY_CLASS, Panel
 
 # Widths (days) of the two-sided level around which effects are measured, first to last pass.
 LEVEL_WIDTHS = (21.0, 14.0, 12.0, 12.0)
+# The level that all series share bends at most this often (days), and this willingly.
+KNOT_SPACING = 10
+ROUGHNESS = 1.0
 RIDGE = 0.5
+RIDGE_AROUND = 8.0
+# Between-year variance of a campaign's effect over its square, and what parts two campaigns.
+CHANGE = 0.2
+APART_DAYS = 60
 DOUBT = 2.0
 
 
@@ -99,46 +108,54 @@ def fit_effects(
     weekday = (panel.first_day + day + 3) % 7
 
     z = log_y.ravel()[rows]
-    fitted = np.zeros(len(rows))
-    token_fit = np.zeros(len(active))
-    weather_fit = np.zeros(width)
-    centre_weekday = np.zeros((shape[0], 7))
-    weight = np.where(np.asarray(seen[:, special].sum(axis=1)).ravel() > 0, 0.2, 1.0)
-    penalty = np.full(len(active) + width, RIDGE)
-    penalty[len(active) :] = 3.0
-    level = np.zeros(len(rows))
-    smooth = np.full(shape, np.nan)
-    inverse_diagonal = np.zeros(len(penalty))
+    # On a holiday or a campaign an unusual count is the effect, not an outlier.
+    itself = _is_day_itself(names, active)
+    exempt = np.asarray(seen[:, itself].sum(axis=1)).ravel() > 0
+    collapse = _by_day(day)
+    distinct = np.asarray(((collapse @ seen) > 0).sum(axis=0)).ravel()
+    curve, roughness = _common_level(day)
+    design = sparse.hstack([seen, curve, sparse.csr_matrix(x_weather)]).tocsr()
+    first_curve, first_weather = len(active), len(active) + curve.shape[1]
+    penalty = np.full(design.shape[1], RIDGE)
+    penalty[:first_curve] = np.where(special & ~itself, RIDGE_AROUND, RIDGE)
+    penalty[first_curve:first_weather] = 0.0
+    penalty[first_weather:] = 3.0
+    rough = np.zeros((design.shape[1], design.shape[1]))
+    rough[first_curve:first_weather, first_curve:first_weather] = roughness
 
-    for number, spread in enumerate(LEVEL_WIDTHS):
-        smooth = _smooth_level(z - fitted, weight, series, day, shape, span, spread)
-        level = smooth[series, day]
-        rest = z - level
-        if number == 0:
-            weight = np.ones(len(rows))
-        weighted = seen.multiply(weight[:, None]).tocsr()
-        top = (weighted.T @ seen).toarray()
-        side = weighted.T @ x_weather
-        corner = x_weather.T @ (x_weather * weight[:, None])
-        gram = np.block([[top, side], [side.T, corner]])
+    weight = np.ones(len(rows))
+    solution = np.zeros(design.shape[1])
+    centre_weekday = np.zeros((shape[0], 7))
+    own_level = _series_mean(z, series, shape[0])[series]
+    for width_days in LEVEL_WIDTHS:
+        target = z - own_level - centre_weekday[series, weekday]
+        weighted = design.multiply(weight[:, None]).tocsr()
+        gram = (weighted.T @ design).toarray() + rough
         gram[np.diag_indices_from(gram)] += penalty
         factor = cho_factor(gram, lower=True, check_finite=False)
-        own = centre_weekday[series, weekday]
-        target = rest - own
-        moment = np.concatenate([weighted.T @ target, x_weather.T @ (target * weight)])
-        solution = cho_solve(factor, moment, check_finite=False)
-        token_fit, weather_fit = solution[: len(active)], solution[len(active) :]
-        common = seen @ token_fit + x_weather @ weather_fit
-        centre_weekday = _centre_weekday(rest - common, weight, series, weekday, shape[0])
+        solution = cho_solve(factor, weighted.T @ target, check_finite=False)
+        common = design @ solution
+        centre_weekday = _centre_weekday(z - own_level - common, weight, series, weekday, shape[0])
         fitted = common + centre_weekday[series, weekday]
-        left = rest - fitted
+        smooth = _smooth_level(z - fitted, weight, series, day, shape, span, width_days)
+        own_level = smooth[series, day]
+        left = z - own_level - fitted
         scale = max(1.4826 * float(np.median(np.abs(left))), 1e-3)
         weight = np.minimum(1.0, 2.5 * scale / np.maximum(np.abs(left), 1e-9))
-        if number == len(LEVEL_WIDTHS) - 1:
-            inverse_diagonal = np.diag(cho_solve(factor, np.eye(len(gram)), check_finite=False))
+        weight[exempt] = 1.0
+        # Each effect's prior variance from the data (MacKay 1992; Tipping 2001): what a shared
+        # effect explains already leaves nothing to the special ones.
+        own, shared = _noise(left, day, weight)
+        noise = own + shared * count / np.maximum(distinct, 1)
+        inverse, _ = dpotri(factor[0], lower=1)
+        before = penalty[: len(active)]
+        determined = np.clip(1.0 - np.diag(inverse)[: len(active)] * before, 0.01, 1.0)
+        prior = solution[: len(active)] ** 2 / determined
+        updated = np.clip(noise / np.maximum(prior, 1e-12), 1e-3, 1e6)
+        penalty[: len(active)] = np.where(special, updated, RIDGE)
 
-    left = z - level - fitted
-    token_fit = _shrink(token_fit, inverse_diagonal, left, day, seen, count, special)
+    token_fit, weather_fit = solution[: len(active)], solution[first_weather:]
+    token_fit = token_fit * _repeats(names, active, seen, day)
 
     everywhere = np.zeros(len(names))
     everywhere[active] = token_fit
@@ -148,10 +165,14 @@ def fit_effects(
     tallies[active[special]] = count[special]
     day_weekday = (panel.first_day + np.arange(shape[1]) + 3) % 7
     calendar = (tokens @ everywhere).reshape(shape) + centre_weekday[:, day_weekday]
-    fitted = calendar.ravel()[rows] + x_weather @ weather_fit
-    smooth = _smooth_level(z - fitted, weight, series, day, shape, span, LEVEL_WIDTHS[-1])
+    usual = calendar.ravel()[rows] + x_weather @ weather_fit
+    level = curve @ solution[first_curve:first_weather]
+    smooth = _smooth_level(z - usual - level, weight, series, day, shape, span, LEVEL_WIDTHS[-1])
+    everyday = np.full(shape[1], np.nan)
+    everyday[span] = _curve_values(last, day) @ solution[first_curve:first_weather]
+    smooth = smooth + everyday
     residual = np.full(shape, np.nan)
-    residual[series, day] = z - fitted - smooth[series, day]
+    residual[series, day] = z - usual - smooth[series, day]
     return Effects(
         calendar=calendar,
         named=(tokens @ rare).reshape(shape),
@@ -160,6 +181,66 @@ def fit_effects(
         residual=residual,
         weather=weather_fit,
     )
+
+
+def _repeats(
+    names: list[str], active: np.ndarray, seen: sparse.csr_matrix, day: np.ndarray
+) -> np.ndarray:
+    """How much of a campaign's measured effect is expected again: n / (n + CHANGE) for n times.
+
+    Holidays are law and come alike; campaigns are made anew, larger or smaller. What stood out
+    once is expected to stand out less (regression to the mean, Galton 1886).
+    """
+    share = np.ones(len(active))
+    columns = seen.tocsc()
+    for place, a in enumerate(active):
+        if names[a].startswith("event:"):
+            rows = columns.indices[columns.indptr[place] : columns.indptr[place + 1]]
+            days = np.unique(day[rows])
+            times = 1 + int((np.diff(days) > APART_DAYS).sum())
+            share[place] = times / (times + CHANGE)
+    return share
+
+
+def _is_day_itself(names: list[str], active: np.ndarray) -> np.ndarray:
+    """Which active tokens stand for a holiday, its reopening or a campaign, not days around."""
+    return np.array(
+        [
+            names[a].startswith(("holiday:any", "holiday:reopening", "holiday:eve"))
+            or names[a].endswith(WEEKDAY_CLASS)
+            or (names[a].startswith("event:") and names[a].endswith(":any"))
+            for a in active
+        ]
+    )
+
+
+def _knots(last: int, first: int) -> np.ndarray:
+    inner = np.arange(first, last + KNOT_SPACING, KNOT_SPACING, dtype=float)
+    if len(inner) < 2:
+        inner = np.array([first, first + KNOT_SPACING], dtype=float)
+    before = inner[0] - KNOT_SPACING * np.arange(3, 0, -1)
+    after = inner[-1] + KNOT_SPACING * np.arange(1, 4)
+    return np.concatenate([before, inner, after])
+
+
+def _common_level(day: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """The level that all series share as a P-spline (Eilers and Marx 1996): basis, penalty."""
+    knots = _knots(int(day.max()), int(day.min()))
+    basis = BSpline.design_matrix(day.astype(float), knots, 3).tocsr()
+    bends = np.diff(np.eye(basis.shape[1]), 2, axis=0)
+    return basis, ROUGHNESS * bends.T @ bends + 1e-6 * np.eye(basis.shape[1])
+
+
+def _curve_values(last: int, day: np.ndarray) -> np.ndarray:
+    """The basis on every day up to `last`; before the first known day that of the first."""
+    knots = _knots(int(day.max()), int(day.min()))
+    days = np.clip(np.arange(last + 1, dtype=float), day.min(), None)
+    return BSpline.design_matrix(days, knots, 3).toarray()
+
+
+def _series_mean(z: np.ndarray, series: np.ndarray, count: int) -> np.ndarray:
+    tally = np.bincount(series, minlength=count)
+    return np.bincount(series, z, minlength=count) / np.maximum(tally, 1)
 
 
 def _smooth_level(
@@ -201,27 +282,20 @@ def _centre_weekday(
     return (mean * mass / (mass + noise / between)).reshape(count, 7)
 
 
-def _shrink(
-    effect: np.ndarray,
-    inverse_diagonal: np.ndarray,
-    left: np.ndarray,
-    day: np.ndarray,
-    seen: sparse.csr_matrix,
-    count: np.ndarray,
-    special: np.ndarray,
-) -> np.ndarray:
-    """Holiday and event effects times d^2 / (d^2 + DOUBT * se^2).
+def _by_day(day: np.ndarray) -> sparse.csr_matrix:
+    """(distinct days, rows): sums the rows of each day."""
+    number = np.unique(day, return_inverse=True)[1]
+    return sparse.csr_matrix((np.ones(len(day)), (number, np.arange(len(day)))))
 
-    The standard error counts what all centres share on one day once a day, not once a centre.
+
+def _noise(left: np.ndarray, day: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Variance of what is left over: each series' own, and what all share on one day.
+
+    An effect seen once in ten centres has been seen once as far as the day's own shock goes.
     """
-    days = np.bincount(day)
-    shock = np.bincount(day, left) / np.maximum(days, 1)
-    own = max(float(np.var(left - shock[day])), 1e-8)
-    shared = max(float(np.mean(shock[days > 0] ** 2) - own * np.mean(1 / days[days > 0])), 0.0)
-    by_day = np.unique(day, return_inverse=True)[1]
-    collapse = sparse.csr_matrix((np.ones(len(day)), (by_day, np.arange(len(day)))))
-    distinct = np.asarray(((collapse @ seen) > 0).sum(axis=0)).ravel()
-    variance = inverse_diagonal[: len(effect)] * (own + shared * count / np.maximum(distinct, 1))
-    square = effect**2
-    shrunk = effect * square / (square + DOUBT * variance)
-    return np.where(special, shrunk, effect)
+    mass = np.bincount(day, weight)
+    shock = np.bincount(day, weight * left) / np.maximum(mass, 1e-9)
+    seen = mass > 0
+    own = max(float(np.average((left - shock[day]) ** 2, weights=weight)), 1e-8)
+    shared = float(np.mean(shock[seen] ** 2) - own * np.mean(1 / np.maximum(mass[seen], 1e-9)))
+    return own, max(shared, 0.0)

@@ -17,6 +17,7 @@ from flow_platform.forecasting.panel import DAY_NS, NEVER, Panel, build_panel
 
 # Days of the past that an issue looks back on.
 WINDOW = 392
+YEAR = 364
 HALF_LIVES = (2, 4, 8, 16, 32, 64)
 BASE_HALF_LIFE = 16
 # Effects are estimated anew every so many days, at the newest knot before the issue time.
@@ -27,7 +28,8 @@ SETTLED_DAYS = 2
 KEYS = ("unique_id", "issue", "issued_at", "horizon", "ds", "y", "y_available_at")
 LEVELS = tuple(f"level_{h}" for h in HALF_LIVES)
 # Columns that carry a forecast's parts in log units; models combine them.
-PARTS = (*LEVELS, "effect", "naive", "spread")
+GROWTHS = tuple(f"growth_{h}" for h in HALF_LIVES)
+PARTS = (*LEVELS, *GROWTHS, "effect", "naive", "spread")
 
 
 def build_frame(
@@ -101,7 +103,7 @@ def build_frame(
 
 def feature_names(frame: pd.DataFrame) -> list[str]:
     """The columns of a frame that a model may learn from, in their order."""
-    parts = set(KEYS) | {*LEVELS, "naive"}
+    parts = set(KEYS) | {*LEVELS, *GROWTHS, "naive"}
     return [c for c in frame.columns if c not in parts]
 
 
@@ -228,6 +230,7 @@ def _features(
     columns["naive"] = np.where(same_known.any(axis=-1), seasonal, fallback[:, None])
 
     columns |= _year_ago(effects, series, day, target, base)
+    columns |= _growth(effects, weights, series, day, target)
     return columns
 
 
@@ -241,6 +244,34 @@ def _same_weekday(
     first = (steps + season - 1) // season * season - steps
     offsets = first[:, None] + season * np.arange(8)
     return adjusted[:, offsets], raw[:, offsets], known[:, offsets]
+
+
+def _growth(
+    effects: Effects, weights: np.ndarray, series: np.ndarray, day: np.ndarray, target: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What a level of each memory missed by the target a year ago; NaN where no year is known.
+
+    Levels look back, so they lag behind a season that rises or falls; last year's season, known
+    from both sides, tells by how much. Whole weeks back, to the same weekday.
+    """
+    own = series[:, None]
+    width = effects.smooth.shape[1]
+
+    def at(when: np.ndarray) -> np.ndarray:
+        inside = (when >= 0) & (when < width)
+        return np.where(inside, effects.smooth[own, np.clip(when, 0, width - 1)], np.nan)
+
+    then = at(target - YEAR)
+    past = at(day[:, None] - YEAR - np.arange(WINDOW))
+    known = np.isfinite(past)
+    mass = known.astype(float) @ weights
+    lagging = (np.where(known, past, 0.0) @ weights) / np.where(mass > 0, mass, 1.0)
+    # With less than its own memory behind it, last year's level is no match for this year's.
+    enough = mass > 0.5 * weights.sum(axis=0)
+    return {
+        f"growth_{h}": np.where(enough[:, [i]], then - lagging[:, [i]], np.nan)
+        for i, h in enumerate(HALF_LIVES)
+    }
 
 
 def _year_ago(

@@ -1,6 +1,6 @@
 """Prediction intervals: conformal bands from out-of-sample errors, per horizon, kept up to date.
 
-Errors are log errors over the series' own spread, so that centres of any size share one
+Errors are log errors over the size usual for the series, so that centres of any size share one
 calibration. Knows neither models nor features beyond `spread` and whether a day is special.
 """
 
@@ -9,34 +9,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 QUANTILES = (0.025, 0.1, 0.9, 0.975)
 # Recent errors that widen or narrow the bands, and how many days weigh as much as the prior.
 RECENT_DAYS = 42
 PRIOR_DAYS = 10.0
-FACTOR_LIMITS = (0.6, 2.5)
-# Special days too few to measure are given bands this much wider.
-SPECIAL_PRIOR, SPECIAL_PRIOR_ROWS = 1.7, 60
+FACTOR_LIMITS = (0.8, 2.5)
+# Stretches of days that are held against the rest, and the most that bands are widened by it.
+BLOCKS = 3
+LARGEST_STRETCH = 1.5
+# How much a band follows the spread of late (power), and the days a series' errors are worth.
+LEAN = 0.25
+SIZE_PRIOR_DAYS = 20
+# Bands of special days are this much wider where none were measured, as if on so many days.
+SPECIAL_PRIOR, SPECIAL_PRIOR_DAYS = 1.7, 20
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Quantiles of log error over scale by horizon, and how much wider special days are.
 
-    `quantiles` is (horizons, 4) for `QUANTILES`; `typical` the panel's median spread.
+    `quantiles` is (horizons, 4) for `QUANTILES`. `series` holds for each series, and under "" for
+    the panel, the mean size of its log errors and the spread it had meanwhile.
     """
 
     horizons: tuple[int, ...]
     quantiles: np.ndarray
     special: float
-    typical: float
+    series: dict[str, tuple[float, float]]
 
     def as_json(self) -> dict[str, object]:
         return {
             "horizons": list(self.horizons),
             "quantiles": [[float(f"{q:.10g}") for q in row] for row in self.quantiles],
             "special": float(f"{self.special:.10g}"),
-            "typical": float(f"{self.typical:.10g}"),
+            "series": {
+                name: [float(f"{value:.10g}") for value in pair]
+                for name, pair in sorted(self.series.items())
+            },
         }
 
     @classmethod
@@ -45,61 +56,139 @@ class Calibration:
             tuple(stored["horizons"]),
             np.array(stored["quantiles"], dtype=float),
             float(stored["special"]),
-            float(stored["typical"]),
+            {name: (float(pair[0]), float(pair[1])) for name, pair in stored["series"].items()},
         )
 
-    def bounds(self, horizon: np.ndarray, spread: np.ndarray, special: np.ndarray) -> np.ndarray:
-        """Log offsets (rows, 4) from the prediction to `QUANTILES`."""
-        at = np.searchsorted(np.array(self.horizons), horizon)
+    def bounds(self, rows: pd.DataFrame) -> np.ndarray:
+        """Log offsets (rows, 4) from the prediction to `QUANTILES`; `rows` as for `calibrate`."""
+        at = np.searchsorted(np.array(self.horizons), rows["horizon"].to_numpy())
         at = np.clip(at, 0, len(self.horizons) - 1)
-        width = scale(spread, self.typical) * np.where(special, self.special, 1.0)
+        width = scale(rows, self.series)
+        width = width * np.where(rows["special"].to_numpy(), self.special, 1.0)
         return self.quantiles[at] * width[:, None]
 
 
-def scale(spread: np.ndarray, typical: float) -> np.ndarray:
-    """A series' spread drawn half-way (in logs) to the panel's: short windows measure badly."""
-    own = np.where(np.isfinite(spread), spread, typical)
-    return np.sqrt(np.clip(own, typical / 20, typical * 20) * typical)
+def scale(rows: pd.DataFrame, series: dict[str, tuple[float, float]]) -> np.ndarray:
+    """Size of error to expect of each row: the series' own, moved a little by its spread of late.
+
+    A spread is measured on few weeks, so it says less than the errors of three months. A series
+    without errors of its own has the panel's, moved half-way (in logs) by its spread.
+    """
+    size, typical = series[""]
+    names = rows["unique_id"].to_numpy(dtype=object)
+    known = np.array([str(name) in series for name in names], dtype=bool)
+    own = [series.get(str(name), (size, typical)) for name in names]
+    sizes = np.array([pair[0] for pair in own])
+    typicals = np.array([pair[1] for pair in own])
+    spread = rows["spread"].to_numpy(dtype=float)
+    moved = np.where(np.isfinite(spread), spread, typicals) / typicals
+    return sizes * np.clip(moved, 1 / 20, 20) ** np.where(known, LEAN, 0.5)
 
 
-def calibrate(
-    error: np.ndarray,
-    horizon: np.ndarray,
-    spread: np.ndarray,
-    special: np.ndarray,
-    day: np.ndarray,
-) -> Calibration:
+def _sizes(error: np.ndarray, rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Mean |log error| and median spread of each series on usual days, drawn to the panel's."""
+    usual = ~rows["special"].to_numpy()
+    if not usual.any():
+        usual = np.ones(len(rows), dtype=bool)
+    frame = pd.DataFrame(
+        {
+            "name": rows["unique_id"].to_numpy(dtype=object)[usual].astype(str),
+            "day": rows["day"].to_numpy()[usual],
+            "error": np.abs(error[usual]),
+            "spread": rows["spread"].to_numpy(dtype=float)[usual],
+        }
+    )
+    size = max(float(frame["error"].mean()), 1e-6)
+    typical = float(frame["spread"].median())
+    typical = typical if np.isfinite(typical) and typical > 0 else 0.2
+    result = {"": (size, typical)}
+    for name, group in frame.groupby("name"):
+        days = group["day"].nunique()
+        weight = days / (days + SIZE_PRIOR_DAYS)
+        ratio = max(float(group["error"].mean()) / size, 1e-3)
+        spread = float(group["spread"].median())
+        spread = spread if np.isfinite(spread) and spread > 0 else typical
+        result[str(name)] = (size * ratio**weight, spread)
+    return result
+
+
+def calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
     """Split-conformal quantiles of out-of-sample log errors (rows,) (Vovk et al. 2005).
 
+    `rows` bears unique_id, horizon, spread, special (bool) and day (whole days) of each error.
     Signed, since counts scatter further upward; each horizon borrows from its neighbours. Rows
     of one target `day` count once: series share its shocks, so they are no separate evidence.
+    Bands measured on some weeks cover less in others; each stretch of days is therefore held
+    against bands from the rest, and the bands are widened by what they lacked there
+    (cross-conformal, Vovk 2015, with blocks in place of random folds).
     """
     usable = np.isfinite(error)
-    error, horizon, spread, special, day = (
-        a[usable] for a in (error, horizon, spread, special, day)
-    )
+    error, rows = error[usable], rows[usable]
+    horizon, special, day = (rows[c].to_numpy() for c in ("horizon", "special", "day"))
+    series = _sizes(error, rows)
+    score = error / scale(rows, series)
     steps = np.unique(horizon)
-    known = spread[np.isfinite(spread)]
-    typical = float(np.median(known)) if len(known) else 0.2
-    score = error / scale(spread, typical)
+    quantiles = _quantiles(score, horizon, special, day, steps) * _stretch(
+        score, horizon, special, day, steps
+    )
+    quantiles[:, 0] = np.minimum(quantiles[:, 0], quantiles[:, 1])
+    quantiles[:, 3] = np.maximum(quantiles[:, 3], quantiles[:, 2])
+    if special.any():
+        ratio = _ratio(score, quantiles[np.searchsorted(steps, horizon)][:, 1:3])[special]
+        seen = max(float(np.quantile(ratio, 0.8)), 1.0)
+        days = len(np.unique(day[special]))
+        weight = days / (days + SPECIAL_PRIOR_DAYS)
+        wide = float(np.exp(weight * np.log(seen) + (1 - weight) * np.log(SPECIAL_PRIOR)))
+    else:
+        wide = SPECIAL_PRIOR
+    return Calibration(tuple(int(s) for s in steps), quantiles, min(wide, 3.0), series)
+
+
+def _stretch(
+    score: np.ndarray, horizon: np.ndarray, special: np.ndarray, day: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """By how much each edge must move for bands from other days to hold in a stretch of days."""
+    days, reach = np.unique(day), int(steps.max())
+    within, beyond = np.full(len(score), np.nan), np.full(len(score), np.nan)
+    for block in np.array_split(days, BLOCKS):
+        # Forecasts of the days next to a block share its shocks.
+        own = (day >= block[0]) & (day <= block[-1]) if len(block) else np.zeros(len(day), bool)
+        apart = ~own & ((day < day[own].min() - reach) | (day > day[own].max() + reach))
+        if len(np.unique(day[apart])) < reach:
+            continue
+        others = _quantiles(score[apart], horizon[apart], special[apart], day[apart], steps)
+        others = others[np.searchsorted(steps, horizon[own])]
+        within[own] = _ratio(score[own], others[:, 1:3])
+        beyond[own] = _ratio(score[own], others[:, [0, 3]])
+    usual = ~special & np.isfinite(within)
+    if usual.sum() < 20:
+        return np.ones(len(QUANTILES))
+    inner = float(np.quantile(within[usual], QUANTILES[2] - QUANTILES[1]))
+    outer = float(np.quantile(beyond[usual], QUANTILES[3] - QUANTILES[0]))
+    return np.clip([outer, inner, inner, outer], 1.0, LARGEST_STRETCH)
+
+
+def _quantiles(
+    score: np.ndarray,
+    horizon: np.ndarray,
+    special: np.ndarray,
+    day: np.ndarray,
+    steps: np.ndarray,
+) -> np.ndarray:
+    """Conformal quantiles of the scores on usual days by step, (steps, 4)."""
     rows = []
     for step in steps:
         near = (np.abs(horizon - step) <= 1) & ~special
         if near.sum() < 20:
             near = np.abs(horizon - step) <= 3
+        if not near.any():
+            near = np.ones(len(score), dtype=bool)
         count = len(np.unique(day[near]))
         rows.append([_conformal(score[near], q, count) for q in QUANTILES])
     quantiles = np.array(rows)
     quantiles[:, :2] = np.minimum(quantiles[:, :2], 0.0)
     quantiles[:, 2:] = np.maximum(quantiles[:, 2:], 0.0)
-    if special.any():
-        ratio = _ratio(score, quantiles[np.searchsorted(steps, horizon)])[special]
-        seen = max(float(np.quantile(ratio, 0.8)), 1.0)
-        weight = len(ratio) / (len(ratio) + SPECIAL_PRIOR_ROWS)
-        wide = float(np.exp(weight * np.log(seen) + (1 - weight) * np.log(SPECIAL_PRIOR)))
-    else:
-        wide = SPECIAL_PRIOR
-    return Calibration(tuple(int(s) for s in steps), quantiles, min(wide, 3.0), typical)
+    return quantiles
 
 
 def _conformal(score: np.ndarray, quantile: float, count: int) -> float:
@@ -113,14 +202,14 @@ def _conformal(score: np.ndarray, quantile: float, count: int) -> float:
 
 
 def _ratio(error: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """|error| over the 80 % half-width on its own side; above 1 is outside the band."""
-    edge = np.where(error >= 0, offsets[:, 2], -offsets[:, 1])
+    """|error| over the band (rows, 2: lower, upper) on its own side; above 1 is outside."""
+    edge = np.where(error >= 0, offsets[:, 1], -offsets[:, 0])
     return np.abs(error) / np.maximum(edge, 1e-9)
 
 
 def position(error: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Where each log error fell in its 80 % band: 0 at the prediction, 1 at the edge."""
-    return _ratio(error, offsets)
+    return _ratio(error, offsets[:, 1:3])
 
 
 def recent_factors(moments: np.ndarray, known_at: np.ndarray, positions: np.ndarray) -> np.ndarray:

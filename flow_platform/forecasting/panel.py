@@ -27,6 +27,8 @@ DAY_NS = 86_400_000_000_000
 HOLIDAY_BEFORE, HOLIDAY_AFTER = 7, 14
 EVENT_BEFORE, EVENT_AFTER, EVENT_LENGTH = 3, 5, 30
 
+WEEKDAY_CLASS = ("workday", "saturday", "sunday")
+
 FLAGS = ("is_bridge_day", "is_school_holiday")
 
 
@@ -212,7 +214,6 @@ def _calendar(frame: pd.DataFrame, ids: np.ndarray, first: int, days: int) -> Ca
     mark("month_end", month_end)
     for flag in FLAGS:
         mark(flag, np.nan_to_num(columns[flag]) > 0)
-    mark("holiday_on_weekend", (holiday != "") & (weekday >= 5))
 
     position = np.full(shape, -1.0)
     left = np.full(shape, -1.0)
@@ -223,7 +224,7 @@ def _calendar(frame: pd.DataFrame, ids: np.ndarray, first: int, days: int) -> Ca
         patterns.setdefault(key, []).append(s)
     for members in patterns.values():
         rows = np.array(members)
-        h_cells, h_labels = _holiday_tokens(holiday[members[0]])
+        h_cells, h_labels = _holiday_tokens(holiday[members[0]], weekday)
         e_cells, e_labels, e_position, e_left = _event_tokens(event[members[0]])
         day_cells = np.concatenate([h_cells, e_cells]).astype(int)
         day_labels = np.concatenate([h_labels, e_labels])
@@ -254,27 +255,72 @@ def _runs(names: np.ndarray, same: bool) -> list[tuple[int, int]]:
     return found
 
 
-def _holiday_tokens(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens 'holiday:NAME:+k' for the days of a block of holidays and the days around it.
+def _holiday_tokens(names: np.ndarray, weekday: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of holidays, from what all share to what one alone does, for days of one calendar.
 
-    k counts from the first day that bears the block's name. Days off named after a date are
-    not what a block is remembered by.
+    On the day 'holiday:any', 'holiday:any:CLASS' (working day, Saturday or Sunday: closing where
+    one would be closed moves nothing) and 'holiday:NAME:CLASS', or 'holiday:NAME:+k' where the
+    holiday lasts, k from its first day; around it 'holiday:NAME:+k'; on the last and first open
+    day around a holiday that fell on a working day 'holiday:eve' and 'holiday:reopening'.
     """
     cells, labels = [], []
-    blocks = _runs(names, same=False)
-    for number, (start, end) in enumerate(blocks):
-        block = names[start : end + 1]
-        lasting = [n for n in block if not re.search(r"\d", n)]
-        name = lasting[0] if lasting else block[0]
-        anchor = start + int(np.flatnonzero(block == name)[0])
-        previous = blocks[number - 1][1] if number else -1
-        following = blocks[number + 1][0] if number + 1 < len(blocks) else len(names)
-        low = max(start - HOLIDAY_BEFORE, previous + 1, 0)
-        high = min(end + HOLIDAY_AFTER, following - 1, len(names) - 1)
-        for day in range(low, high + 1):
-            cells.append(day)
-            labels.append(f"holiday:{name}:{day - anchor:+d}")
+
+    def mark(day: int, label: str) -> None:
+        cells.append(day)
+        labels.append(f"holiday:{label}")
+
+    runs = _runs(names, same=False)
+    for number, (start, end) in enumerate(runs):
+        parts = _named_parts(names, start, end)
+        for name, first, last, anchor in parts:
+            for day in range(first, last + 1):
+                kind = WEEKDAY_CLASS[min(max(int(weekday[day]) - 4, 0), 2)]
+                if kind != "sunday":
+                    mark(day, "any")
+                mark(day, f"any:{kind}")
+                mark(day, f"{name}:{kind}" if first == last else f"{name}:{day - anchor:+d}")
+        previous = runs[number - 1][1] if number else -1
+        following = runs[number + 1][0] if number + 1 < len(runs) else len(names)
+        name, _, _, anchor = parts[0]
+        for day in range(max(start - HOLIDAY_BEFORE, previous + 1, 0), start):
+            mark(day, f"{name}:{day - anchor:+d}")
+        name, _, _, anchor = parts[-1]
+        for day in range(end + 1, min(end + HOLIDAY_AFTER, following - 1, len(names) - 1) + 1):
+            mark(day, f"{name}:{day - anchor:+d}")
+
+    free = (names != "") & (weekday < 5)
+    shut = (names != "") | (weekday >= 5)
+    for day in np.flatnonzero(~shut).tolist():
+        back = day - 1
+        while back >= 0 and shut[back] and not free[back]:
+            back -= 1
+        if back >= 0 and free[back]:
+            mark(day, "reopening")
+            if back < day - 1:
+                mark(day, "reopening:after_weekend")
+        ahead = day + 1
+        while ahead < len(names) and shut[ahead] and not free[ahead]:
+            ahead += 1
+        if ahead < len(names) and free[ahead]:
+            mark(day, "eve")
     return np.array(cells, dtype=int), np.array(labels, dtype=object)
+
+
+def _named_parts(names: np.ndarray, start: int, end: int) -> list[tuple[str, int, int, int]]:
+    """(name, first, last, anchor) of the holidays in a run of days off.
+
+    A day off that is named after a date is not what it is remembered by: it belongs to the
+    holiday before it, or to the first one.
+    """
+    parts: list[tuple[str, int, int, int]] = []
+    for day in range(start, end + 1):
+        name = names[day]
+        lasting = not re.search(r"\d", name)
+        if lasting and (not parts or parts[-1][0] != name):
+            parts.append((name, day if parts else start, day, day))
+        elif parts:
+            parts[-1] = (*parts[-1][:2], day, parts[-1][3])
+    return parts or [(names[start], start, end, start)]
 
 
 def _event_tokens(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,11 +30,11 @@ from flow_platform.forecasting.metrics import seasonal_scale, summarise
 from flow_platform.forecasting.panel import Panel, build_panel
 
 # Simplest first: a tie goes to the earlier one.
-CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "lightgbm", "blend")
+CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
 # Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
 TIE = 0.01
-# Weight of LightGBM in the blend with level plus effects.
-BLEND_WEIGHT = 0.5
+# Weights of LightGBM in the blend with level plus effects that the backtest chooses from.
+BLEND_WEIGHTS = (0.25, 0.5, 0.75)
 # A prediction is stored with this many decimals: below any count, above rounding in sums.
 DECIMALS = 4
 FORECAST_COLUMNS = (
@@ -146,14 +146,14 @@ class _Prepared:
         return build_panel(self.data, self.issues, self.spec)
 
     @cached_property
-    def half_lives(self) -> list[int]:
-        return [candidates.choose_half_life(self.past(m)) for m in self._moments()]
+    def memories(self) -> list[candidates.Memory]:
+        return [candidates.choose_memory(self.past(m)) for m in self._moments()]
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """Tuned on what lies before the first origin, so that the backtest stays out of sample."""
         return candidates.tune_lightgbm(
-            self.past(self.folds[0][0]), self.features, self.half_lives[0], self.spec
+            self.past(self.folds[0][0]), self.features, self.memories[0], self.spec
         )
 
     @cached_property
@@ -161,9 +161,13 @@ class _Prepared:
         """LightGBM texts, one per fold and the final one."""
         return [
             candidates.fit_lightgbm(
-                self.training_rows(moment), self.features, half_life, self.parameters, self.spec
+                self.training_rows(moment, memory),
+                self.features,
+                memory,
+                self.parameters,
+                self.spec,
             )
-            for moment, half_life in zip(self._moments(), self.half_lives, strict=True)
+            for moment, memory in zip(self._moments(), self.memories, strict=True)
         ]
 
     @cached_property
@@ -173,9 +177,9 @@ class _Prepared:
         late = sarima.fit_panel(self.panel, self.cutoff.value, self.spec, early)
         return [*[early] * len(self.folds), late]
 
-    def training_rows(self, moment: pd.Timestamp) -> pd.DataFrame:
+    def training_rows(self, moment: pd.Timestamp, memory: candidates.Memory) -> pd.DataFrame:
         past = self.past(moment)
-        rows = past[candidates.learnable(past)]
+        rows = past[candidates.learnable(past, memory)]
         if rows.empty:
             raise ModelError(
                 f"Cannot train at {self.cutoff}: no row before {moment} has both a known target "
@@ -206,8 +210,9 @@ class _Recipe:
 
     candidate: str
     features: list[str] = field(default_factory=list)
-    half_life: int = 8
+    memory: candidates.Memory = field(default_factory=candidates.Memory)
     booster: str = ""
+    weight: float = 0.5
     sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
 
     def predict(self, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
@@ -218,13 +223,13 @@ class _Recipe:
         if self.candidate == "sarima":
             assert panel is not None
             forecast = self._sarima(frame, panel)
+        elif self.candidate == "effects":
+            forecast = candidates.structural(frame, self.memory)
         else:
-            forecast = candidates.predict_lightgbm(
-                self.booster, frame, self.features, self.half_life
-            )
+            forecast = candidates.predict_lightgbm(self.booster, frame, self.features, self.memory)
             if self.candidate == "blend":
-                plain = candidates.structural(frame, self.half_life)
-                forecast = BLEND_WEIGHT * forecast + (1 - BLEND_WEIGHT) * plain
+                plain = candidates.structural(frame, self.memory)
+                forecast = self.weight * forecast + (1 - self.weight) * plain
         return np.where(np.isfinite(forecast), forecast, naive)
 
     def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
@@ -271,13 +276,16 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         _Recipe(
             candidate=candidate,
             features=prepared.features if needs_booster else [],
-            half_life=half_life,
+            memory=memory,
             booster=prepared.boosters[n] if needs_booster else "",
             sarimas=prepared.sarimas[n] if candidate == "sarima" else {},
         )
-        for n, half_life in enumerate(prepared.half_lives)
+        for n, memory in enumerate(prepared.memories)
     ]
     panel = prepared.panel if candidate == "sarima" else None
+    if candidate == "blend":
+        weight = _choose_weight(recipes, prepared)
+        recipes = [replace(recipe, weight=weight) for recipe in recipes]
 
     pieces = []
     for recipe, fold in zip(recipes, prepared.folds, strict=False):
@@ -302,9 +310,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     calibration = _calibrate(tested)
     metrics = _backtest_metrics(tested, prepared)
 
-    offsets = calibration.bounds(
-        tested["horizon"].to_numpy(), tested["spread"].to_numpy(), _special(tested)
-    )
+    offsets = calibration.bounds(_band_rows(tested))
     known_at = nanoseconds(tested["y_available_at"])
     newest = known_at > moment.value - intervals.RECENT_DAYS * 86_400_000_000_000
     places = intervals.position(tested["error"].to_numpy(), offsets)[newest]
@@ -312,7 +318,9 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     window = correction.WINDOW_DAYS * 86_400_000_000_000
     last = recent[recent["known_at"] > moment.value - window]
     final = recipes[-1]
-    trained_rows = len(prepared.training_rows(moment)) if needs_booster else prepared.known_days
+    trained_rows = (
+        len(prepared.training_rows(moment, final.memory)) if needs_booster else prepared.known_days
+    )
     artefacts: dict[str, bytes] = {
         "training.json": _json(
             {
@@ -328,8 +336,9 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         "features.json": _json(final.features),
         "parameters.json": _json(
             {
-                "half_life": final.half_life,
+                "memory": asdict(final.memory),
                 "gain": gain,
+                "weight": final.weight,
                 "lightgbm": prepared.parameters if needs_booster else {},
                 "sarima": {
                     name: {
@@ -388,15 +397,35 @@ def _usual_errors(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _choose_weight(recipes: list[_Recipe], prepared: _Prepared) -> float:
+    """The weight of LightGBM in the blend that would have served best over the origins."""
+    pieces, parts = [], []
+    for recipe, fold in zip(recipes, prepared.folds, strict=False):
+        rows = prepared.origins(fold)
+        pieces.append(rows[["unique_id", "y"]])
+        parts.append([replace(recipe, weight=w).predict(rows, None) for w in BLEND_WEIGHTS])
+    tested = pd.concat(pieces)
+    losses = [
+        _scaled_loss(tested, np.concatenate([part[n] for part in parts]))
+        for n in range(len(BLEND_WEIGHTS))
+    ]
+    return BLEND_WEIGHTS[int(np.argmin(losses))]
+
+
+def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
+    """Mean absolute error over the mean of each series, so that small centres count as well."""
+    scale = tested["unique_id"].map(tested.groupby("unique_id")["y"].mean()).to_numpy(dtype=float)
+    miss = np.abs(np.expm1(log_prediction) - tested["y"].to_numpy())
+    return float(np.mean(miss / np.maximum(scale, 1.0)))
+
+
 def _choose_gain(tested: pd.DataFrame, bias: np.ndarray) -> float:
     """The share of the recent error that would have served best over the backtest's origins."""
     horizon = tested["horizon"].to_numpy(dtype=float)
-    scale = tested["unique_id"].map(tested.groupby("unique_id")["y"].mean()).to_numpy(dtype=float)
 
     def loss(gain: float) -> float:
-        log = tested["log_prediction"].to_numpy() + correction.correction(gain, bias, horizon)
-        miss = np.abs(np.expm1(log) - tested["y"].to_numpy())
-        return float(np.mean(miss / np.maximum(scale, 1.0)))
+        moved = correction.correction(gain, bias, horizon)
+        return _scaled_loss(tested, tested["log_prediction"].to_numpy() + moved)
 
     return min(correction.GAINS, key=loss)
 
@@ -406,12 +435,19 @@ def _json(content: Any) -> bytes:
 
 
 def _calibrate(tested: pd.DataFrame) -> intervals.Calibration:
-    return intervals.calibrate(
-        tested["error"].to_numpy(),
-        tested["horizon"].to_numpy(),
-        tested["spread"].to_numpy(),
-        _special(tested),
-        day_numbers(tested["ds"]),
+    return intervals.calibrate(tested["error"].to_numpy(), _band_rows(tested))
+
+
+def _band_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a band's width depends on, for `intervals`."""
+    return pd.DataFrame(
+        {
+            "unique_id": frame["unique_id"].to_numpy(dtype=object),
+            "horizon": frame["horizon"].to_numpy(),
+            "spread": frame["spread"].to_numpy(dtype=float),
+            "special": _special(frame),
+            "day": day_numbers(frame["ds"]),
+        }
     )
 
 
@@ -437,9 +473,7 @@ def _with_bands(
 ) -> pd.DataFrame:
     """`frame` with prediction and bands on the scale of counts, ordered and rounded."""
     log = frame["log_prediction"].to_numpy()
-    offsets = calibration.bounds(
-        frame["horizon"].to_numpy(), frame["spread"].to_numpy(), _special(frame)
-    )
+    offsets = calibration.bounds(_band_rows(frame))
     values = np.expm1(
         np.column_stack([log, log[:, None] + offsets * factor[:, None]]).clip(-30.0, 30.0)
     )
@@ -519,9 +553,7 @@ def forecast(
     )
 
     learned = frame[frame["y"].notna() & (frame["issued_at"] >= cutoff)]
-    offsets = calibration.bounds(
-        learned["horizon"].to_numpy(), learned["spread"].to_numpy(), _special(learned)
-    )
+    offsets = calibration.bounds(_band_rows(learned))
     error = np.log1p(learned["y"].to_numpy()) - learned["log_prediction"].to_numpy()
     known_at = np.concatenate([stored["known_at"], nanoseconds(learned["y_available_at"])])
     places = np.concatenate([stored["position"], intervals.position(error, offsets)])
@@ -551,7 +583,8 @@ def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) 
     normal = np.array([[-2.4, -1.4, 1.4, 2.4]] * len(spec.horizons))
     horizons = tuple(sorted(spec.horizons))
     typical = float(frame["spread"].median()) if len(frame) else 0.2
-    calibration = intervals.Calibration(horizons, normal, 1.4, typical)
+    size = {"": (typical, typical)}
+    calibration = intervals.Calibration(horizons, normal, 1.4, size)
     return _finish(_with_bands(frame, calibration, np.ones(len(frame)), spec.non_negative))
 
 
@@ -589,7 +622,8 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
         recipe = _Recipe(
             candidate=candidate,
             features=list(features),
-            half_life=int(parameters["half_life"]),
+            memory=candidates.Memory(**parameters["memory"]),
+            weight=float(parameters["weight"]),
             booster=artefacts["model.txt"].decode() if "model.txt" in artefacts else "",
             sarimas={
                 name: sarima.SeriesSarima(

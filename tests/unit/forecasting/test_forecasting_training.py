@@ -89,7 +89,7 @@ def test_a_day_is_forecast_alike_alone_and_in_a_range(
     among = forecast(artefacts, panel_data, issues, spec)
     among = among[among["issue"] == day].reset_index(drop=True)
     alone = forecast(artefacts, panel_data, issues[issues["issue"] == day], spec)
-    pd.testing.assert_frame_equal(alone, among, rtol=0, atol=1e-3)
+    pd.testing.assert_frame_equal(alone, among, check_exact=True)
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)
