@@ -241,11 +241,9 @@ class Registry:
 
     def _client(self) -> Any:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import logging
-
-            logging.getLogger("mlflow").setLevel(logging.WARNING)
             from mlflow import MlflowClient
 
             return MlflowClient(tracking_uri=self.store.server.url(ML_ROLE, MLFLOW_DATABASE))
