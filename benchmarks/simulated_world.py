@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.training import CANDIDATES, choose_champion, forecast, train
+from flow_platform.forecasting.promotion import Scores, backtest_scores
+from flow_platform.forecasting.training import (
+    CANDIDATES,
+    TrainedModel,
+    forecast,
+    succeed,
+    train,
+)
 from flow_platform.partitions import cutoff_of, issue_times, months_between
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
@@ -50,9 +57,11 @@ def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
     data = world_data(world, last - timedelta(days=HISTORY_DAYS - 1), last)
     start = last - timedelta(days=FORECAST_DAYS - 1)
     made = []
+    reigning: str | None = None
     for month in months_between(start, last):
         trained = {name: train(name, data, cutoff_of(month), spec) for name in CANDIDATES}
-        champion = trained[choose_champion({n: t.metrics for n, t in trained.items()})]
+        reigning = _champion(reigning, trained, spec)
+        champion = trained[reigning]
         days = data.issues["issue"]
         mine = data.issues[
             (days >= pd.Timestamp(max(start, month))) & (days.dt.to_period("M") == str(month)[:7])
@@ -66,6 +75,14 @@ def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
         .merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
         .merge(expected, on=["unique_id", "ds"])
     )
+
+
+def _champion(reigning: str | None, trained: dict[str, TrainedModel], spec: SeriesSpec) -> str:
+    def backtest(name: str) -> Scores:
+        return backtest_scores(trained[name].artefacts)
+
+    metrics = {name: model.metrics for name, model in trained.items()}
+    return succeed(reigning, metrics, backtest, spec.seed).champion
 
 
 def figures(rows: pd.DataFrame) -> dict[str, float]:

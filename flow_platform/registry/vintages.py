@@ -1,4 +1,4 @@
-"""Registers trained vintages, names the champion of a month, and finds the vintage of a past day.
+"""Registers trained vintages, keeps the champions of months and every decision on who serves.
 
 MLflow holds artefacts and versions; `ml.vintages` is what the rest of the platform reads, so that a
 forecast needs no MLflow. Training itself is in `forecasting/`; nothing here knows of Dagster.
@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,8 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psycopg
+from psycopg import sql
 
 from flow_platform.errors import ModelError
+from flow_platform.forecasting.promotion import trained_until
+from flow_platform.registry.promotions import Decision, Reign, line_of
 from flow_platform.warehouse.roles import MLFLOW_DATABASE
 from flow_platform.warehouse.store import Store
 
@@ -45,6 +49,9 @@ class Vintage:
     artefact_path: str
     fingerprint: str
     metrics: Mapping[str, float]
+    train_first: date
+    train_last: date
+    trained_rows: int
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,15 @@ class Registry:
         """Every vintage of a measure, oldest month first."""
         frame = self.store.read(
             "select flow, measure, candidate, month, cutoff, model_version, is_champion, sha256,"
-            " artefact_path, fingerprint, metrics from ml.vintages"
+            " artefact_path, fingerprint, metrics, train_first, train_last, trained_rows"
+            " from ml.vintages"
             " where flow = %(flow)s and measure = %(measure)s order by month, candidate",
             {"flow": flow, "measure": measure},
         )
         return [
             Vintage(
-                **{**{str(key): value for key, value in row.items()}, "month": row["month"].date()}
+                **{str(key): value for key, value in row.items()}
+                | {name: row[name].date() for name in ("month", "train_first", "train_last")}
             )
             for row in frame.to_dict("records")
         ]
@@ -73,14 +82,68 @@ class Registry:
         """The champion of each month that has one, oldest first."""
         return [vintage for vintage in self.vintages(flow, measure) if vintage.is_champion]
 
+    def find(self, version: str) -> Vintage:
+        """The vintage of a version. Raises ModelError where there is none."""
+        frame = self.store.read(
+            "select flow, measure from ml.vintages where model_version = %(version)s",
+            {"version": version},
+        )
+        if frame.empty:
+            raise ModelError(
+                f"There is no vintage {version}. `flow models list` names them; a vintage that was"
+                " trained again bears another version."
+            )
+        flow, measure = frame.iloc[0]
+        return next(v for v in self.vintages(flow, measure) if v.model_version == version)
+
+    def line(self, flow: str, measure: str) -> list[Reign]:
+        """The line of champions: who serves from which day on."""
+        return line_of(self.champions(flow, measure), self.moves(flow, measure))
+
+    def moves(self, flow: str, measure: str) -> list[Reign]:
+        """Promotions and rollbacks that people decided, in the order they did."""
+        vintages = {(v.candidate, v.month): v for v in self.vintages(flow, measure)}
+        frame = self.store.read(
+            "select effective_day, kind, serving_candidate, serving_month from ml.promotions"
+            " where flow = %(flow)s and measure = %(measure)s and kind in ('promote', 'rollback')"
+            " order by decision_id",
+            {"flow": flow, "measure": measure},
+        )
+        found = (
+            (row, vintages.get((row["serving_candidate"], row["serving_month"].date())))
+            for row in frame.to_dict("records")
+        )
+        return [
+            Reign(row["effective_day"].date(), vintage, row["kind"] == "rollback")
+            for row, vintage in found
+            if vintage is not None
+        ]
+
+    def decisions(self, flow: str, measure: str) -> pd.DataFrame:
+        """Every row of `ml.promotions` of a measure, in the order they were decided."""
+        return self.store.read(
+            "select * from ml.promotions where flow = %(flow)s and measure = %(measure)s"
+            " order by decision_id",
+            {"flow": flow, "measure": measure},
+        )
+
     def register(
         self, flow: str, measure: str, month: date, trained: TrainedModel, fingerprint: str
     ) -> Vintage:
         """Record a trained model as the vintage of its candidate and month.
 
         The version is named after the artefacts' sha256: registering the same bytes again, also
-        after a crash half-way, finds what is there and changes nothing.
+        after a crash half-way, finds what is there and changes nothing. Raises ModelError for a
+        model that learned from anything after the cut-off or the month it claims.
         """
+        claimed = min(trained.cutoff, pd.Timestamp(month, tz="UTC"))
+        learned = max(trained_until(trained.artefacts), trained.train_last.tz_localize("UTC"))
+        if learned > claimed:
+            raise ModelError(
+                f"{trained.candidate} claims the cut-off {claimed:%Y-%m-%d %H:%M} UTC but learned"
+                f" until {learned:%Y-%m-%d %H:%M}: it was trained on test rows and is not"
+                " registered. Train it with the cut-off it is to bear."
+            )
         checksum = checksum_of(trained.artefacts)
         version = f"{trained.candidate}-{month:%Y-%m}-{checksum[:8]}"
         path = self._store_artefacts(flow, measure, version, checksum, trained)
@@ -96,6 +159,9 @@ class Registry:
             artefact_path=path,
             fingerprint=fingerprint,
             metrics={name: float(value) for name, value in trained.metrics.items()},
+            train_first=trained.train_first.date(),
+            train_last=trained.train_last.date(),
+            trained_rows=trained.trained_rows,
         )
         with self.store.connect() as connection:
             connection.execute(
@@ -127,30 +193,45 @@ class Registry:
                     "fingerprint": fingerprint,
                     "metrics": json.dumps(vintage.metrics),
                     "rows": trained.trained_rows,
-                    "first": trained.train_first,
-                    "last": trained.train_last,
+                    "first": vintage.train_first,
+                    "last": vintage.train_last,
                 },
             )
         return vintage
 
-    def set_champion(self, flow: str, measure: str, month: date, candidate: str) -> None:
-        """Make one candidate's vintage the month's champion, in one transaction."""
+    def record_months(self, flow: str, measure: str, decisions: Sequence[Decision]) -> None:
+        """Make each decision's vintage its month's champion, and keep the decision if it is new.
+
+        All in one transaction: a month's champion follows from those before.
+        """
+        where = "flow = %s and measure = %s and month = %s"
         with self.store.connect() as connection:
-            where = "flow = %s and measure = %s and month = %s"
-            connection.execute(
-                f"update ml.vintages set is_champion = false"
-                f" where {where} and is_champion and candidate <> %s",
-                (flow, measure, month, candidate),
-            )
-            changed = connection.execute(
-                f"update ml.vintages set is_champion = true where {where} and candidate = %s",
-                (flow, measure, month, candidate),
-            ).rowcount
-            if changed != 1:
-                raise ModelError(
-                    f"{flow} {measure} has no vintage {candidate} of {month:%Y-%m} to promote."
-                    f" Train it first: flow train {flow} --from {month:%Y-%m} --to {month:%Y-%m}."
+            for decision in decisions:
+                key = (flow, measure, decision.effective_day, decision.serving.candidate)
+                connection.execute(
+                    f"update ml.vintages set is_champion = false"
+                    f" where {where} and is_champion and candidate <> %s",
+                    key,
                 )
+                connection.execute(
+                    f"update ml.vintages set is_champion = true where {where} and candidate = %s",
+                    key,
+                )
+                row = decision.as_row()
+                newest = connection.execute(
+                    "select champion_version, challenger_version, promoted, reason"
+                    " from ml.promotions where flow = %s and measure = %s and effective_day = %s"
+                    " and kind in ('first', 'monthly') order by decision_id desc limit 1",
+                    key[:3],
+                ).fetchone()
+                said = ("champion_version", "challenger_version", "promoted", "reason")
+                if newest != tuple(row[name] for name in said):
+                    _insert(connection, row)
+
+    def record(self, decision: Decision) -> None:
+        """Keep what a person decided, or was refused."""
+        with self.store.connect() as connection:
+            _insert(connection, decision.as_row())
 
     def load(self, vintage: Vintage) -> dict[str, bytes]:
         """The vintage's artefacts by file name, after their sha256 was checked.
@@ -257,7 +338,11 @@ def checksum_of(artefacts: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def vintage_for(champions: list[Vintage], day: date) -> Vintage | None:
-    """The newest champion trained before the issue day: cut off no later than the day's start."""
-    known = [vintage for vintage in champions if vintage.cutoff <= pd.Timestamp(day, tz="UTC")]
-    return max(known, key=lambda vintage: vintage.cutoff) if known else None
+def _insert(connection: psycopg.Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(
+        sql.SQL("insert into ml.promotions ({}) values ({})").format(
+            sql.SQL(", ").join(map(sql.Identifier, row)),
+            sql.SQL(", ").join(map(sql.Placeholder, row)),
+        ),
+        row,
+    )

@@ -1,4 +1,4 @@
-"""Trains the vintages of a month and names its champion.
+"""Trains the vintages of a month and decides who is its champion.
 
 A vintage is trained again exactly when what it may see has changed: its fingerprint says so. How a
 model is trained is in `forecasting/`, how a vintage is kept in `registry/`.
@@ -7,17 +7,24 @@ model is trained is in `forecasting/`, how a vintage is kept in `registry/`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from flow_platform.errors import ModelError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import SeriesData, SeriesSpec, fingerprint
-from flow_platform.forecasting.training import choose_champion, has_enough_history, train
+from flow_platform.forecasting.promotion import backtest_scores
+from flow_platform.forecasting.training import (
+    choose_champion,
+    has_enough_history,
+    succeed,
+    train,
+)
 from flow_platform.partitions import cutoff_of
 from flow_platform.platform import Platform
+from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage
 
 logger = logging.getLogger(__name__)
@@ -56,25 +63,53 @@ def train_vintage(
     return Trained(registry.register(flow.name, measure, month, trained, seen), is_new=True)
 
 
-def name_champion(platform: Platform, flow: SeriesFlow, measure: str, month: date) -> Vintage:
-    """Choose the month's champion by the backtest figures of its vintages, and record it.
+def name_champions(
+    platform: Platform, flow: SeriesFlow, measure: str, months: Collection[date]
+) -> list[Vintage]:
+    """Decide who is champion of each of `months` with vintages, and of later ones that have one.
 
-    Raises ModelError when no candidate of the month is trained.
+    Each month follows from those before, so the champions depend on the vintages and on what
+    people decided, and not on the order in which months were trained. Returns the champions.
     """
-    rivals = {
-        vintage.candidate: vintage
-        for vintage in platform.registry.vintages(flow.name, measure)
-        if vintage.month == month
-    }
-    if not rivals:
-        raise ModelError(
-            f"{flow.name} {measure} has no vintage of {month:%Y-%m}. Train the candidates first:"
-            f" flow train {flow.name} --from {month:%Y-%m} --to {month:%Y-%m}."
-        )
-    winner = rivals[choose_champion({name: v.metrics for name, v in rivals.items()})]
-    if not winner.is_champion:
-        platform.registry.set_champion(flow.name, measure, month, winner.candidate)
-    return winner
+    registry = platform.registry
+    by_month: dict[date, dict[str, Vintage]] = {}
+    for vintage in registry.vintages(flow.name, measure):
+        by_month.setdefault(vintage.month, {})[vintage.candidate] = vintage
+    moves = registry.moves(flow.name, measure)
+    named = registry.champions(flow.name, measure)
+    champions = [vintage for vintage in named if vintage.month < min(months)]
+    later = {vintage.month for vintage in named if vintage.month >= min(months)}
+    decisions: list[Decision] = []
+    for month in sorted(by_month.keys() & (later | set(months))):
+        reigning = vintage_for(line_of(champions, moves), month - timedelta(days=1))
+        decisions.append(_decide(platform, by_month[month], month, reigning))
+        champions.append(decisions[-1].serving)
+    registry.record_months(flow.name, measure, decisions)
+    return [decision.serving for decision in decisions]
+
+
+def _decide(
+    platform: Platform, rivals: Mapping[str, Vintage], month: date, reigning: Vintage | None
+) -> Decision:
+    metrics = {name: vintage.metrics for name, vintage in rivals.items()}
+    outcome = succeed(
+        reigning.candidate if reigning else None,
+        metrics,
+        lambda name: backtest_scores(platform.registry.load(rivals[name])),
+        platform.settings.seed,
+    )
+    held = rivals.get(reigning.candidate) if reigning else None
+    best = rivals[choose_champion(metrics)]
+    return Decision(
+        kind="monthly" if reigning else "first",
+        effective_day=month,
+        champion=held,
+        challenger=None if best == held else best,
+        serving=rivals[outcome.champion],
+        reason=outcome.reason,
+        decided_by="training",
+        comparison=outcome.comparison,
+    )
 
 
 def ensure_vintages(
@@ -115,6 +150,6 @@ def ensure_vintages(
                     f" {'trained' if trained.is_new else 'unchanged'},"
                     f" MASE {trained.vintage.metrics.get('mase', float('nan')):.3f}"
                 )
-            if any(trained.vintage.month == month for trained in done):
-                name_champion(platform, flow, measure, month)
+        if done:
+            name_champions(platform, flow, measure, {trained.vintage.month for trained in done})
         return done
