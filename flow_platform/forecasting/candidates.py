@@ -18,6 +18,8 @@ from flow_platform.forecasting.frame import HALF_LIVES
 LEAST_KNOWN = 14
 # How fast levels move is judged on half a year: series settle after they open.
 MEMORY_DAYS = 182
+# Until a year and a month is known, memories that err by so much more than the best serve too.
+WHOLE_YEAR, ALL_BUT = 392, 0.02
 # Shares of last year's season that the backtest chooses from.
 SEASON_SHARES = (0.25, 0.5, 0.75, 1.0)
 MAX_ROWS = 60_000
@@ -45,14 +47,19 @@ class Memory:
 def choose_memory(frame: pd.DataFrame) -> Memory:
     """The memory whose level plus effects erred least, in logs, over recent issues.
 
-    Last year's season is left out unless it takes off one part in a hundred.
+    Every series counts alike. Last year's season is left out unless it takes off one part in a
+    hundred. With less than a year behind it, no backtest has met the season's turns: the shortest
+    of the memories that are about as good is taken, which costs little in calm and saves much then.
     """
+    young = (frame["issue"].max() - frame["issue"].min()).days < WHOLE_YEAR
     newest = frame["issue"].max() - pd.Timedelta(days=MEMORY_DAYS)
     frame = frame[frame["issue"] >= newest]
     target = np.log1p(frame["y"].to_numpy()) - frame["effect"].to_numpy()
 
+    weight = evenly(frame, np.abs(_level(frame, Memory()) - target))
+
     def miss(memory: Memory) -> float:
-        return float(np.nanmean(np.abs(_level(frame, memory) - target)))
+        return float(np.nanmean(weight * np.abs(_level(frame, memory) - target)))
 
     plain = {memory: miss(memory) for memory in (Memory(h) for h in HALF_LIVES[1:-1])}
     seasonal = {
@@ -60,7 +67,18 @@ def choose_memory(frame: pd.DataFrame) -> Memory:
         for memory in (Memory(h, share) for h in HALF_LIVES[1:-1] for share in SEASON_SHARES)
     }
     best, other = min(plain, key=plain.__getitem__), min(seasonal, key=seasonal.__getitem__)
+    if young:
+        near = [memory for memory in plain if plain[memory] <= plain[best] * (1 + ALL_BUT)]
+        return min(near, key=lambda memory: memory.half_life)
     return other if seasonal[other] < 0.99 * plain[best] else best
+
+
+def evenly(frame: pd.DataFrame, error: np.ndarray) -> np.ndarray:
+    """Weights (rows,) by which every series errs alike, so that erratic ones do not decide all."""
+    size = pd.Series(error).groupby(frame["unique_id"].to_numpy()).transform("mean").to_numpy()
+    known = np.isfinite(size) & (size > 0)
+    usual = np.median(size[known]) if known.any() else 1.0
+    return usual / np.where(known, np.maximum(size, 0.1 * usual), usual)
 
 
 def _level(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
@@ -133,7 +151,11 @@ def fit_lightgbm(
     }
     target = np.log1p(frame["y"].to_numpy()) - base(frame, memory)
     matrix = lightgbm.Dataset(
-        frame[features].to_numpy(dtype=float), target, feature_name=features, free_raw_data=True
+        frame[features].to_numpy(dtype=float),
+        target,
+        weight=evenly(frame, np.abs(target)),
+        feature_name=features,
+        free_raw_data=True,
     )
     booster = lightgbm.train(settings, matrix, num_boost_round=int(parameters["rounds"]))
     return booster.model_to_string()
@@ -148,6 +170,21 @@ def predict_lightgbm(
     booster = lightgbm.Booster(model_str=text)
     matrix = frame[features].to_numpy(dtype=float)
     return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
+
+
+def contributions(
+    text: str, frame: pd.DataFrame, features: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each feature adds to a model's log forecasts, (rows, features), and the rest, (rows,).
+
+    LightGBM's `pred_contrib`: Shapley values of trees (Lundberg et al. 2018).
+    """
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=text)
+    matrix = frame[features].to_numpy(dtype=float)
+    table = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1))
+    return table[:, :-1], table[:, -1]
 
 
 def tune_lightgbm(

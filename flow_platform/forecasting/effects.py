@@ -35,6 +35,8 @@ class Effects:
     """Effects in log units as estimated at one knot; arrays are (series, days)."""
 
     calendar: np.ndarray  # tokens and centre weekday, every day of the panel
+    weekday: np.ndarray  # the part of `calendar` that the weekday makes
+    events: np.ndarray  # the part of `calendar` that events make
     named: np.ndarray  # the part of `calendar` that holidays and events make
     support: np.ndarray  # observations behind the holiday and event effects of the day
     smooth: np.ndarray  # two-sided level of the adjusted series, NaN far from known days
@@ -90,10 +92,8 @@ def fit_effects(
     known = panel.known_at <= knot
     rows = np.flatnonzero(known.ravel())
     if len(rows) == 0:
-        nothing = np.full(shape, np.nan)
-        return Effects(
-            np.zeros(shape), np.zeros(shape), np.zeros(shape), nothing, nothing, np.zeros(width)
-        )
+        nothing, none = np.full(shape, np.nan), np.zeros(shape)
+        return Effects(none, none, none, none, none, nothing, nothing, np.zeros(width))
 
     last = int(np.flatnonzero(known.any(axis=0)).max())
     span = slice(0, last + 1)
@@ -173,8 +173,12 @@ def fit_effects(
     smooth = smooth + everyday
     residual = np.full(shape, np.nan)
     residual[series, day] = z - usual - smooth[series, day]
+    of_weekday = np.where([name.startswith("weekday:") for name in names], everywhere, 0.0)
+    of_events = np.where([name.startswith("event") for name in names], everywhere, 0.0)
     return Effects(
         calendar=calendar,
+        weekday=(tokens @ of_weekday).reshape(shape) + centre_weekday[:, day_weekday],
+        events=(tokens @ of_events).reshape(shape),
         named=(tokens @ rare).reshape(shape),
         support=(tokens @ tallies).reshape(shape),
         smooth=smooth,

@@ -29,7 +29,9 @@ KEYS = ("unique_id", "issue", "issued_at", "horizon", "ds", "y", "y_available_at
 LEVELS = tuple(f"level_{h}" for h in HALF_LIVES)
 # Columns that carry a forecast's parts in log units; models combine them.
 GROWTHS = tuple(f"growth_{h}" for h in HALF_LIVES)
-PARTS = (*LEVELS, *GROWTHS, "effect", "naive", "spread")
+# Of "effect", what the weekday and events make; explanations tell them apart.
+EXPLAINED = ("weekday_effect", "event_effect")
+PARTS = (*LEVELS, *GROWTHS, "effect", *EXPLAINED, "naive", "spread")
 
 
 def build_frame(
@@ -103,7 +105,7 @@ def build_frame(
 
 def feature_names(frame: pd.DataFrame) -> list[str]:
     """The columns of a frame that a model may learn from, in their order."""
-    parts = set(KEYS) | {*LEVELS, *GROWTHS, "naive"}
+    parts = set(KEYS) | {*LEVELS, *GROWTHS, *EXPLAINED, "naive"}
     return [c for c in frame.columns if c not in parts]
 
 
@@ -188,6 +190,8 @@ def _features(
 
     columns: dict[str, np.ndarray] = {f"level_{h}": level[h] for h in HALF_LIVES}
     columns["effect"] = calendar_effect + weather_effect
+    columns["weekday_effect"] = effects.weekday[own, target]
+    columns["event_effect"] = effects.events[own, target]
     columns["spread"] = spread[:, None]
     columns["horizon_feature"] = steps[None, :].astype(float)
     columns["weather_effect"] = weather_effect

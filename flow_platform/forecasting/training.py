@@ -6,7 +6,7 @@ Features come from `frame` alone. Which vintage serves which day is the registry
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting import candidates, correction, intervals, sarima
+from flow_platform.forecasting import candidates, correction, explanation, intervals, sarima
 from flow_platform.forecasting.data import (
     CODE_VERSION,
     SeriesData,
@@ -25,9 +25,11 @@ from flow_platform.forecasting.data import (
     nanoseconds,
     utc,
 )
+from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.frame import build_frame, feature_names
 from flow_platform.forecasting.metrics import seasonal_scale, summarise
 from flow_platform.forecasting.panel import Panel, build_panel
+from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
@@ -232,6 +234,14 @@ class _Recipe:
                 forecast = self.weight * forecast + (1 - self.weight) * plain
         return np.where(np.isfinite(forecast), forecast, naive)
 
+    def corrections(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """What LightGBM adds to the log forecasts, by feature; empty for other candidates."""
+        if self.candidate not in ("lightgbm", "blend"):
+            return {}
+        share = self.weight if self.candidate == "blend" else 1.0
+        table, _ = candidates.contributions(self.booster, frame, self.features)
+        return {name: share * table[:, n] for n, name in enumerate(self.features)}
+
     def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
         heads = frame.drop_duplicates(["unique_id", "issue"])
         series = np.searchsorted(panel.ids, heads["unique_id"].to_numpy(dtype=object).astype(str))
@@ -308,7 +318,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     )
     tested["error"] = np.log1p(tested["y"]) - tested["log_prediction"]
     calibration = _calibrate(tested)
-    metrics = _backtest_metrics(tested, prepared)
+    scored = _scored(tested, prepared)
+    metrics = _backtest_metrics(scored)
 
     offsets = calibration.bounds(_band_rows(tested))
     known_at = nanoseconds(tested["y_available_at"])
@@ -365,6 +376,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             }
         ),
         "metrics.json": _json(metrics),
+        "backtest.json": _json(score(scored).as_json()),
     }
     if needs_booster:
         artefacts["model.txt"] = final.booster.encode()
@@ -451,8 +463,8 @@ def _band_rows(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _backtest_metrics(tested: pd.DataFrame, prepared: _Prepared) -> dict[str, float]:
-    """Figures over all origins; bands of a fold are calibrated on the other origins only."""
+def _scored(tested: pd.DataFrame, prepared: _Prepared) -> pd.DataFrame:
+    """All origins with bands and scale; bands of a half are calibrated on the other half only."""
     half = tested["issue"] >= tested["issue"].quantile(0.5)
     scored = []
     for own, other in ((tested[half], tested[~half]), (tested[~half], tested[half])):
@@ -463,7 +475,11 @@ def _backtest_metrics(tested: pd.DataFrame, prepared: _Prepared) -> dict[str, fl
         scored.append(_with_bands(tested, _calibrate(tested), np.ones(len(tested)), True))
     frame = pd.concat(scored)
     frame["scale"] = frame["unique_id"].map(prepared.scales).to_numpy(dtype=float)
-    row = summarise(frame).iloc[0]
+    return frame
+
+
+def _backtest_metrics(scored: pd.DataFrame) -> dict[str, float]:
+    row = summarise(scored).iloc[0]
     names = ("mae", "rmse", "mape", "wape", "mase", "bias", "r2", "coverage_80", "coverage_95")
     return {name: float(f"{row[name]:.10g}") for name in names} | {"n": float(row["n"])}
 
@@ -513,15 +529,54 @@ def choose_champion(metrics: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Succession:
+    """Who leads a month, and why; `comparison` where two kinds were compared."""
+
+    champion: str
+    reason: str
+    comparison: Comparison | None = None
+
+
+def succeed(
+    reigning: str | None,
+    metrics: Mapping[str, Mapping[str, float]],
+    backtest: Callable[[str], Scores],
+    seed: int,
+) -> Succession:
+    """Who leads a month: the reigning kind, unless the one with the best backtest is truly better.
+
+    `metrics` is candidate -> figures of the month's vintages, `backtest` gives the scores of one.
+    All were backtested on the same origins, each forecast by a fit made before it, so their scores
+    are a paired comparison. Until there are days enough for one, the best backtest leads. Raises
+    ModelError where no candidate has a finite figure.
+    """
+    best = choose_champion(metrics)
+    if reigning is None:
+        return Succession(best, "the first month: the best backtest names the champion")
+    if reigning not in metrics:
+        return Succession(best, f"the reigning kind, {reigning}, has no vintage of the month")
+    if best == reigning:
+        return Succession(reigning, "the reigning kind has the best backtest")
+    try:
+        compared = judge(reigning, best, backtest(reigning), backtest(best), seed=seed)
+    except ModelError as error:
+        return Succession(reigning, f"not compared, the reigning kind stays: {error}")
+    if not compared.enough:
+        return Succession(best, f"{compared.reason}; till then the best backtest leads", compared)
+    return Succession(best if compared.promoted else reigning, compared.reason, compared)
+
+
 def forecast(
     artefacts: Mapping[str, bytes], data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec
 ) -> pd.DataFrame:
     """Forecasts with bands for `issues` (unique_id, issue, issued_at UTC) from one vintage.
 
-    Returns `FORECAST_COLUMNS` ordered by unique_id, issue, horizon, counts, never negative,
-    bands that do not cross. Bands follow the errors of this vintage's own earlier forecasts,
-    as far as their actuals were known at the issue time. A series of which nothing is known at
-    an issue gets no row. Raises ModelError for incomplete artefacts.
+    Returns `FORECAST_COLUMNS` and `EXPLANATION_COLUMNS` ordered by unique_id, issue, horizon,
+    counts, never negative, bands that do not cross; usual and drivers add up to the prediction.
+    Bands follow the errors of this vintage's own earlier forecasts, as far as their actuals were
+    known at the issue time. A series of which nothing is known at an issue gets no row. Raises
+    ModelError for incomplete artefacts.
     """
     stored = _read(artefacts)
     recipe: _Recipe = stored["recipe"]
@@ -561,14 +616,17 @@ def forecast(
     frame = frame.merge(both[["unique_id", "issue", "wanted"]], on=["unique_id", "issue"])
     frame = frame[frame["wanted"]]
     factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, places)
-    return _finish(_with_bands(frame, calibration, factor, spec.non_negative))
+    banded = _with_bands(frame, calibration, factor, spec.non_negative)
+    trend = recipe.memory.season * np.nan_to_num(banded[f"growth_{recipe.memory.half_life}"])
+    explained = explanation.explain(banded, recipe.corrections(banded), trend, spec.weather)
+    return _finish(pd.concat([banded, explained], axis=1))
 
 
 def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
     """As-of seasonal naive (mean of what is known where no season is) with wide bands.
 
-    Needs no model and serves until there is history enough for one. Same columns as `forecast`;
-    a series of which nothing is known at an issue gets no row.
+    Needs no model and serves until there is history enough for one. Same columns as `forecast`,
+    unexplained; a series of which nothing is known at an issue gets no row.
     """
     wanted = _keyed(issues)
     if wanted.empty or data.actuals["y"].notna().sum() == 0:
@@ -594,7 +652,8 @@ def _keyed(issues: pd.DataFrame) -> pd.DataFrame:
 
 def _finish(frame: pd.DataFrame) -> pd.DataFrame:
     ordered = frame.sort_values(["unique_id", "issue", "horizon"], kind="stable")
-    return ordered[list(FORECAST_COLUMNS)].reset_index(drop=True)
+    # What serves without a model explains nothing.
+    return ordered.reindex(columns=[*FORECAST_COLUMNS, *EXPLANATION_COLUMNS]).reset_index(drop=True)
 
 
 def _empty() -> pd.DataFrame:
@@ -605,7 +664,8 @@ def _empty() -> pd.DataFrame:
         "horizon": "int64",
         "ds": "datetime64[ns]",
     }
-    return pd.DataFrame({c: pd.Series(dtype=types.get(c, "float64")) for c in FORECAST_COLUMNS})
+    columns = (*FORECAST_COLUMNS, *EXPLANATION_COLUMNS)
+    return pd.DataFrame({c: pd.Series(dtype=types.get(c, "float64")) for c in columns})
 
 
 def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:

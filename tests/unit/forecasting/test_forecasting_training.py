@@ -13,6 +13,7 @@ from forecasting_world import make_world
 from flow_platform.errors import ModelError
 from flow_platform.forecasting import training
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.metrics import summarise
 from flow_platform.forecasting.training import (
     CANDIDATES,
@@ -98,7 +99,7 @@ def test_forecasts_are_sound_and_complete(
 ) -> None:
     issues = issues_between(panel_data, "2023-10-01", "2023-12-31")
     rows = forecast(models[candidate].artefacts, panel_data, issues, spec)
-    assert list(rows.columns) == list(FORECAST_COLUMNS)
+    assert list(rows.columns) == [*FORECAST_COLUMNS, *EXPLANATION_COLUMNS]
     assert len(rows) == len(issues) * 14
     assert_sound(rows)
 
