@@ -5,6 +5,7 @@ Nothing is computed here: commands call `orchestration.py`, `services.py` and `d
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flow_platform.cli_evaluate import evaluate
+from flow_platform.cli_explain import explain, what_if
+from flow_platform.cli_models import models_app
 from flow_platform.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
@@ -34,6 +38,7 @@ app = typer.Typer(
 )
 centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform forecasts.")
 app.add_typer(centres_app, name="centres")
+app.add_typer(models_app, name="models")
 console = Console(stderr=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -193,8 +198,8 @@ def backfill(
     from flow_platform.partitions import rectangle_tags
 
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, first, last)
-        parts = _blocks(platform, centres, keys)
+        keys = _rectangle(platform, chosen, first, last)
+        parts = _blocks(platform, chosen, centres, keys)
         runs = runner(
             f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"}
         )
@@ -237,13 +242,13 @@ def forecast(
 
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=1))
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, issued_on, issued_on)
-        parts = _blocks(platform, centres, keys)
+        keys = _rectangle(platform, chosen, issued_on, issued_on)
+        parts = _blocks(platform, chosen, centres, keys)
         runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
         rows = platform.store("flow_dashboard").read(
-            "select date, centre_id, prediction, lower_80, upper_80, model_version"
+            "select date, centre_id, measure, prediction, lower_80, upper_80, model_version"
             " from published.predictions where flow = %(flow)s and issued_on = %(day)s"
-            " and horizon = 1 order by centre_id",
+            " and horizon = 1 order by centre_id, measure",
             {"flow": chosen.name, "day": issued_on},
         )
     if as_json:
@@ -252,15 +257,22 @@ def forecast(
     _show_forecasts(rows, f"Forecasts issued on {issued_on}")
 
 
+app.command()(explain)
+app.command("what-if")(what_if)
+app.command()(evaluate)
+
+
 @centres_app.command("list")
-def list_centres(as_json: JsonOption = False) -> None:
-    """Show the centres in use and the file they come from."""
-    platform = _platform()
+def list_centres(flow: FlowArgument = "parcels", as_json: JsonOption = False) -> None:
+    """Show the centres of a flow."""
+    from flow_platform.flows import flow_named
+
+    centres = _platform().centres_of(flow_named(flow))
     if as_json:
-        _print_json([vars(centre) for centre in platform.centres])
+        _print_json([vars(centre) for centre in centres])
         return
     table = Table("centre_id", "name", "country", "zone", "timezone", "capacity a day")
-    for centre in platform.centres:
+    for centre in centres:
         capacity = "" if centre.daily_capacity is None else f"{centre.daily_capacity:,.0f}"
         table.add_row(
             centre.centre_id,
@@ -275,36 +287,30 @@ def list_centres(as_json: JsonOption = False) -> None:
 
 @centres_app.command("discover")
 def discover(flow: FlowArgument = "parcels") -> None:
-    """Print a centres file with every centre that the source of a flow names.
+    """Print, as a centres file, every centre that the source of a flow names.
 
-    Complete its columns (country, timezone, ...) and name it in FLOW_CENTRES.
+    For parcels complete its columns (country, timezone, ...) and name it in FLOW_CENTRES. The
+    countries of retail need no file: they are taken from the source as they are printed.
     """
+    from flow_platform.flows import flow_named
+    from flow_platform.sources.centres import COLUMNS
     from flow_platform.sources.parcels import discover_centres
 
-    if flow != "parcels":
-        raise ConfigurationError(f"There is no flow {flow!r} to discover centres of. Use: parcels.")
-    print(
-        "centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone,daily_capacity"
-    )
-    for centre_id in discover_centres(_platform().sources.parcels):
-        print(f"{centre_id},{centre_id},,,,,,UTC,")
+    platform, chosen = _platform(), flow_named(flow)
+    if chosen.centres_from == "source":
+        rows = [vars(centre) for centre in platform.centres_of(chosen)]
+    else:
+        found = discover_centres(platform.sources.parcels)
+        rows = [{"centre_id": one, "name": one, "timezone": "UTC"} for one in found]
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def _platform() -> Platform:
     from flow_platform.platform import Platform
 
     return Platform(get_settings())
-
-
-def _flow(name: str) -> SeriesFlow:
-    from flow_platform.flows import CATALOGUE
-
-    for flow in CATALOGUE:
-        if flow.name == name:
-            return flow
-    raise ConfigurationError(
-        f"There is no flow {name!r}. Use one of: {', '.join(flow.name for flow in CATALOGUE)}."
-    )
 
 
 def _date(text: str) -> date:
@@ -318,10 +324,15 @@ def _month(text: str) -> date:
     return _date(text if len(text) > 7 else f"{text}-01").replace(day=1)
 
 
-def _rectangle(platform: Platform, first: str, last: str) -> Keys:
+def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> Keys:
     from flow_platform.warehouse.store import Keys
 
-    keys = Keys(platform.centre_ids, _date(first), _date(last))
+    keys = Keys(platform.centre_ids_of(flow), _date(first), _date(last))
+    if not keys.centres:
+        raise ConfigurationError(
+            f"The source of {flow.name} names no centre: no file of"
+            f" {platform.sources[flow.name].path} could be read. Correct path in sources.toml."
+        )
     start, today = platform.settings.first_day, datetime.now(UTC).date()
     if keys.first_day > keys.last_day:
         raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
@@ -336,24 +347,23 @@ def _rectangle(platform: Platform, first: str, last: str) -> Keys:
     return keys
 
 
-def _blocks(platform: Platform, centres: str | None, keys: Keys) -> list[Keys]:
+def _blocks(platform: Platform, flow: SeriesFlow, centres: str | None, keys: Keys) -> list[Keys]:
     """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
     from flow_platform.partitions import contiguous
     from flow_platform.warehouse.store import Keys
 
-    chosen = [part.strip() for part in centres.split(",")] if centres else platform.centre_ids
-    return [
-        Keys(block, keys.first_day, keys.last_day)
-        for block in contiguous(chosen, platform.centre_ids)
-    ]
+    every = platform.centre_ids_of(flow)
+    chosen = [part.strip() for part in centres.split(",")] if centres else every
+    return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(chosen, every)]
 
 
 @contextmanager
 def _session(flow: str) -> Iterator[tuple[Platform, SeriesFlow, Any]]:
     """The platform, the flow, and what runs a job once for each set of tags, with progress."""
+    from flow_platform.flows import flow_named
     from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
 
-    chosen, platform = _flow(flow), _platform()
+    chosen, platform = flow_named(flow), _platform()
     with _progress() as progress, dagster_instance(platform) as instance:
         from flow_platform.definitions import build_definitions
 
@@ -422,11 +432,14 @@ def _show_states(states: list[Any]) -> None:
 
 
 def _show_forecasts(rows: Any, title: str) -> None:
-    table = Table("date", "centre_id", "prediction", "80 % interval", "model", title=title)
+    table = Table(
+        "date", "centre_id", "measure", "prediction", "80 % interval", "model", title=title
+    )
     for row in rows.itertuples():
         table.add_row(
             f"{row.date:%Y-%m-%d}",
             row.centre_id,
+            row.measure,
             f"{row.prediction:,.0f}",
             f"{row.lower_80:,.0f} to {row.upper_80:,.0f}",
             row.model_version,

@@ -106,7 +106,7 @@ def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
 def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
     store = platform.store("flow_dashboard")
     forecasts = store.read(
-        "select date, centre_id, prediction, lower_80, upper_80, model_version"
+        "select date, centre_id, measure, prediction, lower_80, upper_80, model_version"
         " from published.latest_predictions where flow = 'parcels' and issued_on = %(day)s"
         " and horizon = 1 order by centre_id",
         {"day": last_day},

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_platform.errors import FlowError
+from flow_platform.flows import CATALOGUE
 from flow_platform.platform import Platform
 from flow_platform.settings import Settings
 
@@ -29,16 +30,13 @@ def examine(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", _python),
         ("disk", lambda: _disk(settings)),
-        ("centres", lambda: f"{len(platform.centres)} centres"),
-        (
-            "sources",
-            lambda: (
-                f"parcels: {platform.sources.parcels.kind},"
-                f" weather: {platform.sources.weather.kind}"
-            ),
-        ),
+        ("sources", lambda: _sources(platform)),
+        ("centres", lambda: _centres(platform)),
         ("calendar and events", lambda: f"{len(platform.calendar):,} centre-days"),
-        ("dbt project", lambda: f"{len(platform.dbt.manifest(platform.centres)['nodes'])} nodes"),
+        (
+            "dbt project",
+            lambda: f"{len(platform.dbt.manifest(platform.centres_by_flow)['nodes'])} nodes",
+        ),
         ("dagster graph", lambda: _graph(platform)),
         ("database", lambda: _database(settings)),
     ]
@@ -64,6 +62,21 @@ def _disk(settings: Settings) -> str:
     if free < _FREE_GIB:
         raise FlowError(f"Only {free:.1f} GiB free at {place}. Free at least {_FREE_GIB} GiB.")
     return f"{free:.0f} GiB free at {place}"
+
+
+def _sources(platform: Platform) -> str:
+    named = (*(flow.name for flow in CATALOGUE), "weather")
+    return ", ".join(f"{name}: {platform.sources[name].kind}" for name in named)
+
+
+def _centres(platform: Platform) -> str:
+    for flow in CATALOGUE:
+        if not platform.centres_of(flow):
+            raise FlowError(
+                f"The source of {flow.name} names no centre: no file of"
+                f" {platform.sources[flow.name].path} could be read. Correct path in sources.toml."
+            )
+    return ", ".join(f"{flow.name}: {len(platform.centres_of(flow))}" for flow in CATALOGUE)
 
 
 def _graph(platform: Platform) -> str:

@@ -36,7 +36,7 @@ def prepare(platform: Platform) -> None:
     """
     create_roles_and_databases(platform.server)
     migrate(platform.server)
-    platform.dbt.manifest(platform.centres)
+    platform.dbt.manifest(platform.centres_by_flow)
     stamp = platform.dbt.home / "built"
     state = (platform.dbt.home / "parsed").read_text() + platform.server.admin_dsn
     if not (stamp.exists() and stamp.read_text() == state):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import dagster as dg
@@ -30,8 +31,9 @@ _MANY_KEYS = 50_000
 logger = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=64)
 def centre_day_partitions(
-    centre_ids: Sequence[str], first_day: date
+    centre_ids: tuple[str, ...], first_day: date
 ) -> dg.MultiPartitionsDefinition:
     """Partitions centre x day from `first_day` to the last complete UTC day.
 

@@ -33,8 +33,8 @@ class Settings(BaseSettings):
     )
     secret: SecretStr | None = Field(
         None,
-        description="Key from which the roles' passwords are derived on a PostgreSQL server."
-        " Without it one is made and kept in FLOW_HOME/secret.",
+        description="Key from which customers' pseudonyms and, on a PostgreSQL server, the roles'"
+        " passwords are derived. Without it one is made and kept in FLOW_HOME/secret.",
     )
     sources: Path | None = Field(
         None, description="Path of sources.toml. Without it every source is simulated."

@@ -44,7 +44,7 @@ def forecast_curve(
     issue: pd.DataFrame,
     *,
     issued_on: date,
-    last_counted: date | None,
+    absent: Sequence[pd.Timestamp],
     capacity: float | None,
     language: Language,
     say: Say,
@@ -52,7 +52,7 @@ def forecast_curve(
     """History up to the issue, then the forecast with its bands and what came since.
 
     `history` is indexed by every day from the first shown to the last target, NaN where there is no
-    count; `issue` has data.FORECAST_COLUMNS. Days up to `last_counted` without a count are marked.
+    count; `issue` has data.FORECAST_COLUMNS. The days of `absent` are marked.
     """
     figure = go.Figure()
     _add_band(figure, issue, "95", BAND_95, say("legend.95"))
@@ -80,11 +80,8 @@ def forecast_curve(
             hoverinfo="skip",
         )
     )
-    missing = [
-        day for day in history.index[history.isna()] if last_counted and day.date() <= last_counted
-    ]
-    _mark_missing(figure, missing, say)
-    _add_hover(figure, issue, history, missing, language, say)
+    _mark_missing(figure, absent, say)
+    _add_hover(figure, issue, history, absent, language, say)
     evening = pd.Timestamp(issued_on) + _HALF_DAY
     figure.add_vline(x=evening, line={"color": MUTED, "width": 1, "dash": "dot"})
     top = max([*history.dropna(), *issue["upper_95"].dropna()], default=0.0)

@@ -38,6 +38,8 @@ FORECAST_COLUMNS = (
     "model_version",
 )
 
+LEADER_COLUMNS = ("candidate", "mase", "rmse", "mae", "mape", "coverage_80", "is_champion")
+
 _CACHE_SECONDS = 30
 _OPTIONS = (
     "-c timezone=UTC -c statement_timeout=15000 -c default_transaction_read_only=on"
@@ -115,14 +117,15 @@ def _query(dsn: str, query: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
-def centres() -> pd.DataFrame:
-    """The centres in use, by name: centre_id, name, timezone, daily_capacity, label.
+def centres(flow: str) -> pd.DataFrame:
+    """The centres of a flow, by name: centre_id, name, timezone, daily_capacity, label.
 
     `label` is what people choose by: the name, with the id where a name is missing or not unique.
     """
     frame = _read(
         "select centre_id, name, timezone, daily_capacity from published.centres"
-        " order by name nulls last, centre_id"
+        " where flow = %s order by name nulls last, centre_id",
+        (flow,),
     )
     names = frame["name"].fillna("").str.strip()
     twice = names.duplicated(keep=False) & (names != "")
@@ -203,12 +206,12 @@ def actuals(flow: str, measure: str, centre_id: str, first: date, last: date) ->
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
-def calendar(centre_id: str, first: date, last: date) -> pd.DataFrame:
+def calendar(flow: str, centre_id: str, first: date, last: date) -> pd.DataFrame:
     """Days from `first` to `last`: day, holiday, is_bridge_day, school_holiday, event."""
     frame = _read(
         "select day, holiday, is_bridge_day, school_holiday, event from published.calendar"
-        " where centre_id = %s and day between %s and %s order by day",
-        (centre_id, first, last),
+        " where flow = %s and centre_id = %s and day between %s and %s order by day",
+        (flow, centre_id, first, last),
     )
     for column in ("holiday", "school_holiday", "event"):
         frame[column] = frame[column].fillna("")
@@ -226,6 +229,66 @@ def accuracy(flow: str, measure: str, centre_id: str, horizon: int) -> pd.Series
         (flow, measure, centre_id, horizon),
     )
     return None if frame.empty else frame.iloc[0]
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def busiest(flow: str, measure: str) -> str | None:
+    """The centre to which most came over the newest COMPARED_DAYS days, if anything came."""
+    frame = _read(
+        """
+        select centre_id from published.actuals
+        where flow = %s and measure = %s and date > (
+            select max(date) - %s from published.actuals where flow = %s and measure = %s
+        )
+        group by centre_id order by sum(value) desc, centre_id limit 1
+        """,
+        (flow, measure, COMPARED_DAYS, flow, measure),
+    )
+    return None if frame.empty else str(frame["centre_id"].iloc[0])
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def closed_days(first: date, last: date) -> pd.DataFrame:
+    """The days on which the shop was, or is expected to be, closed: day, reason, is_known."""
+    return _read(
+        "select day, reason, is_known from published.trading_calendar"
+        " where not is_trading_day and day between %s and %s order by day",
+        (first, last),
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def returns(centre_id: str, last_day: date) -> pd.Series:
+    """Sales and returns of a country over the COMPARED_DAYS days up to `last_day`.
+
+    quantity, revenue, returned_quantity, returned_revenue; NaN where nothing was sold.
+    """
+    first_day = last_day - timedelta(days=COMPARED_DAYS - 1)
+    frame = _read(
+        "select sum(quantity) as quantity, sum(revenue) as revenue,"
+        " sum(returned_quantity) as returned_quantity, sum(returned_revenue) as returned_revenue"
+        " from published.merged_retail where centre_id = %s and day between %s and %s",
+        (centre_id, first_day, last_day),
+    )
+    return frame.iloc[0].astype("float64")
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def leaderboard(flow: str, measure: str, day: date) -> pd.DataFrame:
+    """The candidates of the newest month begun by `day`, best first: month, LEADER_COLUMNS."""
+    frame = _read(
+        """
+        select month, candidate, mase, rmse, mae, mape, coverage_80, is_champion
+        from published.leaderboard m
+        where flow = %s and measure = %s and month = (
+            select max(month) from published.leaderboard
+            where flow = m.flow and measure = m.measure and month <= %s
+        )
+        order by mase, candidate
+        """,
+        (flow, measure, day),
+    )
+    return frame[["month", *LEADER_COLUMNS]]
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
@@ -284,12 +347,12 @@ def broken_files() -> pd.DataFrame:
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
 def champions() -> pd.DataFrame:
-    """The champion of each flow's newest month: model_version, wape, coverage_80, train_last ..."""
+    """The champion of each measure in its newest month: model_version, wape, train_last ..."""
     return _read(
         """
-        select distinct on (flow) flow, candidate, month, model_version, mae, wape, mase,
-            coverage_80, trained_rows, train_first, train_last, trained_at
-        from published.models where is_champion order by flow, month desc, trained_at desc
+        select distinct on (flow, measure) flow, measure, candidate, month, model_version, mae,
+            wape, mase, coverage_80, trained_rows, train_first, train_last, trained_at
+        from published.models where is_champion order by flow, measure, month desc, trained_at desc
         """
     )
 

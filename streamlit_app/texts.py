@@ -50,16 +50,24 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "download.csv": {"fr": "Télécharger en CSV", "en": "Download as CSV"},
     "download.excel": {"fr": "Télécharger pour Excel", "en": "Download for Excel"},
     "download.note": {
-        "fr": "Le tableau arrondit au colis. Les fichiers ont les mêmes lignes, sans arrondi : les"
+        "fr": "Le tableau arrondit à l’unité. Les fichiers ont les mêmes lignes, sans arrondi : les"
         " nombres du CSV sont exactement ceux de la base (UTF-8, virgule, point décimal ; heures"
         " en UTC).",
-        "en": "The table rounds to whole parcels. The files have the same rows, unrounded: the"
+        "en": "The table rounds to whole numbers. The files have the same rows, unrounded: the"
         " numbers of the CSV are exactly the database’s (UTF-8, comma, decimal point; times in"
         " UTC).",
     },
+    # What pages of forecasts fill in: what is counted, why a number is absent, what runs daily
+    "unit.parcels": {"fr": "colis", "en": "parcels"},
+    "unit.quantity": {"fr": "articles", "en": "pieces"},
+    "unit.invoices": {"fr": "factures", "en": "invoices"},
+    "unit.revenue": {"fr": "chiffre d’affaires", "en": "revenue"},
+    "absent.parcels": {"fr": "Aucun comptage reçu", "en": "No count received"},
+    "absent.retail": {"fr": "Boutique fermée", "en": "Shop closed"},
+    "absent.short.parcels": {"fr": "manquant", "en": "missing"},
+    "absent.short.retail": {"fr": "fermé", "en": "closed"},
     # Page Parcels
     "parcels.title": {"fr": "Colis", "en": "Parcels"},
-    "parcels.unit": {"fr": "colis", "en": "parcels"},
     "centre": {"fr": "Centre de tri", "en": "Sorting centre"},
     "issue": {"fr": "Prévision faite le soir du", "en": "Forecast made on the evening of"},
     "issue.newest": {"fr": "{day} (la plus récente)", "en": "{day} (newest)"},
@@ -83,10 +91,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "**Ces prévisions datent.** La plus récente est du soir du {day}, il y a {age} jours"
         " : elle ignore ce qui s’est passé depuis. Ne planifiez pas sur ces chiffres sans les"
         " vérifier, et prévenez l’équipe qui exploite la plateforme : l’exécution quotidienne"
-        " `predict_colis_daily` n’a pas abouti.",
+        " `{schedule}` n’a pas abouti.",
         "en": "**These forecasts are old.** The newest is from the evening of {day}, {age} days"
         " ago: it knows nothing of what happened since. Do not plan on these figures without"
-        " checking, and tell the team that runs the platform: the daily run `predict_colis_daily`"
+        " checking, and tell the team that runs the platform: the daily run `{schedule}`"
         " has not come through.",
     },
     "centre_behind": {
@@ -137,8 +145,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "range.none": {"fr": "rien n’est attendu", "en": "nothing is expected"},
     "change.title": {"fr": "Par rapport à {day}", "en": "Against {day}"},
     "change.body": {
-        "fr": "{difference} colis ({came} étaient venus)",
-        "en": "{difference} parcels ({came} came)",
+        "fr": "{difference} {unit} ({came} étaient venus)",
+        "en": "{difference} {unit} ({came} came)",
     },
     "change.missing": {
         "fr": "Pas de comptage ce jour-là : comparaison impossible",
@@ -162,7 +170,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "hors de la fourchette ; prévision {error}",
         "en": "outside the range; forecast {error}",
     },
-    "came.missing": {"fr": "Aucun comptage reçu", "en": "No count received"},
+    "came.missing": {"fr": "{absent}", "en": "{absent}"},
     "over": {"fr": "trop haute de {amount}", "en": "too high by {amount}"},
     "under": {"fr": "trop basse de {amount}", "en": "too low by {amount}"},
     "exact": {"fr": "juste", "en": "exact"},
@@ -198,29 +206,29 @@ _TEXTS: dict[str, dict[Language, str]] = {
         " band: 8 times out of 10; lighter band: 19 times out of 20.",
     },
     "curve.missing": {
-        "fr": " Zone grise : aucun comptage reçu (ce n’est pas zéro).",
-        "en": " Grey strip: no count received (that is not zero).",
+        "fr": " Zone grise : « {absent} », ce qui n’est pas zéro.",
+        "en": " Grey strip: “{absent}”, which is not zero.",
     },
     "curve.alt": {
-        "fr": "Courbe des colis à {centre} : six semaines de comptages, puis 14 jours de prévision,"
-        " de {low} à {high} colis par jour. Les mêmes nombres sont dans le tableau.",
-        "en": "Curve of parcels at {centre}: six weeks of counts, then a 14-day forecast, from"
-        " {low} to {high} parcels a day. The same numbers are in the table.",
+        "fr": "Courbe ({unit}), {centre} : six semaines de chiffres réels, puis 14 jours de"
+        " prévision, de {low} à {high} par jour. Les mêmes nombres sont dans le tableau.",
+        "en": "Curve of {unit}, {centre}: six weeks of what came, then a 14-day forecast, from"
+        " {low} to {high} a day. The same numbers are in the table.",
     },
     "legend.actual": {"fr": "Venus", "en": "Came"},
     "legend.forecast": {"fr": "Prévision", "en": "Forecast"},
     "legend.80": {"fr": "8 fois sur 10", "en": "8 times out of 10"},
     "legend.95": {"fr": "19 fois sur 20", "en": "19 times out of 20"},
-    "legend.missing": {"fr": "Aucun comptage", "en": "No count"},
+    "legend.missing": {"fr": "{absent}", "en": "{absent}"},
     "legend.capacity": {"fr": "Capacité", "en": "Capacity"},
     "legend.outside": {"fr": "Hors fourchette", "en": "Outside the range"},
     "hover.between": {"fr": "{share} : {lower} à {upper}", "en": "{share}: {lower} to {upper}"},
-    "axis": {"fr": "Colis par jour", "en": "Parcels a day"},
+    "axis": {"fr": "Par jour : {unit}", "en": "A day: {unit}"},
     "table": {
         "fr": "Tableau : prévision du soir du {day}, {centre}",
         "en": "Table: forecast made on the evening of {day}, {centre}",
     },
-    "table.missing": {"fr": "manquant", "en": "missing"},
+    "table.missing": {"fr": "{absent_short}", "en": "{absent_short}"},
     "table.later": {"fr": "à venir", "en": "to come"},
     # Columns of the tables; the files keep the names of the views
     "column.date": {"fr": "Jour", "en": "Day"},
@@ -254,13 +262,13 @@ _TEXTS: dict[str, dict[Language, str]] = {
     },
     "figure.mae": {"fr": "Erreur moyenne par jour", "en": "Mean error a day"},
     "figure.mae.body": {
-        "fr": "colis, en plus ou en moins (MAE)",
-        "en": "parcels, either way (MAE)",
+        "fr": "{unit}, en plus ou en moins (MAE)",
+        "en": "{unit}, either way (MAE)",
     },
     "figure.wape": {"fr": "Erreur en part du volume", "en": "Error as a share of volume"},
     "figure.wape.body": {
-        "fr": "somme des erreurs / somme des colis (WAPE)",
-        "en": "sum of errors / sum of parcels (WAPE)",
+        "fr": "somme des erreurs / total réel, {unit} (WAPE)",
+        "en": "sum of errors / sum of {unit} (WAPE)",
     },
     "figure.bias": {"fr": "Tendance", "en": "Tendency"},
     "figure.bias.high": {
@@ -282,9 +290,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
     },
     "compare.words": {
         "fr": "Du {first} au {last}, {n} jours comptés. En moyenne, la prévision s’écartait de"
-        " {mae} colis par jour, soit {wape} du volume.{mase} {coverage}",
+        " {mae} par jour ({unit}), soit {wape} du volume.{mase} {coverage}",
         "en": "From {first} to {last}, {n} days with counts. On average the forecast was off by"
-        " {mae} parcels a day, that is {wape} of the volume.{mase} {coverage}",
+        " {mae} a day ({unit}), that is {wape} of the volume.{mase} {coverage}",
     },
     "compare.mase.better": {
         "fr": " C’est {share} de moins que si l’on répétait le même jour de la semaine précédente.",
@@ -307,9 +315,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "The range was wider than needed.",
     },
     "compare.alt": {
-        "fr": "Colis prévus et colis venus à {centre}, jour par jour, du {first} au {last}. Les"
+        "fr": "Prévu et venu ({unit}), {centre}, jour par jour, du {first} au {last}. Les"
         " mêmes nombres sont dans le tableau.",
-        "en": "Parcels forecast and parcels that came at {centre}, day by day, from {first} to"
+        "en": "Forecast and what came ({unit}), {centre}, day by day, from {first} to"
         " {last}. The same numbers are in the table.",
     },
     "compare.table": {"fr": "Tableau de ces jours", "en": "Table of these days"},
@@ -357,6 +365,65 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "Fallback (`{version}`): too little history for a trained model; the forecast rests"
         " on the same weekdays of past weeks.",
     },
+    # Page Retail
+    "retail.title": {"fr": "Boutique", "en": "Retail"},
+    "measure": {"fr": "Mesure", "en": "Measure"},
+    "retail.empty.body": {
+        "fr": "La base de données répond, mais aucune prévision de la boutique n’y est. L’équipe qui"
+        " exploite la plateforme peut en faire avec"
+        " `flow backfill retail --from 2025-01-01 --to 2025-12-31`.",
+        "en": "The database answers, but it holds no retail forecast. The team that runs the"
+        " platform can make some with `flow backfill retail --from 2025-01-01 --to 2025-12-31`.",
+    },
+    "retail.no_centres": {
+        "fr": "La liste des pays est vide : ils viennent des fichiers de la section `[retail]`.",
+        "en": "The list of countries is empty: they come from the files of the section `[retail]`.",
+    },
+    "retail.centre": {"fr": "Pays", "en": "Country"},
+    "retail.next": {"fr": "Premier jour prévu, {day}", "en": "First day forecast, {day}"},
+    "retail.closed": {"fr": "Jours de fermeture", "en": "Closed days"},
+    "retail.closed.none": {
+        "fr": "Aucun jour de fermeture dans la période affichée.",
+        "en": "No closed day in the days shown.",
+    },
+    "retail.closed.note": {
+        "fr": "Un jour de fermeture n’a pas de chiffre : ce n’est pas zéro. Un jour de semaine où la"
+        " boutique n’a rien vendu depuis 8 semaines n’est pas prévu.",
+        "en": "A closed day has no number: that is not zero. A weekday on which the shop has sold"
+        " nothing for 8 weeks is not forecast.",
+    },
+    "retail.returns": {"fr": "Retours", "en": "Returns"},
+    "retail.returns.quantity": {"fr": "Articles rendus", "en": "Pieces returned"},
+    "retail.returns.revenue": {"fr": "Montant remboursé", "en": "Revenue returned"},
+    "retail.returns.body": {
+        "fr": "{returned} pour {sold} vendus, du {first} au {last}",
+        "en": "{returned} of {sold} sold, {first} to {last}",
+    },
+    "retail.returns.none": {
+        "fr": "Aucune vente dans les 60 derniers jours.",
+        "en": "No sales in the newest 60 days.",
+    },
+    "retail.leaderboard": {"fr": "Classement des modèles", "en": "Leaderboard of models"},
+    "retail.leaderboard.body": {
+        "fr": "Erreurs à l’essai (origines glissantes) avant {month} ; le modèle en service est"
+        " marqué. La MAPE laisse de côté les jours à zéro.",
+        "en": "Errors in the backtest (rolling origins) before {month}; the model in use is marked."
+        " MAPE leaves out days of zero.",
+    },
+    "retail.leaderboard.none": {
+        "fr": "Aucun modèle appris pour l’instant : il faut deux mois d’historique.",
+        "en": "No trained model yet: it takes two months of history.",
+    },
+    "champion": {"fr": "en service", "en": "in use"},
+    "column.candidate": {"fr": "Modèle", "en": "Model"},
+    "column.mase": {"fr": "MASE", "en": "MASE"},
+    "column.rmse": {"fr": "RMSE", "en": "RMSE"},
+    "column.mae": {"fr": "MAE", "en": "MAE"},
+    "column.mape": {"fr": "MAPE", "en": "MAPE"},
+    "column.coverage_80": {"fr": "Dans 80 %", "en": "Inside 80%"},
+    "column.is_champion": {"fr": "Service", "en": "Use"},
+    "column.reason": {"fr": "Pourquoi", "en": "Why"},
+    "column.day": {"fr": "Jour", "en": "Day"},
     # Page Data state
     "state.title": {"fr": "État des données", "en": "Data state"},
     "state.intro": {
@@ -444,11 +511,17 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "dataset.actuals": {"fr": "comptages", "en": "counts"},
     "dataset.predictions": {"fr": "prévisions", "en": "forecasts"},
     "flow.parcels": {"fr": "colis", "en": "parcels"},
+    "flow.retail": {"fr": "boutique", "en": "retail"},
+    "feature.quantity": {"fr": "articles", "en": "pieces"},
+    "feature.invoices": {"fr": "factures", "en": "invoices"},
+    "feature.revenue": {"fr": "chiffre d’affaires", "en": "revenue"},
     "feature.parcels": {"fr": "colis", "en": "parcels"},
     "feature.temperature_mean": {"fr": "température", "en": "temperature"},
     "feature.precipitation_mm": {"fr": "pluie", "en": "rain"},
     "feature.wind_max_kmh": {"fr": "vent", "en": "wind"},
     "candidate.lightgbm": {"fr": "arbres LightGBM", "en": "LightGBM trees"},
+    "candidate.effects": {"fr": "niveau et effets", "en": "level and effects"},
+    "candidate.blend": {"fr": "mélange", "en": "blend"},
     "candidate.sarima": {"fr": "SARIMA", "en": "SARIMA"},
     "candidate.seasonal_naive": {"fr": "même jour passé", "en": "same past weekday"},
     "column.flow": {"fr": "Flux", "en": "Flow"},
@@ -471,11 +544,14 @@ _TEXTS: dict[str, dict[Language, str]] = {
 }
 
 
-def speaker(language: Language) -> Say:
-    """`say(key, **values)` in one language. Raises KeyError for a text that does not exist."""
+def speaker(language: Language, **usual: str) -> Say:
+    """`say(key, **values)` in one language; `usual` are values that a whole page has in common.
+
+    Raises KeyError for a text that does not exist.
+    """
 
     def say(key: str, **values: str) -> str:
-        return _typeset(_TEXTS[key][language], language).format(**values)
+        return _typeset(_TEXTS[key][language], language).format(**{**usual, **values})
 
     return say
 

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
-from flow_platform.flows import CATALOGUE, PARCELS
+from flow_platform.flows import CATALOGUE, PARCELS, SeriesFlow
 from flow_platform.partitions import centre_day_partitions, days_before, keys_of
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
@@ -31,11 +31,10 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        name = str(dbt_resource_props["name"])
         if dbt_resource_props["schema"] == "published":
             return "published"
-        flows = (flow.name for flow in CATALOGUE if flow.name in name)
-        return next(flows, SHARED_GROUP)
+        flow = _flow_of(dbt_resource_props)
+        return flow.name if flow else SHARED_GROUP
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         return [PARCELS.owner]
@@ -45,9 +44,16 @@ class Translator(DagsterDbtTranslator):
         dbt_resource_props: Mapping[str, Any],
         dbt_parent_resource_props: Mapping[str, Any],
     ) -> dg.PartitionMapping | None:
-        if dbt_parent_resource_props["name"] == "forecasts":
-            return days_before(PARCELS.longest_horizon, 1)
+        if dbt_parent_resource_props.get("identifier") == "forecasts":
+            flow = _flow_of(dbt_resource_props)
+            return days_before(flow.longest_horizon, 1) if flow else None
         return None
+
+
+def _flow_of(dbt_resource_props: Mapping[str, Any]) -> SeriesFlow | None:
+    """The flow whose name a dbt node bears, None for what flows share."""
+    name = str(dbt_resource_props["name"])
+    return next((flow for flow in CATALOGUE if flow.name in name), None)
 
 
 def window_variables(keys: Keys) -> dict[str, Any]:
@@ -68,8 +74,8 @@ def build_arguments(model_names: Sequence[str]) -> list[str]:
 
 
 def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """Four groups: the centres, the staging views, what is partitioned, the published views."""
-    manifest = platform.dbt.manifest(platform.centres)
+    """The centres, the staging views, the published views, and what each flow has partitioned."""
+    manifest = platform.dbt.manifest(platform.centres_by_flow)
     translator = Translator(
         settings=DagsterDbtTranslatorSettings(
             enable_asset_checks=True, enable_duplicate_source_asset_keys=True
@@ -95,10 +101,6 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         "dagster_dbt_translator": translator,
         "pool": DBT_POOL,
     }
-    partitioned: dict[str, Any] = {
-        "partitions_def": centre_day_partitions(platform.centre_ids, platform.settings.first_day),
-        "backfill_policy": ONE_RUN,
-    }
 
     @dbt_assets(select="resource_type:seed", name="dbt_centres", **common)
     def centres(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
@@ -108,19 +110,31 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     def staging(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    @dbt_assets(select="tag:merged", name="dbt_merged", **common, **partitioned)
-    def merged(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-        yield from run(context, platform, keys_of(context.partition_keys))
+    def partitioned(flow: SeriesFlow, model: str) -> dg.AssetsDefinition:
+        @dbt_assets(
+            select=model,
+            name=f"dbt_{model}",
+            partitions_def=centre_day_partitions(
+                platform.centre_ids_of(flow), platform.settings.first_day
+            ),
+            backfill_policy=ONE_RUN,
+            **common,
+        )
+        def built(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
+            yield from run(context, platform, keys_of(context.partition_keys))
 
-    @dbt_assets(select="tag:monitoring", name="dbt_accuracy", **common, **partitioned)
-    def accuracy(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-        yield from run(context, platform, keys_of(context.partition_keys))
+        return built
 
     @dbt_assets(select="tag:published", name="dbt_published", **common)
     def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    return [centres, staging, merged, accuracy, published]
+    stages = [
+        partitioned(flow, model)
+        for flow in CATALOGUE
+        for model in (f"merged__{flow.name}", f"monitoring__{flow.name}_accuracy")
+    ]
+    return [centres, staging, *stages, published]
 
 
 def events_of(

@@ -11,6 +11,7 @@ from flow_platform.assets.models import (
     champion_key,
     merged_key,
     model_key,
+    view_keys,
     vintage_metadata,
 )
 from flow_platform.flows import SeriesFlow
@@ -39,7 +40,7 @@ def drift_key(flow: SeriesFlow) -> dg.AssetKey:
 
 def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
     """The forecast and drift assets of one flow."""
-    partitions = centre_day_partitions(platform.centre_ids, platform.settings.first_day)
+    partitions = centre_day_partitions(platform.centre_ids_of(flow), platform.settings.first_day)
 
     @dg.asset(
         key=forecast_key(flow),
@@ -50,12 +51,12 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
         backfill_policy=ONE_RUN,
         deps=[
             merged_key(flow),
-            dg.AssetKey(["staging", "calendar"]),
-            dg.AssetKey(["staging", "weather"]),
+            *view_keys(flow),
             dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
         ],
         metadata=columns_metadata(
             "ml.forecasts",
+            measure="text",
             centre_id="text",
             day="date",
             date="date",
@@ -76,7 +77,8 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
                 "complete",
                 asset=forecast_key(flow),
                 blocking=True,
-                description="Every centre and day with history has every horizon.",
+                description="Every centre, day and measure with history has every horizon,"
+                " but for weekdays on which the shop is closed.",
             ),
             dg.AssetCheckSpec(
                 "by_a_champion",
@@ -97,36 +99,48 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
             context.log.info(message)
             platform.announce(message)
 
+        by_measure: dict[str, Issued] = {}
         for measure in flow.measures:
-            issued = issue_forecasts(
+            by_measure[measure] = issue_forecasts(
                 platform, flow, measure, keys, refresh=refresh, progress=progress
             )
-            _log_vintages(context, flow, measure, issued)
-        rows = issued.frame
+            _log_vintages(context, flow, measure, by_measure[measure])
+        rows = pd.concat([issued.frame for issued in by_measure.values()], ignore_index=True)
+        left_out = next(iter(by_measure.values())).closed_targets
         # Metadata of a materialization is stored once a partition; the picture once a run.
         context.log_event(
             dg.AssetObservation(
                 forecast_key(flow),
                 partition=context.partition_keys[-1],
-                metadata={"forecast_against_actual": _plot(platform, flow, keys, rows)},
+                metadata={
+                    "forecast_against_actual": _plot(
+                        platform, flow, keys, by_measure[flow.measures[0]].frame
+                    )
+                },
             )
         )
-        steps = rows.groupby(["centre_id", "day"]).size()
-        fallback = issued.issues_by_version.get(FALLBACK_VERSION, 0)
+        steps = rows.groupby(["measure", "centre_id", "day"]).size().reset_index(name="horizons")
+        incomplete = sum(
+            count != len(flow.horizons) - left_out.get(day, 0)
+            for day, count in zip(steps["day"], steps["horizons"], strict=True)
+        )
+        versions = {measure: issued.issues_by_version for measure, issued in by_measure.items()}
+        fallback = sum(counts.get(FALLBACK_VERSION, 0) for counts in versions.values())
         yield dg.MaterializeResult(
             metadata=rows_metadata(
                 len(rows),
-                issues_by_version=dg.MetadataValue.json(issued.issues_by_version),
+                issues_by_version=dg.MetadataValue.json(versions),
             ),
             check_results=[
                 dg.AssetCheckResult(
                     check_name="complete",
-                    passed=bool((steps == len(flow.horizons)).all()),
+                    passed=incomplete == 0,
                     severity=dg.AssetCheckSeverity.ERROR,
                     metadata={
                         "issues": len(steps),
-                        "incomplete": int((steps != len(flow.horizons)).sum()),
-                        "partitions_without_history": len(keys) - len(steps),
+                        "incomplete": incomplete,
+                        "partitions_without_history": len(keys) * len(flow.measures) - len(steps),
+                        "closed_targets_left_out": sum(left_out.values()),
                     },
                 ),
                 dg.AssetCheckResult(

@@ -18,7 +18,7 @@ from flow_platform.partitions import (
 )
 from flow_platform.platform import Platform
 from flow_platform.stages.history import read_history, spec_of
-from flow_platform.stages.training import Trained, name_champion, train_vintage
+from flow_platform.stages.training import Trained, name_champions, train_vintage
 
 
 def model_key(flow: SeriesFlow) -> dg.AssetKey:
@@ -31,6 +31,12 @@ def champion_key(flow: SeriesFlow) -> dg.AssetKey:
 
 def merged_key(flow: SeriesFlow) -> dg.AssetKey:
     return dg.AssetKey(flow.merged.split("."))
+
+
+def view_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
+    """The staging views that training and forecasts read beside the merged table."""
+    names = ("calendar", "weather") if flow.has_weather else ("calendar",)
+    return [dg.AssetKey(["staging", name]) for name in names]
 
 
 def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
@@ -61,8 +67,7 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
         backfill_policy=ONE_RUN,
         deps=[
             dg.AssetDep(merged_key(flow), partition_mapping=dg.AllPartitionMapping()),
-            dg.AssetKey(["staging", "calendar"]),
-            dg.AssetKey(["staging", "weather"]),
+            *view_keys(flow),
         ],
         description=f"{flow.title}: one registered vintage per candidate and month. It sees only"
         " what was available before the first of the month.",
@@ -111,23 +116,29 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
         partitions_def=champion_partitions(flow.measures, first_day),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetDep(model_key(flow), partition_mapping=same_month())],
-        description=f"{flow.title}: the candidate with the best rolling-origin backtest of its"
-        " month; forecasts of the month use it.",
+        description=f"{flow.title}: the reigning kind's vintage of the month, or the kind whose"
+        " backtest on the same origins is better beyond noise. Later months follow from it.",
     )
     def champion(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> dg.MaterializeResult:
-        named = []
+        wanted: dict[str, set[date]] = {}
         for key in map(_multi, context.partition_keys):
-            month, measure = key.keys_by_dimension[MONTH], key.keys_by_dimension[MEASURE]
-            try:
-                named.append(
-                    name_champion(platform, flow, measure, date.fromisoformat(month)).model_version
+            month = date.fromisoformat(key.keys_by_dimension[MONTH])
+            wanted.setdefault(key.keys_by_dimension[MEASURE], set()).add(month)
+        named: dict[str, list[str]] = {}
+        for measure, months in wanted.items():
+            with platform.registry.training_lock(flow.name):
+                champions = name_champions(platform, flow, measure, months)
+            named[measure] = [v.model_version for v in champions if v.month in months]
+            for month in sorted(months - {vintage.month for vintage in champions}):
+                lacking = ModelError(
+                    f"{flow.name} {measure} has no vintage of {month:%Y-%m}. Train the candidates"
+                    f" first: flow train {flow.name} --from {month:%Y-%m} --to {month:%Y-%m}."
                 )
-            except ModelError as error:
                 if len(context.partition_keys) == 1:
-                    raise
-                context.log.warning("%s: %s", month, error)
+                    raise lacking
+                context.log.warning("%s", lacking)
         return dg.MaterializeResult(metadata={"champions": dg.MetadataValue.json(named)})
 
     return [model, champion]

@@ -1,6 +1,7 @@
 """Raw assets: the calendar, the weather vintages and the counts of each flow, as they landed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -11,18 +12,79 @@ from flow_platform.assets.common import (
     columns_metadata,
     rows_metadata,
 )
-from flow_platform.flows import PARCELS
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
 from flow_platform.partitions import centre_day_partitions, keys_of
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
+from flow_platform.stages.landing import (
+    Balance,
+    land_calendar,
+    land_parcels,
+    land_retail,
+    land_weather,
+)
+from flow_platform.warehouse.store import Keys
 
 CALENDAR = dg.AssetKey(["raw", "calendar"])
 WEATHER = dg.AssetKey(["raw", "weather"])
-PARCEL_COUNTS = dg.AssetKey(["raw", "parcels"])
+
+
+@dataclass(frozen=True)
+class Landed:
+    """How the rows of one flow land, and how its raw table is told."""
+
+    land: Callable[[Platform, Keys], Balance]
+    columns: dict[str, str]
+    description: str
+    days_reported: str
+
+
+LANDED: dict[str, Landed] = {
+    PARCELS.name: Landed(
+        land=land_parcels,
+        columns={
+            "centre_id": "text",
+            "day": "date",
+            "parcels": "double precision",
+            "available_at": "timestamptz",
+            "source_file": "text",
+            "source_line": "bigint",
+        },
+        description="Parcel counts as the source gave them, one row per accepted source row.",
+        days_reported="Partitions without any count: missing, not zero.",
+    ),
+    RETAIL.name: Landed(
+        land=land_retail,
+        columns={
+            "centre_id": "text",
+            "day": "date",
+            "invoice": "text",
+            "stock_code": "text",
+            "description": "text",
+            "quantity": "double precision",
+            "price": "double precision",
+            "sold_at": "timestamptz",
+            "customer": "text",
+            "has_customer": "boolean",
+            "occurrence": "integer",
+            "line_class": "text",
+            "available_at": "timestamptz",
+            "source_file": "text",
+            "source_line": "bigint",
+        },
+        description="Invoice lines as the source gave them, each with exactly one class; customers"
+        " are pseudonyms.",
+        days_reported="Partitions of days on which the shop sold nothing anywhere: closed or"
+        " missing, not zero.",
+    ),
+}
+
+
+def raw_key(flow: SeriesFlow) -> dg.AssetKey:
+    return dg.AssetKey(["raw", flow.name])
 
 
 def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """The raw assets of one installation: its centres are the partitions."""
+    """The raw assets of one installation: the centres of each flow are its partitions."""
     by_centre_and_day = centre_day_partitions(platform.centre_ids, platform.settings.first_day)
 
     @dg.asset(
@@ -33,6 +95,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         deps=[dg.AssetKey(["staging", "centres"])],
         metadata=columns_metadata(
             "raw.calendar",
+            flow="text",
             centre_id="text",
             day="date",
             weekday="smallint",
@@ -47,6 +110,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             is_month_end="boolean",
             event="text",
             is_event="boolean",
+            shop_holiday="text",
         ),
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
@@ -85,52 +149,49 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             context.log.warning(warning)
         return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
 
+    return [calendar, weather, *(_rows_of(platform, flow) for flow in CATALOGUE)]
+
+
+def _rows_of(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
+    """The asset of a flow's own rows, with every row of its files accounted for."""
+    key = raw_key(flow)
+    landed = LANDED[flow.name]
+
     @dg.asset(
-        key=PARCEL_COUNTS,
-        group_name=PARCELS.name,
+        key=key,
+        group_name=flow.name,
         kinds={"python", "postgres"},
-        owners=[PARCELS.owner],
-        partitions_def=by_centre_and_day,
-        backfill_policy=ONE_RUN,
-        metadata=columns_metadata(
-            "raw.parcels",
-            centre_id="text",
-            day="date",
-            parcels="double precision",
-            available_at="timestamptz",
-            source_file="text",
-            source_line="bigint",
+        owners=[flow.owner],
+        partitions_def=centre_day_partitions(
+            platform.centre_ids_of(flow), platform.settings.first_day
         ),
-        description="Parcel counts as the source gave them, one row per accepted source row."
-        " Rows that cannot be used are in ops.quarantine, whole.",
+        backfill_policy=ONE_RUN,
+        metadata=columns_metadata(f"raw.{flow.name}", **landed.columns),
+        description=f"{landed.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=[
             dg.AssetCheckSpec(
                 "rows_balance",
-                asset=PARCEL_COUNTS,
+                asset=key,
                 description="Rows read = rows stored + rows quarantined.",
             ),
-            dg.AssetCheckSpec(
-                "files_readable", asset=PARCEL_COUNTS, description="Every file could be read."
-            ),
-            dg.AssetCheckSpec(
-                "days_reported",
-                asset=PARCEL_COUNTS,
-                description="Partitions without any count: missing, not zero.",
-            ),
+            dg.AssetCheckSpec("files_readable", asset=key, description="Every file could be read."),
+            dg.AssetCheckSpec("days_reported", asset=key, description=landed.days_reported),
         ],
     )
-    def parcels(
+    def rows(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         keys = keys_of(context.partition_keys)
-        balance = land_parcels(platform, keys)
+        balance = landed.land(platform, keys)
         yield dg.MaterializeResult(
             metadata=rows_metadata(
                 balance.rows_stored,
                 rows_read=balance.rows_read,
                 rows_quarantined=balance.rows_quarantined,
                 rows_left=balance.rows_left,
+                rows_repeated=balance.rows_repeated,
                 empty_partitions=balance.empty_partitions,
+                **{f"lines_{name}": count for name, count in balance.classes.items()},
             ),
             check_results=[
                 dg.AssetCheckResult(
@@ -154,4 +215,4 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             ],
         )
 
-    return [calendar, weather, parcels]
+    return rows

@@ -5,6 +5,7 @@ What the jobs compute is in `assets/`; which partitions a tick asks for is decid
 
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from typing import Literal
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -13,25 +14,45 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from flow_platform.assets.forecast import drift_key, forecast_key
 from flow_platform.assets.models import champion_key, merged_key, model_key
-from flow_platform.flows import PARCELS, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
 
 TIMEZONE = "Europe/Paris"
-# name: (cron, what for)
-SCHEDULES: dict[str, tuple[str, str]] = {
-    "predict_colis_daily": ("30 5 * * *", "yesterday's counts, today's forecasts, all centres"),
-    "train_colis_monthly": ("0 4 1 * *", "vintages of the month that begins"),
+# name: (flow, what it runs, cron, what for)
+SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = {
+    "predict_colis_daily": (
+        PARCELS,
+        "daily",
+        "30 5 * * *",
+        "yesterday's counts, today's forecasts, all centres",
+    ),
+    "predict_retail_daily": (
+        RETAIL,
+        "daily",
+        "0 6 * * *",
+        "yesterday's invoice lines, today's forecasts, all countries",
+    ),
+    "train_colis_monthly": (
+        PARCELS,
+        "models",
+        "0 4 1 * *",
+        "vintages of the month that begins",
+    ),
+    "train_retail_monthly": (
+        RETAIL,
+        "models",
+        "30 4 1 * *",
+        "vintages of the month that begins",
+    ),
 }
 
 
 def stage_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
     """The assets of a flow that are partitioned by centre and day, in the order of the lineage."""
     return [
-        dg.AssetKey(["raw", "weather"]),
-        dg.AssetKey(["raw", flow.name]),
-        merged_key(flow),
+        *history_keys(flow),
         forecast_key(flow),
         dg.AssetKey(["monitoring", f"{flow.name}_accuracy"]),
         drift_key(flow),
@@ -40,7 +61,8 @@ def stage_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
 
 def history_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
     """The stages that bring history in, without forecasts."""
-    return stage_keys(flow)[:3]
+    weather = [dg.AssetKey(["raw", "weather"])] if flow.has_weather else []
+    return [*weather, dg.AssetKey(["raw", flow.name]), merged_key(flow)]
 
 
 def build_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
@@ -54,7 +76,7 @@ def build_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             f"{flow.name}_history",
             selection=dg.AssetSelection.assets(*history_keys(flow)),
-            description="Counts, weather and the merged table, without forecasts.",
+            description="Rows of the source and the merged table, without forecasts.",
         ),
         dg.define_asset_job(
             f"{flow.name}_models",
@@ -75,7 +97,9 @@ def foundation_job() -> UnresolvedAssetJobDefinition:
         "foundation",
         selection=dg.AssetSelection.assets(["staging", "centres"], ["raw", "calendar"])
         | dg.AssetSelection.assets(
-            ["staging", "calendar"], ["staging", "parcels"], ["staging", "weather"]
+            ["staging", "calendar"],
+            ["staging", "weather"],
+            *(["staging", flow.name] for flow in CATALOGUE),
         )
         | dg.AssetSelection.groups("published"),
         description="Centres, calendar, staging views and published views.",
@@ -84,39 +108,35 @@ def foundation_job() -> UnresolvedAssetJobDefinition:
 
 def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
     """The schedules of one installation; they start switched on."""
+    return [_schedule(platform, name) for name in SCHEDULES]
+
+
+def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
+    flow, job, cron, description = SCHEDULES[name]
 
     @dg.schedule(
-        name="predict_colis_daily",
-        job_name=f"{PARCELS.name}_daily",
-        cron_schedule=SCHEDULES["predict_colis_daily"][0],
+        name=name,
+        job_name=f"{flow.name}_{job}",
+        cron_schedule=cron,
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=SCHEDULES["predict_colis_daily"][1],
+        description=description,
     )
-    def predict_colis_daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    def tick(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        moment = context.scheduled_execution_time
+        if job == "models":
+            month = moment.date().replace(day=1)
+            tags = range_tags(f"{flow.candidates[0]}|{month}", f"{flow.candidates[-1]}|{month}")
+            yield dg.RunRequest(run_key=f"{name} {month}", tags=tags)
+            return
+        centres = platform.centre_ids_of(flow)
+        if not centres:
+            yield dg.SkipReason(f"The source of {flow.name} names no centre; see `flow doctor`.")
+            return
         # The last complete UTC day, for every centre, in one run.
-        moment = context.scheduled_execution_time.astimezone(UTC)
-        day = moment.date() - timedelta(days=1)
-        yield dg.RunRequest(
-            run_key=f"predict_colis_daily {day}",
-            tags=rectangle_tags(Keys(platform.centre_ids, day, day)),
-        )
+        day = moment.astimezone(UTC).date() - timedelta(days=1)
+        yield dg.RunRequest(run_key=f"{name} {day}", tags=rectangle_tags(Keys(centres, day, day)))
 
-    @dg.schedule(
-        name="train_colis_monthly",
-        job_name=f"{PARCELS.name}_models",
-        cron_schedule=SCHEDULES["train_colis_monthly"][0],
-        execution_timezone=TIMEZONE,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=SCHEDULES["train_colis_monthly"][1],
-    )
-    def train_colis_monthly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        month = context.scheduled_execution_time.date().replace(day=1)
-        yield dg.RunRequest(
-            run_key=f"train_colis_monthly {month}",
-            tags=range_tags(
-                f"{PARCELS.candidates[0]}|{month}", f"{PARCELS.candidates[-1]}|{month}"
-            ),
-        )
-
-    return [predict_colis_daily, train_colis_monthly]
+    return tick

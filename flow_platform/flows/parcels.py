@@ -12,4 +12,7 @@ PARCELS = SeriesFlow(
     candidates=("seasonal_naive", "sarima", "effects", "lightgbm", "blend"),
     merged="merged.parcels",
     owner="team:forecasting",
+    centres_from="file",
+    has_weather=True,
+    has_trading_days=False,
 )

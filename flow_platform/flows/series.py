@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,9 @@ class SeriesFlow:
 
     `measures` are the numbers it forecasts; `horizons` the steps ahead of an issue; `season` the
     steps after which the pattern repeats; `merged` the dbt table its history is read from, with one
-    column per measure.
+    column per measure. Its centres come from the centres `file` or from its own `source`.
+    `has_trading_days` says that the place as a whole is closed on some days: such a day has no
+    number, and a weekday on which it has long been closed gets no forecast.
     """
 
     name: str
@@ -23,6 +26,9 @@ class SeriesFlow:
     candidates: tuple[str, ...]
     merged: str
     owner: str
+    centres_from: Literal["file", "source"]
+    has_weather: bool
+    has_trading_days: bool
 
     @property
     def longest_horizon(self) -> int:

@@ -18,7 +18,7 @@ _ANY_KIND = ("simulated", "files", "http", "kafka", "mqtt")
 KINDS: dict[str, tuple[str, ...]] = {
     "parcels": ("simulated", "files"),
     "weather": ("simulated", "files", "open_meteo", "http"),
-    "retail": _ANY_KIND,
+    "retail": ("simulated", "files"),
     "traffic": _ANY_KIND,
     "trips": _ANY_KIND,
     "deliveries": _ANY_KIND,
@@ -27,6 +27,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 # given at all; the second may be. Sections that are not here take any names.
 _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "parcels": (("centre_id", "day", "parcels"), ("available_at",)),
+    "retail": (
+        ("invoice", "stock_code", "quantity", "sold_at", "price", "customer", "country"),
+        ("description", "available_at"),
+    ),
     "weather": (
         (),
         (
@@ -47,6 +51,8 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
 }
+# Keys that only the section of one flow has, beside those of every section.
+_OPTIONS: dict[str, tuple[str, ...]] = {"parcels": (), "weather": (), "retail": ("shop_country",)}
 
 
 class SourceConfig(BaseModel):
@@ -55,8 +61,8 @@ class SourceConfig(BaseModel):
     `path` is a glob, absolute after reading; `columns` maps our names to the source's; `encoding`,
     `separator` and `decimal` concern CSV, `sheet` Excel; `date_format` is a strptime format for
     days that are not ISO. `centres` maps file names (without folder and suffix; a part of the name
-    serves too) to centre ids. The rest concerns sources that are asked over HTTP. Sections of
-    flows other than parcels and weather keep keys that are not listed here in `options`.
+    serves too) to centre ids. The rest concerns sources that are asked over HTTP. Keys that
+    only one flow has are in `options`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -145,14 +151,15 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
         raise ConfigurationError(f"{path}: {name} is not a section. Write [{name}] above its keys.")
     values = dict(raw)
     allowed = [key for key in SourceConfig.model_fields if key != "options"]
-    if name not in _COLUMNS:
-        extra = {key: values.pop(key) for key in list(values) if key not in allowed}
-        if extra:
-            values["options"] = extra
-    elif "options" in values:
+    own = _OPTIONS.get(name, tuple(key for key in values if key not in allowed))
+    allowed += own
+    if "options" in values:
         raise ConfigurationError(
             f"{where}: unknown key 'options' (allowed: {', '.join(allowed)}). Remove it."
         )
+    extra = {key: values.pop(key) for key in own if key in values}
+    if extra:
+        values["options"] = extra
     if isinstance(values.get("timeout_seconds"), int):
         values["timeout_seconds"] = float(values["timeout_seconds"])
     if isinstance(values.get("back_off_seconds"), int):

@@ -11,8 +11,9 @@ import csv
 import glob
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from flow_platform.sources.config import SourceConfig
 _LONGEST_RECORD = 50
 _SEPARATORS = (",", ";", "\t", "|")
 _UNDECODABLE = 0xDC00
+_PARQUET = (".parquet", ".pq")
+_EXCEL = (".xlsx", ".xlsm")
 
 
 def _keep_bad_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -133,7 +136,14 @@ def source_files(config: SourceConfig) -> list[Path]:
     return sorted(path for path in found if not path.is_dir())
 
 
-def _check_header(names: list[str], wanted: Sequence[str], hint: str) -> None:
+def _fitting(names: Sequence[str], alternatives: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The first alternative that the header has in full; the first of all where none fits."""
+    whole = (wanted for wanted in alternatives if set(wanted) <= set(names))
+    return next(whole, alternatives[0])
+
+
+def _check_header(names: list[str], alternatives: Sequence[Sequence[str]], hint: str) -> None:
+    wanted = _fitting(names, alternatives)
     missing = [name for name in wanted if name not in names]
     if missing:
         shown = ", ".join(clean_text(name)[:60] for name in names[:20]) or "nothing"
@@ -175,16 +185,20 @@ def _cut_line(line: str, separator: str) -> list[str]:
         return line.rstrip("\r\n").split(separator)
 
 
-def _header(line: str, config: SourceConfig, wanted: Sequence[str]) -> tuple[str, list[str]]:
+def _header(
+    line: str, config: SourceConfig, alternatives: Sequence[Sequence[str]]
+) -> tuple[str, list[str]]:
     candidates = (config.separator,) if config.separator else _SEPARATORS
     cuts = {
         separator: [name.strip() for name in _cut_line(line, separator)] for separator in candidates
     }
     fitting = [
-        separator for separator, names in cuts.items() if all(name in names for name in wanted)
+        separator
+        for separator, names in cuts.items()
+        if set(_fitting(names, alternatives)) <= set(names)
     ]
     chosen = fitting[0] if fitting else max(cuts, key=lambda separator: len(cuts[separator]))
-    _check_header(cuts[chosen], wanted, "; encoding and separator are set there too.")
+    _check_header(cuts[chosen], alternatives, "; encoding and separator are set there too.")
     return chosen, cuts[chosen]
 
 
@@ -233,7 +247,7 @@ def _cut_quoted(
     return records, places, faulty
 
 
-def read_csv(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Table:
+def read_csv(data: bytes, config: SourceConfig, *alternatives: Sequence[str]) -> Table:
     """A CSV file as a table. Blank lines are skipped; line breaks are LF, CRLF or CR.
 
     Raises FileUnreadableError where the header lacks a wanted column.
@@ -243,7 +257,8 @@ def read_csv(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Table:
     start = next((place for place, line in enumerate(lines) if line.strip()), None)
     if start is None:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
-    separator, names = _header(lines[start], config, wanted)
+    separator, names = _header(lines[start], config, alternatives)
+    wanted = _fitting(names, alternatives)
     width = len(names)
     table = Table(names)
     start += 1
@@ -294,7 +309,7 @@ def _is_clean(text: str) -> bool:
     return True
 
 
-def read_parquet(data: bytes, wanted: Sequence[str]) -> Table:
+def read_parquet(data: bytes, *alternatives: Sequence[str]) -> Table:
     """A Parquet file as a table.
 
     Raises FileUnreadableError where it is damaged or lacks a wanted column.
@@ -310,7 +325,7 @@ def read_parquet(data: bytes, wanted: Sequence[str]) -> Table:
             f"is not a readable Parquet file ({_short(error)}). Export it again."
         ) from error
     names = [str(name) for name in arrow.column_names]
-    _check_header(names, wanted, ".")
+    _check_header(names, alternatives, ".")
     columns: list[list[Any]] = []
     for position, name in enumerate(names):
         column = arrow.column(position)
@@ -329,7 +344,49 @@ def read_parquet(data: bytes, wanted: Sequence[str]) -> Table:
     return Table(names, rows, list(range(1, len(rows) + 1)))
 
 
-def read_excel(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Table:
+def _workbook(data: bytes) -> Any:
+    import openpyxl
+
+    try:
+        return openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
+    except Exception as error:  # openpyxl, zipfile and the XML parser raise many kinds
+        raise _no_workbook(error) from error
+
+
+def _no_workbook(error: BaseException) -> FileUnreadableError:
+    return FileUnreadableError(
+        f"is not a readable .xlsx workbook ({_short(error)}). Save it again as .xlsx or CSV."
+    )
+
+
+def _cells(book: Any, title: str) -> list[tuple[int, Any]]:
+    """The rows of a sheet that are not empty, each with its number."""
+    try:
+        sheet = book[title]
+        if hasattr(sheet, "reset_dimensions"):
+            sheet.reset_dimensions()
+        return [
+            (line, row)
+            for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+            if any(value is not None and value != "" for value in row)
+        ]
+    except Exception as error:  # as above: a sheet is parsed when it is read
+        raise _no_workbook(error) from error
+
+
+def _chosen_sheets(book: Any, config: SourceConfig) -> list[str]:
+    titles = [sheet.title for sheet in book.worksheets]
+    if config.sheet is None:
+        return titles
+    if config.sheet not in titles:
+        raise FileUnreadableError(
+            f"has no sheet {config.sheet!r} (found: {', '.join(titles)})."
+            " Correct sheet in sources.toml."
+        )
+    return [config.sheet]
+
+
+def read_excel(data: bytes, config: SourceConfig, *alternatives: Sequence[str]) -> Table:
     """A sheet of an .xlsx workbook as a table: the first one, or the one `sheet` names.
 
     The first row that is not empty is the header. A formula counts as its last computed value,
@@ -337,37 +394,18 @@ def read_excel(data: bytes, config: SourceConfig, wanted: Sequence[str]) -> Tabl
 
     Raises FileUnreadableError where it is damaged or lacks the sheet or a wanted column.
     """
-    import openpyxl
+    book = _workbook(data)
+    return _sheet_table(_cells(book, _chosen_sheets(book, config)[0]), alternatives)
 
-    try:
-        book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
-        titles = list(book.sheetnames)
-        if config.sheet is not None and config.sheet not in titles:
-            raise FileUnreadableError(
-                f"has no sheet {config.sheet!r} (found: {', '.join(titles)})."
-                " Correct sheet in sources.toml."
-            )
-        sheet = book[config.sheet] if config.sheet is not None else book.worksheets[0]
-        if hasattr(sheet, "reset_dimensions"):
-            sheet.reset_dimensions()
-        cells = [
-            (line, row)
-            for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-            if any(value is not None and value != "" for value in row)
-        ]
-    except FileUnreadableError:
-        raise
-    except Exception as error:  # openpyxl, zipfile and the XML parser raise many kinds
-        raise FileUnreadableError(
-            f"is not a readable .xlsx workbook ({_short(error)}). Save it again as .xlsx or CSV."
-        ) from error
+
+def _sheet_table(cells: list[tuple[int, Any]], alternatives: Sequence[Sequence[str]]) -> Table:
     if not cells:
         raise FileUnreadableError("holds no row. Remove it, or export it again.")
     header = list(cells[0][1])
     while header and header[-1] in (None, ""):
         header.pop()
     names = ["" if value is None else str(value).strip() for value in header]
-    _check_header(names, wanted, "; the sheet is set there too.")
+    _check_header(names, alternatives, "; the sheet is set there too.")
     table = Table(names)
     width = len(names)
     for line, row in cells[1:]:
@@ -393,13 +431,80 @@ def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def read_table(path: Path, config: SourceConfig, wanted: Sequence[str]) -> Table:
-    """A file as a table with at least the wanted columns, by its suffix.
+def read_table(path: Path, config: SourceConfig, *alternatives: Sequence[str]) -> Table:
+    """A file as a table, by its suffix, with at least the columns of one of the `alternatives`.
 
     .parquet and .pq are Parquet, .xlsx and .xlsm Excel, everything else CSV.
 
     Raises FileUnreadableError saying what is wrong with the file and what to do.
     """
+    data = _bytes_of(path)
+    suffix = path.suffix.casefold()
+    if suffix in _PARQUET:
+        return read_parquet(data, *alternatives)
+    if suffix in _EXCEL:
+        return read_excel(data, config, *alternatives)
+    if suffix in (".xls", ".xlsb", ".ods"):
+        raise FileUnreadableError(
+            f"is a {suffix} workbook, which is not read here. Save it as .xlsx or CSV."
+        )
+    return read_csv(data, config, *alternatives)
+
+
+def read_tables(
+    path: Path, config: SourceConfig, *alternatives: Sequence[str]
+) -> list[tuple[str, Table | FileUnreadableError]]:
+    """The tables of a file, each with its name or with the error that stands for it.
+
+    As `read_table`, but every sheet of a workbook is a table of its own, "book.xlsx [sheet]",
+    unless `sheet` names one. An empty sheet beside others is none.
+    """
+    name = clean_text(str(path))
+    if path.suffix.casefold() not in _EXCEL:
+        return [(name, _or_error(lambda: read_table(path, config, *alternatives)))]
+    try:
+        book = _workbook(_bytes_of(path))
+        sheets = {title: _cells(book, title) for title in _chosen_sheets(book, config)}
+    except FileUnreadableError as error:
+        return [(name, error)]
+    filled = {title: cells for title, cells in sheets.items() if cells} or sheets
+    return [
+        (f"{name} [{clean_text(title)}]", _or_error(partial(_sheet_table, cells, alternatives)))
+        for title, cells in filled.items()
+    ]
+
+
+def distinct_values(path: Path, config: SourceConfig, *names: str) -> set[Any]:
+    """The distinct values of whichever of `names` a file has; other columns are not kept.
+
+    Of a Parquet file only that column is read. A table that cannot be read, or has none of the
+    names, gives nothing.
+    """
+    import pyarrow.parquet as pq
+
+    if path.suffix.casefold() in _PARQUET:
+        try:
+            with pq.ParquetFile(path) as file:
+                name = next(name for name in names if name in file.schema_arrow.names)
+                column = file.read(columns=[name]).column(0)
+            return set(column.unique().to_pylist())
+        except Exception:  # pyarrow raises many kinds on damaged bytes; the load names the file
+            return set()
+    found: set[Any] = set()
+    for _, table in read_tables(path, config, *[[name] for name in names]):
+        if isinstance(table, Table):
+            found.update(table.column(next(name for name in names if name in table.names)))
+    return found
+
+
+def _or_error(read: Callable[[], Table]) -> Table | FileUnreadableError:
+    try:
+        return read()
+    except FileUnreadableError as error:
+        return error
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -408,13 +513,4 @@ def read_table(path: Path, config: SourceConfig, wanted: Sequence[str]) -> Table
         ) from error
     if not data:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
-    suffix = path.suffix.casefold()
-    if suffix in (".parquet", ".pq"):
-        return read_parquet(data, wanted)
-    if suffix in (".xlsx", ".xlsm"):
-        return read_excel(data, config, wanted)
-    if suffix in (".xls", ".xlsb", ".ods"):
-        raise FileUnreadableError(
-            f"is a {suffix} workbook, which is not read here. Save it as .xlsx or CSV."
-        )
-    return read_csv(data, config, wanted)
+    return data

@@ -22,11 +22,13 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
     """PSI and KS of each feature for every centre and day of `keys`; replaces `monitoring.drift`.
 
     A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
-    that neither the week's pattern nor slow growth hides or feigns a change; weather as it is.
+    that neither the week's pattern nor slow growth hides or feigns a change; the weather of flows
+    that have it is compared as it is.
     """
     store = platform.store(ML_ROLE)
+    features = (*flow.measures, *(WEATHER_FEATURES if flow.has_weather else ()))
     history = store.read(
-        f"select centre_id, day, {', '.join((*flow.measures, *WEATHER_FEATURES))}"
+        f"select centre_id, day, {', '.join(features)}"
         f" from {flow.merged}"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
         " order by centre_id, day",
@@ -42,7 +44,7 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
         history["day"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)),
         ["centre_id", "day"],
     ]
-    drift = measure_drift(history, readings, (*flow.measures, *WEATHER_FEATURES))
+    drift = measure_drift(history, readings, features)
     drift.insert(0, "flow", flow.name)
     store.replace("monitoring.drift", drift, keys, equal={"flow": flow.name})
     return drift

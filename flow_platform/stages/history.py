@@ -7,8 +7,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pandas as pd
+
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.forecasting.data import (
+    CALENDAR_LOOKAHEAD,
+    WEATHER_COLUMNS,
+    SeriesData,
+    SeriesSpec,
+)
 from flow_platform.partitions import issue_times
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
@@ -21,6 +28,7 @@ def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
         season=flow.season,
         seed=platform.settings.seed,
         tuning_trials=platform.settings.tuning_trials,
+        weather=WEATHER_COLUMNS if flow.has_weather else (),
     )
 
 
@@ -38,27 +46,34 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
         {"last": last_day},
     )
     first_day = actuals["ds"].min().date() if len(actuals) else last_day
-    window = {"first": first_day - timedelta(days=CALENDAR_LOOKAHEAD), "last": reach}
+    zones = {centre.centre_id: centre.timezone for centre in platform.centres_of(flow)}
+    known = set(zones)
+    window = {
+        "flow": flow.name,
+        "first": first_day - timedelta(days=CALENDAR_LOOKAHEAD),
+        "last": reach,
+    }
     calendar = store.read(
         "select centre_id as unique_id, day as ds, weekday, holiday, is_public_holiday,"
         " is_bridge_day, is_school_holiday, school_holiday, days_to_holiday, days_since_holiday,"
         " is_month_start, is_month_end, event, is_event"
-        " from staging.calendar where day between %(first)s and %(last)s"
+        " from staging.calendar where flow = %(flow)s and day between %(first)s and %(last)s"
         " order by centre_id, day",
         window,
     )
-    vintages = store.read(
-        "select centre_id as unique_id, target_day as ds, vintage, available_at, temperature_mean,"
-        " temperature_min, temperature_max, precipitation_mm, snowfall_cm, wind_max_kmh"
-        " from staging.weather where target_day between %(first)s and %(last)s"
-        " order by centre_id, target_day, available_at",
-        window,
-    )
-    zones = {centre.centre_id: centre.timezone for centre in platform.centres}
-    known = set(zones)
+    vintages = pd.DataFrame()
+    if flow.has_weather:
+        vintages = store.read(
+            "select centre_id as unique_id, target_day as ds, vintage, available_at,"
+            " temperature_mean, temperature_min, temperature_max, precipitation_mm, snowfall_cm,"
+            " wind_max_kmh from staging.weather where target_day between %(first)s and %(last)s"
+            " order by centre_id, target_day, available_at",
+            window,
+        )
+        vintages = vintages[vintages["unique_id"].isin(known)].reset_index(drop=True)
     return SeriesData(
         actuals=actuals[actuals["unique_id"].isin(known)].reset_index(drop=True),
         calendar=calendar,
-        vintages=vintages[vintages["unique_id"].isin(known)].reset_index(drop=True),
+        vintages=vintages,
         issues=issue_times(zones, first_day, last_day),
     )

@@ -6,13 +6,15 @@ How a source is read is in `sources/`; here its rows, its rejects and its balanc
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pandas as pd
 
 from flow_platform.platform import Platform
-from flow_platform.sources.parcels import Landing, read_parcels
+from flow_platform.sources.landing import Landing
+from flow_platform.sources.parcels import read_parcels
+from flow_platform.sources.retail import DAY_COLUMNS, LINE_CLASSES, read_retail
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.warehouse.store import Keys, copy_rows
 
@@ -35,14 +37,19 @@ _WEATHER_COLUMNS = [
 
 @dataclass(frozen=True)
 class Balance:
-    """Rows of one landing: read = stored + quarantined, and the files that could not be read."""
+    """Rows of one landing: read = stored + quarantined, and the files that could not be read.
+
+    `classes` counts the stored rows by class, in flows whose rows have one.
+    """
 
     rows_read: int
     rows_stored: int
     rows_quarantined: int
     rows_left: int
+    rows_repeated: int
     broken_files: tuple[str, ...]
     empty_partitions: int
+    classes: dict[str, int] = field(default_factory=dict)
 
 
 def land_calendar(platform: Platform) -> int:
@@ -91,13 +98,48 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
     platform.store(INGEST_ROLE).replace("raw.parcels", landing.rows, keys)
     _record(platform, "parcels", keys, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
+    return _balance(landing, len(keys) - len(filled))
+
+
+def land_retail(platform: Platform, keys: Keys) -> Balance:
+    """Replace the invoice lines of these partitions, and what the source says of their days.
+
+    The source is read once, however many days there are. A partition is empty where the shop sold
+    nothing in any country.
+    """
+    landing = read_retail(
+        platform.sources["retail"],
+        keys.first_day,
+        keys.last_day,
+        keys.centres,
+        key=platform.customer_key,
+        now=datetime.now(UTC),
+        seed=platform.settings.seed,
+    )
+    store = platform.store(INGEST_ROLE)
+    store.replace("raw.retail", landing.rows, keys)
+    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], keys)
+    _record(platform, "retail", keys, landing)
+    counts = landing.rows["line_class"].value_counts()
+    return _balance(
+        landing,
+        int((landing.days["shop_sale_lines"] == 0).sum()),
+        {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
+    )
+
+
+def _balance(
+    landing: Landing, empty_partitions: int, classes: dict[str, int] | None = None
+) -> Balance:
     return Balance(
         rows_read=sum(file.rows_read for file in landing.files),
         rows_stored=sum(file.rows_stored for file in landing.files),
         rows_quarantined=sum(file.rows_quarantined for file in landing.files),
         rows_left=sum(file.rows_left for file in landing.files),
+        rows_repeated=sum(file.rows_repeated for file in landing.files),
         broken_files=tuple(file.error for file in landing.files if file.error),
-        empty_partitions=len(keys) - len(filled),
+        empty_partitions=empty_partitions,
+        classes=classes or {},
     )
 
 
@@ -119,6 +161,7 @@ def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None
                 "rows_stored": file.rows_stored,
                 "rows_quarantined": file.rows_quarantined,
                 "rows_left": file.rows_left,
+                "rows_repeated": file.rows_repeated,
                 "error": file.error,
             }
             for file in landing.files
@@ -150,11 +193,11 @@ def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None
                 loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
                 rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
                 rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
-                error = excluded.error
+                rows_repeated = excluded.rows_repeated, error = excluded.error
             where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
-                   ops.loads.rows_quarantined, ops.loads.error)
+                   ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
                 is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
-                   excluded.rows_quarantined, excluded.error)
+                   excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
             """
         )
         cursor.execute(

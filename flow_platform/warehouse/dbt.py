@@ -48,8 +48,8 @@ class DbtProject:
     def seeds(self) -> Path:
         return self.home / "seeds"
 
-    def manifest(self, centres: Sequence[Centre]) -> dict[str, Any]:
-        """The parsed manifest; parsed anew when a file of the project or the centres changed.
+    def manifest(self, centres: Mapping[str, Sequence[Centre]]) -> dict[str, Any]:
+        """The parsed manifest; parsed anew when a file of the project or a flow's centres changed.
 
         Needs no database. Raises ConfigurationError with dbt's words when a file does not parse.
         """
@@ -108,11 +108,12 @@ class DbtProject:
             digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
-    def _write_seeds(self, centres: Sequence[Centre]) -> None:
+    def _write_seeds(self, centres: Mapping[str, Sequence[Centre]]) -> None:
         import pandas as pd
 
         self.seeds.mkdir(parents=True, exist_ok=True)
-        text = pd.DataFrame([vars(centre) for centre in centres]).to_csv(index=False)
+        rows = [{"flow": flow, **vars(one)} for flow, named in centres.items() for one in named]
+        text = pd.DataFrame(rows).to_csv(index=False)
         path = self.seeds / "centres.csv"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)

@@ -95,8 +95,20 @@ def locate_server(settings: Settings) -> Server:
     """The PostgreSQL server of these settings; the embedded one is started if need be."""
     if settings.database_url is None:
         return Server(embedded.start(settings.home_path), None)
-    secret = settings.secret.get_secret_value() if settings.secret else _kept_secret(settings)
-    return Server(settings.database_url.get_secret_value(), secret)
+    return Server(settings.database_url.get_secret_value(), _secret(settings))
+
+
+def derived_key(settings: Settings, purpose: str) -> bytes:
+    """A key for one purpose, made from the installation's secret; 32 bytes, always the same.
+
+    No purpose's key tells anything of another's, nor of a role's password.
+    """
+    text = f"flow_platform key for {purpose}"
+    return hmac.new(_secret(settings).encode(), text.encode(), hashlib.sha256).digest()
+
+
+def _secret(settings: Settings) -> str:
+    return settings.secret.get_secret_value() if settings.secret else _kept_secret(settings)
 
 
 def _kept_secret(settings: Settings) -> str:

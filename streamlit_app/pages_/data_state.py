@@ -14,6 +14,8 @@ from streamlit_app.formats import Language, capitalised, long_day, moment, numbe
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say, name_of
 
+FLOWS = ("parcels", "retail")
+
 
 def show() -> None:
     """The whole page, top to bottom. Raises data.DataError when the views cannot be read."""
@@ -21,8 +23,11 @@ def show() -> None:
     say = texts.speaker(language)
     layout.head(say("state.title"), language, say)
     st.markdown(say("state.intro"))
-    listed = data.centres()
-    names = dict(zip(listed["centre_id"], listed["label"], strict=True))
+    names = {
+        (flow, centre.centre_id): centre.label
+        for flow in FLOWS
+        for centre in data.centres(flow).itertuples()
+    }
     _freshness(language, say)
     _loads(language, say)
     _broken(language, say)
@@ -127,7 +132,7 @@ def _models(language: Language, say: Say) -> None:
         st.markdown(
             say(
                 "state.model.words",
-                flow=capitalised(name_of("flow", row["flow"], language)),
+                flow=capitalised(_series(row["flow"], row["measure"], language)),
                 version=row["model_version"],
                 candidate=name_of("candidate", row["candidate"], language),
                 rows=number(row["trained_rows"], language),
@@ -140,7 +145,13 @@ def _models(language: Language, say: Say) -> None:
         )
 
 
-def _drift(names: dict[str, str], language: Language, say: Say) -> None:
+def _series(flow: str, measure: str, language: Language) -> str:
+    """A flow in words, with its measure where that has another name."""
+    words = name_of("flow", flow, language)
+    return words if measure == flow else f"{words}, {name_of('feature', measure, language)}"
+
+
+def _drift(names: dict[tuple[str, str], str], language: Language, say: Say) -> None:
     st.subheader(say("state.drift"), anchor=False)
     rows = data.drift_states()
     if rows.empty:
@@ -148,8 +159,9 @@ def _drift(names: dict[str, str], language: Language, say: Say) -> None:
         return
     out = rows[rows["status"] == "drift"]
     drifting = [
-        f"{name_of('feature', feature, language)} ({literal(names.get(centre_id, centre_id))})"
-        for feature, centre_id in zip(out["feature"], out["centre_id"], strict=True)
+        f"{name_of('feature', row.feature, language)}"
+        f" ({literal(names.get((row.flow, row.centre_id), row.centre_id))})"
+        for row in out.itertuples()
     ]
     if drifting:
         st.warning(say("state.drift.some", what=", ".join(drifting)))
@@ -157,7 +169,11 @@ def _drift(names: dict[str, str], language: Language, say: Say) -> None:
         st.success(say("state.drift.ok"))
     st.caption(say("state.drift.body"))
     rows = rows.assign(
-        centre=rows["centre_id"].map(names).fillna(rows["centre_id"]), state=rows["status"]
+        centre=[
+            names.get((flow, centre_id), centre_id)
+            for flow, centre_id in zip(rows["flow"], rows["centre_id"], strict=True)
+        ],
+        state=rows["status"],
     )[["centre", "feature", "date", "psi", "psi_critical", "state"]]
     with st.expander(say("state.drift.table", count=number(len(rows), language))):
         layout.table(

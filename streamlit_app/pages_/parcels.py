@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from streamlit_app import charts, choices, data, layout, texts
+from streamlit_app import choices, data, layout, texts
+from streamlit_app.forecasts import (
+    Centre,
+    Series,
+    absent_days,
+    choose,
+    compare,
+    curve,
+    range_of,
+    stamp,
+)
 from streamlit_app.formats import (
     MISSING,
     Language,
@@ -27,32 +37,26 @@ from streamlit_app.formats import (
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say
 
-FLOW = "parcels"
-MEASURE = "parcels"
+SERIES = Series("parcels", "parcels")
 FALLBACK_VERSION = "fallback"
-# Binomial: with 60 days the share inside the range strays by 0.05 from 0.80 by chance (one sigma).
-CHANCE_SIGMAS = 2.0
-NO_TENDENCY = 0.005
-
-
-class Centre(NamedTuple):
-    """The chosen centre."""
-
-    centre_id: str
-    label: str
-    timezone: str
-    capacity: float | None
 
 
 def show() -> None:
     """The whole page, top to bottom. Raises data.DataError when the views cannot be read."""
     language = choices.language()
-    say = texts.speaker(language)
+    plain = texts.speaker(language)
+    say = texts.speaker(
+        language,
+        unit=plain("unit.parcels"),
+        absent=plain("absent.parcels"),
+        absent_short=plain("absent.short.parcels"),
+        schedule="predict_colis_daily",
+    )
     layout.head(say("parcels.title"), language, say)
 
-    listed = data.centres()
-    newest_issue = data.newest_day(FLOW, "predictions")
-    last_counted = data.newest_day(FLOW, "actuals")
+    listed = data.centres(SERIES.flow)
+    newest_issue = data.newest_day(SERIES.flow, "predictions")
+    last_counted = data.newest_day(SERIES.flow, "actuals")
     if listed.empty:
         st.info(say("no_centres"))
         return
@@ -60,96 +64,34 @@ def show() -> None:
         st.info(f"**{say('empty.title')}** {say('empty.body')}")
         return
 
-    centre, issued_on = _choose(listed, language, say)
+    centre, issued_on = choose(
+        SERIES, listed, listed["centre_id"].iloc[0], language, say, label=say("centre")
+    )
     if issued_on is None:
         title = say("centre_empty.title", centre=literal(centre.label))
         st.info(f"**{title}** {say('centre_empty.body')}")
         return
-    issue = data.issue(FLOW, MEASURE, centre.centre_id, issued_on)
+    issue = data.issue(*SERIES, centre.centre_id, issued_on)
     if issue.empty:  # the issue went between two reads: the list is read again
         data.forget()
         st.rerun()
-    _stamp(centre, issued_on, newest_issue, last_counted, issue, language, say)
+    stamp(SERIES, centre, issued_on, newest_issue, last_counted, issue, language, say)
 
     last_target = issue["date"].max().date()
     first_shown = issued_on - timedelta(days=data.HISTORY_DAYS - 1)
-    history = data.actuals(FLOW, MEASURE, centre.centre_id, first_shown, last_target)
-    known_days = data.calendar(centre.centre_id, issued_on + timedelta(days=1), last_target)
+    history = data.actuals(*SERIES, centre.centre_id, first_shown, last_target)
+    known_days = data.calendar(
+        SERIES.flow, centre.centre_id, issued_on + timedelta(days=1), last_target
+    )
 
     _next_day(centre, issue, history, last_counted, language, say)
     _week(centre, issue, known_days, last_counted, language, say)
     _tight_days(centre, issue, language, say)
     _days_to_note(known_days, language, say)
-    _curve(centre, issued_on, issue, history, last_counted, language, say)
-    figures = _compare(centre, last_counted, language, say)
+    absent = absent_days(history, last_counted)
+    curve(SERIES, centre, issued_on, issue, history, last_counted, absent, language, say)
+    figures = compare(SERIES, centre, last_counted, language, say)
     _how_sure(issue, figures, language, say)
-
-
-def _choose(listed: pd.DataFrame, language: Language, say: Say) -> tuple[Centre, date | None]:
-    """The centre and issue day; None where the centre has no issue."""
-    left, right = st.columns(2)
-    labels = dict(zip(listed["centre_id"], listed["label"], strict=True))
-    asked_centre, asked_day = choices.asked("centre"), choices.asked("date")
-    with left:
-        default = listed["centre_id"].iloc[0]
-        centre_id = choices.select("centre", say("centre"), labels, default, spoken=True)
-    row: Any = listed.set_index("centre_id").loc[centre_id]
-    capacity = row["daily_capacity"]
-    centre = Centre(
-        centre_id, row["label"], row["timezone"], None if is_missing(capacity) else capacity
-    )
-    if asked_centre and asked_centre not in labels:
-        st.info(say("unknown.centre", asked=literal(asked_centre), shown=literal(centre.label)))
-    days = data.issue_days(FLOW, MEASURE, centre_id)
-    with right:
-        if not days:
-            st.selectbox(
-                say("issue"), [], placeholder=say("issue.none"), disabled=True, key="date.none"
-            )
-            return centre, None
-        options = {day.isoformat(): long_day(day, language, year=True) for day in days}
-        newest = days[0].isoformat()
-        options[newest] = say("issue.newest", day=options[newest])
-        chosen = choices.select("date", say("issue"), options, newest)
-    if asked_day and asked_day not in options:
-        st.info(say("issue.unknown", asked=literal(asked_day)))
-    return centre, date.fromisoformat(chosen)
-
-
-def _stamp(
-    centre: Centre,
-    issued_on: date,
-    newest_issue: date,
-    last_counted: date | None,
-    issue: pd.DataFrame,
-    language: Language,
-    say: Say,
-) -> None:
-    """How fresh all of this is, and what to do when it is not."""
-    st.caption(
-        say(
-            "stamp",
-            issue=long_day(newest_issue, language, year=True),
-            actual=long_day(last_counted, language, year=True)
-            if last_counted
-            else say("stamp.no_actual"),
-            model=literal(issue["model_version"].iloc[0]),
-        )
-    )
-    age = (data.today(centre.timezone) - newest_issue).days
-    if age > data.STALE_DAYS:
-        st.warning(say("stale", day=long_day(newest_issue, language, year=True), age=str(age)))
-    own_newest = data.issue_days(FLOW, MEASURE, centre.centre_id)[0]
-    if (newest_issue - own_newest).days > data.STALE_DAYS:
-        st.warning(
-            say(
-                "centre_behind",
-                day=long_day(own_newest, language, year=True),
-                newest=long_day(newest_issue, language, year=True),
-            )
-        )
-    if issued_on < own_newest:
-        st.caption(say("past"))
 
 
 def _next_day(
@@ -171,8 +113,8 @@ def _next_day(
     boxes = [
         layout.tile(
             title,
-            f"{rounded(row['prediction'], language)} {say('parcels.unit')}",
-            _range("range", row, language, say),
+            f"{rounded(row['prediction'], language)} {say('unit.parcels')}",
+            range_of("range", row, language, say),
             main=True,
         )
     ]
@@ -190,15 +132,6 @@ def _next_day(
     elif last_counted is not None and day <= last_counted:
         boxes.append(layout.tile(say("came.title"), MISSING, say("came.missing")))
     layout.tiles(boxes, say("head.label", day=spoken))
-
-
-def _range(key: str, row: Any, language: Language, say: Say) -> str:
-    """The 80 % range in words; on a closed day there is nothing to give a range of."""
-    if row["upper_80"] < 0.5:
-        return say("range.none")
-    return say(
-        key, lower=rounded(row["lower_80"], language), upper=rounded(row["upper_80"], language)
-    )
 
 
 def _change_tile(row: Any, history: pd.Series, language: Language, say: Say) -> str:
@@ -248,7 +181,7 @@ def _week(
     cards = []
     for row in issue[issue["horizon"] <= 7].to_dict("records"):
         share = row["prediction"] / centre.capacity if centre.capacity else None
-        notes = [_range("card.range", row, language, say)]
+        notes = [range_of("card.range", row, language, say)]
         if not is_missing(row["actual"]):
             notes.append(say("card.came", came=rounded(row["actual"], language)))
         elif last_counted is not None and row["date"].date() <= last_counted:
@@ -323,182 +256,6 @@ def _span(first: date, last: date, language: Language, say: Say) -> str:
     if first == last:
         return long_day(first, language)
     return say("days.span", first=long_day(first, language), last=long_day(last, language))
-
-
-def _curve(
-    centre: Centre,
-    issued_on: date,
-    issue: pd.DataFrame,
-    history: pd.Series,
-    last_counted: date | None,
-    language: Language,
-    say: Say,
-) -> None:
-    st.subheader(say("curve"), anchor=False)
-    figure = charts.forecast_curve(
-        history,
-        issue,
-        issued_on=issued_on,
-        last_counted=last_counted,
-        capacity=centre.capacity,
-        language=language,
-        say=say,
-    )
-    st.plotly_chart(
-        figure,
-        theme=None,
-        config=charts.CONFIG,
-        key="curve",
-        alt=say(
-            "curve.alt",
-            centre=centre.label,
-            low=number(issue["prediction"].min(), language),
-            high=number(issue["prediction"].max(), language),
-        ),
-    )
-    evening = long_day(issued_on, language)
-    absent = history[history.isna()].index
-    missing = last_counted is not None and any(day.date() <= last_counted for day in absent)
-    st.caption(say("curve.caption", day=evening) + (say("curve.missing") if missing else ""))
-    title = say("table", day=long_day(issued_on, language, year=True), centre=centre.label)
-    st.markdown(f"**{literal(title)}**")
-    _table(issue, "issue", title, last_counted, language, say)
-    layout.downloads(
-        issue, name=f"parcels_{centre.centre_id}_{issued_on.isoformat()}", key="issue", say=say
-    )
-
-
-def _table(
-    rows: pd.DataFrame,
-    key: str,
-    title: str,
-    last_counted: date | None,
-    language: Language,
-    say: Say,
-) -> None:
-    def whole(value: Any) -> str:
-        return number(value, language)
-
-    shown: dict[str, Any] = dict.fromkeys(
-        ("prediction", "lower_80", "upper_80", "lower_95", "upper_95", "actual"), whole
-    )
-    shown["date"] = lambda day: capitalised(f"{short_day(day.date(), language)} {day.year}")
-    shown["issued_at"] = lambda at: f"{at:%Y-%m-%d %H:%M}"
-    absent = rows["actual"].isna()
-    due = (
-        rows["date"] <= pd.Timestamp(last_counted)
-        if last_counted
-        else pd.Series(False, index=rows.index)
-    )
-    layout.table(
-        rows,
-        key=f"{key}.table",
-        alt=title,
-        labels=lambda column: say(f"column.{column}"),
-        shown=shown,
-        exceptions=[
-            (absent & due, "actual", say("table.missing")),
-            (absent & ~due, "actual", say("table.later")),
-        ],
-    )
-
-
-def _compare(
-    centre: Centre, last_counted: date | None, language: Language, say: Say
-) -> pd.Series | None:
-    """What was forecast against what came; returns the published figures of the horizon shown."""
-    st.subheader(say("compare"), anchor=False)
-    options = {
-        str(days): say("horizon.one") if days == 1 else say("horizon.many", days=str(days))
-        for days in range(1, 15)
-    }
-    horizon = int(choices.select("horizon", say("horizon"), options, "1"))
-    rows = (
-        data.said_at_horizon(FLOW, MEASURE, centre.centre_id, horizon, last_counted)
-        if last_counted
-        else pd.DataFrame()
-    )
-    if rows.empty:
-        st.info(say("compare.none"))
-        return None
-    figures = data.accuracy(FLOW, MEASURE, centre.centre_id, horizon)
-    if figures is None:
-        st.info(say("compare.unmeasured"))
-    else:
-        _figures(figures, language, say)
-    first, last = rows["date"].min().date(), rows["date"].max().date()
-    alt = say(
-        "compare.alt",
-        centre=centre.label,
-        first=long_day(first, language),
-        last=long_day(last, language),
-    )
-    figure = charts.said_against_came(rows, language=language, say=say)
-    st.plotly_chart(figure, theme=None, config=charts.CONFIG, key="compare", alt=alt)
-    with st.expander(say("compare.table")):
-        _table(rows, "compare", say("compare.table"), last_counted, language, say)
-        layout.downloads(
-            rows,
-            name=f"parcels_{centre.centre_id}_{horizon}_days_ahead_{last.isoformat()}",
-            key="compare",
-            say=say,
-        )
-    return figures
-
-
-def _figures(figures: pd.Series, language: Language, say: Say) -> None:
-    n, bias, coverage = int(figures["n"]), figures["bias"], figures["coverage_80"]
-    tendency = "none"
-    if not is_missing(bias) and abs(bias) >= NO_TENDENCY:
-        tendency = "high" if bias > 0 else "low"
-    mae, wape = number(figures["mae"], language), percent(figures["wape"], language, 1)
-    boxes = [
-        layout.tile(say("figure.mae"), mae, say("figure.mae.body")),
-        layout.tile(say("figure.wape"), wape, say("figure.wape.body")),
-        layout.tile(
-            say("figure.bias"),
-            percent(bias, language, 1, signed=True),
-            say(f"figure.bias.{tendency}"),
-        ),
-        layout.tile(
-            say("figure.coverage"),
-            percent(coverage, language),
-            say(
-                "figure.coverage.body",
-                inside=number(coverage * n, language),
-                n=number(n, language),
-                promised=percent(0.8, language),
-            ),
-        ),
-    ]
-    layout.tiles(boxes, say("compare"))
-    mase = figures["mase"]
-    against = ""
-    if not is_missing(mase) and round(abs(1 - mase), 2) > 0:
-        against = say(
-            f"compare.mase.{'better' if mase < 1 else 'worse'}",
-            share=percent(abs(1 - mase), language),
-        )
-    st.markdown(
-        say(
-            "compare.words",
-            first=long_day(figures["first_date"].date(), language),
-            last=long_day(figures["last_date"].date(), language),
-            n=number(n, language),
-            mae=mae,
-            wape=wape,
-            mase=against,
-            coverage=say(f"coverage.{_verdict(coverage, n)}"),
-        )
-    )
-
-
-def _verdict(coverage: float, n: int) -> str:
-    """Whether the measured share inside the 80 % range differs from 0.8 by more than chance."""
-    stray = CHANCE_SIGMAS * (0.8 * 0.2 / max(n, 1)) ** 0.5
-    if coverage < 0.8 - stray:
-        return "narrow"
-    return "wide" if coverage > 0.8 + stray else "right"
 
 
 def _how_sure(issue: pd.DataFrame, figures: pd.Series | None, language: Language, say: Say) -> None:

@@ -42,14 +42,20 @@ TABLES = {
     " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8",
     "drift": "flow text, centre_id text, date date, feature text, psi float8, psi_critical float8,"
     " ks_statistic float8, ks_pvalue float8, n_current int, n_reference int, status text",
-    "models": "flow text, candidate text, month date, cutoff timestamptz, model_version text,"
-    " is_champion bool, mae float8, wape float8, mase float8, rmse float8, coverage_80 float8,"
-    " trained_rows bigint, train_first date, train_last date, sha256 text,"
+    "models": "flow text, measure text, candidate text, month date, cutoff timestamptz,"
+    " model_version text, is_champion bool, mae float8, wape float8, mase float8, rmse float8,"
+    " coverage_80 float8, trained_rows bigint, train_first date, train_last date, sha256 text,"
     " trained_at timestamptz",
     "centres": "centre_id text, name text, latitude float8, longitude float8, country text,"
-    " subdivision text, school_zone text, timezone text, daily_capacity float8",
+    " subdivision text, school_zone text, timezone text, daily_capacity float8,"
+    " flow text default 'parcels'",
     "calendar": "centre_id text, day date, holiday text, is_bridge_day bool,"
-    " is_school_holiday bool, school_holiday text, event text",
+    " is_school_holiday bool, school_holiday text, event text, flow text",
+    "leaderboard": "flow text, measure text, month date, candidate text, rmse float8, mae float8,"
+    " mape float8, mase float8, wape float8, coverage_80 float8, is_champion bool",
+    "trading_calendar": "day date, weekday int, is_trading_day bool, reason text, is_known bool",
+    "merged_retail": "centre_id text, day date, quantity float8, invoices float8, revenue float8,"
+    " returned_quantity float8, returned_revenue float8",
     "freshness": "flow text, dataset text, newest_day date, newest_at timestamptz, rows bigint",
     "loads": "flow text, load_id text, loaded_at timestamptz, file text, rows_read bigint,"
     " rows_stored bigint, rows_quarantined bigint, error text",
@@ -150,7 +156,7 @@ def make_tables(admin_dsn: str) -> None:
         connection.execute("create index on published.actuals (flow, measure, centre_id, date)")
         connection.execute("grant usage on schema published to flow_dashboard")
         connection.execute("grant select on all tables in schema published to flow_dashboard")
-        _copy(connection, "centres", CENTRES)
+        _copy(connection, "centres", [(*centre, "parcels") for centre in CENTRES])
 
 
 def fill(
@@ -184,7 +190,9 @@ def fill(
         _copy(connection, "actuals", actuals)
         _copy(connection, "predictions", predictions)
         _copy(
-            connection, "calendar", [(c[0], *row[1:]) for c in CENTRES for row in calendar.values()]
+            connection,
+            "calendar",
+            [(c[0], *row[1:], "parcels") for c in CENTRES for row in calendar.values()],
         )
         _copy(connection, "models", _models(last_issue))
         _copy(connection, "drift", _drift(last_issue))
@@ -217,6 +225,89 @@ def fill(
             group by grouping sets ((flow, measure, centre_id, horizon), (flow, measure, horizon))
             """,
             [last_issue],
+        )
+
+
+COUNTRIES = {"France": 300.0, "United Kingdom": 14000.0}
+RETAIL = {"quantity": 1.0, "invoices": 0.005, "revenue": 1.8}
+
+
+def fill_retail(admin_dsn: str, last_issue: date, *, issues: int = 30) -> None:
+    """Retail beside parcels: two countries, three measures, a shop that is closed on Saturdays."""
+    days = [last_issue - timedelta(days=back) for back in range(120, -29, -1)]
+    random = np.random.default_rng(5)
+    sold = {
+        (country, measure, day): float(np.rint(level * share * random.uniform(0.8, 1.2)))
+        for country, level in COUNTRIES.items()
+        for measure, share in RETAIL.items()
+        for day in days
+        if day.weekday() != 5
+    }
+    actuals = [
+        ("retail", measure, country, _midnight(day), day, value)
+        for (country, measure, day), value in sold.items()
+        if day <= last_issue
+    ]
+    predictions: list[tuple] = []
+    for back in range(issues):
+        issued_on = last_issue - timedelta(days=back)
+        issued_at = datetime.combine(issued_on + timedelta(days=1), datetime.min.time(), UTC)
+        for country in COUNTRIES:
+            for measure in RETAIL:
+                for horizon in range(1, 15):
+                    day = issued_on + timedelta(days=horizon)
+                    if day.weekday() == 5:
+                        continue
+                    middle = sold[country, measure, day] * 1.03
+                    predictions.append(
+                        (
+                            *("retail", measure, country, _midnight(day), day, horizon, middle),
+                            *(middle * 0.8, middle * 1.2, middle * 0.7, middle * 1.3),
+                            *(issued_at, issued_on, MODEL.format(month=f"{issued_on:%Y-%m}")),
+                        )
+                    )
+    month = last_issue.replace(day=1)
+    leaders = [
+        ("retail", measure, month, name, 9.5 * at, 7.5 * at, 0.2 * at, 0.5 * at, 0.1, 0.8, at == 1)
+        for measure in RETAIL
+        for at, name in enumerate(("blend", "lightgbm", "seasonal_naive"), start=1)
+    ]
+    merged = [
+        (
+            *(country, day),
+            *(sold.get((country, measure, day)) for measure in RETAIL),
+            *(0.04 * sold.get((country, "quantity", day), 0.0), 5.0),
+        )
+        for country in COUNTRIES
+        for day in days
+        if day <= last_issue
+    ]
+    reason = "closed weekday (Saturday, traded 0 of 8 weeks)"
+    trading = [
+        (
+            day,
+            day.weekday(),
+            day.weekday() != 5,
+            reason if day.weekday() == 5 else None,
+            day <= last_issue,
+        )
+        for day in days
+    ]
+    centres = [
+        (country, country, None, None, None, None, None, "Europe/London", None, "retail")
+        for country in COUNTRIES
+    ]
+    with psycopg.connect(admin_dsn) as connection:
+        _copy(connection, "centres", centres)
+        _copy(connection, "actuals", actuals)
+        _copy(connection, "predictions", predictions)
+        _copy(connection, "leaderboard", leaders)
+        _copy(connection, "merged_retail", merged)
+        _copy(connection, "trading_calendar", trading)
+        connection.execute(
+            "insert into published.freshness values ('retail', 'actuals', %s, now(), 1),"
+            " ('retail', 'predictions', %s, now(), 1)",
+            [max(day for _, _, day in sold if day <= last_issue), last_issue],
         )
 
 
@@ -275,7 +366,7 @@ def _models(last_issue: date) -> list[tuple]:
         for candidate, factor in (("lightgbm", 1.0), ("sarima", 1.3), ("seasonal_naive", 1.9)):
             rows.append(
                 (
-                    *("parcels", candidate, month, cutoff),
+                    *("parcels", "parcels", candidate, month, cutoff),
                     candidate + MODEL.format(month=f"{month:%Y-%m}").removeprefix("lightgbm"),
                     *(candidate == "lightgbm", 1100.0 * factor, wape * factor, 0.6 * factor),
                     *(1600.0 * factor, 0.79, 40880, month - timedelta(days=700)),

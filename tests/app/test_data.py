@@ -101,7 +101,7 @@ def test_two_centres_of_one_name_can_be_told_apart(published: Published) -> None
             "update published.centres set name = 'Dépôt' where centre_id in ('1', '2')"
         )
         connection.execute("update published.centres set name = null where centre_id = '3'")
-    labels = data.centres().set_index("centre_id")["label"]
+    labels = data.centres("parcels").set_index("centre_id")["label"]
     assert labels["1"] == "Dépôt (1)" and labels["2"] == "Dépôt (2)" and labels["3"] == "3"
 
 
@@ -123,4 +123,4 @@ def test_a_view_that_is_away_for_a_moment_is_waited_for(
             connection.execute("alter table published.away rename to centres")
 
     monkeypatch.setattr(data.time, "sleep", put_back)
-    assert len(data.centres()) == 5
+    assert len(data.centres("parcels")) == 5

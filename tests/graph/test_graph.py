@@ -14,9 +14,9 @@ from dagster._core.storage.tags import (
 )
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
 from flow_platform.errors import ConfigurationError
+from flow_platform.flows import RETAIL
 from flow_platform.partitions import contiguous, keys_of, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
@@ -59,6 +59,14 @@ LINEAGE = {
     },
     "monitoring/parcels_accuracy": {"merged/parcels", "ml/parcels_forecast"},
     "monitoring/parcels_drift": {"merged/parcels"},
+    "raw/retail": set(),
+    "staging/retail": {"raw/retail"},
+    "merged/retail": {"raw/retail", "staging/retail", "staging/calendar", "staging/centres"},
+    "ml/retail_model": {"merged/retail", "staging/calendar"},
+    "ml/retail_champion": {"ml/retail_model"},
+    "ml/retail_forecast": {"merged/retail", "staging/calendar", "ml/retail_champion"},
+    "monitoring/retail_accuracy": {"merged/retail", "ml/retail_forecast"},
+    "monitoring/retail_drift": {"merged/retail"},
 }
 
 
@@ -84,14 +92,14 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in ("shared", "parcels", "published"), key
+        assert node.group_name in ("shared", "parcels", "retail", "published"), key
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
 
 
 def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: Platform) -> None:
-    nodes = platform.dbt.manifest(platform.centres)["nodes"].values()
+    nodes = platform.dbt.manifest(platform.centres_by_flow)["nodes"].values()
     partitioned = [
         node
         for node in nodes
@@ -105,7 +113,7 @@ def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: P
 
 
 def test_no_published_view_reads_another_view(platform: Platform) -> None:
-    nodes = platform.dbt.manifest(platform.centres)["nodes"]
+    nodes = platform.dbt.manifest(platform.centres_by_flow)["nodes"]
     for node in nodes.values():
         if node["resource_type"] != "model" or node["schema"] != "published":
             continue
@@ -124,16 +132,40 @@ def test_assets_of_one_grain_share_partitions_and_one_run_a_rectangle(
         if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
         and set(node.partitions_def.partition_dimension_names) == {"centre", "day"}
     ]
-    assert len(daily) == 6
-    assert all(node.partitions_def == daily[0].partitions_def for node in daily)
     assert all(node.backfill_policy == dg.BackfillPolicy.single_run() for node in daily)
+    for flow, assets in (("parcels", 6), ("retail", 5)):
+        # Weather is shared, and has the centres of parcels.
+        own = [node for node in daily if flow in node.key.to_user_string()]
+        own += [node for node in daily if flow == "parcels" and node.key.path[-1] == "weather"]
+        assert len(own) == assets
+        assert all(node.partitions_def == own[0].partitions_def for node in own)
 
 
-def test_the_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
-    definitions: dg.Definitions,
+def test_the_countries_of_the_source_are_the_partitions_of_retail(
+    platform: Platform, definitions: dg.Definitions
 ) -> None:
-    schedule = definitions.resolve_schedule_def("predict_colis_daily")
-    assert schedule.cron_schedule == SCHEDULES["predict_colis_daily"][0]
+    node = definitions.resolve_asset_graph().get(dg.AssetKey(["merged", "retail"]))
+    assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+    centres = node.partitions_def.get_partitions_def_for_dimension("centre").get_partition_keys()
+    assert tuple(centres) == platform.centre_ids_of(RETAIL)
+    assert "United Kingdom" in centres
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("predict_colis_daily", "1", "5"), ("predict_retail_daily", "EIRE", "United Kingdom")],
+)
+def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
+    definitions: dg.Definitions, name: str, first: str, last: str
+) -> None:
+    schedule = definitions.resolve_schedule_def(name)
+    assert (
+        schedule.cron_schedule
+        == {
+            "predict_colis_daily": "30 5 * * *",
+            "predict_retail_daily": "0 6 * * *",
+        }[name]
+    )
     assert schedule.execution_timezone == "Europe/Paris"
     tick = dg.build_schedule_context(
         scheduled_execution_time=datetime.fromisoformat("2025-03-30T05:30:00+02:00")
@@ -142,8 +174,22 @@ def test_the_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
     assert requests is not None
     assert len(requests) == 1
     tags = requests[0].tags
-    assert tags[ASSET_PARTITION_RANGE_START_TAG] == "1|2025-03-29"
-    assert tags[ASSET_PARTITION_RANGE_END_TAG] == "5|2025-03-29"
+    assert tags[ASSET_PARTITION_RANGE_START_TAG] == f"{first}|2025-03-29"
+    assert tags[ASSET_PARTITION_RANGE_END_TAG] == f"{last}|2025-03-29"
+
+
+@pytest.mark.parametrize("name", ["train_colis_monthly", "train_retail_monthly"])
+def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
+    definitions: dg.Definitions, name: str
+) -> None:
+    tick = dg.build_schedule_context(
+        scheduled_execution_time=datetime.fromisoformat("2025-04-01T04:00:00+02:00")
+    )
+    requests = definitions.resolve_schedule_def(name).evaluate_tick(tick).run_requests
+    assert requests is not None
+    tags = requests[0].tags
+    assert tags[ASSET_PARTITION_RANGE_START_TAG] == "seasonal_naive|2025-04-01"
+    assert tags[ASSET_PARTITION_RANGE_END_TAG] == "blend|2025-04-01"
 
 
 def test_a_rectangle_of_keys_comes_back_from_its_partition_keys() -> None:

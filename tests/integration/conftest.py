@@ -31,6 +31,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "raw.calendar": (),
     "merged.parcels": (),
     "ml.vintages": ("trained_at", "artefact_path"),
+    "ml.promotions": ("decision_id", "decided_at"),
     "ml.forecasts": (),
     "monitoring.parcels_accuracy": (),
     "monitoring.drift": (),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from flow_platform.errors import ConfigurationError
 from flow_platform.registry.vintages import checksum_of
 from flow_platform.settings import Settings, get_settings
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.roles import LOGIN_ROLES, Server, derived_key
+from tests.conftest import new_settings
 
 
 def test_a_role_never_gets_the_administrators_password() -> None:
@@ -53,3 +56,15 @@ def test_a_checksum_sees_names_contents_and_nothing_else() -> None:
     assert one == checksum_of({"b": b"2", "a": b"1"})
     assert one != checksum_of({"a": b"2", "b": b"1"})
     assert one != checksum_of({"a": b"1b2"})
+
+
+def test_a_key_is_made_for_one_purpose_and_is_no_roles_password(tmp_path: Path) -> None:
+    settings = new_settings(tmp_path)
+    key = derived_key(settings, "retail customers")
+    assert key == derived_key(settings, "retail customers")
+    assert len(key) == 32
+    assert key != derived_key(settings, "another purpose")
+    assert key != derived_key(new_settings(tmp_path / "other"), "retail customers")
+    secret = (tmp_path / "secret").read_text()
+    assert key.hex() not in {Server("host=x", secret).password(role) for role in LOGIN_ROLES}
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0

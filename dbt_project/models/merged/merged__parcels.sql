@@ -8,8 +8,8 @@
 with days as (
     select calendar.*, centres.timezone
     from {{ ref('staging__calendar') }} as calendar
-    inner join {{ ref('centres') }} as centres using (centre_id)
-    where {{ in_window('calendar.centre_id', 'calendar.day') }}
+    inner join {{ ref('centres') }} as centres using (flow, centre_id)
+    where calendar.flow = 'parcels' and {{ in_window('calendar.centre_id', 'calendar.day') }}
 ),
 
 known_weather as (

@@ -1,9 +1,14 @@
 -- Errors over the newest 60 days that have counts, per centre and horizon; centre '*' is all of them
 -- together. wape = sum |error| / sum actual; bias = sum error / sum actual; mape leaves out zeros.
 with recent as (
+    {% for flow in ['parcels', 'retail'] -%}
     select *
-    from {{ ref('monitoring__parcels_accuracy') }}
-    where day > (select max(day) - 60 from {{ ref('monitoring__parcels_accuracy') }})
+    from {{ ref('monitoring__' ~ flow ~ '_accuracy') }}
+    where day > (select max(day) - 60 from {{ ref('monitoring__' ~ flow ~ '_accuracy') }})
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
 )
 
 select

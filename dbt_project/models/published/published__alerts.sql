@@ -1,3 +1,4 @@
+-- depends_on: {{ source('monitoring', 'retail_drift') }}
 -- Features whose newest drift reading is out of bounds.
 with newest as (
     select distinct on (flow, centre_id, feature) *

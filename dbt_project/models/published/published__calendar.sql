@@ -7,6 +7,7 @@ select
     calendar.is_school_holiday,
     calendar.school_holiday,
     calendar.event,
-    calendar.is_event
+    calendar.is_event,
+    calendar.flow
 from {{ source('raw', 'calendar') }} as calendar
-inner join {{ ref('centres') }} as centres using (centre_id)
+inner join {{ ref('centres') }} as centres using (flow, centre_id)

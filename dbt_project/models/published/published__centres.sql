@@ -1,3 +1,4 @@
 select
-    centre_id, name, latitude, longitude, country, subdivision, school_zone, timezone, daily_capacity
+    centre_id, name, latitude, longitude, country, subdivision, school_zone, timezone, daily_capacity,
+    flow
 from {{ ref('centres') }}

@@ -1,3 +1,4 @@
+-- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- By the data itself: a backfill of an old day makes nothing fresh.
 select
     'parcels'::text as flow,
@@ -7,6 +8,15 @@ select
     count(*) as rows
 from {{ ref('merged__parcels') }}
 where parcels is not null
+union all
+select
+    'retail'::text as flow,
+    'actuals'::text as dataset,
+    max(day) as newest_day,
+    max(available_at) as newest_at,
+    count(*) as rows
+from {{ ref('merged__retail') }}
+where quantity is not null
 union all
 select
     flow,

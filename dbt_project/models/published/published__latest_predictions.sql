@@ -1,3 +1,4 @@
+-- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- The newest issue for each target. Reads the table, not `predictions`: replacing that view would
 -- drop this one for a moment.
 select distinct on (flow, measure, centre_id, date)

@@ -1,3 +1,4 @@
+-- depends_on: {{ source('ml', 'retail_vintages') }}
 select
     flow,
     measure,

@@ -1,3 +1,4 @@
+-- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- Every issue of every forecast is kept.
 select
     flow, measure, centre_id, target_at, date, horizon::integer as horizon, prediction,

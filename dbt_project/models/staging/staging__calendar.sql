@@ -1,5 +1,6 @@
 -- Typed as it is; a centre that is no longer in the list drops out here.
 select
+    calendar.flow,
     calendar.centre_id,
     calendar.day,
     calendar.weekday::integer as weekday,
@@ -13,6 +14,7 @@ select
     calendar.is_month_start,
     calendar.is_month_end,
     calendar.event,
-    calendar.is_event
+    calendar.is_event,
+    calendar.shop_holiday
 from {{ source('raw', 'calendar') }} as calendar
-inner join {{ ref('centres') }} as centres using (centre_id)
+inner join {{ ref('centres') }} as centres using (flow, centre_id)

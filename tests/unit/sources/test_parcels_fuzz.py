@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -75,20 +75,20 @@ ROW_MUTATIONS: list[Callable[[Rows, random.Random], Rows]] = [
 ]
 
 
-def as_csv(rows: Rows) -> bytes:
-    return "\n".join(",".join(row) for row in [NAMES, *rows]).encode("utf-8", "surrogatepass")
+def as_csv(rows: Rows, names: Sequence[str] = NAMES) -> bytes:
+    return "\n".join(",".join(row) for row in [names, *rows]).encode("utf-8", "surrogatepass")
 
 
-def as_parquet(rows: Rows) -> bytes:
-    padded = [(row + [""] * 4)[:4] for row in rows]
+def as_parquet(rows: Rows, names: Sequence[str] = NAMES) -> bytes:
+    padded = [(row + [""] * len(names))[: len(names)] for row in rows]
     out = BytesIO()
-    pd.DataFrame(padded, columns=NAMES).astype(str).to_parquet(out)
+    pd.DataFrame(padded, columns=list(names)).astype(str).to_parquet(out)
     return out.getvalue()
 
 
-def as_excel(rows: Rows) -> bytes:
+def as_excel(rows: Rows, names: Sequence[str] = NAMES) -> bytes:
     book = openpyxl.Workbook()
-    for row in [NAMES, *rows]:
+    for row in [names, *rows]:
         book.active.append([cell.replace("\0", "").replace("\x1a", "") for cell in row])
     out = BytesIO()
     book.save(out)
