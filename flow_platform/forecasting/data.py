@@ -16,7 +16,7 @@ import pandas as pd
 from flow_platform.errors import ModelError
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 # How far past a target day its calendar is read: a coming holiday bends the days before it.
 CALENDAR_LOOKAHEAD = 10

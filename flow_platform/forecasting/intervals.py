@@ -6,7 +6,7 @@ calibration. Knows neither models nor features beyond `spread` and whether a day
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ LARGEST_STRETCH = 1.5
 # How much a band follows the spread of late (power), and the days a series' errors are worth.
 LEAN = 0.25
 SIZE_PRIOR_DAYS = 20
+# With more zeros than this a series is sparse: all or nothing, its errors are of another shape.
+# Where most days are zero the median is zero too, and the mean is what a forecast can say.
+SPARSE_SHARE, MOSTLY_ZERO = 0.2, 0.5
 # Bands of special days are this much wider where none were measured, as if on so many days.
 SPECIAL_PRIOR, SPECIAL_PRIOR_DAYS = 1.7, 20
 
@@ -31,16 +34,25 @@ class Calibration:
     """Quantiles of log error over scale by horizon, and how much wider special days are.
 
     `quantiles` is (horizons, 4) for `QUANTILES`. `series` holds for each series, and under "" for
-    the panel, the mean size of its log errors and the spread it had meanwhile.
+    the panel, the mean size of its log errors and the spread it had meanwhile. `sparse` is the
+    calibration of the series that are often zero: of their errors in counts, over `units`, the
+    mean count of each, since logs make nothing of all or nothing. `shifts` are what the median of
+    a series that is mostly zero lacks to its mean, in units: a forecast of nothing serves nobody.
     """
 
     horizons: tuple[int, ...]
     quantiles: np.ndarray
     special: float
     series: dict[str, tuple[float, float]]
+    sparse: Calibration | None = None
+    units: dict[str, float] = field(default_factory=dict)
+    shifts: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {
+            "sparse": self.sparse.as_json() if self.sparse else None,
+            "units": {name: float(f"{unit:.10g}") for name, unit in sorted(self.units.items())},
+            "shifts": {name: float(f"{part:.10g}") for name, part in sorted(self.shifts.items())},
             "horizons": list(self.horizons),
             "quantiles": [[float(f"{q:.10g}") for q in row] for row in self.quantiles],
             "special": float(f"{self.special:.10g}"),
@@ -57,15 +69,39 @@ class Calibration:
             np.array(stored["quantiles"], dtype=float),
             float(stored["special"]),
             {name: (float(pair[0]), float(pair[1])) for name, pair in stored["series"].items()},
+            cls.from_json(stored["sparse"]) if stored["sparse"] else None,
+            {name: float(unit) for name, unit in stored["units"].items()},
+            {name: float(part) for name, part in stored["shifts"].items()},
         )
 
-    def bounds(self, rows: pd.DataFrame) -> np.ndarray:
-        """Log offsets (rows, 4) from the prediction to `QUANTILES`; `rows` as for `calibrate`."""
+    def point(self, rows: pd.DataFrame) -> np.ndarray:
+        """Log predictions (rows,): medians, and means where the median is nothing at all."""
+        log = rows["log_prediction"].to_numpy(dtype=float)
+        names = rows["unique_id"].astype(str)
+        added = names.map(self.units) * names.map(self.shifts)
+        shift = added.to_numpy(dtype=float)
+        return np.where(np.isfinite(shift), np.log1p(np.maximum(np.expm1(log) + shift, 0.0)), log)
+
+    def bounds(self, rows: pd.DataFrame, factor: np.ndarray | float = 1.0) -> np.ndarray:
+        """Log offsets (rows, 4) from the prediction to `QUANTILES`; `rows` as for `calibrate`.
+
+        `factor` (rows,) widens the bands.
+        """
         at = np.searchsorted(np.array(self.horizons), rows["horizon"].to_numpy())
         at = np.clip(at, 0, len(self.horizons) - 1)
-        width = scale(rows, self.series)
+        width = scale(rows, self.series) * factor
         width = width * np.where(rows["special"].to_numpy(), self.special, 1.0)
-        return self.quantiles[at] * width[:, None]
+        offsets = self.quantiles[at] * width[:, None]
+        if self.sparse is None:
+            return offsets
+        unit = rows["unique_id"].astype(str).map(self.units).to_numpy(dtype=float)
+        own = np.isfinite(unit)
+        part = rows[own].assign(spread=1.0)
+        wider = np.broadcast_to(factor, len(rows))[own]
+        log = part["log_prediction"].to_numpy(dtype=float)[:, None]
+        counts = np.expm1(log) + unit[own, None] * self.sparse.bounds(part, wider)
+        offsets[own] = np.log1p(np.maximum(counts, 0.0)) - log
+        return offsets
 
 
 def scale(rows: pd.DataFrame, series: dict[str, tuple[float, float]]) -> np.ndarray:
@@ -113,9 +149,37 @@ def _sizes(error: np.ndarray, rows: pd.DataFrame) -> dict[str, tuple[float, floa
 
 
 def calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
+    """The calibration of out-of-sample log errors (rows,); sparse series have one of their own.
+
+    `rows` bears unique_id, horizon, spread, special (bool), day (whole days) and log_prediction of
+    each error.
+    """
+    log = rows["log_prediction"].to_numpy(dtype=float)
+    actual = pd.Series(np.maximum(np.expm1(log + error), 0.0), rows.index)
+    names = rows["unique_id"].astype(str)
+    zeros = (actual < 0.5).groupby(names).transform("mean").to_numpy()
+    units = actual.groupby(names).transform("mean").to_numpy()
+    sparse = (zeros > SPARSE_SHARE) & (units > 0)
+    if not sparse.any():
+        return _calibrate(error, rows)
+    counts = (actual.to_numpy() - np.expm1(log)) / np.where(units > 0, units, 1.0)
+    of_sparse = _calibrate(counts[sparse], rows[sparse].assign(spread=1.0))
+    # Where all are sparse, a series that is new has nothing better than their errors in logs.
+    steady = _calibrate(error, rows) if sparse.all() else _calibrate(error[~sparse], rows[~sparse])
+    by_name = dict(zip(names[sparse], units[sparse].tolist(), strict=True))
+    mostly = sparse & (zeros > MOSTLY_ZERO)
+    lacking = pd.DataFrame({"count": counts[mostly], "day": rows["day"].to_numpy()[mostly]})
+    shifts = {
+        str(name): float(group["count"].mean()) * days / (days + SIZE_PRIOR_DAYS)
+        for name, group in lacking.groupby(names[mostly].to_numpy())
+        for days in [group["day"].nunique()]
+    }
+    return replace(steady, sparse=of_sparse, units=by_name, shifts=shifts)
+
+
+def _calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
     """Split-conformal quantiles of out-of-sample log errors (rows,) (Vovk et al. 2005).
 
-    `rows` bears unique_id, horizon, spread, special (bool) and day (whole days) of each error.
     Signed, since counts scatter further upward; each horizon borrows from its neighbours. Rows
     of one target `day` count once: series share its shocks, so they are no separate evidence.
     Bands measured on some weeks cover less in others; each stretch of days is therefore held

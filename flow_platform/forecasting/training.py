@@ -459,6 +459,7 @@ def _band_rows(frame: pd.DataFrame) -> pd.DataFrame:
             "spread": frame["spread"].to_numpy(dtype=float),
             "special": _special(frame),
             "day": day_numbers(frame["ds"]),
+            "log_prediction": frame["log_prediction"].to_numpy(dtype=float),
         }
     )
 
@@ -489,10 +490,9 @@ def _with_bands(
 ) -> pd.DataFrame:
     """`frame` with prediction and bands on the scale of counts, ordered and rounded."""
     log = frame["log_prediction"].to_numpy()
-    offsets = calibration.bounds(_band_rows(frame))
-    values = np.expm1(
-        np.column_stack([log, log[:, None] + offsets * factor[:, None]]).clip(-30.0, 30.0)
-    )
+    rows = _band_rows(frame)
+    edges = log[:, None] + calibration.bounds(rows, factor)
+    values = np.expm1(np.column_stack([calibration.point(rows), edges]).clip(-30.0, 30.0))
     if floor:
         values = np.maximum(values, 0.0)
     values = np.round(values, DECIMALS)
