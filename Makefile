@@ -9,7 +9,7 @@ PYTHON ?= python3
 FLOW := $(BIN)/flow
 
 .PHONY: help setup demo up down status test check lint types unit graph integration app browser \
-	browser-deps bench lock clean
+	browser-deps deep bench lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,8 +63,13 @@ test: setup browser-deps lint types ## Everything: lint, types and all tests
 	$(BIN)/python -m pytest tests/unit -q -n 2
 	$(BIN)/python -m pytest tests --ignore tests/unit -q
 
+deep: ## The LSTM candidate's own environment (.venv-deep, 2 GB) and its tests
+	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep
+	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/deep -q
+
 bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py
+	$(BIN)/python benchmarks/retail.py
 	$(BIN)/python benchmarks/simulated_world.py
 	$(BIN)/python benchmarks/backfill.py
 

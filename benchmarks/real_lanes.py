@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from peers import PEERS, peers, platform, show  # noqa: E402
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
 from flow_platform.forecasting.metrics import seasonal_scale, summarise  # noqa: E402
@@ -44,7 +45,6 @@ FESTIVALS = (
     ("Double 12", "12-12", "12-13"),
 )
 TARGET = 0.92
-PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 
 
 def lanes_file() -> Path | None:
@@ -103,105 +103,6 @@ def series_data(actuals: pd.DataFrame) -> SeriesData:
     )
 
 
-def platform(
-    data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, say: Any
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Every candidate's forecasts and the champion's, by monthly vintages; seconds by step."""
-    chosen = data.issues[data.issues["issue"].isin(origins)]
-    months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
-    pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
-    for month in months.unique():
-        cutoff = month.to_timestamp().tz_localize("UTC")
-        issues = chosen[(months == month).to_numpy()]
-        started = time.perf_counter()
-        models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
-        champion = choose_champion({name: model.metrics for name, model in models.items()})
-        seconds["train"] += time.perf_counter() - started
-        started = time.perf_counter()
-        for name, model in models.items():
-            rows = forecast(model.artefacts, data, issues, spec)
-            pieces.append(rows.assign(model=name))
-            if name == champion:
-                pieces.append(rows.assign(model="champion"))
-        seconds["forecast"] += time.perf_counter() - started
-        figures = ", ".join(f"{n} {m.metrics['mase']:.3f}" for n, m in models.items())
-        say(f"vintage {month}: champion {champion} (backtest MASE: {figures})")
-    return pd.concat(pieces, ignore_index=True), seconds
-
-
-def peers(
-    data: SeriesData, origins: pd.DatetimeIndex, horizon: int, say: Any
-) -> tuple[pd.DataFrame, float]:
-    """statsforecast and mlforecast refitted at every origin, with the same calendar."""
-    import lightgbm
-    from mlforecast import MLForecast
-    from mlforecast.lag_transforms import ExponentiallyWeightedMean, RollingMean
-    from mlforecast.target_transforms import GlobalSklearnTransformer
-    from sklearn.preprocessing import FunctionTransformer
-    from statsforecast import StatsForecast
-    from statsforecast.models import MSTL, AutoETS, DynamicOptimizedTheta, SeasonalNaive
-
-    calendar = data.calendar
-    known = calendar[["unique_id", "ds", "days_to_holiday", "days_since_holiday"]].copy()
-    known["holiday"] = calendar["holiday"].notna().astype(int)
-    event = calendar["event"].fillna("")
-    known["event"] = event.astype("category").cat.codes
-    block = (event != event.shift()).cumsum()
-    known["event_day"] = np.where(event != "", event.groupby(block).cumcount() + 1, 0)
-    pieces, started = [], time.perf_counter()
-    for number, origin in enumerate(origins):
-        history = _regular(data.actuals, origin)
-        statistical = StatsForecast(
-            models=[
-                SeasonalNaive(7),
-                AutoETS(season_length=7),
-                DynamicOptimizedTheta(season_length=7),
-                MSTL(season_length=7),
-            ],
-            freq="D",
-            fallback_model=SeasonalNaive(7),
-        ).forecast(df=history, h=horizon)
-        learner = MLForecast(
-            {
-                PEERS[-1]: lightgbm.LGBMRegressor(
-                    n_estimators=300,
-                    learning_rate=0.05,
-                    num_leaves=31,
-                    verbosity=-1,
-                    num_threads=1,
-                    random_state=0,
-                )
-            },
-            freq="D",
-            lags=[1, 2, 3, 7, 14, 21, 28],
-            lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
-            date_features=["dayofweek", "day", "month"],
-            target_transforms=[GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))],
-        )
-        learner.fit(history.merge(known, on=["unique_id", "ds"]), static_features=[])
-        direct = learner.predict(horizon, X_df=known[known["ds"] > origin])
-        rows = statistical.merge(direct, on=["unique_id", "ds"])
-        pieces.append(rows.assign(issue=origin))
-        say(f"peers at {origin.date()} ({number + 1} of {len(origins)})")
-    table = pd.concat(pieces, ignore_index=True)
-    table = table.melt(["unique_id", "ds", "issue"], list(PEERS), "model", "prediction")
-    table["prediction"] = table["prediction"].clip(lower=0)
-    table["horizon"] = (table["ds"] - table["issue"]).dt.days
-    return table, time.perf_counter() - started
-
-
-def _regular(actuals: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame:
-    """History up to `origin` without gaps (last value carried), as statsforecast needs it."""
-    pieces = []
-    for name, group in actuals[actuals["ds"] <= origin].groupby("unique_id"):
-        if len(group) < 30:
-            continue
-        days = pd.date_range(group["ds"].min(), origin)
-        filled = group.set_index("ds")["y"].reindex(days).ffill()
-        pieces.append(pd.DataFrame({"unique_id": name, "ds": days, "y": filled.to_numpy()}))
-    return pd.concat(pieces, ignore_index=True)
-
-
 def periods(days: pd.Series, calendar: pd.DataFrame) -> pd.DataFrame:
     """For each day: whether it lies on or around an event, and in a peak, trough or usual time."""
     one = calendar.drop_duplicates("ds").set_index("ds")
@@ -228,7 +129,7 @@ def run(sites: int, first: str, last: str, say: Any) -> dict[str, Any]:
     data, spec = series_data(actuals), SeriesSpec()
     origins = pd.date_range(first, last, freq="7D")
     ours, seconds = platform(data, origins, spec, say)
-    theirs, peer_seconds = peers(data, origins, max(spec.horizons), say)
+    theirs, peer_seconds = peers(data, origins, max(spec.horizons), "carried", say)
     rows = pd.concat([ours, theirs], ignore_index=True)
     rows = rows.merge(actuals, on=["unique_id", "ds"])
     # Only rows that every model forecast: a site too young for one is left out for all.
@@ -296,14 +197,6 @@ def every_site(say: Any) -> dict[str, Any]:
     }
 
 
-def _table(title: str, records: list[dict[str, Any]], keys: list[str]) -> None:
-    columns = ["n", "wape", "mae", "rmse", "mase", "bias", "r2", "coverage_80", "coverage_95"]
-    frame = pd.DataFrame(records)[[*keys, *columns]]
-    formats = {c: "{:.3f}".format for c in columns if c not in ("n", "mae", "rmse")}
-    formats |= {"mae": "{:,.0f}".format, "rmse": "{:,.0f}".format}
-    print(f"\n{title}\n{frame.to_string(index=False, formatters=formats, na_rep='-')}")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, default=5, help="how many of the largest sites")
@@ -329,11 +222,11 @@ def main() -> int:
     if chosen.json or chosen.all_sites:
         print(json.dumps(result, indent=2, default=float))
         return 0
-    _table("All rows, by model", result["overall"], ["model"])
-    _table("On and around events", result["events"], ["event_days", "model"])
-    _table("Peak, trough and usual days", result["periods"], ["period", "model"])
-    _table("Champion by horizon", result["by_horizon"], ["horizon"])
-    _table("By site", result["by_site"], ["unique_id", "model"])
+    show("All rows, by model", result["overall"], ["model"])
+    show("On and around events", result["events"], ["event_days", "model"])
+    show("Peak, trough and usual days", result["periods"], ["period", "model"])
+    show("Champion by horizon", result["by_horizon"], ["horizon"])
+    show("By site", result["by_site"], ["unique_id", "model"])
     print(
         f"\nchampion WAPE / best peer ({result['best_peer']}): "
         f"{result['ratio_to_best_peer']:.3f} (target at most {TARGET})"

@@ -272,6 +272,3 @@ class GlobalMLP:
         rows = rows_at(panel, back, horizon)
         made = rows.anchors[:, 0] + rows.level * self.model.predict(self._scaled(rows.features))
         return made.reshape(len(panel.ids), horizon)
-
-
-GLOBAL: tuple[type[GlobalLightGBM] | type[GlobalMLP], ...] = (GlobalLightGBM, GlobalMLP)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting.panels.boosting import GLOBAL
+from flow_platform.forecasting.panels.boosting import GlobalLightGBM, GlobalMLP
 from flow_platform.forecasting.panels.candidates import (
     BASELINES,
     STATISTICAL,
@@ -28,10 +28,13 @@ from flow_platform.forecasting.panels.candidates import (
     forecast_each,
     with_fallback,
 )
+from flow_platform.forecasting.panels.neural import GlobalLSTM
 from flow_platform.forecasting.panels.scores import score, seasonal_scales
 from flow_platform.forecasting.panels.selection import Backtest, Choice, bands, choose, weights_of
 from flow_platform.forecasting.panels.table import Panel
 
+# Models that learn from all series together, simplest first.
+GLOBAL: tuple[type[Any], ...] = (GlobalLightGBM, GlobalMLP, GlobalLSTM)
 MEDIAN, WEIGHTED = "median", "weighted"
 REFERENCE = "naive2"
 NAMES = (*(c.name for c in STATISTICAL), *(g.name for g in GLOBAL), MEDIAN, WEIGHTED)

@@ -1,0 +1,128 @@
+"""What the benchmarks on real series share: the platform's monthly vintages, and named peers.
+
+Both forecast the same rows in the same run. Where the rows come from is in each benchmark.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.training import CANDIDATES, choose_champion, forecast, train
+
+PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
+# How gaps of the history are closed for peers that need every day: zero, or the last value.
+Gaps = Literal["carried", "zero"]
+
+
+def platform(
+    data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, say: Any
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Every candidate's forecasts and the champion's, by monthly vintages; seconds by step."""
+    chosen = data.issues[data.issues["issue"].isin(origins)]
+    months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
+    pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
+    for month in months.unique():
+        cutoff = month.to_timestamp().tz_localize("UTC")
+        issues = chosen[(months == month).to_numpy()]
+        started = time.perf_counter()
+        models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
+        champion = choose_champion({name: model.metrics for name, model in models.items()})
+        seconds["train"] += time.perf_counter() - started
+        started = time.perf_counter()
+        for name, model in models.items():
+            rows = forecast(model.artefacts, data, issues, spec)
+            pieces.append(rows.assign(model=name))
+            if name == champion:
+                pieces.append(rows.assign(model="champion"))
+        seconds["forecast"] += time.perf_counter() - started
+        figures = ", ".join(f"{n} {m.metrics['mase']:.3f}" for n, m in models.items())
+        say(f"vintage {month}: champion {champion} (backtest MASE: {figures})")
+    return pd.concat(pieces, ignore_index=True), seconds
+
+
+def peers(
+    data: SeriesData, origins: pd.DatetimeIndex, horizon: int, gaps: Gaps, say: Any
+) -> tuple[pd.DataFrame, float]:
+    """statsforecast and mlforecast refitted at every origin, with the same calendar."""
+    import lightgbm
+    from mlforecast import MLForecast
+    from mlforecast.lag_transforms import ExponentiallyWeightedMean, RollingMean
+    from mlforecast.target_transforms import GlobalSklearnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+    from statsforecast import StatsForecast
+    from statsforecast.models import MSTL, AutoETS, DynamicOptimizedTheta, SeasonalNaive
+
+    calendar = data.calendar
+    known = calendar[["unique_id", "ds", "days_to_holiday", "days_since_holiday"]].copy()
+    known["holiday"] = calendar["holiday"].notna().astype(int)
+    event = calendar["event"].fillna("")
+    known["event"] = event.astype("category").cat.codes
+    block = (event != event.shift()).cumsum()
+    known["event_day"] = np.where(event != "", event.groupby(block).cumcount() + 1, 0)
+    pieces, started = [], time.perf_counter()
+    for number, origin in enumerate(origins):
+        history = _regular(data.actuals, origin, gaps)
+        statistical = StatsForecast(
+            models=[
+                SeasonalNaive(7),
+                AutoETS(season_length=7),
+                DynamicOptimizedTheta(season_length=7),
+                MSTL(season_length=7),
+            ],
+            freq="D",
+            fallback_model=SeasonalNaive(7),
+        ).forecast(df=history, h=horizon)
+        learner = MLForecast(
+            {
+                PEERS[-1]: lightgbm.LGBMRegressor(
+                    n_estimators=300,
+                    learning_rate=0.05,
+                    num_leaves=31,
+                    verbosity=-1,
+                    num_threads=1,
+                    random_state=0,
+                )
+            },
+            freq="D",
+            lags=[1, 2, 3, 7, 14, 21, 28],
+            lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
+            date_features=["dayofweek", "day", "month"],
+            target_transforms=[GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))],
+        )
+        learner.fit(history.merge(known, on=["unique_id", "ds"]), static_features=[])
+        direct = learner.predict(horizon, X_df=known[known["ds"] > origin])
+        rows = statistical.merge(direct, on=["unique_id", "ds"])
+        pieces.append(rows.assign(issue=origin))
+        say(f"peers at {origin.date()} ({number + 1} of {len(origins)})")
+    table = pd.concat(pieces, ignore_index=True)
+    table = table.melt(["unique_id", "ds", "issue"], list(PEERS), "model", "prediction")
+    table["prediction"] = table["prediction"].clip(lower=0)
+    table["horizon"] = (table["ds"] - table["issue"]).dt.days
+    return table, time.perf_counter() - started
+
+
+def _regular(actuals: pd.DataFrame, origin: pd.Timestamp, gaps: Gaps) -> pd.DataFrame:
+    """History up to `origin` without gaps, as statsforecast needs it; 30 known days at least."""
+    pieces = []
+    for name, group in actuals[actuals["ds"] <= origin].groupby("unique_id"):
+        if len(group) < 30:
+            continue
+        days = pd.date_range(group["ds"].min(), origin)
+        known = group.set_index("ds")["y"].reindex(days)
+        filled = known.ffill() if gaps == "carried" else known.fillna(0.0)
+        pieces.append(pd.DataFrame({"unique_id": name, "ds": days, "y": filled.to_numpy()}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def show(title: str, records: list[dict[str, Any]], keys: list[str]) -> None:
+    """Print a table of figures, a row for each of `keys`."""
+    columns = ["n", "wape", "mae", "rmse", "mase", "bias", "r2", "coverage_80", "coverage_95"]
+    frame = pd.DataFrame(records)[[*keys, *columns]]
+    formats = {c: "{:.3f}".format for c in columns if c not in ("n", "mae", "rmse")}
+    formats |= {"mae": "{:,.0f}".format, "rmse": "{:,.0f}".format}
+    print(f"\n{title}\n{frame.to_string(index=False, formatters=formats, na_rep='-')}")

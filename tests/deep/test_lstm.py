@@ -1,0 +1,55 @@
+"""The LSTM of the extra `deep`, in an evaluation beside the others. `make deep` sets it up."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flow_platform.forecasting.panels.evaluation import Options, evaluate
+from flow_platform.forecasting.panels.table import Panel, build
+
+INSTALLED = importlib.util.find_spec("neuralforecast") is not None
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    generator = np.random.default_rng(1)
+    days = pd.date_range("2024-01-01", periods=200)
+    week = np.array([120.0, 110, 100, 100, 105, 60, 20])[days.day_of_week]
+    return build(
+        pd.concat(
+            pd.DataFrame(
+                {
+                    "unique_id": f"S{n}",
+                    "ds": days,
+                    "y": (1 + n) * week * generator.lognormal(0, 0.1, 200),
+                }
+            )
+            for n in range(8)
+        ),
+        "D",
+        (7,),
+    )
+
+
+def test_without_the_extra_the_lstm_is_left_out_and_says_what_it_needs(panel: Panel) -> None:
+    if INSTALLED:
+        pytest.skip("the extra deep is installed here")
+    result = evaluate(panel, Options(horizon=7, candidates=("seasonal_naive", "lstm"), workers=1))
+    assert "make deep" in result.metrics["left_out"]["lstm"]
+
+
+def test_the_lstm_learns_a_week_and_is_scored_like_the_others(panel: Panel) -> None:
+    if not INSTALLED:
+        message = "neuralforecast is not installed: `make deep` sets it up and runs this test"
+        (pytest.fail if os.environ.get("FLOW_DEEP") else pytest.skip)(message)
+    result = evaluate(panel, Options(horizon=7, candidates=("seasonal_naive", "lstm"), workers=1))
+    figures = {name: part["overall"] for name, part in result.metrics["candidates"].items()}
+    assert result.metrics["left_out"] == {}
+    assert figures["lstm"]["mase"] < figures["seasonal_naive"]["mase"]
+    rows = result.forecasts[result.forecasts["candidate"] == "lstm"]
+    assert len(rows) == 8 * 7 and (rows["prediction"] >= 0).all()
