@@ -347,13 +347,38 @@ def broken_files() -> pd.DataFrame:
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
 def champions() -> pd.DataFrame:
-    """The champion of each measure in its newest month: model_version, wape, train_last ..."""
+    """The model that spoke last for each measure: model_version, wape, train_last ...
+
+    That is the champion, unless one was promoted or rolled back to since.
+    """
     return _read(
         """
-        select distinct on (flow, measure) flow, measure, candidate, month, model_version, mae,
-            wape, mase, coverage_80, trained_rows, train_first, train_last, trained_at
-        from published.models where is_champion order by flow, measure, month desc, trained_at desc
+        select distinct on (m.flow, m.measure) m.flow, m.measure, m.candidate, m.month,
+            m.model_version, m.mae, m.wape, m.mase, m.coverage_80, m.trained_rows, m.train_first,
+            m.train_last, m.trained_at
+        from published.models m
+        join (
+            select p.flow, p.measure, p.model_version, count(*) as said
+            from published.freshness f
+            join published.predictions p on p.flow = f.flow and p.issued_on = f.newest_day
+            where f.dataset = 'predictions' group by p.flow, p.measure, p.model_version
+        ) spoke using (flow, measure, model_version)
+        order by m.flow, m.measure, spoke.said desc, m.trained_at desc
         """
+    )
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def explanations(flow: str, measure: str, centre_id: str, issued_on: date) -> pd.DataFrame:
+    """What moved each forecast of an issue: date, prediction, usual and the by_... columns."""
+    return _read(
+        """
+        select date, prediction, usual, by_calendar, by_weather, by_events, by_recent_level,
+            by_trend
+        from published.explanations
+        where flow = %s and measure = %s and centre_id = %s and issued_on = %s order by date
+        """,
+        (flow, measure, centre_id, issued_on),
     )
 
 

@@ -26,6 +26,8 @@ from streamlit_app.formats import (
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say
 
+# What moves a forecast by less than this share of a usual day is not worth a line.
+WORTH_SAYING = 0.01
 # Binomial: with 60 days the share inside the range strays by 0.05 from 0.80 by chance (one sigma).
 CHANCE_SIGMAS = 2.0
 NO_TENDENCY = 0.005
@@ -123,6 +125,35 @@ def range_of(key: str, row: Any, language: Language, say: Say) -> str:
     return say(
         key, lower=rounded(row["lower_80"], language), upper=rounded(row["upper_80"], language)
     )
+
+
+def why(series: Series, centre: Centre, issued_on: date, language: Language, say: Say) -> None:
+    """What moved the first forecast day from a usual same weekday, largest first."""
+    rows = data.explanations(*series, centre.centre_id, issued_on)
+    if rows.empty:
+        return
+    row: Any = rows.iloc[0]
+    least = WORTH_SAYING * max(row["usual"], 1.0)
+    moved = {name.removeprefix("by_"): row[name] for name in rows.columns if name.startswith("by_")}
+    told = sorted((n for n in moved if abs(moved[n]) >= least), key=lambda n: -abs(moved[n]))
+    lines = [
+        say(
+            f"why.{'more' if moved[name] > 0 else 'less'}",
+            amount=rounded(abs(moved[name]), language),
+            driver=say(f"driver.{name}"),
+        )
+        for name in told
+    ]
+    st.subheader(say("why"), anchor=False)
+    st.markdown(
+        say(
+            "why.usual",
+            day=long_day(row["date"].date(), language),
+            usual=rounded(row["usual"], language),
+            prediction=rounded(row["prediction"], language),
+        )
+    )
+    st.markdown("\n".join(f"- {line}" for line in lines) if lines else say("why.nothing"))
 
 
 def absent_days(history: pd.Series, last_counted: date | None) -> list[pd.Timestamp]:

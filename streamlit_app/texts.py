@@ -143,6 +143,36 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "8 times out of 10 between {lower} and {upper}",
     },
     "range.none": {"fr": "rien n’est attendu", "en": "nothing is expected"},
+    "why": {"fr": "Pourquoi ce chiffre ?", "en": "Why this number?"},
+    "why.usual": {
+        "fr": "Pour {day}, {prediction} sont prévus. Un même jour de semaine ordinaire, au niveau des"
+        " six derniers mois, en compte {usual}. L’écart vient de :",
+        "en": "For {day}, {prediction} are forecast. A usual same weekday, at the level of the last"
+        " six months, has {usual}. The difference comes from:",
+    },
+    "why.more": {"fr": "**+ {amount}** : {driver}", "en": "**+ {amount}**: {driver}"},
+    "why.less": {"fr": "**− {amount}** : {driver}", "en": "**− {amount}**: {driver}"},
+    "why.nothing": {
+        "fr": "rien de notable : chaque cause pèse moins de 1 %.",
+        "en": "nothing of note: each cause weighs less than 1 %.",
+    },
+    "driver.calendar": {
+        "fr": "calendrier (jours fériés et alentours, vacances, fin de mois)",
+        "en": "calendar (public holidays and the days around them, school holidays, month ends)",
+    },
+    "driver.weather": {"fr": "météo prévue", "en": "the weather forecast"},
+    "driver.events": {
+        "fr": "opérations et événements connus",
+        "en": "campaigns and known events",
+    },
+    "driver.recent_level": {
+        "fr": "activité des derniers jours et semaines",
+        "en": "how the last days and weeks ran",
+    },
+    "driver.trend": {
+        "fr": "ce que faisait la même période l’an dernier",
+        "en": "what the same time did last year",
+    },
     "change.title": {"fr": "Par rapport à {day}", "en": "Against {day}"},
     "change.body": {
         "fr": "{difference} {unit} ({came} étaient venus)",

@@ -22,6 +22,7 @@ from streamlit_app.forecasts import (
     curve,
     range_of,
     stamp,
+    why,
 )
 from streamlit_app.formats import (
     MISSING,
@@ -85,6 +86,7 @@ def show() -> None:
     )
 
     _next_day(centre, issue, history, last_counted, language, say)
+    why(SERIES, centre, issued_on, language, say)
     _week(centre, issue, known_days, last_counted, language, say)
     _tight_days(centre, issue, language, say)
     _days_to_note(known_days, language, say)

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from streamlit_app import choices, data, layout, texts
-from streamlit_app.forecasts import Centre, Series, choose, compare, curve, range_of, stamp
+from streamlit_app.forecasts import Centre, Series, choose, compare, curve, range_of, stamp, why
 from streamlit_app.formats import (
     Language,
     capitalised,
@@ -72,6 +72,7 @@ def show() -> None:
     history = data.actuals(*series, centre.centre_id, first_shown, last_target)
     closed = data.closed_days(first_shown, last_target)
     _first_day(issue, language, say)
+    why(series, centre, issued_on, language, say)
     curve(
         series,
         centre,

@@ -37,6 +37,9 @@ TABLES = {
     " upper_95 float8, issued_at timestamptz, issued_on date, model_version text",
     "actuals": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
     " value float8",
+    "explanations": "flow text, measure text, centre_id text, date date, issued_on date,"
+    " prediction float8, usual float8, by_calendar float8, by_weather float8, by_events float8,"
+    " by_recent_level float8, by_trend float8",
     "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
     " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
     " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8",
@@ -197,6 +200,14 @@ def fill(
         _copy(connection, "models", _models(last_issue))
         _copy(connection, "drift", _drift(last_issue))
         _copy(connection, "loads", _loads(last_issue))
+        connection.execute(
+            """
+            insert into published.explanations
+            select flow, measure, centre_id, date, issued_on, prediction, prediction - 400, 0, -100,
+                2000, 100, -1600
+            from published.predictions
+            """
+        )
         connection.execute(
             """
             insert into published.freshness

@@ -318,3 +318,11 @@ def test_text_from_the_database_is_shown_and_not_obeyed(
     assert _well(app)
     assert "<img src=x" not in "".join(element.value for element in app.html)
     assert "[a](http" not in "".join(element.value for element in app.markdown)
+
+
+def test_the_page_says_what_moved_the_first_day(published: Published, start_app: StartApp) -> None:
+    app = _fresh(published, start_app)
+    text = "\n".join(str(part.value) for part in app.markdown)
+    lines = [line for line in text.splitlines() if line.startswith(("- **+", "- **−"))]
+    assert [line.split("**")[1] for line in lines] == ["+ 2,000", "− 1,600"]
+    assert "campaigns and known events" in lines[0]

@@ -34,7 +34,17 @@ def test_every_text_that_the_pages_name_exists_and_none_is_left_over() -> None:
     quoted = set(re.findall(r'["\']([\w.]+)["\']', source))
     prefixes = tuple(
         set(re.findall(r'f["\']([a-z_.]+\.)\{', source))
-        | {"flow.", "feature.", "candidate.", "status.", "dataset.", "down.", "unready."}
+        | {
+            "driver.",
+            "why.",
+            "flow.",
+            "feature.",
+            "candidate.",
+            "status.",
+            "dataset.",
+            "down.",
+            "unready.",
+        }
     )
     unused = {key for key in known - quoted if not key.startswith(prefixes)}
     assert not unused

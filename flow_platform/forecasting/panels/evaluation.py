@@ -408,7 +408,7 @@ def _metrics(
 
     reference = rows[rows["candidate"] == REFERENCE]
     groups = {str(name): part for name, part in rows.groupby("candidate", sort=False)}
-    needs = {c.name: c.needs for c in (*STATISTICAL, *GLOBAL)}
+    needs = {c.name: c.needs for c in STATISTICAL} | {g.name: g.needs for g in GLOBAL}
     needs |= {
         MEDIAN: "two candidates beyond the naive ones",
         WEIGHTED: "two candidates and one origin to backtest",
