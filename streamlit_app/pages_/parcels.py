@@ -86,10 +86,10 @@ def show() -> None:
     )
 
     _next_day(centre, issue, history, last_counted, language, say)
-    why(SERIES, centre, issued_on, language, say)
     _week(centre, issue, known_days, last_counted, language, say)
     _tight_days(centre, issue, language, say)
     _days_to_note(known_days, language, say)
+    why(SERIES, centre, issued_on, language, say)
     absent = absent_days(history, last_counted)
     curve(SERIES, centre, issued_on, issue, history, last_counted, absent, language, say)
     figures = compare(SERIES, centre, last_counted, language, say)
