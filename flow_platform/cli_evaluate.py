@@ -40,7 +40,7 @@ def evaluate(
     ] = False,
     seconds: Annotated[
         float, typer.Option(help="Time a candidate may take; the fallback serves the rest.")
-    ] = 150.0,
+    ] = 180.0,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead.")] = False,
 ) -> None:

@@ -74,6 +74,10 @@ class Calibration:
             {name: float(part) for name, part in stored["shifts"].items()},
         )
 
+    def is_sparse(self, frame: pd.DataFrame) -> np.ndarray:
+        """Which rows (bool) belong to series whose bands are in counts."""
+        return frame["unique_id"].astype(str).isin(list(self.units)).to_numpy()
+
     def point(self, rows: pd.DataFrame) -> np.ndarray:
         """Log predictions (rows,): medians, and means where the median is nothing at all."""
         log = rows["log_prediction"].to_numpy(dtype=float)

@@ -324,6 +324,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     offsets = calibration.bounds(_band_rows(tested))
     known_at = nanoseconds(tested["y_available_at"])
     newest = known_at > moment.value - intervals.RECENT_DAYS * 86_400_000_000_000
+    # All-or-nothing errors say nothing of how wide the bands of the others must be.
+    newest = newest & ~calibration.is_sparse(tested)
     places = intervals.position(tested["error"].to_numpy(), offsets)[newest]
 
     window = correction.WINDOW_DAYS * 86_400_000_000_000
@@ -608,6 +610,7 @@ def forecast(
     )
 
     learned = frame[frame["y"].notna() & (frame["issued_at"] >= cutoff)]
+    learned = learned[~calibration.is_sparse(learned)]
     offsets = calibration.bounds(_band_rows(learned))
     error = np.log1p(learned["y"].to_numpy()) - learned["log_prediction"].to_numpy()
     known_at = np.concatenate([stored["known_at"], nanoseconds(learned["y_available_at"])])
@@ -616,6 +619,7 @@ def forecast(
     frame = frame.merge(both[["unique_id", "issue", "wanted"]], on=["unique_id", "issue"])
     frame = frame[frame["wanted"]]
     factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, places)
+    factor = np.where(calibration.is_sparse(frame), 1.0, factor)
     banded = _with_bands(frame, calibration, factor, spec.non_negative)
     trend = recipe.memory.season * np.nan_to_num(banded[f"growth_{recipe.memory.half_life}"])
     explained = explanation.explain(banded, recipe.corrections(banded), trend, spec.weather)

@@ -71,7 +71,7 @@ class Options:
     horizon: int
     windows: int = 1
     candidates: tuple[str, ...] = NAMES
-    seconds: float = 150.0
+    seconds: float = 180.0
     per_series: bool = False
     seed: int = 20240229
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
