@@ -12,11 +12,43 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.metrics import seasonal_scale
 from flow_platform.forecasting.training import CANDIDATES, choose_champion, forecast, train
 
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 # How gaps of the history are closed for peers that need every day: zero, or the last value.
 Gaps = Literal["carried", "zero"]
+
+
+def near_holidays(days: pd.Series, holidays: list[Any]) -> pd.DataFrame:
+    """days_to_holiday and days_since_holiday of each day, 30 at most, as raw.calendar has them."""
+    marked = np.array(sorted(holidays), dtype="datetime64[D]")
+    apart = (days.to_numpy()[:, None].astype("datetime64[D]") - marked).astype(int)
+    return pd.DataFrame(
+        {
+            "days_to_holiday": np.where(apart <= 0, -apart, 30).min(axis=1).clip(0, 30),
+            "days_since_holiday": np.where(apart >= 0, apart, 30).min(axis=1).clip(0, 30),
+        },
+        index=days.index,
+    )
+
+
+def paired(
+    made: list[pd.DataFrame], actuals: pd.DataFrame, first: pd.Timestamp, season: int
+) -> pd.DataFrame:
+    """Forecasts with y and the MASE scale before `first`, of targets that every model forecast.
+
+    A series too young for one of them is left out for all.
+    """
+    rows = pd.concat(made, ignore_index=True).merge(actuals, on=["unique_id", "ds"])
+    keys = ["unique_id", "issue", "ds"]
+    everyone = rows.groupby(keys)["model"].transform("nunique") == rows["model"].nunique()
+    rows = rows[everyone].reset_index(drop=True)
+    scales = {
+        name: seasonal_scale(group.set_index("ds")["y"].asfreq("D").to_numpy(), season)
+        for name, group in actuals[actuals["ds"] < first].groupby("unique_id")
+    }
+    return rows.assign(scale=rows["unique_id"].map(scales))
 
 
 def platform(

@@ -24,10 +24,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from peers import PEERS, peers, platform, show  # noqa: E402
+from peers import PEERS, near_holidays, paired, peers, platform, show  # noqa: E402
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.metrics import seasonal_scale, summarise  # noqa: E402
+from flow_platform.forecasting.metrics import summarise  # noqa: E402
 from flow_platform.forecasting.training import (  # noqa: E402
     CANDIDATES,
     choose_champion,
@@ -75,10 +75,7 @@ def china_calendar(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         for year in years:
             inside = days["ds"].between(f"{year}-{start}", f"{year}-{end}")
             days.loc[inside, "event"] = name
-    marked = np.array(sorted(china.keys()), dtype="datetime64[D]")
-    apart = (days["ds"].to_numpy()[:, None].astype("datetime64[D]") - marked).astype(int)
-    days["days_to_holiday"] = np.where(apart <= 0, -apart, 30).min(axis=1).clip(0, 30)
-    days["days_since_holiday"] = np.where(apart >= 0, apart, 30).min(axis=1).clip(0, 30)
+    days = days.join(near_holidays(days["ds"], list(china)))
     days["is_bridge_day"] = False
     days["is_school_holiday"] = False
     return days
@@ -130,17 +127,7 @@ def run(sites: int, first: str, last: str, say: Any) -> dict[str, Any]:
     origins = pd.date_range(first, last, freq="7D")
     ours, seconds = platform(data, origins, spec, say)
     theirs, peer_seconds = peers(data, origins, max(spec.horizons), "carried", say)
-    rows = pd.concat([ours, theirs], ignore_index=True)
-    rows = rows.merge(actuals, on=["unique_id", "ds"])
-    # Only rows that every model forecast: a site too young for one is left out for all.
-    keys = ["unique_id", "issue", "ds"]
-    everyone = rows.groupby(keys)["model"].transform("nunique") == rows["model"].nunique()
-    rows = rows[everyone].reset_index(drop=True)
-    scales = {
-        name: seasonal_scale(group.set_index("ds")["y"].asfreq("D").to_numpy(), spec.season)
-        for name, group in actuals[actuals["ds"] < first].groupby("unique_id")
-    }
-    rows["scale"] = rows["unique_id"].map(scales)
+    rows = paired([ours, theirs], actuals, pd.Timestamp(first), spec.season)
     rows = pd.concat([rows, periods(rows["ds"], data.calendar)], axis=1)
 
     overall = summarise(rows, ["model"]).sort_values("wape")

@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from peers import peers, platform, show  # noqa: E402
+from peers import near_holidays, paired, peers, platform, show  # noqa: E402
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.metrics import seasonal_scale, summarise  # noqa: E402
+from flow_platform.forecasting.metrics import summarise  # noqa: E402
 from flow_platform.forecasting.training import CANDIDATES  # noqa: E402
 from flow_platform.sources.config import SourceConfig  # noqa: E402
 from flow_platform.sources.retail import read_retail  # noqa: E402
@@ -72,10 +72,7 @@ def shop_calendar(days: pd.DatetimeIndex) -> pd.DataFrame:
 
     shop = holidays.country_holidays("GB", subdiv="ENG", years=range(2009, 2012))
     table = pd.DataFrame({"ds": days, "holiday": [shop.get(day) for day in days], "event": None})
-    marked = np.array(sorted(shop.keys()), dtype="datetime64[D]")
-    apart = (table["ds"].to_numpy()[:, None].astype("datetime64[D]") - marked).astype(int)
-    table["days_to_holiday"] = np.where(apart <= 0, -apart, 30).min(axis=1).clip(0, 30)
-    table["days_since_holiday"] = np.where(apart >= 0, apart, 30).min(axis=1).clip(0, 30)
+    table = table.join(near_holidays(table["ds"], list(shop)))
     return table.assign(is_bridge_day=False, is_school_holiday=False)
 
 
@@ -109,17 +106,8 @@ def run(path: Path, measure: str, say: Any) -> dict[str, Any]:
     for gaps in ("zero", "carried"):
         theirs, _ = peers(data, origins, HORIZON, gaps, say)  # type: ignore[arg-type]
         pieces.append(theirs.assign(model=theirs["model"] + f" ({gaps})"))
-    rows = pd.concat(pieces, ignore_index=True).merge(actuals, on=["unique_id", "ds"])
-    keys = ["unique_id", "issue", "ds"]
-    everyone = rows.groupby(keys)["model"].transform("nunique") == rows["model"].nunique()
-    rows = rows[everyone].reset_index(drop=True)
+    rows = paired(pieces, actuals, first, spec.season)
     before = actuals[actuals["ds"] < first]
-    rows["scale"] = rows["unique_id"].map(
-        {
-            name: seasonal_scale(group.set_index("ds")["y"].asfreq("D").to_numpy(), spec.season)
-            for name, group in before.groupby("unique_id")
-        }
-    )
     bought = before.groupby("unique_id")["y"].apply(lambda y: float((y > 0).mean()))
     rows["who"] = np.where(rows["unique_id"].map(bought) < RARELY, "rarely buys", "often buys")
     result: dict[str, Any] = {"measure": measure, "seconds": seconds}

@@ -21,6 +21,7 @@ from rich.table import Table
 from flow_platform.cli_evaluate import evaluate
 from flow_platform.cli_explain import explain, what_if
 from flow_platform.cli_models import models_app
+from flow_platform.cli_options import FlowArgument, JsonOption, print_json
 from flow_platform.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
@@ -40,9 +41,6 @@ centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform f
 app.add_typer(centres_app, name="centres")
 app.add_typer(models_app, name="models")
 console = Console(stderr=True)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-FlowArgument = Annotated[str, typer.Argument(help="The flow, such as: parcels")]
 
 
 def main() -> None:
@@ -65,7 +63,7 @@ def demo(as_json: JsonOption = False) -> None:
     with _progress() as progress:
         result = run_demo(platform, lambda title: _track(progress, title), _announcer(platform))
     if as_json:
-        _print_json(result.as_json())
+        print_json(result.as_json())
         return
     _show_demo(result)
 
@@ -83,7 +81,7 @@ def up(as_json: JsonOption = False) -> None:
     with console.status("Starting the services ..."):
         states = start_all(platform, set_environment(platform))
     if as_json:
-        _print_json(states_as_json(states))
+        print_json(states_as_json(states))
     else:
         _show_states(states)
 
@@ -126,7 +124,7 @@ def status(as_json: JsonOption = False) -> None:
 
     states = service_status(get_settings())
     if as_json:
-        _print_json(states_as_json(states))
+        print_json(states_as_json(states))
     else:
         _show_states(states)
     if any(state.state != "up" for state in states):
@@ -140,7 +138,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
     findings = examine(get_settings())
     if as_json:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         table = Table("check", "result", "detail")
         for finding in findings:
@@ -252,7 +250,7 @@ def forecast(
             {"flow": chosen.name, "day": issued_on},
         )
     if as_json:
-        _print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
+        print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
         return
     _show_forecasts(rows, f"Forecasts issued on {issued_on}")
 
@@ -269,7 +267,7 @@ def list_centres(flow: FlowArgument = "parcels", as_json: JsonOption = False) ->
 
     centres = _platform().centres_of(flow_named(flow))
     if as_json:
-        _print_json([vars(centre) for centre in centres])
+        print_json([vars(centre) for centre in centres])
         return
     table = Table("centre_id", "name", "country", "zone", "timezone", "capacity a day")
     for centre in centres:
@@ -408,13 +406,9 @@ def _announcer(platform: Platform) -> Any:
 
 def _report(as_json: bool, runs: list[str], sentence: str) -> None:
     if as_json:
-        _print_json({"runs": runs})
+        print_json({"runs": runs})
     else:
         console.print(f"{sentence} Runs: {', '.join(runs)}")
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, default=str, ensure_ascii=False, indent=2))
 
 
 def _show_states(states: list[Any]) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-FlowArgument = Annotated[str, typer.Argument(help="The flow, such as: parcels")]
+from flow_platform.cli_options import FlowArgument, JsonOption
+
 CentreOption = Annotated[str, typer.Option(help="Centre id.")]
 DayOption = Annotated[str, typer.Option(help="Issue day, as 2026-11-19.")]
 MeasureOption = Annotated[str | None, typer.Option(help="Measure; the flow's first by default.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 _PARTS = ("usual", "by_calendar", "by_weather", "by_events", "by_recent_level", "by_trend")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flow_platform.cli_options import FlowArgument, JsonOption, print_json
 from flow_platform.errors import ConfigurationError
 from flow_platform.settings import get_settings
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 models_app = typer.Typer(
     no_args_is_help=True, help="Trained vintages: who serves, who was compared, promote, roll back."
 )
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 VersionArgument = Annotated[
     str, typer.Argument(help="A vintage, as `flow models list` names it.", show_default=False)
 ]
@@ -54,7 +54,7 @@ def list_models(
                 is_serving = serving is not None and serving.model_version == vintage.model_version
                 listed.append(_vintage_row(vintage) | {"is_serving": is_serving})
     if as_json:
-        _print_json(listed)
+        print_json(listed)
         return
     for (name, measure), rows in groupby(listed, key=lambda row: (row["flow"], row["measure"])):
         _show_table(
@@ -89,7 +89,7 @@ def show(version: VersionArgument, as_json: JsonOption = False) -> None:
         "artefacts": str(platform.settings.home_path / vintage.artefact_path),
     }
     if as_json:
-        _print_json(facts | {"decisions": _records(named)})
+        print_json(facts | {"decisions": _records(named)})
         return
     for name, value in facts.items():
         _say(f"{name:<14} {value}")
@@ -126,7 +126,7 @@ def promote(
 
 @models_app.command()
 def rollback(
-    flow: Annotated[str, typer.Argument(help="The flow, such as: parcels")],
+    flow: FlowArgument,
     measure: Annotated[
         str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
     ] = None,
@@ -195,7 +195,7 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _report(decision: Decision, as_json: bool) -> None:
     if as_json:
-        _print_json(decision.as_row())
+        print_json(decision.as_row())
         return
     verb = {"promote": "Promoted", "rollback": "Rolled back", "refused": "Refused"}[decision.kind]
     _say(
@@ -228,7 +228,3 @@ def _say(text: str) -> None:
     from rich.console import Console
 
     Console().print(text, highlight=False, soft_wrap=True, markup=False)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, default=str, ensure_ascii=False, indent=2))

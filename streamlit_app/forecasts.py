@@ -49,6 +49,31 @@ class Centre(NamedTuple):
     capacity: float | None
 
 
+def opening(
+    series: Series,
+    listed: pd.DataFrame,
+    default: str,
+    newest_issue: date,
+    last_counted: date | None,
+    language: Language,
+    say: Say,
+    *,
+    label: str,
+) -> tuple[Centre, date, pd.DataFrame] | None:
+    """The chosen centre, issue day and issue, with how fresh they are; None where there is none."""
+    centre, issued_on = choose(series, listed, default, language, say, label=label)
+    if issued_on is None:
+        title = say("centre_empty.title", centre=literal(centre.label))
+        st.info(f"**{title}** {say('centre_empty.body')}")
+        return None
+    issue = data.issue(*series, centre.centre_id, issued_on)
+    if issue.empty:  # the issue went between two reads: the list is read again
+        data.forget()
+        st.rerun()
+    stamp(series, centre, issued_on, newest_issue, last_counted, issue, language, say)
+    return centre, issued_on, issue
+
+
 def choose(
     series: Series, listed: pd.DataFrame, default: str, language: Language, say: Say, *, label: str
 ) -> tuple[Centre, date | None]:

@@ -172,10 +172,8 @@ def predict_lightgbm(
     return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
 
 
-def contributions(
-    text: str, frame: pd.DataFrame, features: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """What each feature adds to a model's log forecasts, (rows, features), and the rest, (rows,).
+def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """What each feature adds to a model's log forecasts, (rows, features).
 
     LightGBM's `pred_contrib`: Shapley values of trees (Lundberg et al. 2018).
     """
@@ -184,7 +182,8 @@ def contributions(
     booster = lightgbm.Booster(model_str=text)
     matrix = frame[features].to_numpy(dtype=float)
     table = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1))
-    return table[:, :-1], table[:, -1]
+    # The last column is what all rows have in common.
+    return table[:, :-1]
 
 
 def tune_lightgbm(

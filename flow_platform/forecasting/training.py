@@ -239,7 +239,7 @@ class _Recipe:
         if self.candidate not in ("lightgbm", "blend"):
             return {}
         share = self.weight if self.candidate == "blend" else 1.0
-        table, _ = candidates.contributions(self.booster, frame, self.features)
+        table = candidates.contributions(self.booster, frame, self.features)
         return {name: share * table[:, n] for n, name in enumerate(self.features)}
 
     def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:

@@ -34,7 +34,7 @@ from flow_platform.sources.landing import (
     rejected_rows,
 )
 from flow_platform.sources.local_time import days_index, local_midnight_after
-from flow_platform.sources.retail_simulator import COUNTRIES, simulated_lines
+from flow_platform.sources.retail_simulator import CONTENT, COUNTRIES, simulated_lines
 from flow_platform.sources.tables import (
     FileUnreadableError,
     Table,
@@ -76,16 +76,6 @@ _HEADERS: tuple[dict[str, str], ...] = (
 _REQUIRED = ("invoice", "stock_code", "quantity", "sold_at", "price", "customer", "country")
 
 LINE_CLASSES = ("cancellation", "bad_debt", "return", "no_price", "duplicate", "sale")
-CONTENT = (
-    "invoice",
-    "stock_code",
-    "description",
-    "quantity",
-    "sold_at",
-    "price",
-    "customer",
-    "country",
-)
 ROW_COLUMNS = (
     "centre_id",
     "day",

@@ -36,7 +36,8 @@ _CANCELLED, _RETURNED, _UNPRICED, _REPEATED, _ANONYMOUS = 0.02, 0.005, 0.006, 0.
 # One day in this many has a bad-debt line.
 _BAD_DEBT_DAYS = 90
 
-_COLUMNS = (
+# What a line of the shop says, simulated or read.
+CONTENT = (
     "invoice",
     "stock_code",
     "description",
@@ -73,7 +74,7 @@ def simulated_lines(seed: int, first: date, last: date, *, now: datetime) -> pd.
 
 def _day_lines(seed: int, day: date) -> pd.DataFrame:
     made = [_country_lines(seed, country, usual, day) for country, usual in COUNTRIES.items()]
-    lines = pd.DataFrame({name: np.concatenate([part[name] for part in made]) for name in _COLUMNS})
+    lines = pd.DataFrame({name: np.concatenate([part[name] for part in made]) for name in CONTENT})
     lines["day"] = pd.Series([day] * len(lines), dtype=object)
     lines["source_line"] = np.arange(1, len(lines) + 1, dtype="int64")
     return lines

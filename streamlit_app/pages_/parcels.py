@@ -17,11 +17,10 @@ from streamlit_app.forecasts import (
     Centre,
     Series,
     absent_days,
-    choose,
     compare,
     curve,
+    opening,
     range_of,
-    stamp,
     why,
 )
 from streamlit_app.formats import (
@@ -65,18 +64,19 @@ def show() -> None:
         st.info(f"**{say('empty.title')}** {say('empty.body')}")
         return
 
-    centre, issued_on = choose(
-        SERIES, listed, listed["centre_id"].iloc[0], language, say, label=say("centre")
+    opened = opening(
+        SERIES,
+        listed,
+        listed["centre_id"].iloc[0],
+        newest_issue,
+        last_counted,
+        language,
+        say,
+        label=say("centre"),
     )
-    if issued_on is None:
-        title = say("centre_empty.title", centre=literal(centre.label))
-        st.info(f"**{title}** {say('centre_empty.body')}")
+    if opened is None:
         return
-    issue = data.issue(*SERIES, centre.centre_id, issued_on)
-    if issue.empty:  # the issue went between two reads: the list is read again
-        data.forget()
-        st.rerun()
-    stamp(SERIES, centre, issued_on, newest_issue, last_counted, issue, language, say)
+    centre, issued_on, issue = opened
 
     last_target = issue["date"].max().date()
     first_shown = issued_on - timedelta(days=data.HISTORY_DAYS - 1)

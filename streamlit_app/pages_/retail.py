@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from streamlit_app import choices, data, layout, texts
-from streamlit_app.forecasts import Centre, Series, choose, compare, curve, range_of, stamp, why
+from streamlit_app.forecasts import Centre, Series, compare, curve, opening, range_of, why
 from streamlit_app.formats import (
     Language,
     capitalised,
@@ -23,7 +23,6 @@ from streamlit_app.formats import (
     percent,
     rounded,
 )
-from streamlit_app.layout import literal
 from streamlit_app.texts import Say
 
 FLOW = "retail"
@@ -56,16 +55,19 @@ def show() -> None:
         schedule="predict_retail_daily",
     )
     default = data.busiest(FLOW, measure) or listed["centre_id"].iloc[0]
-    centre, issued_on = choose(series, listed, default, language, say, label=say("retail.centre"))
-    if issued_on is None:
-        title = say("centre_empty.title", centre=literal(centre.label))
-        st.info(f"**{title}** {say('centre_empty.body')}")
+    opened = opening(
+        series,
+        listed,
+        default,
+        newest_issue,
+        last_counted,
+        language,
+        say,
+        label=say("retail.centre"),
+    )
+    if opened is None:
         return
-    issue = data.issue(*series, centre.centre_id, issued_on)
-    if issue.empty:  # the issue went between two reads: the list is read again
-        data.forget()
-        st.rerun()
-    stamp(series, centre, issued_on, newest_issue, last_counted, issue, language, say)
+    centre, issued_on, issue = opened
 
     last_target = max(issue["date"].max().date(), issued_on + timedelta(days=14))
     first_shown = issued_on - timedelta(days=data.HISTORY_DAYS - 1)

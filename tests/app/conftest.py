@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -55,3 +56,16 @@ def start_app() -> StartApp:
         return app
 
     return start
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What each download button of the app would hand over, by its key."""
+    handed: dict[str, bytes] = {}
+
+    def download_button(label: str, content: Any, *, key: str, **_: Any) -> bool:
+        handed[key] = content() if callable(content) else content
+        return False
+
+    monkeypatch.setattr(st, "download_button", download_button)
+    return handed

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import psycopg
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from streamlit_app import data, formats
@@ -50,19 +49,6 @@ def _stored(published: Published, centre_id: str, issued_on: date) -> list[tuple
             " where p.centre_id = %s and p.issued_on = %s order by p.horizon",
             [centre_id, issued_on],
         ).fetchall()
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """What each download button of the app would hand over, by its key."""
-    handed: dict[str, bytes] = {}
-
-    def download_button(label: str, content: Any, *, key: str, **_: Any) -> bool:
-        handed[key] = content() if callable(content) else content
-        return False
-
-    monkeypatch.setattr(st, "download_button", download_button)
-    return handed
 
 
 @pytest.mark.parametrize(("language", "word"), [("fr", "8 fois sur 10"), ("en", "8 times out of")])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
-from typing import Any
 
 import pandas as pd
 import psycopg
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from streamlit_app import formats
@@ -23,19 +21,6 @@ PAGE = "pages_/retail.py"
 def retail(published: Published) -> Published:
     fill_retail(published.admin_dsn, yesterday())
     return published
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """What each download button of the page would hand over, by its key."""
-    handed: dict[str, bytes] = {}
-
-    def download_button(label: str, content: Any, *, key: str, **_: Any) -> bool:
-        handed[key] = content() if callable(content) else content
-        return False
-
-    monkeypatch.setattr(st, "download_button", download_button)
-    return handed
 
 
 def _said(app: AppTest) -> str:

@@ -6,6 +6,7 @@ Values are relative to the series' level at the origin: series of any size teach
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,9 +222,9 @@ class GlobalLightGBM:
             settings = PARAMETERS | {"seed": self.seed + kind, "num_threads": 1}
             self.boosters.append(lightgbm.train(settings, data, num_boost_round=ROUNDS))
 
-    def forecast(self, panel: Panel, back: int, horizon: int) -> np.ndarray:
-        """Forecasts (series, horizon) from the origin `back` steps before the panel's end."""
-        rows = rows_at(panel, back, horizon)
+    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
+        """Forecasts (series, horizon) of what follows the panel."""
+        rows = rows_at(panel, 0, horizon)
         made = [
             rows.anchors[:, kind] + rows.level * booster.predict(rows.features, num_threads=1)
             for kind, booster in enumerate(self.boosters)
@@ -259,8 +260,6 @@ class GlobalMLP:
             max_iter=12,
             random_state=self.seed,
         )
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.model.fit(self._scaled(features), target[known])
@@ -268,7 +267,7 @@ class GlobalMLP:
     def _scaled(self, features: np.ndarray) -> np.ndarray:
         return np.clip(np.nan_to_num((features - self.centre) / self.width), -5, 5)
 
-    def forecast(self, panel: Panel, back: int, horizon: int) -> np.ndarray:
-        rows = rows_at(panel, back, horizon)
+    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
+        rows = rows_at(panel, 0, horizon)
         made = rows.anchors[:, 0] + rows.level * self.model.predict(self._scaled(rows.features))
         return made.reshape(len(panel.ids), horizon)

@@ -233,10 +233,10 @@ def _global(
     model = kind(options.seed)
     parts = []
     for number, back in enumerate(backs):
-        if number == 0 or number >= earlier:
-            model.fit(panel.before(back), options.horizon)
         history = panel.before(back)
-        values = model.forecast(history, 0, options.horizon)
+        if number == 0 or number >= earlier:
+            model.fit(history, options.horizon)
+        values = model.forecast(history, options.horizon)
         parts.append(with_fallback(values, history, {}, kind.name))
         tell((number + 1) / len(backs))
     return parts
@@ -284,19 +284,18 @@ def _at_cutoff(
     names = tuple(made)
     scale = seasonal_scales(history.values, history.seasons[0])
     singles = np.stack([made[name] for name in names])
-    past = Backtest(names, singles[:, :at], actuals[:at], scale)
+    single = past = Backtest(names, singles[:, :at], actuals[:at], scale)
     now = dict(zip(names, singles[:, at], strict=True))
     weights: dict[str, float] = {}
-    members = _members(past)
+    members = _members(single)
     if MEDIAN in options.candidates and len(members) > 1:
         rows = [names.index(name) for name in members]
         past = past.with_combination(MEDIAN, np.median(singles[rows, :at], axis=0))
         now[MEDIAN] = np.median(singles[rows, at], axis=0)
     if WEIGHTED in options.candidates and len(names) > 1 and at > 0:
-        whole = Backtest(names, singles[:, :at], actuals[:at], scale)
-        weights = weights_of(whole)
+        weights = weights_of(single)
         now[WEIGHTED] = _weighted(weights, names, singles[:, at])
-        past = past.with_combination(WEIGHTED, _cross_weighted(whole))
+        past = past.with_combination(WEIGHTED, _cross_weighted(single))
     offered = [name for name in past.names if name in options.candidates]
     places = [past.names.index(name) for name in offered]
     rivals = Backtest(tuple(offered), past.forecasts[places], past.actuals, scale)

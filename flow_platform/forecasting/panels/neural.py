@@ -69,15 +69,14 @@ class GlobalLSTM:
             self.model = NeuralForecast(models=[network], freq=1)
             self.model.fit(df=_long(panel))
 
-    def forecast(self, panel: Panel, back: int, horizon: int) -> np.ndarray:
-        """Forecasts (series, horizon) from the origin `back` steps before the panel's end."""
-        history = panel.before(back)
+    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
+        """Forecasts (series, horizon) of what follows the panel."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = self.model.predict(df=_long(history))
+            made = self.model.predict(df=_long(panel))
         table = made.sort_values(["unique_id", "ds"])["LSTM"].to_numpy(dtype=float)
         result = np.full((len(panel.ids), horizon), np.nan)
-        result[history.lengths > 0] = table.reshape(-1, horizon)
+        result[panel.lengths > 0] = table.reshape(-1, horizon)
         return result
 
 
