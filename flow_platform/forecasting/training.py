@@ -28,7 +28,7 @@ from flow_platform.forecasting.data import (
 from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.frame import build_frame, feature_names
 from flow_platform.forecasting.metrics import seasonal_scale, summarise
-from flow_platform.forecasting.panel import Panel, build_panel
+from flow_platform.forecasting.panel import Panel, build_panel, places
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
@@ -244,7 +244,7 @@ class _Recipe:
 
     def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
         heads = frame.drop_duplicates(["unique_id", "issue"])
-        series = np.searchsorted(panel.ids, heads["unique_id"].to_numpy(dtype=object).astype(str))
+        series = places(panel.ids, heads["unique_id"])
         day = day_numbers(heads["issue"]) - panel.first_day
         steps = np.arange(1, int(frame["horizon"].max()) + 1)
         table = sarima.forecast_panel(
@@ -252,7 +252,7 @@ class _Recipe:
         )
         row = np.full(panel.y.shape, -1)
         row[series, day] = np.arange(len(heads))
-        own = np.searchsorted(panel.ids, frame["unique_id"].to_numpy(dtype=object).astype(str))
+        own = places(panel.ids, frame["unique_id"])
         at = row[own, day_numbers(frame["issue"]) - panel.first_day]
         return table[at, frame["horizon"].to_numpy() - 1]
 
