@@ -69,8 +69,11 @@ deep: ## The LSTM candidate's own environment (.venv-deep, 2 GB) and its tests
 
 bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py
+	$(BIN)/python benchmarks/real_lanes.py --all-sites
 	$(BIN)/python benchmarks/retail.py
 	$(BIN)/python benchmarks/simulated_world.py
+	$(BIN)/python benchmarks/level_shift.py
+	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/backfill.py
 
 lock: setup ## Resolve the requirements anew, with hashes

@@ -77,25 +77,44 @@ def platform(
     return pd.concat(pieces, ignore_index=True), seconds
 
 
-def peers(
-    data: SeriesData, origins: pd.DatetimeIndex, horizon: int, gaps: Gaps, say: Any
-) -> tuple[pd.DataFrame, float]:
-    """statsforecast and mlforecast refitted at every origin, with the same calendar."""
-    import lightgbm
-    from mlforecast import MLForecast
-    from mlforecast.lag_transforms import ExponentiallyWeightedMean, RollingMean
-    from mlforecast.target_transforms import GlobalSklearnTransformer
-    from sklearn.preprocessing import FunctionTransformer
-    from statsforecast import StatsForecast
-    from statsforecast.models import MSTL, AutoETS, DynamicOptimizedTheta, SeasonalNaive
-
-    calendar = data.calendar
+def calendar_features(calendar: pd.DataFrame) -> pd.DataFrame:
+    """What the global peer is told of each day: unique_id, ds and numbers."""
     known = calendar[["unique_id", "ds", "days_to_holiday", "days_since_holiday"]].copy()
     known["holiday"] = calendar["holiday"].notna().astype(int)
     event = calendar["event"].fillna("")
     known["event"] = event.astype("category").cat.codes
     block = (event != event.shift()).cumsum()
     known["event_day"] = np.where(event != "", event.groupby(block).cumcount() + 1, 0)
+    return known
+
+
+def global_learner(**trees: Any) -> Any:
+    """mlforecast with LightGBM over the logs of all series, lags and rolling means."""
+    import lightgbm
+    from mlforecast import MLForecast
+    from mlforecast.lag_transforms import ExponentiallyWeightedMean, RollingMean
+    from mlforecast.target_transforms import GlobalSklearnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+
+    model = lightgbm.LGBMRegressor(**trees, verbosity=-1, num_threads=1, random_state=0)
+    return MLForecast(
+        {PEERS[-1]: model},
+        freq="D",
+        lags=[1, 2, 3, 7, 14, 21, 28],
+        lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
+        date_features=["dayofweek", "day", "month"],
+        target_transforms=[GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))],
+    )
+
+
+def peers(
+    data: SeriesData, origins: pd.DatetimeIndex, horizon: int, gaps: Gaps, say: Any
+) -> tuple[pd.DataFrame, float]:
+    """statsforecast and mlforecast refitted at every origin, with the same calendar."""
+    from statsforecast import StatsForecast
+    from statsforecast.models import MSTL, AutoETS, DynamicOptimizedTheta, SeasonalNaive
+
+    known = calendar_features(data.calendar)
     pieces, started = [], time.perf_counter()
     for number, origin in enumerate(origins):
         history = _regular(data.actuals, origin, gaps)
@@ -109,23 +128,7 @@ def peers(
             freq="D",
             fallback_model=SeasonalNaive(7),
         ).forecast(df=history, h=horizon)
-        learner = MLForecast(
-            {
-                PEERS[-1]: lightgbm.LGBMRegressor(
-                    n_estimators=300,
-                    learning_rate=0.05,
-                    num_leaves=31,
-                    verbosity=-1,
-                    num_threads=1,
-                    random_state=0,
-                )
-            },
-            freq="D",
-            lags=[1, 2, 3, 7, 14, 21, 28],
-            lag_transforms={1: [RollingMean(7), RollingMean(28), ExponentiallyWeightedMean(0.3)]},
-            date_features=["dayofweek", "day", "month"],
-            target_transforms=[GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1))],
-        )
+        learner = global_learner(n_estimators=300, learning_rate=0.05, num_leaves=31)
         learner.fit(history.merge(known, on=["unique_id", "ds"]), static_features=[])
         direct = learner.predict(horizon, X_df=known[known["ds"] > origin])
         rows = statistical.merge(direct, on=["unique_id", "ds"])

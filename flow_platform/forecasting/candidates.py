@@ -40,6 +40,12 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+# The quantiles whose distance shapes the bands; they need fewer and coarser trees than the median.
+WIDTH_QUANTILES = (0.1, 0.9)
+WIDTH: dict[str, Any] = {"rounds": 80, "learning_rate": 0.08, "num_leaves": 8}
+LEAST_WIDTH = 0.02
+
+
 @dataclass(frozen=True)
 class Memory:
     """How a level is carried forward: its half-life (days) and its share of last year's season."""
@@ -141,16 +147,20 @@ def fit_lightgbm(
     memory: Memory,
     parameters: dict[str, Any],
     spec: SeriesSpec,
+    quantile: float | None = None,
 ) -> str:
-    """LightGBM (text format) of log(1 + y) less `base`, by absolute error.
+    """LightGBM (text format) of log(1 + y) less `base`, by absolute error or of one quantile.
 
     Ke et al. 2017. The median of the ratio is what WAPE and MAE reward, and outliers do not move
     it. One thread and fixed seeds: equal rows give equal bytes.
     """
     import lightgbm
 
+    loss: dict[str, Any] = (
+        {"objective": "l1"} if quantile is None else {"objective": "quantile", "alpha": quantile}
+    )
     settings = {key: value for key, value in parameters.items() if key != "rounds"} | {
-        "objective": "l1",
+        **loss,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "max_bin": 127,
@@ -181,6 +191,31 @@ def predict_lightgbm(
     booster = lightgbm.Booster(model_str=text)
     matrix = frame[features].to_numpy(dtype=float)
     return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
+
+
+def fit_width(
+    frame: pd.DataFrame,
+    features: list[str],
+    memory: Memory,
+    parameters: dict[str, Any],
+    spec: SeriesSpec,
+) -> tuple[str, str]:
+    """LightGBM texts of the quantiles between which errors of such rows lie."""
+    rough = parameters | WIDTH
+    low, high = (fit_lightgbm(frame, features, memory, rough, spec, q) for q in WIDTH_QUANTILES)
+    return low, high
+
+
+def predict_width(texts: tuple[str, str], frame: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """How far apart (rows,) the quantiles of `fit_width` are, in logs; never nothing."""
+    import lightgbm
+
+    matrix = frame[features].to_numpy(dtype=float)
+    low, high = (
+        np.asarray(lightgbm.Booster(model_str=text).predict(matrix, num_threads=1))
+        for text in texts
+    )
+    return np.maximum(high - low, LEAST_WIDTH)
 
 
 def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.ndarray:
