@@ -10,34 +10,57 @@ with measured as (
     union all
     {% endif %}
     {%- endfor %}
+),
+
+-- Summed once at the finest grain, so that the cuts add up thousands of rows and not millions.
+summed as (
+    select
+        measured.flow,
+        measured.measure,
+        measured.centre_id,
+        measured.horizon,
+        extract(isodow from measured.day)::integer as weekday,
+        count(*) as forecasts,
+        count(*) filter (where measured.covered_80) as inside_80,
+        count(*) filter (where measured.covered_95) as inside_95,
+        sum(measured.actual) as actual,
+        sum(forecasts.upper_80 - forecasts.lower_80) as width_80,
+        count(forecasts.upper_80) as widths,
+        min(measured.day) as first_day,
+        max(measured.day) as last_day
+    from measured
+    left join {{ source('ml', 'forecasts') }} as forecasts
+        on
+            measured.flow = forecasts.flow
+            and measured.measure = forecasts.measure
+            and measured.centre_id = forecasts.centre_id
+            and measured.issued_on = forecasts.day
+            and measured.horizon = forecasts.horizon
+    group by
+        measured.flow, measured.measure, measured.centre_id, measured.horizon,
+        extract(isodow from measured.day)
 )
 
 select
-    measured.flow,
-    measured.measure,
+    summed.flow,
+    summed.measure,
     cuts.cut,
     cuts.key,
-    count(*) as forecasts,
-    avg(measured.covered_80::integer)::double precision as coverage_80,
-    avg(measured.covered_95::integer)::double precision as coverage_95,
+    sum(summed.forecasts)::bigint as forecasts,
+    (sum(summed.inside_80) / sum(summed.forecasts))::double precision as coverage_80,
+    (sum(summed.inside_95) / sum(summed.forecasts))::double precision as coverage_95,
     0.80::double precision as expected_80,
     0.95::double precision as expected_95,
-    avg(forecasts.upper_80 - forecasts.lower_80) / nullif(avg(measured.actual), 0) as mean_width_80,
-    min(measured.day) as first_day,
-    max(measured.day) as last_day
-from measured
-left join {{ source('ml', 'forecasts') }} as forecasts
-    on
-        measured.flow = forecasts.flow
-        and measured.measure = forecasts.measure
-        and measured.centre_id = forecasts.centre_id
-        and measured.issued_on = forecasts.day
-        and measured.horizon = forecasts.horizon
+    (sum(summed.width_80) / sum(summed.widths)::double precision)
+    / nullif(sum(summed.actual) / sum(summed.forecasts)::double precision, 0) as mean_width_80,
+    min(summed.first_day) as first_day,
+    max(summed.last_day) as last_day
+from summed
 cross join lateral (
     values
     ('overall', ''),
-    ('horizon', measured.horizon::text),
-    ('weekday', extract(isodow from measured.day)::integer::text),
-    ('centre', measured.centre_id)
+    ('horizon', summed.horizon::text),
+    ('weekday', summed.weekday::text),
+    ('centre', summed.centre_id)
 ) as cuts (cut, key)
-group by measured.flow, measured.measure, cuts.cut, cuts.key
+group by summed.flow, summed.measure, cuts.cut, cuts.key
