@@ -141,6 +141,51 @@ def said_against_came(rows: pd.DataFrame, *, language: Language, say: Say) -> go
     return _laid_out(figure, days, language, say)
 
 
+def shares_held(
+    names: Sequence[str],
+    shares: Sequence[float],
+    hovers: Sequence[str],
+    few: Sequence[bool],
+    *,
+    promised: float,
+    language: Language,
+) -> go.Figure:
+    """One bar a name: the share of forecasts whose range held, against the share promised.
+
+    Bars of `few` forecasts are pale: they may stand far off by chance.
+    """
+    figure = go.Figure(
+        go.Bar(
+            x=list(names),
+            y=list(shares),
+            text=[number(share * 100, language) for share in shares],
+            # At the foot, where the line of the promise does not cross them.
+            textposition="inside",
+            insidetextanchor="start",
+            textangle=0,
+            constraintext="none",
+            textfont={"size": 11, "color": [INK if pale else "#ffffff" for pale in few]},
+            marker={"color": [BAND_80 if pale else ACCENT for pale in few]},
+            hovertext=list(hovers),
+            hoverinfo="text",
+        )
+    )
+    figure.add_hline(y=promised, line={"color": WARNING, "width": 1.5, "dash": "dash"})
+    figure.update_layout(**_look(language), height=230, showlegend=False, bargap=0.2)
+    figure.update_xaxes(type="category", fixedrange=True, automargin=True)
+    levels = (0.0, 0.5, promised, 1.0)
+    figure.update_yaxes(
+        range=[0, 1.02],
+        tickvals=levels,
+        ticktext=[percent(level, language) for level in levels],
+        gridcolor=GRID,
+        zerolinecolor=GRID,
+        fixedrange=True,
+        automargin=True,
+    )
+    return figure
+
+
 def _add_band(figure: go.Figure, rows: pd.DataFrame, level: str, colour: str, name: str) -> None:
     """A band as closed outlines, one for each unbroken run of days, so that no gap is bridged."""
     known = rows[[f"lower_{level}", f"upper_{level}"]].notna().all(axis=1)
@@ -234,16 +279,25 @@ def _colon(language: Language) -> str:
     return "\u202f: " if language == "fr" else ": "
 
 
+def _look(language: Language) -> dict[str, Any]:
+    """What all charts have in common."""
+    return {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "separators": ",\u202f" if language == "fr" else ".,",
+        "hoverlabel": {"bgcolor": "#ffffff", "font": {"color": INK, "size": 13}, "align": "left"},
+        "dragmode": False,
+    }
+
+
 def _laid_out(figure: go.Figure, days: pd.DatetimeIndex, language: Language, say: Say) -> go.Figure:
     mondays = [day for day in days if day.weekday() == 0]
     first, last = days[0] - timedelta(days=1), days[-1] + timedelta(days=1)
     figure.update_layout(
+        **_look(language),
         height=410,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        separators=",\u202f" if language == "fr" else ".,",
         legend={
             "orientation": "h",
             "y": 1.02,
@@ -255,8 +309,6 @@ def _laid_out(figure: go.Figure, days: pd.DatetimeIndex, language: Language, say
             "itemdoubleclick": False,
         },
         hovermode="x",
-        hoverlabel={"bgcolor": "#ffffff", "font": {"color": INK, "size": 13}, "align": "left"},
-        dragmode=False,
     )
     figure.update_xaxes(
         range=[first, last],

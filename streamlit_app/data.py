@@ -40,7 +40,12 @@ FORECAST_COLUMNS = (
 
 LEADER_COLUMNS = ("candidate", "mase", "rmse", "mae", "mape", "coverage_80", "is_champion")
 
+# What the table of coverage shows; its file has what was promised and the days as well.
+COVERAGE_COLUMNS = ("cut", "key", "forecasts", "coverage_80", "coverage_95", "mean_width_80")
+
 _CACHE_SECONDS = 30
+# What is measured over years of forecasts: seconds where they are a million, and new once a day.
+_LONG_CACHE_SECONDS = 600
 _OPTIONS = (
     "-c timezone=UTC -c statement_timeout=15000 -c default_transaction_read_only=on"
     " -c application_name=flow_streamlit"
@@ -229,6 +234,23 @@ def accuracy(flow: str, measure: str, centre_id: str, horizon: int) -> pd.Series
         (flow, measure, centre_id, horizon),
     )
     return None if frame.empty else frame.iloc[0]
+
+
+@st.cache_data(ttl=_LONG_CACHE_SECONDS, show_spinner=False)
+def coverage(flow: str, measure: str) -> pd.DataFrame:
+    """How often the bands held, over all that was measured: one row for each cut and key.
+
+    COVERAGE_COLUMNS, then expected_80, expected_95, first_day, last_day.
+    """
+    return _read(
+        "select cut, key, forecasts, coverage_80, coverage_95, mean_width_80, expected_80,"
+        " expected_95, first_day, last_day"
+        " from published.coverage where flow = %s and measure = %s"
+        # Numbers as text: 2 before 10.
+        " order by array_position(array['overall', 'horizon', 'weekday', 'centre'], cut),"
+        " case when cut <> 'centre' then length(key) end, key",
+        (flow, measure),
+    )
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)

@@ -228,7 +228,7 @@ def curve(
     _table(issue, "issue", title, last_counted, language, say)
     layout.downloads(
         issue,
-        name=f"{_stem(series)}_{centre.centre_id}_{issued_on.isoformat()}",
+        name=f"{file_stem(series)}_{centre.centre_id}_{issued_on.isoformat()}",
         key="issue",
         say=say,
     )
@@ -305,7 +305,7 @@ def compare(
         _table(rows, "compare", say("compare.table"), last_counted, language, say)
         layout.downloads(
             rows,
-            name=f"{_stem(series)}_{centre.centre_id}_{horizon}_days_ahead_{last.isoformat()}",
+            name=f"{file_stem(series)}_{centre.centre_id}_{horizon}_days_ahead_{last.isoformat()}",
             key="compare",
             say=say,
         )
@@ -359,7 +359,7 @@ def _figures(figures: pd.Series, language: Language, say: Say) -> None:
     )
 
 
-def _stem(series: Series) -> str:
+def file_stem(series: Series) -> str:
     """How the files of a series begin."""
     return "_".join(dict.fromkeys(series))
 

@@ -93,6 +93,11 @@ def short_day(day: date, language: Language, *, weekday: bool = True) -> str:
     return f"{_WEEKDAYS_SHORT[language][day.weekday()]} {text}" if weekday else text
 
 
+def weekday(iso: int, language: Language, *, short: bool = False) -> str:
+    """The ISO weekday 1 is "Monday" or "lundi", in short "Mon" or "lun."."""
+    return (_WEEKDAYS_SHORT if short else _WEEKDAYS)[language][iso - 1]
+
+
 def long_month(day: date, language: Language) -> str:
     """ "December 2025" or "décembre 2025"."""
     return f"{_MONTHS[language][day.month - 1]} {day.year}"

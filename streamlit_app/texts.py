@@ -66,6 +66,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "absent.retail": {"fr": "Boutique fermée", "en": "Shop closed"},
     "absent.short.parcels": {"fr": "manquant", "en": "missing"},
     "absent.short.retail": {"fr": "fermé", "en": "closed"},
+    "place.parcels": {"fr": "centre", "en": "centre"},
+    "place.retail": {"fr": "pays", "en": "country"},
+    "places.parcels": {"fr": "centres", "en": "centres"},
+    "places.retail": {"fr": "pays", "en": "countries"},
     # Page Parcels
     "parcels.title": {"fr": "Colis", "en": "Parcels"},
     "centre": {"fr": "Centre de tri", "en": "Sorting centre"},
@@ -351,6 +355,106 @@ _TEXTS: dict[str, dict[Language, str]] = {
         " {last}. The same numbers are in the table.",
     },
     "compare.table": {"fr": "Tableau de ces jours", "en": "Table of these days"},
+    # How often the range held
+    "record": {
+        "fr": "Combien de fois la fourchette a-t-elle tenu ?",
+        "en": "How often was the range right?",
+    },
+    "record.none": {
+        "fr": "Pas encore mesuré : il faut que les jours prévus soient passés et leurs chiffres"
+        " arrivés.",
+        "en": "Not measured yet: the forecast days have to pass, and their figures to arrive.",
+    },
+    "record.right": {
+        "fr": "La fourchette tient sa promesse, à {margin} points près : {share} de ce qui est venu"
+        " était dedans, pour {promised} promis.",
+        "en": "The range keeps its promise, give or take {margin} points: {share} of what came was"
+        " inside, {promised} was promised.",
+    },
+    "record.narrow": {
+        "fr": "La fourchette est trop étroite : {share} de ce qui est venu était dedans, pour"
+        " {promised} promis. Gardez une marge.",
+        "en": "The range is too narrow: {share} of what came was inside, {promised} was promised."
+        " Keep a margin.",
+    },
+    "record.wide": {
+        "fr": "La fourchette est plus large que promis : {share} de ce qui est venu était dedans,"
+        " pour {promised} promis.",
+        "en": "The range is wider than promised: {share} of what came was inside, {promised} was"
+        " promised.",
+    },
+    "record.few": {
+        "fr": "{share} de ce qui est venu était dedans, pour {promised} promis : trop peu de"
+        " prévisions pour en juger.",
+        "en": "{share} of what came was inside, {promised} was promised: too few forecasts to"
+        " judge by.",
+    },
+    "record.counted": {
+        "fr": "Mesuré sur {n} prévisions de tous les {places}, pour les jours du {first} au {last} ;"
+        " un jour compte autant de fois qu’il a été prévu, jusqu’à 14 soirs de suite.",
+        "en": "Measured on {n} forecasts of all {places}, for the days from {first} to {last}; a"
+        " day counts as often as it was forecast, on up to 14 evenings.",
+    },
+    "record.all": {"fr": "Tous les {places}", "en": "All {places}"},
+    "record.95": {"fr": "Bande de 19 fois sur 20", "en": "Band of 19 times out of 20"},
+    "record.width": {"fr": "Largeur de la fourchette", "en": "Width of the range"},
+    "record.width.body": {
+        "fr": "de ce qui vient, en moyenne : étroite, elle dit plus",
+        "en": "of what comes, on average: a narrow one says more",
+    },
+    "record.promised.right": {
+        "fr": "promis : {promised} ; {n} prévisions",
+        "en": "promised: {promised}; {n} forecasts",
+    },
+    "record.promised.narrow": {
+        "fr": "trop étroite ; promis : {promised} ; {n} prévisions",
+        "en": "too narrow; promised: {promised}; {n} forecasts",
+    },
+    "record.promised.wide": {
+        "fr": "plus large que promis : {promised} ; {n} prévisions",
+        "en": "wider than promised: {promised}; {n} forecasts",
+    },
+    "record.promised.few": {
+        "fr": "promis : {promised} ; {n} prévisions, trop peu pour juger",
+        "en": "promised: {promised}; {n} forecasts, too few to judge",
+    },
+    "record.by.overall": {"fr": "En tout", "en": "Overall"},
+    "record.by.horizon": {"fr": "Par nombre de jours à l’avance", "en": "By days ahead"},
+    "record.by.weekday": {
+        "fr": "Par jour de la semaine prévu",
+        "en": "By weekday of the day forecast",
+    },
+    "record.by.centre": {"fr": "Par {place}", "en": "By {place}"},
+    "record.hover": {
+        "fr": "<b>{what}</b><br>{share} dans la fourchette<br>{n} prévisions",
+        "en": "<b>{what}</b><br>{share} inside the range<br>{n} forecasts",
+    },
+    "record.alt": {
+        "fr": "{by} : part des prévisions dont la fourchette a tenu, de {low} à {high}. Les mêmes"
+        " nombres sont dans le tableau.",
+        "en": "{by}: share of forecasts whose range held, from {low} to {high}. The same numbers"
+        " are in the table.",
+    },
+    "record.line": {
+        "fr": "Une barre : la part de ce qui est venu dans la fourchette, en %, pour tous les"
+        " {places}. Trait pointillé : les {promised} promis.",
+        "en": "A bar: the share of what came inside the range, in %, for all {places}. Dashed line:"
+        " the {promised} promised.",
+    },
+    "record.pale": {
+        "fr": " Barre pâle : moins de {enough} prévisions, trop peu pour juger.",
+        "en": " Pale bar: fewer than {enough} forecasts, too few to judge.",
+    },
+    "record.few_marked": {"fr": "{n} (peu)", "en": "{n} (few)"},
+    "record.table": {
+        "fr": "Tableau, avec chaque {place}",
+        "en": "Table, with each {place}",
+    },
+    "column.cut": {"fr": "Découpage", "en": "Cut"},
+    "column.key": {"fr": "Lequel", "en": "Which"},
+    "column.forecasts": {"fr": "Prévisions", "en": "Forecasts"},
+    "column.coverage_95": {"fr": "Dans 95 %", "en": "Inside 95%"},
+    "column.mean_width_80": {"fr": "Largeur 80 %", "en": "Width 80%"},
     "sure": {"fr": "Peut-on s’y fier ?", "en": "How sure are we?"},
     "sure.body": {
         "fr": "**Ce que dit une fourchette.** « 8 fois sur 10 entre {lower} et {upper} » : sur dix"

@@ -28,11 +28,18 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 TRANSFORM_ROLE = "flow_transform"
+# What a home does not share with the project: its own centres, and what dbt writes.
+OWN = ("seeds", "target", "logs")
 
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The dbt project as one home sees it: its target folder, its seeds, its manifest."""
+    """The dbt project as one home sees it: its target folder, its seeds, its manifest.
+
+    It has a folder of its own, in which the seeds are the home's and all else is a link to
+    `dbt_project`. Seeds must lie inside the project: dbt writes the SQL of each node to its path
+    under `target`, and joined to that folder an absolute path is the seed file itself.
+    """
 
     home: Path
 
@@ -45,16 +52,21 @@ class DbtProject:
         return self.home / "target" / "manifest.json"
 
     @property
+    def folder(self) -> Path:
+        return self.home / "project"
+
+    @property
     def seeds(self) -> Path:
-        return self.home / "seeds"
+        return self.folder / "seeds"
 
     def manifest(self, centres: Mapping[str, Sequence[Centre]]) -> dict[str, Any]:
         """The parsed manifest; parsed anew when a file of the project or a flow's centres changed.
 
         Needs no database. Raises ConfigurationError with dbt's words when a file does not parse.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.home / "parse.lock"):
+            self._link_project()
             self._write_seeds(centres)
             stamp, state = self.home / "parsed", self._state()
             if not (self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state):
@@ -108,6 +120,14 @@ class DbtProject:
             digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
+    def _link_project(self) -> None:
+        for shared in DBT_PROJECT.iterdir():
+            link = self.folder / shared.name
+            if shared.name in OWN or (link.is_symlink() and link.readlink() == shared):
+                continue
+            link.unlink(missing_ok=True)
+            link.symlink_to(shared)
+
     def _write_seeds(self, centres: Mapping[str, Sequence[Centre]]) -> None:
         import pandas as pd
 
@@ -136,14 +156,13 @@ class DbtProject:
     def _invoke(self, arguments: Sequence[str], manifest: Any) -> Any:
         from dbt.cli.main import dbtRunner
 
-        os.environ["FLOW_DBT_SEEDS"] = str(self.seeds)
         return dbtRunner(manifest=manifest).invoke(
             [
                 "--quiet",
                 "--no-use-colors",
                 *arguments,
                 "--project-dir",
-                str(DBT_PROJECT),
+                str(self.folder),
                 "--profiles-dir",
                 str(DBT_PROJECT),
                 "--target-path",

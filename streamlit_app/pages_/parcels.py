@@ -35,6 +35,7 @@ from streamlit_app.formats import (
     short_day,
 )
 from streamlit_app.layout import literal
+from streamlit_app.record import record
 from streamlit_app.texts import Say
 
 SERIES = Series("parcels", "parcels")
@@ -50,6 +51,8 @@ def show() -> None:
         unit=plain("unit.parcels"),
         absent=plain("absent.parcels"),
         absent_short=plain("absent.short.parcels"),
+        place=plain("place.parcels"),
+        places=plain("places.parcels"),
         schedule="predict_colis_daily",
     )
     layout.head(say("parcels.title"), language, say)
@@ -93,6 +96,7 @@ def show() -> None:
     absent = absent_days(history, last_counted)
     curve(SERIES, centre, issued_on, issue, history, last_counted, absent, language, say)
     figures = compare(SERIES, centre, last_counted, language, say)
+    record(SERIES, centre, listed, language, say)
     _how_sure(issue, figures, language, say)
 
 

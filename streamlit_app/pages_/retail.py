@@ -12,7 +12,15 @@ import pandas as pd
 import streamlit as st
 
 from streamlit_app import choices, data, layout, texts
-from streamlit_app.forecasts import Centre, Series, compare, curve, opening, range_of, why
+from streamlit_app.forecasts import (
+    Centre,
+    Series,
+    compare,
+    curve,
+    opening,
+    range_of,
+    why,
+)
 from streamlit_app.formats import (
     Language,
     capitalised,
@@ -23,6 +31,7 @@ from streamlit_app.formats import (
     percent,
     rounded,
 )
+from streamlit_app.record import record
 from streamlit_app.texts import Say
 
 FLOW = "retail"
@@ -52,6 +61,8 @@ def show() -> None:
         unit=plain(f"unit.{measure}"),
         absent=plain("absent.retail"),
         absent_short=plain("absent.short.retail"),
+        place=plain("place.retail"),
+        places=plain("places.retail"),
         schedule="predict_retail_daily",
     )
     default = data.busiest(FLOW, measure) or listed["centre_id"].iloc[0]
@@ -88,6 +99,7 @@ def show() -> None:
     )
     _closed(closed, language, say)
     compare(series, centre, last_counted, language, say)
+    record(series, centre, listed, language, say)
     _returns(centre, last_counted, language, say)
     _leaderboard(series, issued_on, language, say)
 

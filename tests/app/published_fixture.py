@@ -43,6 +43,9 @@ TABLES = {
     "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
     " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
     " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8",
+    "coverage": "flow text, measure text, cut text, key text, forecasts bigint, coverage_80 float8,"
+    " coverage_95 float8, expected_80 float8, expected_95 float8, mean_width_80 float8,"
+    " first_day date, last_day date",
     "drift": "flow text, centre_id text, date date, feature text, psi float8, psi_critical float8,"
     " ks_statistic float8, ks_pvalue float8, n_current int, n_reference int, status text",
     "models": "flow text, measure text, candidate text, month date, cutoff timestamptz,"
@@ -237,6 +240,7 @@ def fill(
             """,
             [last_issue],
         )
+        _cover(connection, "parcels")
 
 
 COUNTRIES = {"France": 300.0, "United Kingdom": 14000.0}
@@ -320,6 +324,26 @@ def fill_retail(admin_dsn: str, last_issue: date, *, issues: int = 30) -> None:
             " ('retail', 'predictions', %s, now(), 1)",
             [max(day for _, _, day in sold if day <= last_issue), last_issue],
         )
+        _cover(connection, "retail")
+
+
+def _cover(connection: psycopg.Connection, flow: str) -> None:
+    """How often the bands of a flow held, cut as the pipeline cuts it."""
+    connection.execute(
+        """
+        insert into published.coverage
+        select flow, measure, cut, key, count(*), avg((value between lower_80 and upper_80)::int),
+            avg((value between lower_95 and upper_95)::int), 0.8, 0.95,
+            avg(upper_80 - lower_80) / nullif(avg(value), 0), min(date), max(date)
+        from published.predictions join published.actuals using (flow, measure, centre_id, date)
+        cross join lateral (
+            values ('overall', ''), ('horizon', horizon::text),
+                ('weekday', extract(isodow from date)::int::text), ('centre', centre_id)
+        ) as cuts (cut, key)
+        where flow = %s group by flow, measure, cut, key
+        """,
+        [flow],
+    )
 
 
 def _midnight(day: date) -> datetime:

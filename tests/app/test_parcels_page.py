@@ -312,3 +312,93 @@ def test_the_page_says_what_moved_the_first_day(published: Published, start_app:
     lines = [line for line in text.splitlines() if line.startswith(("- **+", "- **−"))]
     assert [line.split("**")[1] for line in lines] == ["+ 2,000", "− 1,600"]
     assert "campaigns and known events" in lines[0]
+
+
+def _change_coverage(published: Published, change: str) -> None:
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(change)
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "days"),
+    [
+        ("fr", "Combien de fois la fourchette a-t-elle tenu", ["Lundi", "Dimanche"]),
+        ("en", "How often was the range right", ["Monday", "Sunday"]),
+    ],
+)
+def test_the_page_says_how_often_the_range_held(
+    published: Published,
+    start_app: StartApp,
+    language: formats.Language,
+    title: str,
+    days: list[str],
+) -> None:
+    app = start_app(lang=language, centre="2")
+    assert _well(app)
+    with psycopg.connect(published.dashboard_dsn) as connection:
+        figures = connection.execute(
+            "select coverage_80, forecasts, mean_width_80 from published.coverage"
+            " where cut = 'overall' or cut = 'centre' and key = '2' order by cut desc"
+        ).fetchall()
+    said = _spoken(app)
+    assert title in said
+    for share, forecasts, _ in figures:
+        assert formats.percent(share, language) in said
+        assert formats.number(forecasts, language) in said
+    assert formats.percent(figures[0][2], language) in said
+    named = list(app.table[2].value.iloc[:, 1])
+    assert [named[15], named[21]] == days
+    assert named[22:] == [NAMES[centre] for centre in "1234"]
+
+
+def test_a_range_that_breaks_its_promise_is_called_so(
+    published: Published, start_app: StartApp
+) -> None:
+    _change_coverage(
+        published, "update published.coverage set coverage_80 = 0.61 where cut = 'overall'"
+    )
+    assert "too narrow: 61% of what came was inside, 80% was" in _spoken(start_app(lang="en"))
+    _change_coverage(
+        published, "update published.coverage set coverage_80 = 0.97 where cut = 'overall'"
+    )
+    assert "wider than promised: 97%" in _spoken(start_app(lang="en"))
+
+
+def test_shares_of_few_forecasts_are_marked_and_not_judged(
+    published: Published, start_app: StartApp
+) -> None:
+    assert "Pale bar" not in _spoken(start_app(lang="en"))
+    _change_coverage(
+        published,
+        "update published.coverage set forecasts = 29 where cut in ('overall', 'weekday')",
+    )
+    app = start_app(lang="en")
+    assert _well(app)
+    said = _spoken(app)
+    assert "Pale bar: fewer than 30 forecasts" in said
+    assert "29 forecasts, too few to judge" in said and "too few forecasts to judge by" in said
+    assert b"29 (few)" in app.table[2].proto.SerializeToString()
+
+
+def test_a_range_that_was_never_measured_is_no_zero(
+    published: Published, start_app: StartApp
+) -> None:
+    _change_coverage(published, "delete from published.coverage")
+    app = start_app(lang="en")
+    assert _well(app)
+    assert "Not measured yet" in "\n".join(info.value for info in app.info)
+
+
+def test_the_file_of_coverage_holds_what_is_published(
+    published: Published, start_app: StartApp, files: dict[str, bytes]
+) -> None:
+    assert _well(start_app(lang="fr"))
+    read = pd.read_csv(io.BytesIO(files["record.csv"]), dtype={"key": str}, keep_default_na=False)
+    with psycopg.connect(published.dashboard_dsn) as connection:
+        stored = connection.execute(
+            "select cut, key, coverage_80 from published.coverage where flow = 'parcels'"
+        ).fetchall()
+    assert set(read[["cut", "key", "coverage_80"]].itertuples(index=False, name=None)) == set(
+        stored
+    )
+    assert list(read.loc[read["cut"] == "horizon", "key"]) == [str(days) for days in range(1, 15)]

@@ -90,6 +90,24 @@ def test_closed_days_are_told_with_their_reason(retail: Published, start_app: St
     assert closed["Why"].str.contains("traded 0 of 8 weeks").all()
 
 
+def test_how_often_the_range_held_is_told_for_the_chosen_measure(
+    retail: Published, start_app: StartApp
+) -> None:
+    with psycopg.connect(retail.admin_dsn) as connection:
+        connection.execute(
+            "update published.coverage set coverage_80 = 0.123"
+            " where flow = 'retail' and measure = 'revenue' and cut = 'overall'"
+        )
+    app = start_app(PAGE, lang="en")
+    assert "12%" not in _said(app) and "all countries" in _said(app)
+    app.selectbox(key="measure").set_value("revenue").run()
+    assert not app.exception
+    assert "12% of what came was inside" in _said(app)
+    told = list(next(table for table in _tables(app) if "Which" in table.columns)["Which"])
+    assert "Friday" in told and "Saturday" not in told  # the shop is closed
+    assert told[-2:] == list(COUNTRIES)
+
+
 def test_a_home_without_retail_says_how_to_make_it(
     published: Published, start_app: StartApp
 ) -> None:

@@ -51,7 +51,8 @@ def test_every_text_that_the_pages_name_exists_and_none_is_left_over() -> None:
 
 
 def test_every_column_of_the_tables_has_a_heading() -> None:
-    assert {f"column.{column}" for column in data.FORECAST_COLUMNS} <= set(texts.keys())
+    shown = (*data.FORECAST_COLUMNS, *data.LEADER_COLUMNS, *data.COVERAGE_COLUMNS)
+    assert {f"column.{column}" for column in shown} <= set(texts.keys())
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,11 @@ def test_days() -> None:
     assert formats.long_day(date(2026, 5, 1), "fr", year=True) == "vendredi 1er mai 2026"
     assert formats.long_day(date(2025, 12, 12), "en") == "Friday 12 December"
     assert formats.short_day(date(2025, 12, 12), "fr") == "ven. 12 déc."
+
+
+def test_weekdays_begin_with_monday() -> None:
+    assert formats.weekday(1, "en") == "Monday"
+    assert formats.weekday(7, "fr", short=True) == "dim."
 
 
 def test_moments_are_on_the_readers_clock() -> None:

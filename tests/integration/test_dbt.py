@@ -22,6 +22,16 @@ def test_every_dbt_data_test_passes_over_the_whole_history(filled: Platform) -> 
     assert failed == []
 
 
+def test_seeding_twice_leaves_the_centres_as_they_were_written(filled: Platform) -> None:
+    """A seed outside the project was replaced by the SQL that loaded it; the second time failed."""
+    filled.dbt.manifest(filled.centres_by_flow)
+    centres = filled.dbt.seeds / "centres.csv"
+    written = centres.read_text()
+    for _ in range(2):
+        filled.dbt.run(filled.server, ["seed"], {})
+        assert centres.read_text() == written
+
+
 def test_the_dbt_documentation_builds(filled: Platform) -> None:
     catalogue = filled.dbt.home / "target" / "catalog.json"
     catalogue.unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+-- How often what came lay inside the bands, over every forecast whose day has its count: each issue counts
+-- once for each day it spoke of, as in the accuracy tables. One row of a cut is one value of its key.
+-- mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
+-- depends_on: {{ source('ml', 'retail_forecasts') }}
+with measured as (
+    {% for flow in ['parcels', 'retail'] -%}
+    select flow, measure, centre_id, day, issued_on, horizon, actual, covered_80, covered_95
+    from {{ ref('monitoring__' ~ flow ~ '_accuracy') }}
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+-- Summed once at the finest grain, so that the cuts add up thousands of rows and not millions.
+summed as (
+    select
+        measured.flow,
+        measured.measure,
+        measured.centre_id,
+        measured.horizon,
+        extract(isodow from measured.day)::integer as weekday,
+        count(*) as forecasts,
+        count(*) filter (where measured.covered_80) as inside_80,
+        count(*) filter (where measured.covered_95) as inside_95,
+        sum(measured.actual) as actual,
+        sum(forecasts.upper_80 - forecasts.lower_80) as width_80,
+        count(forecasts.upper_80) as widths,
+        min(measured.day) as first_day,
+        max(measured.day) as last_day
+    from measured
+    left join {{ source('ml', 'forecasts') }} as forecasts
+        on
+            measured.flow = forecasts.flow
+            and measured.measure = forecasts.measure
+            and measured.centre_id = forecasts.centre_id
+            and measured.issued_on = forecasts.day
+            and measured.horizon = forecasts.horizon
+    group by
+        measured.flow, measured.measure, measured.centre_id, measured.horizon,
+        extract(isodow from measured.day)
+)
+
+select
+    summed.flow,
+    summed.measure,
+    cuts.cut,
+    cuts.key,
+    sum(summed.forecasts)::bigint as forecasts,
+    (sum(summed.inside_80) / sum(summed.forecasts))::double precision as coverage_80,
+    (sum(summed.inside_95) / sum(summed.forecasts))::double precision as coverage_95,
+    0.80::double precision as expected_80,
+    0.95::double precision as expected_95,
+    (sum(summed.width_80) / sum(summed.widths)::double precision)
+    / nullif(sum(summed.actual) / sum(summed.forecasts)::double precision, 0) as mean_width_80,
+    min(summed.first_day) as first_day,
+    max(summed.last_day) as last_day
+from summed
+cross join lateral (
+    values
+    ('overall', ''),
+    ('horizon', summed.horizon::text),
+    ('weekday', summed.weekday::text),
+    ('centre', summed.centre_id)
+) as cuts (cut, key)
+group by summed.flow, summed.measure, cuts.cut, cuts.key
