@@ -66,7 +66,6 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         **kept,
         "FLOW_HOME": str(settings.home),
         "FLOW_CENTRES": str(settings.centres),
-        "FLOW_TUNING_TRIALS": "0",
         **more,
     }
 

@@ -221,7 +221,7 @@ def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
 
 def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -> None:
     data, truth = make_world(centres=5, days=800)
-    spec = SeriesSpec(tuning_trials=0)
+    spec = SeriesSpec()
     cutoff = pd.Timestamp("2025-01-01", tz="UTC")
     models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
     champion = choose_champion({name: model.metrics for name, model in models.items()})
