@@ -7,7 +7,7 @@ Training takes parameters and never seeks them (docs/adr/0008-tuning-apart-from-
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +38,13 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows issued from `start` (UTC) on, and the rows that were known before it."""
+    """Rows of the feature frame issued from `start` (UTC) on, and those known before it."""
 
     start: pd.Timestamp
     past: pd.DataFrame
     future: pd.DataFrame
+    features: list[str]
+    memory: candidates.Memory
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def fold_rows(known: BeforeBacktest) -> list[Fold]:
         past = rows[(rows["issued_at"] < start) & (rows["y_available_at"] < start)]
         future = rows[(rows["issued_at"] >= start) & (rows["issued_at"] <= end)]
         if len(past) >= LEAST_PAST and len(future) >= LEAST_FUTURE:
-            folds.append(Fold(start, past, future))
+            folds.append(Fold(start, past, future, known.features, known.memory))
     if not folds:
         raise ModelError(
             f"{len(rows)} rows are known before {known.moment}, where the backtest begins: too few"
@@ -106,7 +108,7 @@ def fold_rows(known: BeforeBacktest) -> list[Fold]:
 
 def tune(
     study: optuna.Study,
-    known: BeforeBacktest,
+    folds: Sequence[Fold],
     spec: SeriesSpec,
     seconds: float,
     in_use: Boosting,
@@ -117,16 +119,15 @@ def tune(
 
     The defaults and the parameters `in_use` are tried first, whatever the time; a trial that has
     begun is ended. No other process may write to `study` meanwhile: a trial that still runs in it
-    was killed, and is failed. Raises ModelError for too few rows.
+    was killed, and is failed.
     """
     import optuna
 
     begun = clock()
-    folds = fold_rows(known)
 
     def loss(parameters: Parameters) -> float:
         boosting = replace(Boosting(), **parameters)
-        return float(np.mean([_errors(boosting, fold, known, spec).mean() for fold in folds]))
+        return float(np.mean([_errors(boosting, fold, spec).mean() for fold in folds]))
 
     for killed in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(killed.number, state=optuna.trial.TrialState.FAIL)
@@ -150,7 +151,7 @@ def tune(
         boosting=best,
         loss=study.best_value,
         default_loss=default_loss,
-        adopted=gains and _beats_defaults(best, folds, known, spec),
+        adopted=gains and _beats_defaults(best, folds, spec),
         trials=len(_complete(study)),
         seconds=clock() - begun,
     )
@@ -192,17 +193,15 @@ def _complete(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _errors(boosting: Boosting, fold: Fold, known: BeforeBacktest, spec: SeriesSpec) -> np.ndarray:
+def _errors(boosting: Boosting, fold: Fold, spec: SeriesSpec) -> np.ndarray:
     """Absolute errors (rows of the fold's future,) of log(1 + y)."""
     own = replace(spec, boosting=boosting)
-    text = candidates.fit_lightgbm(fold.past, known.features, known.memory, own)
-    forecast = candidates.predict_lightgbm(text, fold.future, known.features, known.memory)
+    text = candidates.fit_lightgbm(fold.past, fold.features, fold.memory, own)
+    forecast = candidates.predict_lightgbm(text, fold.future, fold.features, fold.memory)
     return np.abs(forecast - np.log1p(fold.future["y"].to_numpy()))
 
 
-def _beats_defaults(
-    boosting: Boosting, folds: list[Fold], known: BeforeBacktest, spec: SeriesSpec
-) -> bool:
+def _beats_defaults(boosting: Boosting, folds: Sequence[Fold], spec: SeriesSpec) -> bool:
     """Whether the 95 % interval of the paired difference in errors lies below 0.
 
     By target day in blocks of a week, as champions are compared: a day's surprise is in every
@@ -214,8 +213,7 @@ def _beats_defaults(
                 {
                     "ds": fold.future["ds"].to_numpy(),
                     "rows": 1.0,
-                    "difference": _errors(boosting, fold, known, spec)
-                    - _errors(Boosting(), fold, known, spec),
+                    "difference": _errors(boosting, fold, spec) - _errors(Boosting(), fold, spec),
                 }
             )
             for fold in folds

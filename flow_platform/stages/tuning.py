@@ -14,7 +14,7 @@ from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import CODE_VERSION, fingerprint
 from flow_platform.forecasting.training import before_backtest, has_enough_history
-from flow_platform.forecasting.tuning import Clock, Standing, tune
+from flow_platform.forecasting.tuning import Clock, Standing, fold_rows, tune
 from flow_platform.partitions import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
@@ -54,11 +54,12 @@ def tune_month(
             f" days in: flow backfill {flow.name}."
         )
     known = before_backtest(data, cutoff, spec)
+    folds = fold_rows(known)
     seen = fingerprint(data, known.moment, spec)[:12]
     name = f"{flow.name}.{measure}.{chosen:%Y-%m}.{CODE_VERSION}.{seen}"
     with platform.tunings.study(name) as study:
         in_use = platform.tunings.boosting(flow.name, measure, chosen)
-        tuned = tune(study, known, spec, seconds, in_use, progress, clock)
+        tuned = tune(study, folds, spec, seconds, in_use, progress, clock)
         tuning = Tuning(flow.name, measure, chosen, name, tuned)
         platform.tunings.record(tuning)
     return tuning
