@@ -21,7 +21,11 @@ MEMORY_DAYS = 182
 WHOLE_YEAR, ALL_BUT = 392, 0.02
 # Shares of last year's season that the backtest chooses from.
 SEASON_SHARES = (0.25, 0.5, 0.75, 1.0)
-MAX_ROWS = 60_000
+# Rows to learn from, by the size of the panel, and rows of the backtest.
+TRAINING_ROWS = (60_000, 240_000)
+BACKTEST_ROWS = 80_000
+# Issue days that are kept at the least; with still too many rows, series take turns.
+LEAST_DAYS = 40
 ENOUGH_ROWS = 5_000
 
 
@@ -104,13 +108,20 @@ def learnable(frame: pd.DataFrame, memory: Memory) -> np.ndarray:
     return alike if memory.season > 0 and alike.sum() >= ENOUGH_ROWS else usable
 
 
-def thin(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """At most about `rows` rows of `frame`: every k-th issue day, counted from the newest."""
-    step = int(np.ceil(len(frame) / rows))
-    if step <= 1:
-        return frame
-    age = (frame["issue"].max() - frame["issue"]).dt.days.to_numpy()
-    return frame[age % step == 0]
+def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
+    """Which (bool) of `issues` (unique_id, issue) to keep: about `limit`, evenly.
+
+    Every k-th day, counted from the newest; where that would leave too few days, each day has the
+    turn of some of the series.
+    """
+    age = (issues["issue"].max() - issues["issue"]).dt.days.to_numpy()
+    step = min(-(-len(issues) // limit), max((age.max() + 1) // LEAST_DAYS, 1))
+    # A step of whole weeks would always meet the same weekday.
+    step += step % 7 == 0
+    kept = age % step == 0
+    turns = -(-int(kept.sum()) // limit)
+    place = pd.factorize(issues["unique_id"], sort=True)[0]
+    return kept & ((place + age // step) % turns == 0)
 
 
 def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:

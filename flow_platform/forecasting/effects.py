@@ -27,7 +27,17 @@ RIDGE_AROUND = 8.0
 # Between-year variance of a campaign's effect over its square, and what parts two campaigns.
 CHANGE = 0.2
 APART_DAYS = 60
-DOUBT = 2.0
+# What all share is estimated from about so many series at the most: more would only cost time.
+MOST_SHARED = 100
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What an event adds once it is announced; arrays are (series, days)."""
+
+    moment: int  # int64 ns
+    effect: np.ndarray  # to `calendar`, `events` and `named` of `Effects`
+    support: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Effects:
     smooth: np.ndarray  # two-sided level of the adjusted series, NaN far from known days
     residual: np.ndarray  # known log value less level and effects, NaN where unknown
     weather: np.ndarray  # (basis,) coefficients
+    announced: tuple[Announced, ...] = ()  # in the days after the knot, oldest first
 
     def of_weather(self, values: np.ndarray, spec: SeriesSpec) -> np.ndarray:
         """Weather effect in log units for weather of shape (..., columns); 0 where unknown."""
@@ -49,7 +60,12 @@ class Effects:
 
 
 def weather_basis(values: np.ndarray, spec: SeriesSpec) -> np.ndarray:
-    """Hinges in which weather acts on volumes: (..., columns) to (..., 11), 0 where unknown."""
+    """Hinges in which weather acts on volumes: (..., columns) to (..., 11), 0 where unknown.
+
+    None at all, (..., 0), where the flow has no weather.
+    """
+    if not spec.weather:
+        return np.zeros((*values.shape[:-1], 0))
 
     def column(name: str) -> np.ndarray:
         if name in spec.weather:
@@ -76,45 +92,149 @@ def weather_basis(values: np.ndarray, spec: SeriesSpec) -> np.ndarray:
 
 
 def fit_effects(
-    panel: Panel, log_y: np.ndarray, knot: int, basis: np.ndarray, spec: SeriesSpec
+    panel: Panel,
+    log_y: np.ndarray,
+    knot: int,
+    until: int,
+    rows: np.ndarray,
+    basis: np.ndarray,
+    spec: SeriesSpec,
 ) -> Effects:
-    """Effects from the rows of `log_y` (series, days) known at `knot` (int64 ns UTC).
+    """Effects from what of `log_y` (series, days) was known at `knot` (int64 ns UTC).
 
+    For the series `rows` of the panel (sorted); the first axis of what comes back follows them.
     `basis` (series, days, hinges) is the weather basis of past days as it was known when the
-    day's row could first be used. Alternates a smooth level per series with a ridge regression
-    of the rest (backfitting, Breiman and Friedman 1985), weighs outliers down (Huber 1964), then
-    shrinks each coefficient by its own signal-to-noise ratio.
+    day's row could first be used. Events announced after the knot, by `until`, come apart.
     """
-    shape = log_y.shape
-    tokens = panel.calendar.tokens
+    shape = (len(rows), panel.days)
     names = panel.calendar.names
-    width = basis.shape[-1]
-    known = panel.known_at <= knot
-    rows = np.flatnonzero(known.ravel())
-    if len(rows) == 0:
+    calendar = _of_series(panel.calendar.known_by(knot), rows, panel)
+    cells = np.flatnonzero((panel.known_at[rows] <= knot).ravel())
+    if len(cells) == 0:
         nothing, none = np.full(shape, np.nan), np.zeros(shape)
-        return Effects(none, none, none, none, none, nothing, nothing, np.zeros(width))
+        weather = np.zeros(basis.shape[-1])
+        return Effects(none, none, none, none, none, nothing, nothing, weather)
+    known = _Known(
+        z=log_y[rows].ravel()[cells],
+        series=cells // shape[1],
+        day=cells % shape[1],
+        weekday=(panel.first_day + cells % shape[1] + 3) % 7,
+        tokens=calendar[cells],
+        weather=basis[rows].reshape(shape[0] * shape[1], basis.shape[-1])[cells],
+        shape=shape,
+    )
+    shared = np.isin(rows, series_shared(panel, knot))
+    everyone = bool(shared.all())
+    fit = _fit_shared(known if everyone else known.of(shared), names)
+    own = fit.own if everyone else _fit_own(known, fit)
+    return _assemble(panel, known, fit, own, calendar, rows, (knot, until))
 
-    last = int(np.flatnonzero(known.any(axis=0)).max())
-    span = slice(0, last + 1)
-    series, day = rows // shape[1], rows % shape[1]
-    seen = tokens[rows]
-    count = np.asarray(seen.sum(axis=0)).ravel()
+
+def series_shared(panel: Panel, knot: int) -> np.ndarray:
+    """The series (sorted row numbers) that what all share is estimated from at `knot`.
+
+    All, or about `MOST_SHARED` of those with known days: evenly from each distinct calendar, at
+    least one of each, so that what happens in one place alone is seen too.
+    """
+    count = len(panel.ids)
+    if count <= MOST_SHARED:
+        return np.arange(count)
+    alive = np.flatnonzero((panel.known_at <= knot).any(axis=1))
+    kinds = panel.calendar.kinds[alive]
+    chosen = []
+    for kind in np.unique(kinds):
+        members = alive[kinds == kind]
+        size = max(1, round(MOST_SHARED * len(members) / len(alive)))
+        chosen.append(members[np.linspace(0, len(members) - 1, size).round().astype(int)])
+    return np.unique(np.concatenate([np.empty(0, dtype=int), *chosen]))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known at a knot, a row each: log value, series, day, tokens, weather hinges."""
+
+    z: np.ndarray
+    series: np.ndarray
+    day: np.ndarray
+    weekday: np.ndarray
+    tokens: sparse.csr_matrix
+    weather: np.ndarray
+    shape: tuple[int, int]  # (series, days)
+
+    @property
+    def span(self) -> slice:
+        """All days up to the last known one."""
+        return slice(0, int(self.day.max()) + 1)
+
+    def of(self, chosen: np.ndarray) -> _Known:
+        """The rows of the `chosen` series (bool)."""
+        at = chosen[self.series]
+        number = np.cumsum(chosen) - 1
+        return _Known(
+            self.z[at],
+            number[self.series[at]],
+            self.day[at],
+            self.weekday[at],
+            self.tokens[at],
+            self.weather[at],
+            (int(chosen.sum()), self.shape[1]),
+        )
+
+    def smooth(self, values: np.ndarray, weight: np.ndarray, width: float) -> np.ndarray:
+        """Two-sided weighted mean of `values` (rows,) around each day, (series, days)."""
+        total, mass = np.zeros(self.shape), np.zeros(self.shape)
+        total[self.series, self.day] = values * weight
+        mass[self.series, self.day] = weight
+        smooth = np.full(self.shape, np.nan)
+        upper, lower = (
+            ndimage.gaussian_filter1d(part[:, self.span], width, mode="constant", truncate=3)
+            for part in (total, mass)
+        )
+        near = lower > 1e-9
+        smooth[:, self.span] = np.where(near, upper / np.where(near, lower, 1.0), np.nan)
+        return smooth
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What each series has for itself: its deviation by weekday, and how far each row counts."""
+
+    weekday: np.ndarray  # (series, 7)
+    weight: np.ndarray  # (rows,)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all series share at a knot, and `own` of the series it was estimated from."""
+
+    tokens: np.ndarray  # (names,) as measured
+    expected: np.ndarray  # (names,) as expected again
+    count: np.ndarray  # (names,) observations
+    weather: np.ndarray  # (hinges,)
+    level: np.ndarray  # (days,) of the common level, up to the last known day
+    scale: float  # of what is left over
+    between: float  # variance of weekday deviations between series, over that of the noise
+    own: _Own
+
+
+def _fit_shared(known: _Known, names: list[str]) -> _Shared:
+    """Alternates a smooth level per series with a ridge regression of the rest.
+
+    Backfitting, Breiman and Friedman 1985; outliers weigh less, Huber 1964; then each coefficient
+    is shrunk by its own signal-to-noise ratio.
+    """
+    z, series, day, weekday = known.z, known.series, known.day, known.weekday
+    count = np.asarray(known.tokens.sum(axis=0)).ravel()
     active = np.flatnonzero(count > 0)
-    seen = seen[:, active]
+    seen = known.tokens[:, active]
     count = count[active]
-    x_weather = basis.reshape(-1, width)[rows]
     special = np.array([names[a].startswith(("holiday:", "event:")) for a in active])
-    weekday = (panel.first_day + day + 3) % 7
-
-    z = log_y.ravel()[rows]
     # On a holiday or a campaign an unusual count is the effect, not an outlier.
     itself = _is_day_itself(names, active)
     exempt = np.asarray(seen[:, itself].sum(axis=1)).ravel() > 0
-    collapse = _by_day(day)
-    distinct = np.asarray(((collapse @ seen) > 0).sum(axis=0)).ravel()
+    distinct = np.asarray(((_by_day(day) @ seen) > 0).sum(axis=0)).ravel()
     curve, roughness = _common_level(day)
-    design = sparse.hstack([seen, curve, sparse.csr_matrix(x_weather)]).tocsr()
+    design = sparse.hstack([seen, curve, sparse.csr_matrix(known.weather)]).tocsr()
     first_curve, first_weather = len(active), len(active) + curve.shape[1]
     penalty = np.full(design.shape[1], RIDGE)
     penalty[:first_curve] = np.where(special & ~itself, RIDGE_AROUND, RIDGE)
@@ -123,10 +243,11 @@ def fit_effects(
     rough = np.zeros((design.shape[1], design.shape[1]))
     rough[first_curve:first_weather, first_curve:first_weather] = roughness
 
-    weight = np.ones(len(rows))
+    weight = np.ones(len(z))
     solution = np.zeros(design.shape[1])
-    centre_weekday = np.zeros((shape[0], 7))
-    own_level = _series_mean(z, series, shape[0])[series]
+    centre_weekday = np.zeros((known.shape[0], 7))
+    between, scale = 0.0, 1.0
+    own_level = _series_mean(z, series, known.shape[0])[series]
     for width_days in LEVEL_WIDTHS:
         target = z - own_level - centre_weekday[series, weekday]
         weighted = design.multiply(weight[:, None]).tocsr()
@@ -135,18 +256,19 @@ def fit_effects(
         factor = cho_factor(gram, lower=True, check_finite=False)
         solution = cho_solve(factor, weighted.T @ target, check_finite=False)
         common = design @ solution
-        centre_weekday = _centre_weekday(z - own_level - common, weight, series, weekday, shape[0])
+        rest = z - own_level - common
+        between = _between(rest, weight, known)
+        centre_weekday = _centre_weekday(rest, weight, known, between)
         fitted = common + centre_weekday[series, weekday]
-        smooth = _smooth_level(z - fitted, weight, series, day, shape, span, width_days)
-        own_level = smooth[series, day]
+        own_level = known.smooth(z - fitted, weight, width_days)[series, day]
         left = z - own_level - fitted
         scale = max(1.4826 * float(np.median(np.abs(left))), 1e-3)
-        weight = np.minimum(1.0, 2.5 * scale / np.maximum(np.abs(left), 1e-9))
+        weight = _huber(left, scale)
         weight[exempt] = 1.0
         # Each effect's prior variance from the data (MacKay 1992; Tipping 2001): what a shared
         # effect explains already leaves nothing to the special ones.
-        own, shared = _noise(left, day, weight)
-        noise = own + shared * count / np.maximum(distinct, 1)
+        noise_own, noise_shared = _noise(left, day, weight)
+        noise = noise_own + noise_shared * count / np.maximum(distinct, 1)
         inverse, _ = dpotri(factor[0], lower=1)
         before = penalty[: len(active)]
         determined = np.clip(1.0 - np.diag(inverse)[: len(active)] * before, 0.01, 1.0)
@@ -154,37 +276,94 @@ def fit_effects(
         updated = np.clip(noise / np.maximum(prior, 1e-12), 1e-3, 1e6)
         penalty[: len(active)] = np.where(special, updated, RIDGE)
 
-    token_fit, weather_fit = solution[: len(active)], solution[first_weather:]
-    token_fit = token_fit * _repeats(names, active, seen, day)
+    measured, observed = np.zeros(len(names)), np.zeros(len(names))
+    measured[active], observed[active] = solution[: len(active)], count
+    expected = measured.copy()
+    expected[active] *= _repeats(names, active, seen, day)
+    return _Shared(
+        tokens=measured,
+        expected=expected,
+        count=observed,
+        weather=solution[first_weather:],
+        level=_curve_values(known.span.stop - 1, day) @ solution[first_curve:first_weather],
+        scale=scale,
+        between=between,
+        own=_Own(centre_weekday, weight),
+    )
 
-    everywhere = np.zeros(len(names))
-    everywhere[active] = token_fit
-    rare = np.zeros(len(names))
-    rare[active[special]] = token_fit[special]
-    tallies = np.zeros(len(names))
-    tallies[active[special]] = count[special]
-    day_weekday = (panel.first_day + np.arange(shape[1]) + 3) % 7
-    calendar = (tokens @ everywhere).reshape(shape) + centre_weekday[:, day_weekday]
-    usual = calendar.ravel()[rows] + x_weather @ weather_fit
-    level = curve @ solution[first_curve:first_weather]
-    smooth = _smooth_level(z - usual - level, weight, series, day, shape, span, LEVEL_WIDTHS[-1])
+
+def _fit_own(known: _Known, shared: _Shared) -> _Own:
+    """What each series has for itself, given what all share."""
+    day = np.minimum(known.day, len(shared.level) - 1)
+    common = known.tokens @ shared.tokens + shared.level[day] + known.weather @ shared.weather
+    weight = np.ones(len(known.z))
+    weekday = np.zeros((known.shape[0], 7))
+    own_level = _series_mean(known.z, known.series, known.shape[0])[known.series]
+    for width in LEVEL_WIDTHS[1:]:
+        weekday = _centre_weekday(known.z - own_level - common, weight, known, shared.between)
+        fitted = common + weekday[known.series, known.weekday]
+        own_level = known.smooth(known.z - fitted, weight, width)[known.series, known.day]
+        weight = _huber(known.z - own_level - fitted, shared.scale)
+    return _Own(weekday, weight)
+
+
+def _huber(left: np.ndarray, scale: float) -> np.ndarray:
+    return np.minimum(1.0, 2.5 * scale / np.maximum(np.abs(left), 1e-9))
+
+
+def _assemble(
+    panel: Panel,
+    known: _Known,
+    shared: _Shared,
+    own: _Own,
+    calendar: sparse.csr_matrix,
+    rows: np.ndarray,
+    span: tuple[int, int],
+) -> Effects:
+    """Effects of the series `rows` on every day; `span` is the knot and until when."""
+    shape = known.shape
+    names = panel.calendar.names
+    expected = shared.expected
+    rare = np.array([name.startswith(("holiday:", "event:")) for name in names])
+    of_events = np.array([name.startswith("event") for name in names])
+    of_weekday = np.array([name.startswith("weekday:") for name in names])
+    own_weekday = own.weekday[:, (panel.first_day + np.arange(shape[1]) + 3) % 7]
+    every_day = (calendar @ expected).reshape(shape) + own_weekday
+    usual = every_day[known.series, known.day] + known.weather @ shared.weather
     everyday = np.full(shape[1], np.nan)
-    everyday[span] = _curve_values(last, day) @ solution[first_curve:first_weather]
+    everyday[known.span] = np.append(
+        shared.level, np.repeat(shared.level[-1], max(known.span.stop - len(shared.level), 0))
+    )[known.span]
+    smooth = known.smooth(known.z - usual - everyday[known.day], own.weight, LEVEL_WIDTHS[-1])
     smooth = smooth + everyday
     residual = np.full(shape, np.nan)
-    residual[series, day] = z - usual - smooth[series, day]
-    of_weekday = np.where([name.startswith("weekday:") for name in names], everywhere, 0.0)
-    of_events = np.where([name.startswith("event") for name in names], everywhere, 0.0)
+    residual[known.series, known.day] = known.z - usual - smooth[known.series, known.day]
+    announced = [
+        Announced(
+            moment,
+            (_of_series(tokens, rows, panel) @ expected).reshape(shape),
+            (_of_series(tokens, rows, panel) @ shared.count).reshape(shape),
+        )
+        for moment, tokens in panel.calendar.announcements(*span)
+    ]
     return Effects(
-        calendar=calendar,
-        weekday=(tokens @ of_weekday).reshape(shape) + centre_weekday[:, day_weekday],
-        events=(tokens @ of_events).reshape(shape),
-        named=(tokens @ rare).reshape(shape),
-        support=(tokens @ tallies).reshape(shape),
+        calendar=every_day,
+        weekday=(calendar @ (expected * of_weekday)).reshape(shape) + own_weekday,
+        events=(calendar @ (expected * of_events)).reshape(shape),
+        named=(calendar @ (expected * rare)).reshape(shape),
+        support=(calendar @ (shared.count * rare)).reshape(shape),
         smooth=smooth,
         residual=residual,
-        weather=weather_fit,
+        weather=shared.weather,
+        announced=tuple(announced),
     )
+
+
+def _of_series(tokens: sparse.csr_matrix, rows: np.ndarray, panel: Panel) -> sparse.csr_matrix:
+    """The tokens of all days of some of the series."""
+    if len(rows) == len(panel.ids):
+        return tokens
+    return tokens[(rows[:, None] * panel.days + np.arange(panel.days)).ravel()]
 
 
 def _repeats(
@@ -247,43 +426,39 @@ def _series_mean(z: np.ndarray, series: np.ndarray, count: int) -> np.ndarray:
     return np.bincount(series, z, minlength=count) / np.maximum(tally, 1)
 
 
-def _smooth_level(
-    adjusted: np.ndarray,
-    weight: np.ndarray,
-    series: np.ndarray,
-    day: np.ndarray,
-    shape: tuple[int, int],
-    span: slice,
-    width: float,
-) -> np.ndarray:
-    total, mass = np.zeros(shape), np.zeros(shape)
-    total[series, day] = adjusted * weight
-    mass[series, day] = weight
-    smooth = np.full(shape, np.nan)
-    upper = ndimage.gaussian_filter1d(total[:, span], width, axis=1, mode="constant", truncate=3)
-    lower = ndimage.gaussian_filter1d(mass[:, span], width, axis=1, mode="constant", truncate=3)
-    near = lower > 1e-9
-    smooth[:, span] = np.where(near, upper / np.where(near, lower, 1.0), np.nan)
-    return smooth
+def _between(rest: np.ndarray, weight: np.ndarray, known: _Known) -> float:
+    """Variance of weekday deviations between series, over that of the noise."""
+    mean, mass = _by_weekday(rest, weight, known)
+    cell = known.series * 7 + known.weekday
+    noise = float(np.average((rest - mean[cell]) ** 2, weights=weight))
+    usable = mass > 3
+    if not usable.any():
+        return 0.0
+    between = float(np.mean(mean[usable] ** 2 - noise / mass[usable]))
+    return max(between, 1e-4 * noise, 1e-12) / max(noise, 1e-12)
 
 
 def _centre_weekday(
-    rest: np.ndarray, weight: np.ndarray, series: np.ndarray, weekday: np.ndarray, count: int
+    rest: np.ndarray, weight: np.ndarray, known: _Known, between: float
 ) -> np.ndarray:
     """Centre's own deviation by weekday, shrunk by the variance between centres (empirical Bayes).
 
     Robbins 1956; Efron and Morris 1973.
     """
-    cell = series * 7 + weekday
-    mass = np.bincount(cell, weight, minlength=count * 7)
-    mean = np.bincount(cell, weight * rest, minlength=count * 7) / np.maximum(mass, 1e-9)
-    noise = float(np.average((rest - mean[cell]) ** 2, weights=weight))
-    usable = mass > 3
-    if not usable.any():
-        return np.zeros((count, 7))
-    between = float(np.mean(mean[usable] ** 2 - noise / mass[usable]))
-    between = max(between, 1e-4 * noise, 1e-12)
-    return (mean * mass / (mass + noise / between)).reshape(count, 7)
+    if between == 0:
+        return np.zeros((known.shape[0], 7))
+    mean, mass = _by_weekday(rest, weight, known)
+    return (mean * mass / (mass + 1 / between)).reshape(known.shape[0], 7)
+
+
+def _by_weekday(
+    rest: np.ndarray, weight: np.ndarray, known: _Known
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and mass of each series and weekday, (series * 7,)."""
+    cell = known.series * 7 + known.weekday
+    mass = np.bincount(cell, weight, minlength=known.shape[0] * 7)
+    total = np.bincount(cell, weight * rest, minlength=known.shape[0] * 7)
+    return total / np.maximum(mass, 1e-9), mass
 
 
 def _by_day(day: np.ndarray) -> sparse.csr_matrix:

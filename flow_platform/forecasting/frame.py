@@ -6,14 +6,16 @@ they cannot differ. Models are in `training`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import SeriesData, SeriesSpec, day_numbers
-from flow_platform.forecasting.effects import Effects, fit_effects, weather_basis
-from flow_platform.forecasting.panel import DAY_NS, NEVER, Panel, build_panel
+from flow_platform.forecasting.effects import Effects, fit_effects, series_shared, weather_basis
+from flow_platform.forecasting.panel import DAY_NS, NEVER, Panel, build_panel, places
 
 # Days of the past that an issue looks back on.
 WINDOW = 392
@@ -22,6 +24,8 @@ HALF_LIVES = (2, 4, 8, 16, 32, 64)
 BASE_HALF_LIFE = 16
 # Effects are estimated anew every so many days, at the newest knot before the issue time.
 KNOT_DAYS = 7
+# Issues whose features are made at a time: more would only take memory.
+CHUNK = 4000
 # A day's row takes the weather as known this many days later, when observations have come.
 SETTLED_DAYS = 2
 
@@ -31,6 +35,8 @@ LEVELS = tuple(f"level_{h}" for h in HALF_LIVES)
 GROWTHS = tuple(f"growth_{h}" for h in HALF_LIVES)
 # Of "effect", what the weekday and events make; explanations tell them apart.
 EXPLAINED = ("weekday_effect", "event_effect")
+# What stands in an event's columns where there is none, or none was announced yet.
+NO_EVENT = {"is_event": 0.0, "event_day": -1.0, "event_days_left": -1.0}
 PARTS = (*LEVELS, *GROWTHS, "effect", *EXPLAINED, "naive", "spread")
 
 
@@ -49,8 +55,7 @@ def build_frame(
     if issues.empty:
         raise ModelError("build_frame got no issues; give at least one series and day.")
     panel = build_panel(data, issues, spec)
-    names = issues["unique_id"].to_numpy(dtype=object).astype(str)
-    series = np.searchsorted(panel.ids, names)
+    series = places(panel.ids, issues["unique_id"])
     day = day_numbers(issues["issue"]) - panel.first_day
     order = np.lexsort((day, series))
     series, day = series[order], day[order]
@@ -58,35 +63,21 @@ def build_frame(
     log_y = np.log1p(panel.y)
     steps = np.array(sorted(horizons), dtype=np.int64)
 
-    grid_series, grid_day = (np.asarray(g) for g in np.indices(panel.y.shape))
-    fresh = panel.weather.as_of(grid_series, grid_day, panel.issued_at * (panel.issued_at != NEVER))
-    later = np.zeros_like(panel.issued_at)
-    later[:, :-SETTLED_DAYS] = panel.issued_at[:, SETTLED_DAYS:]
-    later[later == NEVER] = 0
-    settled = panel.weather.as_of(grid_series, grid_day, later)
-    fresh_basis, settled_basis = weather_basis(fresh, spec), weather_basis(settled, spec)
-
+    weather = _past_weather(panel, spec)
     knots = issued // (KNOT_DAYS * DAY_NS) * (KNOT_DAYS * DAY_NS)
     blocks: dict[str, np.ndarray] = {}
     rows = len(series) * len(steps)
     for knot in np.unique(knots):
-        # A knot's own rows use weather known by then: the last days as fresh, not as settled.
-        usable = ((later > 0) & (later <= knot))[..., None]
-        # Threads would add in another order, and lose time on systems this small.
-        with threadpool_limits(1, "blas"):
-            effects = fit_effects(
-                panel, log_y, int(knot), np.where(usable, settled_basis, fresh_basis), spec
-            )
-        at = np.flatnonzero(knots == knot)
-        columns = _features(
-            panel, log_y, effects, series[at], day[at], issued[at], steps, spec,
-            fresh_basis @ effects.weather, settled_basis @ effects.weather,
-        )  # fmt: skip
-        where = (at[:, None] * len(steps) + np.arange(len(steps))).ravel()
-        for name, block in columns.items():
-            if name not in blocks:
-                blocks[name] = np.full(rows, np.nan)
-            blocks[name][where] = np.broadcast_to(block, (len(at), len(steps))).ravel()
+        here = np.flatnonzero(knots == knot)
+        facts = _facts_at(panel, log_y, int(knot), np.unique(series[here]), weather, spec)
+        for at in np.array_split(here, -(-len(here) // CHUNK)):
+            place = np.searchsorted(facts.rows, series[at])
+            columns = _features(facts, place, day[at], issued[at], steps, spec)
+            where = (at[:, None] * len(steps) + np.arange(len(steps))).ravel()
+            for name, block in columns.items():
+                if name not in blocks:
+                    blocks[name] = np.full(rows, np.nan)
+                blocks[name][where] = np.broadcast_to(block, (len(at), len(steps))).ravel()
 
     target = day[:, None] + steps
     repeat = np.repeat(np.arange(len(series)), len(steps))
@@ -138,30 +129,110 @@ def _masked_median(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(count > 0, (first + second) / 2, np.nan)
 
 
-def _features(
+@dataclass(frozen=True)
+class _Facts:
+    """What is known at a knot of some series of a panel; grids of (series, days) follow `rows`."""
+
+    panel: Panel
+    rows: np.ndarray  # places in the panel, sorted
+    log_y: np.ndarray  # of the whole panel
+    effects: Effects
+    fresh_weather: np.ndarray  # effect of the weather as known at the day's issue
+    settled_weather: np.ndarray  # and some days later
+    shared: np.ndarray  # which of `rows` tell what all series have in common
+
+    def calendar(self, series: np.ndarray, day: np.ndarray, issued: np.ndarray) -> np.ndarray:
+        """What is usual of the days, in logs, weather apart, as known at `issued`."""
+        found = self.effects.calendar[series, day]
+        return found + self.announced(series, day, issued)[0]
+
+    def announced(
+        self, series: np.ndarray, day: np.ndarray, issued: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Effect and support of events that were announced after the knot, by `issued`."""
+        effect, support = np.zeros(()), np.zeros(())
+        for event in self.effects.announced:
+            heard = event.moment <= issued
+            effect = effect + np.where(heard, event.effect[series, day], 0.0)
+            support = support + np.where(heard, event.support[series, day], 0.0)
+        return effect, support
+
+
+@dataclass(frozen=True)
+class _PastWeather:
+    """Weather basis (series, days, hinges) as known at each day's issue, and some days later."""
+
+    fresh: np.ndarray
+    settled: np.ndarray
+    settled_at: np.ndarray  # (series, days) int64 ns, 0 for never
+
+    def known_at(self, knot: int) -> np.ndarray:
+        """A knot's own rows use weather known by then: the last days as fresh, not as settled."""
+        usable = ((self.settled_at > 0) & (self.settled_at <= knot))[..., None]
+        return np.where(usable, self.settled, self.fresh)
+
+
+def _past_weather(panel: Panel, spec: SeriesSpec) -> _PastWeather:
+    grid_series, grid_day = (np.asarray(g) for g in np.indices(panel.y.shape))
+    fresh = panel.weather.as_of(grid_series, grid_day, panel.issued_at * (panel.issued_at != NEVER))
+    later = np.zeros_like(panel.issued_at)
+    later[:, :-SETTLED_DAYS] = panel.issued_at[:, SETTLED_DAYS:]
+    later[later == NEVER] = 0
+    settled = panel.weather.as_of(grid_series, grid_day, later)
+    return _PastWeather(weather_basis(fresh, spec), weather_basis(settled, spec), later)
+
+
+def _facts_at(
     panel: Panel,
     log_y: np.ndarray,
-    effects: Effects,
+    knot: int,
+    wanted: np.ndarray,
+    weather: _PastWeather,
+    spec: SeriesSpec,
+) -> _Facts:
+    """What is known at a knot of the series `wanted` and of those that tell what all share."""
+    shared = series_shared(panel, knot)
+    rows = np.union1d(shared, wanted)
+    basis = weather.known_at(knot)
+    # Threads would add in another order, and lose time on systems this small.
+    with threadpool_limits(1, "blas"):
+        effects = fit_effects(panel, log_y, knot, knot + KNOT_DAYS * DAY_NS, rows, basis, spec)
+    return _Facts(
+        panel,
+        rows,
+        log_y,
+        effects,
+        weather.fresh[rows] @ effects.weather,
+        weather.settled[rows] @ effects.weather,
+        np.searchsorted(rows, shared),
+    )
+
+
+def _features(
+    facts: _Facts,
     series: np.ndarray,
     day: np.ndarray,
     issued: np.ndarray,
     steps: np.ndarray,
     spec: SeriesSpec,
-    fresh_weather: np.ndarray,
-    settled_weather: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Feature blocks of shape (issues, horizons) or (issues, 1) for issues of one knot."""
+    """Feature blocks of shape (issues, horizons) or (issues, 1) for issues of one knot.
+
+    `series` are places in `facts.rows`.
+    """
+    panel, effects = facts.panel, facts.effects
     back = np.arange(WINDOW)
     past = day[:, None] - back
     inside = past >= 0
     past = np.maximum(past, 0)
-    own = series[:, None]
-    known = inside & (panel.known_at[own, past] <= issued[:, None])
-    raw = np.where(known, log_y[own, past], 0.0)
+    own, heard = series[:, None], issued[:, None]
+    place = facts.rows[own]
+    known = inside & (panel.known_at[place, past] <= heard)
+    raw = np.where(known, facts.log_y[place, past], 0.0)
     weather_past = np.where(
-        back < SETTLED_DAYS, fresh_weather[own, past], settled_weather[own, past]
+        back < SETTLED_DAYS, facts.fresh_weather[own, past], facts.settled_weather[own, past]
     )
-    usual = effects.calendar[own, past] + weather_past
+    usual = facts.calendar(own, past, heard) + weather_past
     adjusted = np.where(known, raw - usual, 0.0)
 
     centre = _masked_median(adjusted[:, :28], known[:, :28])
@@ -183,24 +254,27 @@ def _features(
 
     target = day[:, None] + steps
     weather = panel.weather.as_of(
-        np.broadcast_to(own, target.shape), target, np.broadcast_to(issued[:, None], target.shape)
+        np.broadcast_to(place, target.shape), target, np.broadcast_to(heard, target.shape)
     )
-    calendar_effect = effects.calendar[own, target]
     weather_effect = effects.of_weather(weather, spec)
+    announced, announced_support = facts.announced(own, target, heard)
 
     columns: dict[str, np.ndarray] = {f"level_{h}": level[h] for h in HALF_LIVES}
-    columns["effect"] = calendar_effect + weather_effect
+    columns["effect"] = facts.calendar(own, target, heard) + weather_effect
     columns["weekday_effect"] = effects.weekday[own, target]
-    columns["event_effect"] = effects.events[own, target]
+    columns["event_effect"] = effects.events[own, target] + announced
     columns["spread"] = spread[:, None]
     columns["horizon_feature"] = steps[None, :].astype(float)
     columns["weather_effect"] = weather_effect
-    columns["named_effect"] = effects.named[own, target]
-    columns["effect_support"] = effects.support[own, target]
+    columns["named_effect"] = effects.named[own, target] + announced
+    columns["effect_support"] = effects.support[own, target] + announced_support
+    told = panel.calendar.event_known_at[place, target] <= heard
     for name, grid in panel.calendar.columns.items():
-        columns[name] = grid[own, target]
-    columns["effect_day_before"] = effects.calendar[own, target - 1]
-    columns["effect_day_after"] = effects.calendar[own, target + 1]
+        columns[name] = grid[place, target]
+        if name in NO_EVENT:
+            columns[name] = np.where(told, columns[name], NO_EVENT[name])
+    columns["effect_day_before"] = facts.calendar(own, target - 1, heard)
+    columns["effect_day_after"] = facts.calendar(own, target + 1, heard)
     for number, name in enumerate(spec.weather):
         columns[name] = weather[..., number]
 
@@ -233,7 +307,7 @@ def _features(
     fallback = np.where(np.isfinite(fallback), fallback, _masked_mean(raw, known))
     columns["naive"] = np.where(same_known.any(axis=-1), seasonal, fallback[:, None])
 
-    columns |= _year_ago(effects, series, day, target, base)
+    columns |= _year_ago(facts, series, day, target, base)
     columns |= _growth(effects, weights, series, day, target)
     return columns
 
@@ -279,18 +353,19 @@ def _growth(
 
 
 def _year_ago(
-    effects: Effects, series: np.ndarray, day: np.ndarray, target: np.ndarray, base: np.ndarray
+    facts: _Facts, series: np.ndarray, day: np.ndarray, target: np.ndarray, base: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What the same time last year did against its then level, own and over all centres."""
-    own = series[:, None]
+    effects, own = facts.effects, series[:, None]
     width = effects.smooth.shape[1]
 
     def at(grid: np.ndarray, when: np.ndarray) -> np.ndarray:
         inside = (when >= 0) & (when < width)
         return np.where(inside, grid[own, np.clip(when, 0, width - 1)], np.nan)
 
-    count = np.isfinite(effects.residual).sum(axis=0)
-    pooled = np.where(count > 0, np.nansum(effects.residual, axis=0) / np.maximum(count, 1), np.nan)
+    common = effects.residual[facts.shared]
+    count = np.isfinite(common).sum(axis=0)
+    pooled = np.where(count > 0, np.nansum(common, axis=0) / np.maximum(count, 1), np.nan)
     pooled = np.broadcast_to(pooled, effects.residual.shape)
     then, now = at(effects.smooth, target - 364), at(effects.smooth, day[:, None] - 364)
     growth = then - now

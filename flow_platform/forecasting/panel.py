@@ -36,12 +36,39 @@ FLAGS = ("is_bridge_day", "is_school_holiday")
 class Calendar:
     """What is known beforehand about each series and day; arrays are (series, days).
 
-    `tokens` is a sparse (series * days, names) 0/1 matrix of the named circumstances of a day.
+    `tokens` is a sparse (series * days, names) 0/1 matrix of the named circumstances of a day, as
+    far as they were always known. `announced` has those of events that were announced at one of
+    `moments` (int64 ns, sorted): in place of 1 stands 1 + which moment. `event_known_at` (int64
+    ns) is when the event of a day became known, 0 if it always was or there is none.
     """
 
     tokens: sparse.csr_matrix
+    announced: sparse.csr_matrix
+    moments: np.ndarray
     names: list[str]
     columns: dict[str, np.ndarray]
+    event_known_at: np.ndarray
+    kinds: np.ndarray  # (series,) number of the series' calendar: alike ones have one number
+
+    def known_by(self, moment: int) -> sparse.csr_matrix:
+        """The tokens as they were known at `moment` (int64 ns)."""
+        count = int(np.searchsorted(self.moments, moment, side="right"))
+        if count == 0:
+            return self.tokens
+        known = self.tokens + self._announcements(0, count)
+        known.data[:] = 1.0
+        return known
+
+    def announcements(self, after: int, until: int) -> list[tuple[int, sparse.csr_matrix]]:
+        """(moment, tokens) of what was announced after one moment, until another (included)."""
+        first, last = np.searchsorted(self.moments, [after, until], side="right")
+        return [(int(self.moments[n]), self._announcements(n, n + 1)) for n in range(first, last)]
+
+    def _announcements(self, first: int, end: int) -> sparse.csr_matrix:
+        chosen = self.announced.copy()
+        chosen.data = ((chosen.data > first) & (chosen.data <= end)).astype(float)
+        chosen.eliminate_zeros()
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
     """The dense panel for `issues` (unique_id, issue, issued_at) of `data`."""
     ids = np.unique(
         np.concatenate(
-            [frame["unique_id"].to_numpy(dtype=object) for frame in (data.actuals, issues)]
+            [pd.unique(frame["unique_id"].astype(object)) for frame in (data.actuals, issues)]
         ).astype(str)
     )
     actual_days, issue_days = day_numbers(data.actuals["ds"]), day_numbers(issues["issue"])
@@ -98,7 +125,7 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
 
     shape = (len(ids), days)
     y, known_at = np.full(shape, np.nan), np.full(shape, NEVER)
-    at = np.searchsorted(ids, data.actuals["unique_id"].to_numpy(dtype=object).astype(str))
+    at = places(ids, data.actuals["unique_id"])
     values = data.actuals["y"].to_numpy(dtype=float)
     y[at, actual_days - first] = values
     known_at[at, actual_days - first] = np.where(
@@ -107,9 +134,8 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
     issued_at = np.full(shape, NEVER)
     for frame in (data.issues, issues):
         day = day_numbers(frame["issue"]) - first
-        names = frame["unique_id"].to_numpy(dtype=object).astype(str)
-        row = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
-        inside = (day >= 0) & (day < days) & (ids[row] == names)
+        row = places(ids, frame["unique_id"])
+        inside = (day >= 0) & (day < days) & (row >= 0)
         issued_at[row[inside], day[inside]] = nanoseconds(frame["issued_at"])[inside]
     return Panel(
         ids=ids,
@@ -123,6 +149,12 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
     )
 
 
+def places(ids: np.ndarray, names: pd.Series) -> np.ndarray:
+    """Where each of `names` stands in the sorted `ids`, (rows,); -1 where it does not."""
+    code, distinct = pd.factorize(names)
+    return pd.Index(ids).get_indexer(pd.Index(distinct).astype(str))[code]
+
+
 def _vintages(
     frame: pd.DataFrame, ids: np.ndarray, first: int, days: int, spec: SeriesSpec
 ) -> Vintages:
@@ -130,11 +162,10 @@ def _vintages(
     empty = np.empty(0, dtype=np.int64)
     if frame.empty:
         return Vintages(empty, empty, np.empty((0, width)), days)
-    names = frame["unique_id"].to_numpy(dtype=object).astype(str)
-    series = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
+    series = places(ids, frame["unique_id"])
     day = day_numbers(frame["ds"]) - first
     available = nanoseconds(frame["available_at"])
-    inside = (ids[series] == names) & (day >= 0) & (day < days)
+    inside = (series >= 0) & (day >= 0) & (day < days)
     times = np.unique(available[inside])
     rank = np.searchsorted(times, available, side="right")
     keys = (series * days + day) * (len(times) + 1) + rank
@@ -174,10 +205,9 @@ def _names(
 def _calendar(frame: pd.DataFrame, ids: np.ndarray, first: int, days: int) -> Calendar:
     shape = (len(ids), days)
     if len(frame):
-        names = frame["unique_id"].to_numpy(dtype=object).astype(str)
-        row = np.minimum(np.searchsorted(ids, names), len(ids) - 1)
+        row = places(ids, frame["unique_id"])
         day = day_numbers(frame["ds"]) - first
-        inside = (ids[row] == names) & (day >= 0) & (day < days)
+        inside = (row >= 0) & (day >= 0) & (day < days)
         frame, at = frame[inside], (row[inside], day[inside])
     else:
         at = (np.empty(0, dtype=int), np.empty(0, dtype=int))
@@ -200,48 +230,89 @@ def _calendar(frame: pd.DataFrame, ids: np.ndarray, first: int, days: int) -> Ca
     for name in (*FLAGS, "days_to_holiday", "days_since_holiday"):
         columns[name] = _grid(frame, name, at, shape)
 
-    cells: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-
-    def mark(name: str, where: np.ndarray) -> None:
-        hit = np.flatnonzero(np.broadcast_to(where, shape).ravel())
-        cells.append(hit)
-        labels.append(np.full(len(hit), name, dtype=object))
-
-    for number in range(7):
-        mark(f"weekday:{number}", weekday == number)
-    mark("month_start", month_start)
-    mark("month_end", month_end)
+    announced = _moments(frame, "event_known_at", at, shape)
+    moments = np.unique(announced[announced > 0])
+    marks = _Marks()
+    late = _Marks()
+    weekdays = np.broadcast_to(weekday, shape).ravel()
+    for n in range(7):
+        marks.add(f"weekday:{n}", np.flatnonzero(weekdays == n))
+    marks.add("month_start", np.flatnonzero(np.broadcast_to(month_start, shape)))
+    marks.add("month_end", np.flatnonzero(np.broadcast_to(month_end, shape)))
     for flag in FLAGS:
-        mark(flag, np.nan_to_num(columns[flag]) > 0)
+        marks.add(flag, np.flatnonzero(np.nan_to_num(columns[flag]) > 0))
 
     position = np.full(shape, -1.0)
     left = np.full(shape, -1.0)
+    event_known_at = np.zeros(shape, dtype=np.int64)
     # Series share calendars (a country, a campaign for all): each distinct one is read once.
-    patterns: dict[bytes, list[int]] = {}
-    for s in range(shape[0]):
-        key = "\x1f".join([*holiday[s], "|", *event[s]]).encode()
-        patterns.setdefault(key, []).append(s)
-    for members in patterns.values():
-        rows = np.array(members)
-        h_cells, h_labels = _holiday_tokens(holiday[members[0]], weekday)
-        e_cells, e_labels, e_position, e_left = _event_tokens(event[members[0]])
-        day_cells = np.concatenate([h_cells, e_cells]).astype(int)
-        day_labels = np.concatenate([h_labels, e_labels])
-        cells.append((rows[:, None] * days + day_cells[None, :]).ravel())
-        labels.append(np.tile(day_labels, len(rows)))
-        position[rows] = e_position
-        left[rows] = e_left
+    kinds = np.zeros(shape[0], dtype=int)
+    for kind, members in enumerate(_alike(holiday, event, announced)):
+        own = members[0]
+        kinds[members] = kind
+        events = _event_tokens(event[own], announced[own])
+        for at_day, name in _holiday_tokens(holiday[own], weekday):
+            marks.add(name, members * days + at_day)
+        for at_day, name, known in events.tokens:
+            if known:
+                late.add(name, members * days + at_day, 1 + int(np.searchsorted(moments, known)))
+            else:
+                marks.add(name, members * days + at_day)
+        position[members] = events.position
+        left[members] = events.left
+        event_known_at[members] = events.known_at
     columns["event_day"] = position
     columns["event_days_left"] = left
+    names = sorted({*marks.cells, *late.cells})
+    tokens, later = (kind.table(names, shape[0] * days) for kind in (marks, late))
+    return Calendar(tokens, later, moments, names, columns, event_known_at, kinds)
 
-    cell, label = np.concatenate(cells), np.concatenate(labels)
-    vocabulary, code = np.unique(label.astype(str), return_inverse=True)
-    tokens = sparse.csr_matrix(
-        (np.ones(len(cell)), (cell, code)), shape=(shape[0] * days, len(vocabulary))
-    )
-    tokens.data[:] = 1.0
-    return Calendar(tokens=tokens, names=[str(v) for v in vocabulary], columns=columns)
+
+class _Marks:
+    """Cells of a grid under the names of what happens there, with a value each."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, list[tuple[np.ndarray, float]]] = {}
+
+    def add(self, name: str, cells: np.ndarray, value: float = 1.0) -> None:
+        if len(cells):
+            self.cells.setdefault(name, []).append((cells, value))
+
+    def table(self, names: list[str], rows: int) -> sparse.csr_matrix:
+        """The (rows, names) matrix of the values; of two in one cell, the smaller."""
+        columns, values, starts = [], [], [0]
+        for name in names:
+            parts = self.cells.get(name, [])
+            cell = np.concatenate([np.empty(0, dtype=np.int64), *(c for c, _ in parts)])
+            value = np.concatenate([np.empty(0), *(np.full(len(c), v) for c, v in parts)])
+            order = np.lexsort((value, cell))
+            cell, first = np.unique(cell[order], return_index=True)
+            columns.append(cell)
+            values.append(value[order][first])
+            starts.append(starts[-1] + len(cell))
+        by_name = (np.concatenate(values), np.concatenate(columns), np.array(starts))
+        return sparse.csc_matrix(by_name, shape=(rows, len(names))).tocsr()
+
+
+def _alike(holiday: np.ndarray, event: np.ndarray, announced: np.ndarray) -> list[np.ndarray]:
+    """The series (row numbers) of each distinct calendar, in the order of the first of them."""
+    groups: dict[tuple[bytes, ...], list[int]] = {}
+    codes = [pd.factorize(names.ravel())[0].reshape(names.shape) for names in (holiday, event)]
+    for number in range(len(holiday)):
+        key = tuple(grid[number].tobytes() for grid in (*codes, announced))
+        groups.setdefault(key, []).append(number)
+    return [np.array(members) for members in groups.values()]
+
+
+def _moments(
+    frame: pd.DataFrame, column: str, at: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> np.ndarray:
+    """UTC times as int64 ns by series and day, 0 where there is none."""
+    grid = np.zeros(shape, dtype=np.int64)
+    if column in frame and len(frame):
+        times = pd.to_datetime(frame[column], utc=True)
+        grid[at] = np.where(times.isna(), 0, nanoseconds(times))
+    return grid
 
 
 def _runs(names: np.ndarray, same: bool) -> list[tuple[int, int]]:
@@ -255,19 +326,18 @@ def _runs(names: np.ndarray, same: bool) -> list[tuple[int, int]]:
     return found
 
 
-def _holiday_tokens(names: np.ndarray, weekday: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of holidays, from what all share to what one alone does, for days of one calendar.
+def _holiday_tokens(names: np.ndarray, weekday: np.ndarray) -> list[tuple[int, str]]:
+    """(day, token) of one calendar's holidays, from what all share to what one alone does.
 
     On the day 'holiday:any', 'holiday:any:CLASS' (working day, Saturday or Sunday: closing where
     one would be closed moves nothing) and 'holiday:NAME:CLASS', or 'holiday:NAME:+k' where the
     holiday lasts, k from its first day; around it 'holiday:NAME:+k'; on the last and first open
     day around a holiday that fell on a working day 'holiday:eve' and 'holiday:reopening'.
     """
-    cells, labels = [], []
+    found: list[tuple[int, str]] = []
 
     def mark(day: int, label: str) -> None:
-        cells.append(day)
-        labels.append(f"holiday:{label}")
+        found.append((day, f"holiday:{label}"))
 
     runs = _runs(names, same=False)
     for number, (start, end) in enumerate(runs):
@@ -303,7 +373,7 @@ def _holiday_tokens(names: np.ndarray, weekday: np.ndarray) -> tuple[np.ndarray,
             ahead += 1
         if ahead < len(names) and free[ahead]:
             mark(day, "eve")
-    return np.array(cells, dtype=int), np.array(labels, dtype=object)
+    return found
 
 
 def _named_parts(names: np.ndarray, start: int, end: int) -> list[tuple[str, int, int, int]]:
@@ -323,31 +393,39 @@ def _named_parts(names: np.ndarray, start: int, end: int) -> list[tuple[str, int
     return parts or [(names[start], start, end, start)]
 
 
-def _event_tokens(
-    names: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens 'event:NAME:+k', k days from the first day of the event, also just around it."""
-    cells, labels = [], []
+@dataclass(frozen=True)
+class _EventDays:
+    """One calendar's events by day: tokens (day, name, known at), and (days,) arrays."""
+
+    tokens: list[tuple[int, str, int]]
+    position: np.ndarray  # days since the event began, -1 where there is none
+    left: np.ndarray  # days until it ends, -1 where there is none
+    known_at: np.ndarray  # int64 ns; 0 if always known or none
+
+
+def _event_tokens(names: np.ndarray, announced: np.ndarray) -> _EventDays:
+    """Tokens 'event:NAME:+k', k days from the first day of the event, also just around it.
+
+    Around it only as far as no other event reaches that was known by then.
+    """
+    tokens: list[tuple[int, str, int]] = []
     position, left = np.full(len(names), -1.0), np.full(len(names), -1.0)
+    known_at = np.zeros(len(names), dtype=np.int64)
     for start, end in _runs(names, same=True):
         name = names[start]
+        known = int(announced[start : end + 1].max())
+        known_at[start : end + 1] = known
         position[start : end + 1] = np.arange(end - start + 1)
         left[start : end + 1] = np.arange(end - start, -1, -1)
+        taken = (names != "") & (announced <= known)
         for day in range(max(start - EVENT_BEFORE, 0), min(end + EVENT_AFTER, len(names) - 1) + 1):
-            if day > end and names[day] != "":
+            if day > end and taken[day]:
                 break
-            if day < start and names[day] != "":
+            if day < start and taken[day]:
                 continue
             # Long events are told by their first weeks; the rest share one token.
             offset = day - end if day > end else min(day - start, EVENT_LENGTH)
-            cells.append(day)
-            labels.append(f"event:{name}:{'end' if day > end else ''}{offset:+d}")
+            tokens.append((day, f"event:{name}:{'end' if day > end else ''}{offset:+d}", known))
         if end > start:
-            cells.extend(range(start, end + 1))
-            labels.extend([f"event:{name}:any"] * (end - start + 1))
-    return (
-        np.array(cells, dtype=int),
-        np.array(labels, dtype=object),
-        position,
-        left,
-    )
+            tokens.extend((day, f"event:{name}:any", known) for day in range(start, end + 1))
+    return _EventDays(tokens, position, left, known_at)

@@ -28,7 +28,7 @@ from flow_platform.forecasting.data import (
 from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.frame import build_frame, feature_names
 from flow_platform.forecasting.metrics import seasonal_scale, summarise
-from flow_platform.forecasting.panel import Panel, build_panel
+from flow_platform.forecasting.panel import Panel, build_panel, places
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
@@ -118,32 +118,57 @@ class _Prepared:
         }
         # Issues before a series' first known day teach nothing and would only cost time.
         starts = self.data.issues["unique_id"].map(known.groupby("unique_id")["ds"].min())
-        self.issues = self.data.issues[(self.data.issues["issue"] >= starts).to_numpy()]
-        if self.issues.empty:
+        issues = self.data.issues[(self.data.issues["issue"] >= starts).to_numpy()]
+        if issues.empty:
             raise ModelError(
                 f"Cannot train at {cutoff}: no issue of SeriesData.issues falls on or after a "
                 "series' first known day. Give one issue per series and day over the history."
             )
+        self.folds = self._folds()
+        self.issues, learned, tested = self._worth_their_time(issues)
         self.frame = build_frame(self.data, self.issues, spec.horizons, spec)
+        self.learned, self.tested = (np.repeat(x, len(spec.horizons)) for x in (learned, tested))
         self.features = feature_names(self.frame)
+
+    def _folds(self) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+        spec, cutoff = self.spec, self.cutoff
         span = (self.last - self.first).days + 1
         length = max(min(spec.backtest_days, (span - 28) // 2), max(spec.horizons))
         parts = spec.backtest_folds if length >= 28 * spec.backtest_folds else 1
         edges = [cutoff - pd.Timedelta(days=length * (parts - n) / parts) for n in range(parts)]
-        self.folds = [
+        return [
             (start.floor("D"), end.floor("D"))
             for start, end in zip(edges, [*edges[1:], cutoff + pd.Timedelta(days=1)], strict=True)
         ]
 
+    def _worth_their_time(
+        self, issues: pd.DataFrame
+    ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+        """Issues in the frame's order, and which (bool) to learn from and which to test on.
+
+        More of them would hardly say more. More series have more to say, though not in proportion.
+        """
+        steps = len(self.spec.horizons)
+        rows = int(np.clip(self.known_days // 15, *candidates.TRAINING_ROWS))
+        issues = issues.sort_values(["unique_id", "issue"])
+        recent = (issues["issued_at"] >= self.folds[0][0]).to_numpy()
+        learned = candidates.spread(issues, rows // steps)
+        tested = np.zeros(len(issues), dtype=bool)
+        tested[recent] = candidates.spread(issues[recent], candidates.BACKTEST_ROWS // steps)
+        kept = learned | tested
+        return issues[kept], learned[kept], tested[kept]
+
     def past(self, moment: pd.Timestamp) -> pd.DataFrame:
-        """Rows of the frame whose issue and target were both known before `moment`."""
+        """Rows to learn from whose issue and target were both known before `moment`."""
         frame = self.frame
-        return frame[(frame["issued_at"] < moment) & (frame["y_available_at"] < moment)]
+        known = (frame["issued_at"] < moment) & (frame["y_available_at"] < moment)
+        return frame[known & self.learned]
 
     def origins(self, fold: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DataFrame:
+        """Rows to test on of the issues of a fold."""
         frame = self.frame
         inside = (frame["issued_at"] >= fold[0]) & (frame["issued_at"] < fold[1])
-        return frame[inside & frame["y"].notna() & np.isfinite(frame["naive"])]
+        return frame[inside & self.tested & frame["y"].notna() & np.isfinite(frame["naive"])]
 
     @cached_property
     def panel(self) -> Panel:
@@ -178,7 +203,7 @@ class _Prepared:
                 f"Cannot train at {self.cutoff}: no row before {moment} has both a known target "
                 f"and {candidates.LEAST_KNOWN} known days behind its issue. Give more history."
             )
-        return candidates.thin(rows, candidates.MAX_ROWS)
+        return rows
 
     def _moments(self) -> list[pd.Timestamp]:
         return [*[fold[0] for fold in self.folds], self.cutoff]
@@ -260,7 +285,7 @@ class _Recipe:
 
     def _sarima(self, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
         heads = frame.drop_duplicates(["unique_id", "issue"])
-        series = np.searchsorted(panel.ids, heads["unique_id"].to_numpy(dtype=object).astype(str))
+        series = places(panel.ids, heads["unique_id"])
         day = day_numbers(heads["issue"]) - panel.first_day
         steps = np.arange(1, int(frame["horizon"].max()) + 1)
         table = sarima.forecast_panel(
@@ -268,7 +293,7 @@ class _Recipe:
         )
         row = np.full(panel.y.shape, -1)
         row[series, day] = np.arange(len(heads))
-        own = np.searchsorted(panel.ids, frame["unique_id"].to_numpy(dtype=object).astype(str))
+        own = places(panel.ids, frame["unique_id"])
         at = row[own, day_numbers(frame["issue"]) - panel.first_day]
         return table[at, frame["horizon"].to_numpy() - 1]
 
