@@ -467,11 +467,15 @@ def _choose_weight(recipes: list[_Recipe], prepared: _Prepared) -> float:
     return BLEND_WEIGHTS[int(np.argmin(losses))]
 
 
-def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
-    """Mean absolute error over the mean of each series, so that small centres count as well."""
+def scaled_errors(tested: pd.DataFrame, log_prediction: np.ndarray) -> np.ndarray:
+    """Absolute errors (rows,) over the mean of each series, so that small centres count as well."""
     scale = tested["unique_id"].map(tested.groupby("unique_id")["y"].mean()).to_numpy(dtype=float)
     miss = np.abs(np.expm1(log_prediction) - tested["y"].to_numpy())
-    return float(np.mean(miss / np.maximum(scale, 1.0)))
+    return miss / np.maximum(scale, 1.0)
+
+
+def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
+    return float(np.mean(scaled_errors(tested, log_prediction)))
 
 
 def _choose_gain(tested: pd.DataFrame, bias: np.ndarray) -> float:

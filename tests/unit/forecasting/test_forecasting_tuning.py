@@ -89,12 +89,12 @@ def growing(boosting: Boosting, fold: Fold) -> np.ndarray:
 
 
 def test_every_fold_learns_from_what_was_known_before_it(folds: list[Fold]) -> None:
-    assert len(folds) == 2
+    assert len(folds) == 3
     for fold in folds:
         assert (fold.past["y_available_at"] < fold.start).all()
         assert (fold.past["issued_at"] < fold.start).all()
         assert (fold.future["issued_at"] >= fold.start).all()
-    assert folds[0].start < folds[1].start
+    assert folds[0].start < folds[1].start < folds[2].start
 
 
 def test_no_fold_reaches_the_backtest(
@@ -133,9 +133,9 @@ def test_a_search_ends_with_its_seconds(
 def test_trials_are_fitted_and_scored(folds: list[Fold], spec: SeriesSpec) -> None:
     study = optuna.create_study()
     tuned = search(folds, spec, trials=1, study=study)
-    assert study.trials[0].values == [tuned.default_loss]
-    assert 0 < tuned.loss <= tuned.default_loss < 0.5
     assert tuned.trials == 2
+    for loss in (tuned.loss, tuned.default_loss, *(trial.values[0] for trial in study.trials)):
+        assert 0 < loss < 0.5
 
 
 def test_a_search_goes_on_where_the_last_one_ended_and_repeats_no_trial(
@@ -181,6 +181,38 @@ def test_the_defaults_stay_unless_beaten_by_one_per_cent(
 ) -> None:
     errs(lambda boosting, fold: np.full(len(fold.future), 1 - gain * (boosting != Boosting())))
     assert search(folds, spec, trials=2).adopted is adopted
+
+
+def test_the_days_that_decide_are_seen_by_no_trial(
+    folds: list[Fold], spec: SeriesSpec, errs: Callable[[Errors], None]
+) -> None:
+    tried = []
+
+    def misleading(boosting: Boosting, fold: Fold) -> np.ndarray:
+        tried.append(fold.start)
+        gain = -0.1 if fold.start == folds[-1].start else 0.1
+        return np.full(len(fold.future), 1 - gain * (boosting != Boosting()))
+
+    errs(misleading)
+    tuned = search(folds, spec, trials=3)
+    assert tried == [folds[0].start, folds[1].start] * 4 + [folds[2].start] * 2
+    assert tuned.loss > 1.09
+    assert (tuned.default_loss, tuned.adopted) == (1.0, False)
+
+
+def test_parameters_in_use_stay_where_better_trials_do_not_keep_their_promise(
+    folds: list[Fold], spec: SeriesSpec, errs: Callable[[Errors], None]
+) -> None:
+    in_use = Boosting(num_leaves=11)
+
+    def errors(boosting: Boosting, fold: Fold) -> np.ndarray:
+        if boosting in (Boosting(), in_use):
+            return np.full(len(fold.future), 1.0 if boosting == Boosting() else 0.9)
+        return np.full(len(fold.future), 1.1 if fold.start == folds[-1].start else 0.8)
+
+    errs(errors)
+    tuned = search(folds, spec, trials=3, in_use=in_use)
+    assert (tuned.boosting, tuned.adopted) == (in_use, True)
 
 
 def test_a_gain_that_rests_on_one_lucky_day_is_not_adopted(
