@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
+# Raised whenever trials of before could not stand beside new ones: other folds, space or loss.
+SEARCH_VERSION = "1"
 # Each fold is learned from all rows before it: shares of the issues where it starts and ends.
 # Trials are judged on the first two; the best of many looks better there than it is, so the last
 # one, which no trial sees, decides whether it is adopted.

@@ -6,6 +6,7 @@ How parameters are sought is in `forecasting/tuning.py`, where trials are kept i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -14,7 +15,7 @@ from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import CODE_VERSION, fingerprint
 from flow_platform.forecasting.training import before_backtest, has_enough_history
-from flow_platform.forecasting.tuning import Clock, Standing, fold_rows, tune
+from flow_platform.forecasting.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
 from flow_platform.partitions import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
@@ -36,8 +37,10 @@ def tune_month(
     ConfigurationError for seconds, a measure or a month that cannot be, ModelError for a month with
     too little history.
     """
-    if not seconds > 0:
-        raise ConfigurationError(f"{seconds:g} seconds are no time to search. Give more than 0.")
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ConfigurationError(
+            f"{seconds:g} seconds are no time to search. Give a number above 0, such as 120."
+        )
     flow.check_measure(measure)
     chosen = month or _newest_month(platform, flow, measure)
     if cutoff_of(chosen) > datetime.now(UTC):
@@ -56,7 +59,7 @@ def tune_month(
     known = before_backtest(data, cutoff, spec)
     folds = fold_rows(known)
     seen = fingerprint(data, known.moment, spec)[:12]
-    name = f"{flow.name}.{measure}.{chosen:%Y-%m}.{CODE_VERSION}.{seen}"
+    name = f"{flow.name}.{measure}.{chosen:%Y-%m}.{CODE_VERSION}.{SEARCH_VERSION}.{seen}"
     with platform.tunings.study(name) as study:
         in_use = platform.tunings.boosting(flow.name, measure, chosen)
         tuned = tune(study, folds, spec, seconds, in_use, progress, clock)
