@@ -67,7 +67,7 @@ def platform(
         seconds["train"] += time.perf_counter() - started
         started = time.perf_counter()
         for name, model in models.items():
-            rows = forecast(model.artefacts, data, issues, spec)
+            rows = forecast(model.artefacts, data, issues, spec, explained=False)
             pieces.append(rows.assign(model=name))
             if name == champion:
                 pieces.append(rows.assign(model="champion"))

@@ -52,10 +52,8 @@ def world_data(world: World, first: date, last: date) -> SeriesData:
     )
 
 
-def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
-    """One-step forecasts of the last 60 days beside actual and expected."""
-    data = world_data(world, last - timedelta(days=HISTORY_DAYS - 1), last)
-    start = last - timedelta(days=FORECAST_DAYS - 1)
+def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec) -> pd.DataFrame:
+    """Forecasts of each day from `start` to `last` by the champion of its month."""
     made = []
     reigning: str | None = None
     for month in months_between(start, last):
@@ -64,10 +62,19 @@ def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
         champion = trained[reigning]
         days = data.issues["issue"]
         mine = data.issues[
-            (days >= pd.Timestamp(max(start, month))) & (days.dt.to_period("M") == str(month)[:7])
+            days.between(pd.Timestamp(max(start, month)), pd.Timestamp(last))
+            & (days.dt.to_period("M") == str(month)[:7])
         ]
-        made.append(forecast(champion.artefacts, data, mine, spec).assign(who=champion.candidate))
-    steps = pd.concat(made)
+        rows = forecast(champion.artefacts, data, mine, spec, explained=False)
+        made.append(rows.assign(who=champion.candidate))
+    return pd.concat(made, ignore_index=True)
+
+
+def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
+    """One-step forecasts of the last 60 days beside actual and expected."""
+    data = world_data(world, last - timedelta(days=HISTORY_DAYS - 1), last)
+    start = last - timedelta(days=FORECAST_DAYS - 1)
+    steps = forecast_window(data, start, last, spec)
     expected = world.expected([c.centre_id for c in world.centres], start, last)
     expected = expected.rename(columns={"centre_id": "unique_id", "day": "ds"})
     return (

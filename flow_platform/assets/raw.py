@@ -110,6 +110,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             is_month_end="boolean",
             event="text",
             is_event="boolean",
+            event_announced="date",
             shop_holiday="text",
         ),
         description="Public and school holidays, bridge days and known events of every centre,"

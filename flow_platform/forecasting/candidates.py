@@ -25,7 +25,7 @@ SEASON_SHARES = (0.25, 0.5, 0.75, 1.0)
 TRAINING_ROWS = (60_000, 240_000)
 BACKTEST_ROWS = 80_000
 # Issue days that are kept at the least; with still too many rows, series take turns.
-LEAST_DAYS = 40
+LEAST_DAYS = 30
 ENOUGH_ROWS = 5_000
 
 

@@ -32,42 +32,33 @@ def bias_known_at(unique_id: np.ndarray, issued_at: np.ndarray, errors: pd.DataF
     step ahead, usual days only); `issued_at` is in UTC nanoseconds. Exponentially weighted over
     WINDOW_DAYS, shrunk towards all series together and those towards none. 0 where none is known.
     """
+    result = np.zeros(len(issued_at))
     if len(errors) == 0:
-        return np.zeros(len(issued_at))
-    clipped = errors.assign(error=errors["error"].clip(-LARGEST, LARGEST))
-    series = max(1, clipped["unique_id"].nunique())
-    pooled, days = _recent_mean(clipped, issued_at)
-    days = days / series
-    prior = pooled * days / (days + PRIOR_DAYS)
-    result = prior.copy()
-    groups = {str(name): group for name, group in clipped.groupby("unique_id")}
-    for name in pd.unique(unique_id):
-        if str(name) not in groups:
-            continue
-        rows = unique_id == name
-        own, weight = _recent_mean(groups[str(name)], issued_at[rows])
-        result[rows] = (own * weight + prior[rows] * PRIOR_DAYS) / (weight + PRIOR_DAYS)
+        return result
+    ordered = errors.sort_values(["known_at", "error"])
+    code, names = pd.factorize(ordered["unique_id"].astype(str), sort=True)
+    known = ordered["known_at"].to_numpy(dtype=np.int64)
+    error = ordered["error"].clip(-LARGEST, LARGEST).to_numpy(dtype=float)
+    own = pd.Index(names).get_indexer(pd.Index(unique_id).astype(str))
+    moments, which = np.unique(issued_at, return_inverse=True)
+    # Each moment is summed on its own: running sums would differ by where a range begins.
+    for number, moment in enumerate(moments):
+        end = np.searchsorted(known, moment, side="right")
+        recent = slice(np.searchsorted(known, moment - WINDOW_DAYS * _DAY, side="right"), end)
+        weight = np.exp2((known[recent] - moment) / (_DAY * HALF_LIFE_DAYS))
+        total = np.bincount(code[recent], weight, minlength=len(names))
+        summed = np.bincount(code[recent], weight * error[recent], minlength=len(names))
+        days = total.sum() / len(names)
+        pooled = summed.sum() / total.sum() if total.sum() > 0 else 0.0
+        prior = pooled * days / (days + PRIOR_DAYS)
+        here = which == number
+        # A series without an error of its own has nothing but the prior.
+        own_summed = np.where(own[here] >= 0, summed[own[here]], 0.0)
+        own_total = np.where(own[here] >= 0, total[own[here]], 0.0)
+        result[here] = (own_summed + prior * PRIOR_DAYS) / (own_total + PRIOR_DAYS)
     return result
 
 
 def correction(gain: float, bias: np.ndarray, horizon: np.ndarray) -> np.ndarray:
     """What to add to log forecasts `horizon` steps ahead, shape (rows,)."""
     return gain * bias * FADE ** (horizon - 1)
-
-
-def _recent_mean(errors: pd.DataFrame, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean of the errors known at each moment, and the days it is worth."""
-    ordered = errors.sort_values(["known_at", "error"])
-    known = ordered["known_at"].to_numpy(dtype=np.int64)
-    error = ordered["error"].to_numpy(dtype=float)
-    distinct, which = np.unique(moments, return_inverse=True)
-    mean, total = np.zeros(len(distinct)), np.zeros(len(distinct))
-    # Each moment is summed on its own: running sums would differ by where a range begins.
-    for number, moment in enumerate(distinct):
-        end = np.searchsorted(known, moment, side="right")
-        first = np.searchsorted(known, moment - WINDOW_DAYS * _DAY, side="right")
-        weight = np.exp2((known[first:end] - moment) / (_DAY * HALF_LIFE_DAYS))
-        total[number] = weight.sum()
-        if total[number] > 0:
-            mean[number] = float((weight * error[first:end]).sum()) / total[number]
-    return mean[which], total[which]

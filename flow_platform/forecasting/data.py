@@ -87,8 +87,9 @@ class SeriesData:
     actuals    one row per series and known day: unique_id str, ds (naive local midnight), y >= 0,
                available_at UTC. A missing day has no row.
     calendar   one row per series and day: unique_id, ds and any of the columns of `raw.calendar`
-               (holiday, event, is_bridge_day, is_school_holiday, ...). Known beforehand, so not
-               as-of. It should reach `CALENDAR_LOOKAHEAD` days past the last target. May be empty.
+               (holiday, event, is_bridge_day, is_school_holiday, ...). Known beforehand, but for
+               an event with event_known_at (UTC; missing: always known). It should reach
+               `CALENDAR_LOOKAHEAD` days past the last target. May be empty.
     vintages   weather by target day: unique_id, ds, vintage ('forecast' or 'observed'),
                available_at UTC and numeric columns. May be empty or miss days.
     issues     one row per series and day over the whole span: unique_id, issue (naive day),
@@ -137,7 +138,7 @@ class SeriesData:
         )
         calendar, vintages = self.calendar, self.vintages
         if len(calendar):
-            calendar = calendar[calendar["ds"] <= reach]
+            calendar = _announced_before(calendar[calendar["ds"] <= reach], moment)
         if len(vintages):
             vintages = vintages[vintages["available_at"] < moment]
         return SeriesData(
@@ -146,6 +147,19 @@ class SeriesData:
             vintages=vintages,
             issues=self.issues[self.issues["issued_at"] < moment],
         )
+
+
+def _announced_before(calendar: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    """The calendar without events that were announced at `moment` or later."""
+    if "event_known_at" not in calendar:
+        return calendar
+    later = calendar["event_known_at"] >= moment
+    if not later.any():
+        return calendar
+    return calendar.assign(
+        event=calendar["event"].astype(object).where(~later, None),
+        event_known_at=calendar["event_known_at"].where(~later, pd.NaT),
+    )
 
 
 def utc(moment: pd.Timestamp) -> pd.Timestamp:

@@ -28,7 +28,7 @@ RIDGE_AROUND = 8.0
 CHANGE = 0.2
 APART_DAYS = 60
 # What all share is estimated from about so many series at the most: more would only cost time.
-MOST_SHARED = 100
+MOST_SHARED = 60
 
 
 @dataclass(frozen=True)

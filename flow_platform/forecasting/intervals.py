@@ -142,13 +142,16 @@ def _sizes(error: np.ndarray, rows: pd.DataFrame) -> dict[str, tuple[float, floa
     typical = float(frame["spread"].median())
     typical = typical if np.isfinite(typical) and typical > 0 else 0.2
     result = {"": (size, typical)}
-    for name, group in frame.groupby("name"):
-        days = group["day"].nunique()
-        weight = days / (days + SIZE_PRIOR_DAYS)
-        ratio = max(float(group["error"].mean()) / size, 1e-3)
-        spread = float(group["spread"].median())
-        spread = spread if np.isfinite(spread) and spread > 0 else typical
-        result[str(name)] = (size * ratio**weight, spread)
+    own = frame.groupby("name").agg(
+        days=("day", "nunique"), error=("error", "mean"), spread=("spread", "median")
+    )
+    weight = own["days"] / (own["days"] + SIZE_PRIOR_DAYS)
+    sizes = size * np.maximum(own["error"] / size, 1e-3) ** weight
+    spreads = own["spread"].where(own["spread"] > 0, typical)
+    result |= {
+        str(name): pair
+        for name, pair in zip(own.index, zip(sizes, spreads, strict=True), strict=True)
+    }
     return result
 
 

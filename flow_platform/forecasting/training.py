@@ -110,12 +110,7 @@ class _Prepared:
         known = self.data.actuals[self.data.actuals["y"].notna()]
         self.first, self.last = known["ds"].min(), known["ds"].max()
         self.known_days = len(known)
-        self.scales = {
-            str(name): seasonal_scale(
-                group.set_index("ds")["y"].asfreq("D").to_numpy(dtype=float), spec.season
-            )
-            for name, group in known.sort_values("ds").groupby("unique_id")
-        }
+        self.scales = _scales(known, spec.season)
         # Issues before a series' first known day teach nothing and would only cost time.
         starts = self.data.issues["unique_id"].map(known.groupby("unique_id")["ds"].min())
         issues = self.data.issues[(self.data.issues["issue"] >= starts).to_numpy()]
@@ -207,6 +202,15 @@ class _Prepared:
 
     def _moments(self) -> list[pd.Timestamp]:
         return [*[fold[0] for fold in self.folds], self.cutoff]
+
+
+def _scales(known: pd.DataFrame, season: int) -> dict[str, float]:
+    """The MASE scale of each series from its known days."""
+    code, names = pd.factorize(known["unique_id"].astype(str))
+    day = day_numbers(known["ds"])
+    table = np.full((len(names), int(day.max() - day.min()) + 1), np.nan)
+    table[code, day - day.min()] = known["y"].to_numpy(dtype=float)
+    return {str(name): seasonal_scale(row, season) for name, row in zip(names, table, strict=True)}
 
 
 _latest: dict[str, _Prepared] = {}
@@ -615,12 +619,18 @@ def succeed(
 
 
 def forecast(
-    artefacts: Mapping[str, bytes], data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec
+    artefacts: Mapping[str, bytes],
+    data: SeriesData,
+    issues: pd.DataFrame,
+    spec: SeriesSpec,
+    *,
+    explained: bool = True,
 ) -> pd.DataFrame:
     """Forecasts with bands for `issues` (unique_id, issue, issued_at UTC) from one vintage.
 
     Returns `FORECAST_COLUMNS` and `EXPLANATION_COLUMNS` ordered by unique_id, issue, horizon,
-    counts, never negative, bands that do not cross; usual and drivers add up to the prediction.
+    counts, never negative, bands that do not cross; usual and drivers add up to the prediction, and
+    are NaN unless `explained`, which takes most of the time.
     Bands follow the errors of this vintage's own earlier forecasts, as far as their actuals were
     known at the issue time. A series of which nothing is known at an issue gets no row. Raises
     ModelError for incomplete artefacts.
@@ -659,16 +669,18 @@ def forecast(
     offsets = calibration.bounds(_band_rows(learned))
     error = np.log1p(learned["y"].to_numpy()) - learned["log_prediction"].to_numpy()
     known_at = np.concatenate([stored["known_at"], nanoseconds(learned["y_available_at"])])
-    places = np.concatenate([stored["position"], intervals.position(error, offsets)])
+    positions = np.concatenate([stored["position"], intervals.position(error, offsets)])
 
     frame = frame.merge(both[["unique_id", "issue", "wanted"]], on=["unique_id", "issue"])
     frame = frame[frame["wanted"]]
-    factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, places)
+    factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, positions)
     factor = np.where(calibration.is_sparse(frame), 1.0, factor)
     banded = _with_bands(frame, calibration, factor, spec.non_negative)
+    if not explained:
+        return _finish(banded)
     trend = recipe.memory.season * np.nan_to_num(banded[f"growth_{recipe.memory.half_life}"])
-    explained = explanation.explain(banded, recipe.corrections(banded), trend, spec.weather)
-    return _finish(pd.concat([banded, explained], axis=1))
+    drivers = explanation.explain(banded, recipe.corrections(banded), trend, spec.weather)
+    return _finish(pd.concat([banded, drivers], axis=1))
 
 
 def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:

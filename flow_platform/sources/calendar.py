@@ -40,6 +40,7 @@ CALENDAR_COLUMNS = (
     "is_month_end",
     "event",
     "is_event",
+    "event_announced",
 )
 
 
@@ -89,18 +90,26 @@ def _place_calendar(
     return frame.loc[inside].reset_index(drop=True)
 
 
-def _event_names(centre: Centre, events: pd.DataFrame, first: date, length: int) -> np.ndarray:
+def _events_by_day(
+    centre: Centre, events: pd.DataFrame, first: date, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Name of each day's event or None, and the day it was announced (NaT: always known)."""
     names = np.full(length, None, dtype=object)
+    announced = np.full(length, np.datetime64("NaT"), dtype="datetime64[us]")
     origin = pd.Timestamp(first)
     begins = (pd.to_datetime(events["first_day"]) - origin).dt.days
     ends = (pd.to_datetime(events["last_day"]) - origin).dt.days
-    for scope, name, begin, end in zip(events["scope"], events["name"], begins, ends, strict=True):
+    told = pd.to_datetime(events["announced"]).to_numpy().astype("datetime64[us]")
+    rows = zip(events["scope"], events["name"], begins, ends, told, strict=True)
+    for scope, name, begin, end, day in rows:
         if not concerns(str(scope), centre):
             continue
+        span = slice(max(begin, 0), max(min(end + 1, length), 0))
+        announced[span] = np.fmax(announced[span], day)
         for position in range(max(begin, 0), min(end + 1, length)):
             known = names[position]
             names[position] = name if known is None else f"{known}; {name}"
-    return names
+    return names, announced
 
 
 def build_calendar(
@@ -115,8 +124,9 @@ def build_calendar(
     A bridge day is a working day with a free day on either side, one of them a public holiday
     (the weekend is the country's own). Distances to the nearest holiday are 0 on a holiday and
     capped at 30 days, which also stands where there are no holidays. `events` is shaped as by
-    `read_events`. Centres without a known country have rows without holidays; school holidays
-    after the official calendar's end are estimates (see `school_holidays.py`).
+    `read_events`; event_announced is the day the day's event became known, NaT if it always was.
+    Centres without a known country have rows without holidays; school holidays after the official
+    calendar's end are estimates (see `school_holidays.py`).
     """
     parts = []
     for centre in centres:
@@ -125,8 +135,10 @@ def build_calendar(
         )
         part = shared.copy()
         part.insert(0, "centre_id", centre.centre_id)
-        part["event"] = _event_names(centre, events, first, len(part))
+        names, announced = _events_by_day(centre, events, first, len(part))
+        part["event"] = names
         part["is_event"] = part["event"].notna()
+        part["event_announced"] = announced
         parts.append(part)
     if not parts:
         return pd.DataFrame(columns=list(CALENDAR_COLUMNS))

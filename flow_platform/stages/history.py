@@ -5,6 +5,7 @@ Nothing is cut by time here: the core compares every fact's `available_at` with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pandas as pd
@@ -19,6 +20,7 @@ from flow_platform.forecasting.data import (
 from flow_platform.partitions import issue_times
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
+from flow_platform.sources.local_time import local_midnight_after
 
 
 def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
@@ -55,11 +57,13 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
     calendar = store.read(
         "select centre_id as unique_id, day as ds, weekday, holiday, is_public_holiday,"
         " is_bridge_day, is_school_holiday, school_holiday, days_to_holiday, days_since_holiday,"
-        " is_month_start, is_month_end, event, is_event"
-        " from staging.calendar where flow = %(flow)s and day between %(first)s and %(last)s"
+        " is_month_start, is_month_end, event, is_event,"
+        " event_announced from staging.calendar"
+        " where flow = %(flow)s and day between %(first)s and %(last)s"
         " order by centre_id, day",
         window,
     )
+    calendar["event_known_at"] = _announced_at(calendar, zones)
     vintages = pd.DataFrame()
     if flow.has_weather:
         vintages = store.read(
@@ -76,3 +80,14 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
         vintages=vintages,
         issues=issue_times(zones, first_day, last_day),
     )
+
+
+def _announced_at(calendar: pd.DataFrame, zones: Mapping[str, str]) -> pd.Series:
+    """When each day's event became known (UTC): at the end of the day it was announced on."""
+    known = pd.Series(pd.NaT, index=calendar.index, dtype="datetime64[us, UTC]")
+    told = calendar["event_announced"].notna()
+    for zone in set(zones.values()):
+        here = told & (calendar["unique_id"].map(zones) == zone)
+        days = pd.DatetimeIndex(calendar.loc[here, "event_announced"])
+        known[here] = local_midnight_after(days, zone)
+    return known

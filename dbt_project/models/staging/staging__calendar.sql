@@ -15,6 +15,7 @@ select
     calendar.is_month_end,
     calendar.event,
     calendar.is_event,
+    calendar.event_announced,
     calendar.shop_holiday
 from {{ source('raw', 'calendar') }} as calendar
 inner join {{ ref('centres') }} as centres using (flow, centre_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -85,6 +87,18 @@ def make_world(
         ),
         pd.concat(truth, ignore_index=True),
     )
+
+
+def with_strikes(data: SeriesData, *strikes: tuple[str, str, str, str]) -> SeriesData:
+    """`data` with strikes (series, first day, last day, moment of announcement in UTC)."""
+    calendar = data.calendar.copy()
+    if "event_known_at" not in calendar:
+        calendar["event_known_at"] = pd.Series(pd.NaT, calendar.index, dtype="datetime64[ns, UTC]")
+    for name, first, last, announced in strikes:
+        days = (calendar["unique_id"] == name) & calendar["ds"].between(first, last)
+        calendar.loc[days, "event"] = "Strike"
+        calendar.loc[days, "event_known_at"] = pd.Timestamp(announced, tz="UTC")
+    return replace(data, calendar=calendar)
 
 
 def _weather(

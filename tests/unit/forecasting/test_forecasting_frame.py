@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from forecasting_world import with_strikes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,52 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_features(
         changed = later_changed(panel_data, moment, kind)
         after = build_frame(changed, own, spec.horizons, spec).drop(columns=TARGET)
         pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+# Announced before, in the week of, and after the days of a strike; the last beside a sale.
+STRIKES = (
+    ("C0", "2023-06-05", "2023-06-06", "2023-05-02 00:00"),
+    ("C0", "2023-09-15", "2023-09-16", "2023-09-13 09:00"),
+    ("C1", "2023-08-30", "2023-08-30", "2023-09-12 09:00"),
+    ("C2", "2023-04-08", "2023-04-09", "2023-04-07 09:00"),
+)
+
+
+@pytest.mark.parametrize(
+    "day", ["2023-04-05", "2023-04-06", "2023-05-20", "2023-09-11", "2023-09-12", "2023-09-14"]
+)
+def test_an_event_is_unseen_by_issues_before_its_announcement(
+    panel_data: SeriesData, spec: SeriesSpec, day: str
+) -> None:
+    issues = issues_on(panel_data, day)
+    moment = issues["issued_at"].iloc[0]
+    told = [strike for strike in STRIKES if pd.Timestamp(strike[3], tz="UTC") <= moment]
+    known = build_frame(with_strikes(panel_data, *told), issues, spec.horizons, spec)
+    all_of_them = build_frame(with_strikes(panel_data, *STRIKES), issues, spec.horizons, spec)
+    pd.testing.assert_frame_equal(known, all_of_them, check_exact=True)
+
+
+def test_an_event_is_seen_from_its_announcement_on(
+    panel_data: SeriesData, spec: SeriesSpec
+) -> None:
+    data = with_strikes(panel_data, *STRIKES)
+    frame = build_frame(data, issues_on(data, "2023-09-12", "2023-09-13"), spec.horizons, spec)
+    strike = frame[(frame["unique_id"] == "C0") & (frame["ds"] == "2023-09-15")]
+    assert strike.set_index(strike["issue"].dt.day)["is_event"].to_dict() == {12: 0.0, 13: 1.0}
+    # The first strike, of June, is what is known of the effect of the second.
+    effects = strike.set_index(strike["issue"].dt.day)["event_effect"]
+    assert effects[12] == 0
+    assert effects[13] != 0
+
+
+def test_an_event_announced_after_the_cutoff_changes_no_fingerprint(
+    panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
+) -> None:
+    before = with_strikes(panel_data, STRIKES[0])
+    after = with_strikes(panel_data, STRIKES[0], ("C0", "2023-10-02", "2023-10-03", "2023-10-01"))
+    assert fingerprint(before, cutoff, spec) == fingerprint(after, cutoff, spec)
+    later = cutoff + pd.Timedelta(days=1)
+    assert fingerprint(before, later, spec) != fingerprint(after, later, spec)
 
 
 def test_a_late_count_is_unseen_by_earlier_issues_and_seen_by_later_ones(

@@ -219,6 +219,27 @@ def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
             assert sundays["prediction"].median() < 0.05 * others["prediction"].median()
 
 
+def test_a_new_centre_is_forecast_by_the_global_model_from_its_first_day(spec: SeriesSpec) -> None:
+    data, _ = make_world(centres=6, days=400, weather=False)
+    opening = pd.Timestamp("2023-12-05")
+    cutoff = pd.Timestamp("2023-12-01", tz="UTC")
+    opened = (data.actuals["unique_id"] != "C5") | (data.actuals["ds"] >= opening)
+    young = replace(data, actuals=data.actuals[opened])
+    model = train("lightgbm", young, cutoff, spec)
+    issues = issues_between(young, "2023-12-04", "2023-12-12")
+    rows = forecast(model.artefacts, young, issues[issues["unique_id"] == "C5"], spec)
+    assert_sound(rows)
+    # Nothing can be said on the eve: no count of it was ever known.
+    assert rows["issue"].min() == opening
+    assert (rows.groupby("issue").size() == 14).all()
+    # It knows the weekdays of the others: a Sunday is a quarter of a Monday, not what it last saw.
+    first = rows[rows["issue"] == opening].merge(data.actuals, on=["unique_id", "ds"])
+    naive = fallback_forecast(young, issues[issues["issue"] == opening], spec)
+    naive = naive[naive["unique_id"] == "C5"].merge(data.actuals, on=["unique_id", "ds"])
+    assert summarise(first)["wape"].iloc[0] < 0.15
+    assert summarise(first)["wape"].iloc[0] < 0.5 * summarise(naive)["wape"].iloc[0]
+
+
 def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -> None:
     data, truth = make_world(centres=5, days=800)
     spec = SeriesSpec()

@@ -145,6 +145,23 @@ def test_events_reach_the_centres_of_their_scope(french_centres: tuple[Centre, .
     assert (made["is_event"] == made["event"].notna()).all()
 
 
+def test_a_day_bears_the_last_announcement_of_its_events(
+    french_centres: tuple[Centre, ...],
+) -> None:
+    day, after = date(2024, 5, 14), date(2024, 5, 15)
+    events = events_frame(
+        [
+            (day, after, "FR", "Promo", date(2024, 4, 1)),
+            (day, day, "2", "Grève", date(2024, 5, 10)),
+            (after, after, "2", "Always known", None),
+        ]
+    )
+    made = build_calendar(french_centres, events, date(2024, 5, 13), after)
+    told = made.pivot(index="day", columns="centre_id", values="event_announced")
+    assert told["2"].astype(str).tolist() == ["NaT", "2024-05-10", "2024-04-01"]
+    assert told["1"].astype(str).tolist() == ["NaT", "2024-04-01", "2024-04-01"]
+
+
 def test_days_close_at_the_later_of_utc_and_local_midnight() -> None:
     days = days_index(date(2024, 3, 30), date(2024, 3, 31))
     assert list(day_closes_at(days, "Europe/Paris").strftime("%d %H:%M")) == [
