@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +22,7 @@ from flow_platform.cli_evaluate import evaluate
 from flow_platform.cli_explain import explain, what_if
 from flow_platform.cli_models import models_app
 from flow_platform.cli_options import FlowArgument, JsonOption, print_json
+from flow_platform.cli_tune import tune
 from flow_platform.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
@@ -154,7 +155,7 @@ def dsn(
     role: Annotated[
         str, typer.Option(help="Database role, such as flow_dashboard, or admin.")
     ] = "flow_dashboard",
-    database: Annotated[str, typer.Option(help="flow, dagster or mlflow.")] = "flow",
+    database: Annotated[str, typer.Option(help="flow, dagster, mlflow or optuna.")] = "flow",
     url: Annotated[bool, typer.Option("--url", help="As a postgresql:// URL.")] = False,
 ) -> None:
     """Print the connection string of a database role, for psql and any client."""
@@ -215,9 +216,9 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train every candidate with its cut-off at the start of these months, and name champions."""
-    from flow_platform.partitions import range_tags
+    from flow_platform.partitions import month_named, range_tags
 
-    start, end = _month(first), _month(last or first)
+    start, end = month_named(first), month_named(last or first)
     with _session(flow) as (_, chosen, runner):
         models = range_tags(f"{chosen.candidates[0]}|{start}", f"{chosen.candidates[-1]}|{end}")
         champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
@@ -255,6 +256,7 @@ def forecast(
     _show_forecasts(rows, f"Forecasts issued on {issued_on}")
 
 
+app.command()(tune)
 app.command()(explain)
 app.command("what-if")(what_if)
 app.command()(evaluate)
@@ -311,21 +313,11 @@ def _platform() -> Platform:
     return Platform(get_settings())
 
 
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
-
-
-def _month(text: str) -> date:
-    return _date(text if len(text) > 7 else f"{text}-01").replace(day=1)
-
-
 def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> Keys:
+    from flow_platform.partitions import day_named
     from flow_platform.warehouse.store import Keys
 
-    keys = Keys(platform.centre_ids_of(flow), _date(first), _date(last))
+    keys = Keys(platform.centre_ids_of(flow), day_named(first), day_named(last))
     if not keys.centres:
         raise ConfigurationError(
             f"The source of {flow.name} names no centre: no file of"

@@ -141,10 +141,8 @@ def rollback(
     from flow_platform.stages import promotion
 
     platform, today, chosen = _prepared(), _today(), flow_named(flow)
-    if measure is not None and measure not in chosen.measures:
-        raise ConfigurationError(
-            f"{flow} has no measure {measure!r}. Use one of: {', '.join(chosen.measures)}."
-        )
+    if measure is not None:
+        chosen.check_measure(measure)
     for own in (measure,) if measure else chosen.measures:
         decision = promotion.roll_back(
             platform, chosen, own, _day(first) or today, today, getpass.getuser()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import warnings
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 
 from flow_platform.platform import Platform
 from flow_platform.settings import get_settings
@@ -27,17 +30,18 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             build_schedules,
             foundation_job,
         )
+        from flow_platform.automation.tuning import build_tuning_job
         from flow_platform.flows import CATALOGUE
 
         assets: list[dg.AssetsDefinition] = [
             *build_raw_assets(platform),
             *build_dbt_assets(platform),
         ]
-        jobs = [foundation_job()]
+        jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [foundation_job()]
         for flow in CATALOGUE:
             assets += build_model_assets(platform, flow)
             assets += build_forecast_assets(platform, flow)
-            jobs += build_jobs(flow)
+            jobs += [*build_jobs(flow), build_tuning_job(flow)]
         return dg.Definitions(
             assets=assets,
             jobs=jobs,

@@ -162,6 +162,19 @@ def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[
     return [tuple(all_centres[i] for i in order[a:b]) for a, b in pairwise(cuts)]
 
 
+def day_named(text: str) -> date:
+    """The day that people write as 2025-12-31. Raises ConfigurationError for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
+
+
+def month_named(text: str) -> date:
+    """The first day of the month that people write as 2025-12, or as one of its days."""
+    return day_named(text if len(text) > 7 else f"{text}-01").replace(day=1)
+
+
 def months_between(first: date, last: date) -> list[date]:
     """First days of the months from `first`'s to `last`'s."""
     starts = pd.period_range(first, last, freq="M")

@@ -13,6 +13,7 @@ from functools import cached_property
 import pandas as pd
 
 from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
+from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
@@ -115,6 +116,10 @@ class Platform:
     @cached_property
     def registry(self) -> Registry:
         return Registry(self.store(ML_ROLE), self.settings.home_path)
+
+    @cached_property
+    def tunings(self) -> Tunings:
+        return Tunings(self.store(ML_ROLE))
 
     @cached_property
     def dbt(self) -> DbtProject:

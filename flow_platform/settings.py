@@ -50,9 +50,6 @@ class Settings(BaseSettings):
         date(2020, 1, 1), description="First partition day of the daily flows (UTC)."
     )
     seed: int = Field(20240229, description="Seed of the simulated world and of the models.")
-    tuning_trials: int = Field(
-        12, ge=0, description="Optuna trials for each LightGBM vintage; 0 keeps the defaults."
-    )
     dagster_port: int = Field(3000, description="Port of the Dagster UI on 127.0.0.1.")
     streamlit_port: int = Field(8501, description="Port of the Streamlit app on 127.0.0.1.")
     bind: str = Field(

@@ -26,8 +26,7 @@ def real_data() -> Path:
 
 def new_settings(home: Path, **changes: object) -> Settings:
     """Settings of a home of its own, whatever the environment of the developer says."""
-    values = {"tuning_trials": 0, **changes}
-    return Settings(home=home, **values)  # type: ignore[arg-type]
+    return Settings(home=home, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from flow_platform.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class SeriesFlow:
@@ -33,3 +35,10 @@ class SeriesFlow:
     @property
     def longest_horizon(self) -> int:
         return max(self.horizons)
+
+    def check_measure(self, name: str) -> None:
+        """Raise ConfigurationError unless the flow forecasts a measure of this name."""
+        if name not in self.measures:
+            raise ConfigurationError(
+                f"{self.name} has no measure {name!r}. Use one of: {', '.join(self.measures)}."
+            )

@@ -5,8 +5,7 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,17 +26,7 @@ TRAINING_ROWS = (60_000, 240_000)
 BACKTEST_ROWS = 80_000
 # Issue days that are kept at the least; with still too many rows, series take turns.
 LEAST_DAYS = 30
-TUNING_ROWS = 9_000
 ENOUGH_ROWS = 5_000
-
-DEFAULTS: dict[str, Any] = {
-    "num_leaves": 13,
-    "min_data_in_leaf": 50,
-    "learning_rate": 0.045,
-    "feature_fraction": 0.5,
-    "lambda_l2": 5.0,
-    "rounds": 220,
-}
 
 
 # The quantiles whose distance shapes the bands; they need fewer and coarser trees than the median.
@@ -145,31 +134,36 @@ def fit_lightgbm(
     frame: pd.DataFrame,
     features: list[str],
     memory: Memory,
-    parameters: dict[str, Any],
     spec: SeriesSpec,
     quantile: float | None = None,
 ) -> str:
-    """LightGBM (text format) of log(1 + y) less `base`, by absolute error or of one quantile.
+    """LightGBM (text format) of log(1 + y) less `base`, as `spec.boosting` says.
 
+    By absolute error, or of one quantile.
     Ke et al. 2017. The median of the ratio is what WAPE and MAE reward, and outliers do not move
     it. One thread and fixed seeds: equal rows give equal bytes.
     """
     import lightgbm
 
+    boosting = asdict(spec.boosting)
+    rounds = boosting.pop("rounds")
     loss: dict[str, Any] = (
         {"objective": "l1"} if quantile is None else {"objective": "quantile", "alpha": quantile}
     )
-    settings = {key: value for key, value in parameters.items() if key != "rounds"} | {
-        **loss,
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "seed": spec.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
+    settings = (
+        boosting
+        | loss
+        | {
+            "bagging_fraction": 0.7,
+            "bagging_freq": 1,
+            "max_bin": 127,
+            "seed": spec.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "verbosity": -1,
+        }
+    )
     target = np.log1p(frame["y"].to_numpy()) - base(frame, memory)
     matrix = lightgbm.Dataset(
         frame[features].to_numpy(dtype=float),
@@ -178,7 +172,7 @@ def fit_lightgbm(
         feature_name=features,
         free_raw_data=True,
     )
-    booster = lightgbm.train(settings, matrix, num_boost_round=int(parameters["rounds"]))
+    booster = lightgbm.train(settings, matrix, num_boost_round=rounds)
     return booster.model_to_string()
 
 
@@ -194,15 +188,11 @@ def predict_lightgbm(
 
 
 def fit_width(
-    frame: pd.DataFrame,
-    features: list[str],
-    memory: Memory,
-    parameters: dict[str, Any],
-    spec: SeriesSpec,
+    frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec
 ) -> tuple[str, str]:
     """LightGBM texts of the quantiles between which errors of such rows lie."""
-    rough = parameters | WIDTH
-    low, high = (fit_lightgbm(frame, features, memory, rough, spec, q) for q in WIDTH_QUANTILES)
+    rough = replace(spec, boosting=replace(spec.boosting, **WIDTH))
+    low, high = (fit_lightgbm(frame, features, memory, rough, q) for q in WIDTH_QUANTILES)
     return low, high
 
 
@@ -230,59 +220,3 @@ def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.nda
     table = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1))
     # The last column is what all rows have in common.
     return table[:, :-1]
-
-
-def tune_lightgbm(
-    frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec
-) -> dict[str, Any]:
-    """Parameters by seeded TPE (Bergstra et al. 2011) over time-ordered folds of `frame`.
-
-    The defaults are the first trial and stay unless beaten by one per cent: a smaller gain on
-    two folds is noise.
-    """
-    if spec.tuning_trials < 1:
-        return dict(DEFAULTS)
-    import optuna
-
-    rows = frame[learnable(frame, memory)]
-    step = -(-len(rows) // TUNING_ROWS)
-    rows = rows[(rows["issue"].max() - rows["issue"]).dt.days.to_numpy() % step == 0]
-    issues = np.sort(rows["issued_at"].unique())
-    folds = []
-    for low, high in ((0.6, 0.8), (0.8, 1.0)):
-        start = issues[int(len(issues) * low)]
-        end = issues[min(int(len(issues) * high), len(issues) - 1)]
-        past = rows[(rows["issued_at"] < start) & (rows["y_available_at"] < start)]
-        future = rows[(rows["issued_at"] >= start) & (rows["issued_at"] <= end)]
-        if len(past) >= 500 and len(future) >= 100:
-            folds.append((past, future))
-    if not folds:
-        return dict(DEFAULTS)
-
-    def loss(trial: Any) -> float:
-        parameters = DEFAULTS | {
-            "num_leaves": trial.suggest_int("num_leaves", 5, 24),
-            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 100, log=True),
-            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.09, log=True),
-            "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 0.8),
-            "lambda_l2": trial.suggest_float("lambda_l2", 0.5, 50.0, log=True),
-            "rounds": 120,
-        }
-        errors = []
-        for past, future in folds:
-            text = fit_lightgbm(past, features, memory, parameters, spec)
-            forecast = predict_lightgbm(text, future, features, memory)
-            errors.append(float(np.mean(np.abs(forecast - np.log1p(future["y"].to_numpy())))))
-        return float(np.mean(errors))
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=spec.seed))
-    # Trials run fewer rounds than the final fit, hence the faster default rate here.
-    first = {k: v for k, v in DEFAULTS.items() if k != "rounds"} | {"learning_rate": 0.07}
-    study.enqueue_trial(first)
-    study.optimize(loss, n_trials=spec.tuning_trials, n_jobs=1)
-    if study.best_value > 0.99 * float(study.trials[0].value or np.inf):
-        return dict(DEFAULTS)
-    best = study.best_params
-    rate = best["learning_rate"] * 120 / DEFAULTS["rounds"]
-    return DEFAULTS | best | {"learning_rate": float(f"{rate:.6g}")}

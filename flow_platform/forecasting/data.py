@@ -32,13 +32,29 @@ WEATHER_COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Boosting:
+    """LightGBM's parameters, by its own names; `rounds` are trees. The defaults serve until tuned.
+
+    What is never tuned (loss, bagging, seeds) is fixed where the model is fitted.
+    """
+
+    num_leaves: int = 13
+    min_data_in_leaf: int = 50
+    learning_rate: float = 0.045
+    feature_fraction: float = 0.5
+    lambda_l2: float = 5.0
+    rounds: int = 220
+
+
+@dataclass(frozen=True)
 class SeriesSpec:
     """What a flow fixes about its forecasts.
 
     `horizons` are steps ahead of the issue day, `season` the steps of one season, `seed` feeds
     every random choice. `backtest_days` before the cut-off serve as rolling origins in
-    `backtest_folds` retrained folds; `tuning_trials` is a count, not seconds, so that tuning
-    gives the same answer on any machine. `min_history_days` known days make a series trainable.
+    `backtest_folds` retrained folds. `boosting` is given, never sought while training, so that
+    equal data give equal models on any machine. `min_history_days` known days make a series
+    trainable.
     """
 
     horizons: tuple[int, ...] = tuple(range(1, 15))
@@ -46,7 +62,7 @@ class SeriesSpec:
     frequency: str = "D"
     non_negative: bool = True
     seed: int = 20240229
-    tuning_trials: int = 10
+    boosting: Boosting = Boosting()
     backtest_days: int = 84
     backtest_folds: int = 2
     min_history_days: int = 56

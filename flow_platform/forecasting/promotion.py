@@ -258,10 +258,10 @@ def judge(champion: str, challenger: str, own: Scores, rival: Scores, *, seed: i
         )
     sums = both[["rows", *_SUMS[1:], *(f"{name}_challenger" for name in _SUMS[1:])]].to_numpy()
     mean = sums[:, 1:].sum(axis=0) / sums[:, 0].sum()
-    own_error, own_hit, rival_error, rival_hit = _bootstrap(sums, seed).T
-    difference = _interval(rival_error - own_error)
+    own_error, own_hit, rival_error, rival_hit = block_bootstrap(sums, seed).T
+    difference = interval(rival_error - own_error)
     # How much further from 80 % the challenger's coverage lies than the champion's.
-    worse = _interval(np.abs(rival_hit - BAND) - np.abs(own_hit - BAND))
+    worse = interval(np.abs(rival_hit - BAND) - np.abs(own_hit - BAND))
     figures: dict[str, float | Interval | bool] = {
         "enough": True,
         "champion_mase": float(mean[0]),
@@ -269,9 +269,9 @@ def judge(champion: str, challenger: str, own: Scores, rival: Scores, *, seed: i
         "difference": float(mean[2] - mean[0]),
         "difference_interval": difference,
         "champion_coverage": float(mean[1]),
-        "champion_coverage_interval": _interval(own_hit),
+        "champion_coverage_interval": interval(own_hit),
         "challenger_coverage": float(mean[3]),
-        "challenger_coverage_interval": _interval(rival_hit),
+        "challenger_coverage_interval": interval(rival_hit),
     }
     errors = (
         f"MASE {mean[2]:.3f} against {mean[0]:.3f} over {own.origins} issue days, difference"
@@ -296,8 +296,11 @@ def _scales(actuals: pd.DataFrame, moment: pd.Timestamp, season: int) -> dict[st
     }
 
 
-def _bootstrap(sums: np.ndarray, seed: int) -> np.ndarray:
-    """Means of each draw, shape (draws, figures); `sums` is (days, 1 + figures), counts first."""
+def block_bootstrap(sums: np.ndarray, seed: int) -> np.ndarray:
+    """Means of each draw, shape (draws, figures); `sums` is (days, 1 + figures), counts first.
+
+    Days are in the order of time and are drawn in blocks of `BLOCK_DAYS`.
+    """
     days = len(sums)
     starts = np.random.default_rng(seed).integers(0, days, (DRAWS, -(-days // BLOCK_DAYS), 1))
     chosen = (starts + np.arange(BLOCK_DAYS)).reshape(DRAWS, -1)[:, :days] % days
@@ -305,6 +308,7 @@ def _bootstrap(sums: np.ndarray, seed: int) -> np.ndarray:
     return drawn[:, 1:] / drawn[:, :1]
 
 
-def _interval(drawn: np.ndarray) -> Interval:
+def interval(drawn: np.ndarray) -> Interval:
+    """The 95 % interval of a bootstrap's draws, shape (draws,)."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(low), float(high))

@@ -33,6 +33,8 @@ from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
+# Those that LightGBM has a part in: what `SeriesSpec.boosting` changes.
+BOOSTED: tuple[str, ...] = ("lightgbm", "blend")
 # Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
 TIE = 0.01
 # Weights of LightGBM in the blend with level plus effects that the backtest chooses from.
@@ -172,22 +174,11 @@ class _Prepared:
         return [candidates.choose_memory(self.past(m)) for m in self._moments()]
 
     @cached_property
-    def parameters(self) -> dict[str, Any]:
-        """Tuned on what lies before the first origin, so that the backtest stays out of sample."""
-        return candidates.tune_lightgbm(
-            self.past(self.folds[0][0]), self.features, self.memories[0], self.spec
-        )
-
-    @cached_property
     def boosters(self) -> list[str]:
         """LightGBM texts, one per fold and the final one."""
         return [
             candidates.fit_lightgbm(
-                self.training_rows(moment, memory),
-                self.features,
-                memory,
-                self.parameters,
-                self.spec,
+                self.training_rows(moment, memory), self.features, memory, self.spec
             )
             for moment, memory in zip(self._moments(), self.memories, strict=True)
         ]
@@ -197,11 +188,7 @@ class _Prepared:
         """LightGBM texts of how far errors scatter, one pair per fold and the final one."""
         return [
             candidates.fit_width(
-                self.training_rows(moment, memory),
-                self.features,
-                memory,
-                self.parameters,
-                self.spec,
+                self.training_rows(moment, memory), self.features, memory, self.spec
             )
             for moment, memory in zip(self._moments(), self.memories, strict=True)
         ]
@@ -250,6 +237,31 @@ def _prepare(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> _Prepa
 
 
 @dataclass(frozen=True)
+class BeforeBacktest:
+    """What is known before `moment` (UTC), the first origin of a cut-off's backtest.
+
+    rows   of the feature frame, their targets known; `memory` is that of the level they correct
+    """
+
+    moment: pd.Timestamp
+    rows: pd.DataFrame
+    features: list[str]
+    memory: candidates.Memory
+
+
+def before_backtest(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> BeforeBacktest:
+    """What choices may rest on that leave the backtest at `cutoff` (UTC) out of sample.
+
+    Raises ModelError for too little history, as `train` does.
+    """
+    prepared = _prepare(data, utc(cutoff), spec)
+    moment = prepared.folds[0][0]
+    memory, past = prepared.memories[0], prepared.past(moment)
+    rows = past[candidates.learnable(past, memory)]
+    return BeforeBacktest(moment, rows, prepared.features, memory)
+
+
+@dataclass(frozen=True)
 class _Recipe:
     """All a candidate needs to turn a frame into log forecasts."""
 
@@ -286,7 +298,7 @@ class _Recipe:
 
     def corrections(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """What LightGBM adds to the log forecasts, by feature; empty for other candidates."""
-        if self.candidate not in ("lightgbm", "blend"):
+        if self.candidate not in BOOSTED:
             return {}
         share = self.weight if self.candidate == "blend" else 1.0
         table = candidates.contributions(self.booster, frame, self.features)
@@ -331,7 +343,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     _check_candidate(candidate)
     moment = utc(cutoff)
     prepared = _prepare(data, moment, spec)
-    needs_booster = candidate in ("lightgbm", "blend")
+    needs_booster = candidate in BOOSTED
     recipes = [
         _Recipe(
             candidate=candidate,
@@ -404,7 +416,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 "memory": asdict(final.memory),
                 "gain": gain,
                 "weight": final.weight,
-                "lightgbm": prepared.parameters if needs_booster else {},
+                "lightgbm": asdict(spec.boosting) if needs_booster else {},
                 "sarima": {
                     name: {
                         "order": list(own.order),
@@ -480,11 +492,15 @@ def _choose_weight(recipes: list[_Recipe], prepared: _Prepared) -> float:
     return BLEND_WEIGHTS[int(np.argmin(losses))]
 
 
-def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
-    """Mean absolute error over the mean of each series, so that small centres count as well."""
+def scaled_errors(tested: pd.DataFrame, log_prediction: np.ndarray) -> np.ndarray:
+    """Absolute errors (rows,) over the mean of each series, so that small centres count as well."""
     scale = tested["unique_id"].map(tested.groupby("unique_id")["y"].mean()).to_numpy(dtype=float)
     miss = np.abs(np.expm1(log_prediction) - tested["y"].to_numpy())
-    return float(np.mean(miss / np.maximum(scale, 1.0)))
+    return miss / np.maximum(scale, 1.0)
+
+
+def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
+    return float(np.mean(scaled_errors(tested, log_prediction)))
 
 
 def _choose_gain(tested: pd.DataFrame, bias: np.ndarray) -> float:

@@ -29,7 +29,6 @@ def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
         horizons=flow.horizons,
         season=flow.season,
         seed=platform.settings.seed,
-        tuning_trials=platform.settings.tuning_trials,
         weather=WEATHER_COLUMNS if flow.has_weather else (),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -17,6 +17,7 @@ from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.promotion import backtest_scores
 from flow_platform.forecasting.training import (
+    BOOSTED,
     choose_champion,
     has_enough_history,
     succeed,
@@ -51,15 +52,18 @@ def train_vintage(
 ) -> Trained:
     """The vintage of one candidate and month, trained unless the very same is registered.
 
-    Raises ModelError when too little was known before the cut-off.
+    LightGBM's parameters are those of the month's tuning. Raises ModelError when too little was
+    known before the cut-off.
     """
     cutoff = cutoff_of(month)
-    seen = fingerprint(data, cutoff, spec)
+    tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
+    # Other candidates have no part in it, and are not trained again for it.
+    seen = fingerprint(data, cutoff, tuned if candidate in BOOSTED else spec)
     registry = platform.registry
     for vintage in registry.vintages(flow.name, measure):
         if (vintage.candidate, vintage.month, vintage.fingerprint) == (candidate, month, seen):
             return Trained(vintage, is_new=False)
-    trained = train(candidate, data, cutoff, spec)
+    trained = train(candidate, data, cutoff, tuned)
     return Trained(registry.register(flow.name, measure, month, trained, seen), is_new=True)
 
 

@@ -23,12 +23,14 @@ from flow_platform.warehouse import embedded
 WAREHOUSE_DATABASE = "flow"
 DAGSTER_DATABASE = "dagster"
 MLFLOW_DATABASE = "mlflow"
+# Of its own: Optuna and MLflow both keep their version in a table alembic_version.
+OPTUNA_DATABASE = "optuna"
 
 OWNER = "flow_owner"
 LOGIN_ROLES: dict[str, str] = {
     "flow_ingest": "insert raw rows, loads, quarantine and offsets",
     "flow_transform": "read raw, write staging and merged, define the published views",
-    "flow_ml": "read merged, write models, forecasts and monitoring; own the database mlflow",
+    "flow_ml": "read merged, write models, forecasts and monitoring; own mlflow and optuna",
     "flow_api": "own its sign-in tables, read published views",
     "flow_dashboard": "read published views only",
     "flow_dagster": "own the database dagster: runs and events",
@@ -171,6 +173,7 @@ def _create_databases(connection: psycopg.Connection) -> None:
         (WAREHOUSE_DATABASE, OWNER),
         (DAGSTER_DATABASE, "flow_dagster"),
         (MLFLOW_DATABASE, "flow_ml"),
+        (OPTUNA_DATABASE, "flow_ml"),
     ):
         name = sql.Identifier(database)
         if database not in existing:

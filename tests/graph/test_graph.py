@@ -14,9 +14,10 @@ from dagster._core.storage.tags import (
 )
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
 from flow_platform.errors import ConfigurationError
-from flow_platform.flows import RETAIL
+from flow_platform.flows import CATALOGUE, RETAIL, SeriesFlow
 from flow_platform.partitions import contiguous, keys_of, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
@@ -190,6 +191,17 @@ def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     tags = requests[0].tags
     assert tags[ASSET_PARTITION_RANGE_START_TAG] == "seasonal_naive|2025-04-01"
     assert tags[ASSET_PARTITION_RANGE_END_TAG] == "blend|2025-04-01"
+
+
+@pytest.mark.parametrize("flow", CATALOGUE)
+def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
+    definitions: dg.Definitions, flow: SeriesFlow
+) -> None:
+    job = definitions.resolve_job_def(f"tune_{flow.name}")
+    assert job.description
+    assert dg.validate_run_config(job, {"ops": {f"search_{flow.name}": {"config": {}}}})
+    scheduled = {definitions.resolve_schedule_def(name).job_name for name in SCHEDULES}
+    assert job.name not in scheduled
 
 
 def test_a_rectangle_of_keys_comes_back_from_its_partition_keys() -> None:

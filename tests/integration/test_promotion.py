@@ -12,23 +12,20 @@ import pandas as pd
 import psycopg
 import pytest
 
-from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import PARCELS
 from flow_platform.forecasting.training import train
-from flow_platform.orchestration import prepare
 from flow_platform.partitions import cutoff_of, months_between
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
 from flow_platform.settings import Settings
 from flow_platform.stages.forecasting import issue_forecasts
 from flow_platform.stages.history import read_history, spec_of
-from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
 from flow_platform.stages.promotion import promote, roll_back
 from flow_platform.stages.training import ensure_vintages, name_champions, train_vintage
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import Keys
-from tests.integration.conftest import flow, make_settings
+from tests.integration.conftest import flow, land_history, make_settings
 
 pytestmark = pytest.mark.integration
 FIRST, LAST = date(2025, 1, 1), date(2025, 10, 31)
@@ -47,12 +44,7 @@ def settings(scratch: Path) -> Iterator[Settings]:
 def home(settings: Settings) -> Platform:
     """Four months led by the seasonal naive; vintages of `effects` stand by."""
     platform = Platform(settings)
-    prepare(platform)
-    keys = Keys(platform.centre_ids, FIRST, LAST)
-    land_calendar(platform)
-    land_parcels(platform, keys)
-    land_weather(platform, keys)
-    platform.dbt.run(platform.server, build_arguments(["merged__parcels"]), window_variables(keys))
+    land_history(platform, FIRST, LAST)
     data, spec = read_history(platform, PARCELS, "parcels", LAST), spec_of(platform, PARCELS)
     naive = replace(PARCELS, candidates=("seasonal_naive",))
     ensure_vintages(platform, naive, "parcels", MONTHS, data, spec)

@@ -12,7 +12,7 @@ from flow_platform.forecasting.training import CANDIDATES, TrainedModel, train
 
 @pytest.fixture(scope="session")
 def spec() -> SeriesSpec:
-    return SeriesSpec(tuning_trials=2, backtest_days=42)
+    return SeriesSpec(backtest_days=42)
 
 
 @pytest.fixture(scope="session")

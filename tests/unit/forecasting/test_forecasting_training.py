@@ -242,7 +242,7 @@ def test_a_new_centre_is_forecast_by_the_global_model_from_its_first_day(spec: S
 
 def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -> None:
     data, truth = make_world(centres=5, days=800)
-    spec = SeriesSpec(tuning_trials=0)
+    spec = SeriesSpec()
     cutoff = pd.Timestamp("2025-01-01", tz="UTC")
     models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
     champion = choose_champion({name: model.metrics for name, model in models.items()})

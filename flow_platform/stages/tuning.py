@@ -1,0 +1,78 @@
+"""Seeks LightGBM's parameters for a month on what was known then, and records what was found.
+
+Nothing is trained here: the month's vintages, and later ones, use the result when they are trained.
+How parameters are sought is in `forecasting/tuning.py`, where trials are kept in `registry/`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from flow_platform.errors import ConfigurationError, ModelError
+from flow_platform.flows import SeriesFlow
+from flow_platform.forecasting.data import CODE_VERSION, fingerprint
+from flow_platform.forecasting.training import before_backtest, has_enough_history
+from flow_platform.forecasting.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
+from flow_platform.partitions import cutoff_of
+from flow_platform.platform import Platform
+from flow_platform.registry.tunings import Tuning
+from flow_platform.stages.history import read_history, spec_of
+
+
+def tune_month(
+    platform: Platform,
+    flow: SeriesFlow,
+    measure: str,
+    month: date | None,
+    seconds: float,
+    progress: Callable[[Standing], None],
+    clock: Clock = time.monotonic,
+) -> Tuning:
+    """Search for `seconds` for the parameters of `month`, by default the newest with vintages.
+
+    A search of the same facts, code and choices goes on where the last one ended. Raises
+    ConfigurationError for seconds, a measure or a month that cannot be, ModelError for a month with
+    too little history.
+    """
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ConfigurationError(
+            f"{seconds:g} seconds are no time to search. Give a number above 0, such as 120."
+        )
+    flow.check_measure(measure)
+    chosen = month or _newest_month(platform, flow, measure)
+    if cutoff_of(chosen) > datetime.now(UTC):
+        raise ConfigurationError(
+            f"{chosen:%Y-%m} has not begun in UTC: its vintages cannot be trained yet. Give an"
+            " earlier month."
+        )
+    spec, cutoff = spec_of(platform, flow), cutoff_of(chosen)
+    data = read_history(platform, flow, measure, chosen)
+    if not has_enough_history(data, cutoff, spec):
+        raise ModelError(
+            f"{flow.name} {measure} cannot be tuned for {chosen:%Y-%m}: fewer than"
+            f" {spec.min_history_days} days were known before. Give a later month, or bring earlier"
+            f" days in: flow backfill {flow.name}."
+        )
+    known = before_backtest(data, cutoff, spec)
+    folds = fold_rows(known)
+    seen = fingerprint(data, known.moment, spec)[:12]
+    name = f"{flow.name}.{measure}.{chosen:%Y-%m}.{CODE_VERSION}.{SEARCH_VERSION}.{seen}"
+    with platform.tunings.study(name) as study:
+        in_use = platform.tunings.boosting(flow.name, measure, chosen)
+        tuned = tune(study, folds, spec, seconds, in_use, progress, clock)
+        tuning = Tuning(flow.name, measure, chosen, name, tuned)
+        platform.tunings.record(tuning)
+    return tuning
+
+
+def _newest_month(platform: Platform, flow: SeriesFlow, measure: str) -> date:
+    vintages = platform.registry.vintages(flow.name, measure)
+    if not vintages:
+        raise ModelError(
+            f"{flow.name} {measure} has no vintage whose month could be tuned. Name a month, or"
+            f" train one first: flow train {flow.name} --from {datetime.now(UTC):%Y-%m}."
+        )
+    return vintages[-1].month
