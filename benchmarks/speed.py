@@ -24,16 +24,17 @@ import pandas as pd  # noqa: E402
 from peers import calendar_features, global_learner, near_holidays  # noqa: E402
 
 from flow_platform.forecasting import candidates  # noqa: E402
-from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
+from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec  # noqa: E402
 from flow_platform.forecasting.frame import build_frame, feature_names  # noqa: E402
 from flow_platform.forecasting.training import forecast, train  # noqa: E402
 
 SIZES, DAYS = (100, 1000, 5000), 730
+OURS = Boosting()
 TREES = {
-    "n_estimators": candidates.DEFAULTS["rounds"],
-    "learning_rate": candidates.DEFAULTS["learning_rate"],
-    "num_leaves": candidates.DEFAULTS["num_leaves"],
-    "min_child_samples": candidates.DEFAULTS["min_data_in_leaf"],
+    "n_estimators": OURS.rounds,
+    "learning_rate": OURS.learning_rate,
+    "num_leaves": OURS.num_leaves,
+    "min_child_samples": OURS.min_data_in_leaf,
 }
 TARGET, TARGET_MIB = 1.5, 4096
 
@@ -92,7 +93,7 @@ def _bare(data: SeriesData, now: pd.DataFrame, spec: SeriesSpec) -> None:
     features = feature_names(frame)
     memory = candidates.choose_memory(frame)
     rows = frame[candidates.learnable(frame, memory)]
-    text = candidates.fit_lightgbm(rows, features, memory, candidates.DEFAULTS, spec)
+    text = candidates.fit_lightgbm(rows, features, memory, spec)
     ahead = build_frame(data, now, spec.horizons, spec)
     candidates.predict_lightgbm(text, ahead, features, memory)
 

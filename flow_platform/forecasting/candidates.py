@@ -5,7 +5,7 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,6 @@ BACKTEST_ROWS = 80_000
 # Issue days that are kept at the least; with still too many rows, series take turns.
 LEAST_DAYS = 30
 ENOUGH_ROWS = 5_000
-
-
-# The quantiles whose distance shapes the bands; they need fewer and coarser trees than the median.
-WIDTH_QUANTILES = (0.1, 0.9)
-WIDTH: dict[str, Any] = {"rounds": 80, "learning_rate": 0.08, "num_leaves": 8}
-LEAST_WIDTH = 0.02
 
 
 @dataclass(frozen=True)
@@ -130,16 +124,9 @@ def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
     return kept & ((place + age // step) % turns == 0)
 
 
-def fit_lightgbm(
-    frame: pd.DataFrame,
-    features: list[str],
-    memory: Memory,
-    spec: SeriesSpec,
-    quantile: float | None = None,
-) -> str:
-    """LightGBM (text format) of log(1 + y) less `base`, as `spec.boosting` says.
+def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:
+    """LightGBM (text format) of log(1 + y) less `base`, by absolute error, as `spec.boosting` says.
 
-    By absolute error, or of one quantile.
     Ke et al. 2017. The median of the ratio is what WAPE and MAE reward, and outliers do not move
     it. One thread and fixed seeds: equal rows give equal bytes.
     """
@@ -147,23 +134,17 @@ def fit_lightgbm(
 
     boosting = asdict(spec.boosting)
     rounds = boosting.pop("rounds")
-    loss: dict[str, Any] = (
-        {"objective": "l1"} if quantile is None else {"objective": "quantile", "alpha": quantile}
-    )
-    settings = (
-        boosting
-        | loss
-        | {
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
-            "max_bin": 127,
-            "seed": spec.seed,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": 1,
-            "verbosity": -1,
-        }
-    )
+    settings = boosting | {
+        "objective": "l1",
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "seed": spec.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
     target = np.log1p(frame["y"].to_numpy()) - base(frame, memory)
     matrix = lightgbm.Dataset(
         frame[features].to_numpy(dtype=float),
@@ -185,27 +166,6 @@ def predict_lightgbm(
     booster = lightgbm.Booster(model_str=text)
     matrix = frame[features].to_numpy(dtype=float)
     return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
-
-
-def fit_width(
-    frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec
-) -> tuple[str, str]:
-    """LightGBM texts of the quantiles between which errors of such rows lie."""
-    rough = replace(spec, boosting=replace(spec.boosting, **WIDTH))
-    low, high = (fit_lightgbm(frame, features, memory, rough, q) for q in WIDTH_QUANTILES)
-    return low, high
-
-
-def predict_width(texts: tuple[str, str], frame: pd.DataFrame, features: list[str]) -> np.ndarray:
-    """How far apart (rows,) the quantiles of `fit_width` are, in logs; never nothing."""
-    import lightgbm
-
-    matrix = frame[features].to_numpy(dtype=float)
-    low, high = (
-        np.asarray(lightgbm.Booster(model_str=text).predict(matrix, num_threads=1))
-        for text in texts
-    )
-    return np.maximum(high - low, LEAST_WIDTH)
 
 
 def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.ndarray:

@@ -19,6 +19,8 @@ PRIOR_DAYS = 5.0
 # Shares of the correction that the backtest chooses from, and how it fades with each step ahead.
 GAINS = (0.0, 0.5, 1.0)
 FADE = 0.97
+# Backtest errors that differ by less than this (relative) do not tell which share is better.
+ALIKE = 0.03
 # A single error moves a forecast no further than this (log).
 LARGEST = 0.3
 

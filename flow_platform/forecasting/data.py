@@ -134,7 +134,7 @@ class SeriesData:
         """
         moment = utc(cutoff)
         reach = moment.tz_localize(None).normalize() + pd.Timedelta(
-            days=max(spec.horizons) + CALENDAR_LOOKAHEAD + 1
+            days=max(spec.horizons) + CALENDAR_LOOKAHEAD - 1
         )
         calendar, vintages = self.calendar, self.vintages
         if len(calendar):

@@ -122,10 +122,7 @@ def scale(rows: pd.DataFrame, series: dict[str, tuple[float, float]]) -> np.ndar
     typicals = np.array([pair[1] for pair in own])
     spread = rows["spread"].to_numpy(dtype=float)
     moved = np.where(np.isfinite(spread), spread, typicals) / typicals
-    import os
-
-    L = float(os.environ.get("LEANX", LEAN))
-    return sizes * np.clip(moved, 1 / 20, 20) ** np.where(known, L, max(L, 0.5))
+    return sizes * np.clip(moved, 1 / 20, 20) ** np.where(known, LEAN, 0.5)
 
 
 def _sizes(error: np.ndarray, rows: pd.DataFrame) -> dict[str, tuple[float, float]]:

@@ -153,6 +153,11 @@ class _Prepared:
         kept = learned | tested
         return issues[kept], learned[kept], tested[kept]
 
+    @property
+    def is_young(self) -> bool:
+        """Whether less than a year and a month lies behind."""
+        return (self.last - self.first).days < candidates.WHOLE_YEAR
+
     def past(self, moment: pd.Timestamp) -> pd.DataFrame:
         """Rows to learn from whose issue and target were both known before `moment`."""
         frame = self.frame
@@ -178,16 +183,6 @@ class _Prepared:
         """LightGBM texts, one per fold and the final one."""
         return [
             candidates.fit_lightgbm(
-                self.training_rows(moment, memory), self.features, memory, self.spec
-            )
-            for moment, memory in zip(self._moments(), self.memories, strict=True)
-        ]
-
-    @cached_property
-    def widths(self) -> list[tuple[str, str]]:
-        """LightGBM texts of how far errors scatter, one pair per fold and the final one."""
-        return [
-            candidates.fit_width(
                 self.training_rows(moment, memory), self.features, memory, self.spec
             )
             for moment, memory in zip(self._moments(), self.memories, strict=True)
@@ -269,7 +264,6 @@ class _Recipe:
     features: list[str] = field(default_factory=list)
     memory: candidates.Memory = field(default_factory=candidates.Memory)
     booster: str = ""
-    width: tuple[str, str] | None = None
     weight: float = 0.5
     sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
 
@@ -289,12 +283,6 @@ class _Recipe:
                 plain = candidates.structural(frame, self.memory)
                 forecast = self.weight * forecast + (1 - self.weight) * plain
         return np.where(np.isfinite(forecast), forecast, naive)
-
-    def spread(self, frame: pd.DataFrame) -> np.ndarray:
-        """How far errors scatter (rows,): as learned, else as the series has of late."""
-        if self.width is None:
-            return frame["spread"].to_numpy(dtype=float)
-        return candidates.predict_width(self.width, frame, self.features)
 
     def corrections(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """What LightGBM adds to the log forecasts, by feature; empty for other candidates."""
@@ -350,7 +338,6 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             features=prepared.features if needs_booster else [],
             memory=memory,
             booster=prepared.boosters[n] if needs_booster else "",
-            width=prepared.widths[n] if needs_booster else None,
             sarimas=prepared.sarimas[n] if candidate == "sarima" else {},
         )
         for n, memory in enumerate(prepared.memories)
@@ -364,8 +351,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     for recipe, fold in zip(recipes, prepared.folds, strict=False):
         rows = prepared.origins(fold)
         if len(rows):
-            made = {"log_prediction": recipe.predict(rows, panel), "width": recipe.spread(rows)}
-            pieces.append(rows.assign(**made, fold=fold[0]))
+            pieces.append(rows.assign(log_prediction=recipe.predict(rows, panel), fold=fold[0]))
     if not pieces:
         raise ModelError(
             f"Cannot backtest at {moment}: no day with a count in the last "
@@ -376,7 +362,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     bias = correction.bias_known_at(
         tested["unique_id"].to_numpy(dtype=object), nanoseconds(tested["issued_at"]), recent
     )
-    gain = _choose_gain(tested, bias)
+    gain = _choose_gain(tested, bias, young=prepared.is_young)
     tested["log_prediction"] += correction.correction(
         gain, bias, tested["horizon"].to_numpy(dtype=float)
     )
@@ -446,8 +432,6 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     }
     if needs_booster:
         artefacts["model.txt"] = final.booster.encode()
-        assert final.width is not None
-        artefacts["low.txt"], artefacts["high.txt"] = (text.encode() for text in final.width)
     backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
     backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
     return TrainedModel(
@@ -503,15 +487,21 @@ def _scaled_loss(tested: pd.DataFrame, log_prediction: np.ndarray) -> float:
     return float(np.mean(scaled_errors(tested, log_prediction)))
 
 
-def _choose_gain(tested: pd.DataFrame, bias: np.ndarray) -> float:
-    """The share of the recent error that would have served best over the backtest's origins."""
+def _choose_gain(tested: pd.DataFrame, bias: np.ndarray, young: bool) -> float:
+    """The share of the recent error that would have served best over the backtest's origins.
+
+    Where no backtest has met all turns of a year, the largest of the shares that are about as good.
+    """
     horizon = tested["horizon"].to_numpy(dtype=float)
 
     def loss(gain: float) -> float:
         moved = correction.correction(gain, bias, horizon)
         return _scaled_loss(tested, tested["log_prediction"].to_numpy() + moved)
 
-    return min(correction.GAINS, key=loss)
+    losses = {gain: loss(gain) for gain in correction.GAINS}
+    least = min(losses.values()) * (1 + (correction.ALIKE if young else 0.0))
+    near = [gain for gain in losses if losses[gain] <= least]
+    return max(near) if young else min(near)
 
 
 def _json(content: Any) -> bytes:
@@ -528,7 +518,7 @@ def _band_rows(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "unique_id": frame["unique_id"].to_numpy(dtype=object),
             "horizon": frame["horizon"].to_numpy(),
-            "spread": frame["width"].to_numpy(dtype=float),
+            "spread": frame["spread"].to_numpy(dtype=float),
             "special": _special(frame),
             "day": day_numbers(frame["ds"]),
             "log_prediction": frame["log_prediction"].to_numpy(dtype=float),
@@ -674,7 +664,6 @@ def forecast(
     frame = build_frame(data, both[["unique_id", "issue", "issued_at"]], spec.horizons, spec)
     panel = build_panel(data, both, spec) if recipe.candidate == "sarima" else None
     frame["log_prediction"] = recipe.predict(frame, panel)
-    frame["width"] = recipe.spread(frame)
     frame = frame[np.isfinite(frame["log_prediction"])]
     errors = pd.concat(
         [stored["errors"], _usual_errors(frame[frame["issued_at"] >= cutoff])], ignore_index=True
@@ -720,10 +709,10 @@ def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) 
     # The naive errs by the noise of two days; a short series by more than it shows.
     spread = frame["spread"].fillna(0.0).to_numpy()
     short = 1.0 + 4.0 / np.maximum(np.expm1(frame["mass"].to_numpy()), 1.0)
-    frame["width"] = np.maximum(spread * 1.6, 0.1) * short
+    frame["spread"] = np.maximum(spread * 1.6, 0.1) * short
     normal = np.array([[-2.4, -1.4, 1.4, 2.4]] * len(spec.horizons))
     horizons = tuple(sorted(spec.horizons))
-    typical = float(frame["width"].median()) if len(frame) else 0.2
+    typical = float(frame["spread"].median()) if len(frame) else 0.2
     size = {"": (typical, typical)}
     calibration = intervals.Calibration(horizons, normal, 1.4, size)
     return _finish(_with_bands(frame, calibration, np.ones(len(frame)), spec.non_negative))
@@ -768,9 +757,6 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
             memory=candidates.Memory(**parameters["memory"]),
             weight=float(parameters["weight"]),
             booster=artefacts["model.txt"].decode() if "model.txt" in artefacts else "",
-            width=(artefacts["low.txt"].decode(), artefacts["high.txt"].decode())
-            if "low.txt" in artefacts
-            else None,
             sarimas={
                 name: sarima.SeriesSarima(
                     tuple(own["order"]), tuple(own["seasonal_order"]), tuple(own["params"])
