@@ -26,6 +26,7 @@ NONSENSE = 5.0
 # Longer histories say nothing new to smoothing methods and cost time.
 SEASONS_KEPT = 6
 LEAST_STEPS_KEPT = 500
+ARIMA_STEPS_KEPT = 300
 
 OUT_OF_TIME = "out of time"
 
@@ -89,14 +90,14 @@ def phase_means(panel: Panel, horizon: int) -> np.ndarray:
     return result
 
 
-def _statsforecast(make: Callable[[Panel], Any]) -> Forecaster:
-    """A statsforecast model over the panel's series."""
+def _statsforecast(make: Callable[[Panel], Any], least_kept: int = LEAST_STEPS_KEPT) -> Forecaster:
+    """A statsforecast model over the last steps of the panel's series."""
 
     def run(panel: Panel, horizon: int) -> np.ndarray:
         # Compiling some of these takes most of a minute: once a machine, not once a process.
         os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
         model = make(panel)
-        keep = max(LEAST_STEPS_KEPT, SEASONS_KEPT * max((1, *panel.cycles)))
+        keep = max(least_kept, SEASONS_KEPT * max((1, *panel.seasons)))
         result = np.full((len(panel.ids), horizon), np.nan)
         for number, row in enumerate(panel.filled[:, -keep:]):
             x = row[np.isfinite(row)]
@@ -248,7 +249,7 @@ STATISTICAL: tuple[Candidate, ...] = (
     ),
     Candidate(
         "arima",
-        _statsforecast(_arima),
+        _statsforecast(_arima, ARIMA_STEPS_KEPT),
         "30 steps, no season, not constant",
         lambda panel: (panel.lengths >= 30) & _varies(panel) & (panel.seasons == (1,)),
     ),
@@ -353,8 +354,8 @@ def _parts(
         yield candidate.run(subset(panel, np.arange(rows.start, rows.stop)[fits[rows]]), horizon)
 
 
-# Candidates whose fits are worth a process of their own.
-COSTLY = ("theta", "ets", "ces", "arima", "mstl", "sarima")
+# Candidates whose fits are worth a process of their own, the dearest last: it has all time left.
+COSTLY = ("theta", "ets", "ces", "mstl", "sarima", "arima")
 
 
 def seconds_needed(candidate: Candidate, panel: Panel, horizon: int, workers: int) -> float:

@@ -139,10 +139,10 @@ def evaluate(
     earlier = _origins(panel, options, tested)
     backs = [tested + options.horizon * k for k in range(earlier, 0, -1)]
     backs += [tested - options.horizon * k for k in range(windows)]
-    said = _forecast_all(panel, backs, earlier, options, progress)
     actuals = np.stack([_actuals(panel, back, options.horizon) for back in backs])
     if holdout is not None:
         actuals[-1] = _held_out(panel, holdout, options.horizon)
+    said = _forecast_all(panel, backs, earlier, options, progress)
     parts, choices = [], []
     for at in range(earlier, len(backs)):
         progress("choosing and scoring", 0.9 + 0.1 * (at - earlier) / windows)
@@ -184,7 +184,7 @@ def _forecast_all(
     names = [c.name for c in wanted]  # type: ignore[union-attr]
     deadline = time.monotonic() + options.seconds
     result = Forecasts()
-    for number, candidate in enumerate(sorted(wanted, key=_cost_class)):
+    for number, candidate in enumerate(sorted(wanted, key=_turn)):
         name = candidate.name  # type: ignore[union-attr]
         share = 0.9 * number / len(wanted)
         step = 0.9 / len(wanted)
@@ -218,11 +218,11 @@ def _forecast_all(
     return result
 
 
-def _cost_class(candidate: Candidate | type) -> int:
-    """What costs nothing is forecast first, then what learns from all series at once."""
+def _turn(candidate: Candidate | type) -> int:
+    """What costs nothing is forecast first, then what learns from all series, then the costly."""
     if not isinstance(candidate, Candidate):
         return 1
-    return 2 if candidate.name in COSTLY else 0
+    return 2 + COSTLY.index(candidate.name) if candidate.name in COSTLY else 0
 
 
 def _each(
@@ -234,15 +234,15 @@ def _each(
     tell: Callable[[float], None],
 ) -> list[Made]:
     """Raises ModelError where no series fits, or where the time is too short for most series."""
-    if not candidate.fits(panel.before(backs[-1])).any():
-        raise ModelError(f"no series fits: it needs {candidate.needs}")
-    started = time.monotonic()
     newest = panel.before(backs[-1])
+    if not candidate.fits(newest).any():
+        raise ModelError(f"no series fits: it needs {candidate.needs}")
+    # What costs nothing is always there: combinations and fallbacks rest on it.
+    seconds = max(seconds, 0.0) if candidate.name in COSTLY else np.inf
+    started = time.monotonic()
     needed = seconds_needed(candidate, newest, options.horizon, options.workers) * len(backs)
     if needed > seconds:
-        raise ModelError(
-            f"it would take about {needed:.0f} s of the {max(seconds, 0):.0f} s that are its share"
-        )
+        raise ModelError(f"it would take about {needed:.0f} s; its share is {seconds:.0f} s")
     parts: list[Made] = []
     done = 0
     total = len(backs) * len(panel.ids)
@@ -259,7 +259,7 @@ def _each(
         part = forecast_each(candidate, history, options.horizon, left, options.workers, tick)
         late = sum(reason.startswith(OUT_OF_TIME) for reason in part.reasons.values())
         if 2 * late > candidate.fits(history).sum():
-            raise ModelError(f"out of time after its share of {max(seconds, 0):.0f} s")
+            raise ModelError(f"out of time after its share of {seconds:.0f} s")
         parts.insert(0, part)
     return parts
 
@@ -314,6 +314,12 @@ def _held_out(panel: Panel, holdout: pd.DataFrame, horizon: int) -> np.ndarray:
         raise ModelError(
             f"ds of the hold-out ({holdout['ds'].dtype}) and of the panel ({places['ds'].dtype})"
             " are of different kinds. Write both alike."
+        )
+    twice = holdout.duplicated(["unique_id", "ds"])
+    if twice.any():
+        row = holdout.loc[twice, ["unique_id", "ds"]].iloc[0].tolist()
+        raise ModelError(
+            f"{int(twice.sum())} repeated row(s) in the hold-out, first {row}. Add up or drop them."
         )
     met = holdout.merge(places, on=["unique_id", "ds"])
     if met.empty:

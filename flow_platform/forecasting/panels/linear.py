@@ -7,7 +7,7 @@ import numpy as np
 from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.table import Panel
 
-ROWS = 40_000
+ROWS, LEAST = 40_000, 300
 # Cycles that a window looks back on; steps where there is none.
 CYCLES_BACK, STEPS_BACK = 2, 26
 # Penalties tried, as a share of the mean square of a step; the newest tenth of the rows decides.
@@ -22,7 +22,9 @@ class GlobalLinear:
     """
 
     name = "linear"
-    needs = "300 windows of 26 steps, or of its cycles, and a horizon, over all series"
+    needs = (
+        "300 windows of 26 steps, or of a horizon where longer, and what follows, over all series"
+    )
 
     def __init__(self, seed: int, workers: int) -> None:
         self.window = 0
@@ -33,17 +35,16 @@ class GlobalLinear:
         longest = max((0, *panel.cycles))
         least = max(STEPS_BACK, horizon)
         wanted = [max(back * longest, least) for back in range(CYCLES_BACK, 0, -1)]
-        # The longest window for which most series have an example.
-        roomy = [w for w in wanted if np.mean(panel.lengths >= w + horizon) >= 0.5]
+        # The longest window for which most series have an example, and the panel enough of them.
+        examples = {w: np.maximum(panel.lengths - w - horizon + 1, 0) for w in wanted}
+        roomy = [w for w, n in examples.items() if (n > 0).mean() >= 0.5 and n.sum() >= LEAST]
         self.window = roomy[0] if roomy else least
         table = panel.filled
         span = self.window + horizon
-        if table.shape[1] < span:
-            raise ModelError(f"no series has {span} steps: it needs {self.needs}")
+        if np.maximum(panel.lengths - span + 1, 0).sum() < LEAST:
+            raise ModelError(f"it needs {self.needs}; there are fewer of {span} steps")
         everything = np.lib.stride_tricks.sliding_window_view(table, span, axis=1)
         series, start = np.nonzero(np.isfinite(everything[:, :, 0]))
-        if len(series) < 300:
-            raise ModelError(f"{len(series)} windows of {span} steps: it needs {self.needs}")
         if len(series) > ROWS:
             kept = np.random.default_rng(0).permutation(len(series))[:ROWS]
             series, start = series[kept], start[kept]

@@ -18,7 +18,7 @@ LEAST_ORIGINS, LEAST_GAIN = 4, 0.10
 LEVELS = {"lower_95": 0.025, "lower_80": 0.1, "upper_80": 0.9, "upper_95": 0.975}
 # Errors of a series count as much as its usual size after so many of them.
 PRIOR_ERRORS = 8.0
-# A band is at least and at most so many times the series' usual band at that horizon.
+# A band is at least and at most so many times the series' usual band.
 SHAPES = (0.1, 10.0)
 
 
@@ -183,8 +183,8 @@ def bands(
 
 
 def _shape(widths: np.ndarray) -> np.ndarray:
-    """Widths beside the median one of the same series and origin; 1 where unknown or nothing."""
-    middle = np.median(widths, axis=2, keepdims=True)
+    """Widths beside the median one of the same series; 1 where unknown or nothing."""
+    middle = np.median(widths, axis=(0, 2), keepdims=True)
     usable = np.isfinite(widths) & np.isfinite(middle) & (middle > 0)
     shape = np.where(usable, widths, 1.0) / np.where(usable, middle, 1.0)
     return np.clip(shape, *SHAPES)

@@ -190,7 +190,7 @@ def build(frame: pd.DataFrame, freq: str, seasons: tuple[int, ...]) -> Panel:
 
 def _current_name(freq: str, ds: pd.Series) -> str:
     """The name pandas has for `freq` today; plain weeks lie on the weekday that the rows have."""
-    if freq.upper() == "W" and ds.dtype.kind == "M" and ds.dt.dayofweek.nunique() == 1:
+    if freq.upper() == "W" and ds.dtype.kind == "M" and ds.dt.day_of_week.nunique() == 1:
         return f"W-{ds.iloc[0]:%a}".upper()
     return OLD_NAMES.get(freq, "W" if freq == "w" else "D" if freq == "d" else freq)
 
