@@ -261,14 +261,19 @@ class GlobalLightGBM:
         return lightgbm.train(settings, data, num_boost_round=rounds)
 
     def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-        """Forecasts, and the distance between the 10 and 90 % quantiles, both (series, horizon)."""
+        """Forecasts, and the distance between the 10 and 90 % quantiles, both (series, horizon).
+
+        The distance is in levels of its origin, so that a change of level changes no band's shape.
+        """
         rows = rows_at(panel, 0, horizon, self.cycles)
         shape = (len(panel.ids), horizon)
 
         def said(booster: Any) -> np.ndarray:
-            return rows.level * booster.predict(rows.features, num_threads=self.workers)
+            return np.asarray(booster.predict(rows.features, num_threads=self.workers))
 
-        made = [rows.anchors[:, kind] + said(one) for kind, one in enumerate(self.boosters)]
+        made = [
+            rows.anchors[:, kind] + rows.level * said(one) for kind, one in enumerate(self.boosters)
+        ]
         low, high = (said(booster) for booster in self.quantiles)
         return np.mean(made, axis=0).reshape(shape), np.abs(high - low).reshape(shape)
 

@@ -97,7 +97,7 @@ def _statsforecast(make: Callable[[Panel], Any], least_kept: int = LEAST_STEPS_K
         # Compiling some of these takes most of a minute: once a machine, not once a process.
         os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
         model = make(panel)
-        keep = max(least_kept, SEASONS_KEPT * max((1, *panel.seasons)))
+        keep = max(least_kept, SEASONS_KEPT * max((1, *panel.cycles)))
         result = np.full((len(panel.ids), horizon), np.nan)
         for number, row in enumerate(panel.filled[:, -keep:]):
             x = row[np.isfinite(row)]

@@ -34,7 +34,14 @@ from flow_platform.forecasting.panels.candidates import (
 from flow_platform.forecasting.panels.linear import GlobalLinear
 from flow_platform.forecasting.panels.neural import GlobalLSTM
 from flow_platform.forecasting.panels.scores import score, seasonal_scales
-from flow_platform.forecasting.panels.selection import Backtest, Choice, bands, choose, weights_of
+from flow_platform.forecasting.panels.selection import (
+    Backtest,
+    Choice,
+    bands,
+    choose,
+    weights_of,
+    widths_help,
+)
 from flow_platform.forecasting.panels.table import Panel
 
 # Models that learn from all series together, simplest first.
@@ -362,7 +369,10 @@ def _at_cutoff(
         # A combination has the bands' shape of the candidate that is most of it.
         base = next((n for n, w in weights.items() if name == WEIGHTED and w >= 0.5), name)
         widths = said.widths[base][: at + 1] if base in said.widths else None
-        limits = bands(values, past.forecasts[place], past.actuals, scale, widths)
+        told = past.forecasts[place], past.actuals, scale
+        if widths is not None and not widths_help(*told, widths[:-1]):
+            widths = None
+        limits = bands(values, *told, widths)
         parts.append(_rows(history, name, values, limits, actuals[at], scale, choice))
     return pd.concat(parts, ignore_index=True), choice, weights
 

@@ -182,6 +182,31 @@ def bands(
     }
 
 
+def widths_help(
+    backtest: np.ndarray, actuals: np.ndarray, scale: np.ndarray, widths: np.ndarray
+) -> bool:
+    """Whether bands shaped by `widths` lose less (pinball) than plain ones at the rolling origins.
+
+    Each origin's bands rest on the others; shapes as in `bands`. With one origin nothing is known.
+    """
+    origins = len(actuals)
+    if origins < 2:
+        return False
+    usual = np.where(np.isfinite(scale), scale, np.nan)[:, None]
+    gain = []
+    for k in range(origins):
+        others = [j for j in range(origins) if j != k]
+        losses = []
+        for shape in (None, widths[[*others, k]]):
+            found = bands(backtest[k], backtest[others], actuals[others], scale, shape)
+            for name, level in LEVELS.items():
+                short = (actuals[k] - found[name]) / usual
+                losses.append(np.maximum(level * short, (level - 1) * short))
+        plain, shaped = np.split(_mean(np.array(losses), (1, 2)), 2)
+        gain.append(plain.mean() - shaped.mean())
+    return bool(np.nanmean(gain) > 0) if np.isfinite(gain).any() else False
+
+
 def _shape(widths: np.ndarray) -> np.ndarray:
     """Widths beside the median one of the same series; 1 where unknown or nothing."""
     middle = np.median(widths, axis=(0, 2), keepdims=True)

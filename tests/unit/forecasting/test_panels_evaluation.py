@@ -15,7 +15,13 @@ from flow_platform.forecasting.panels import candidates, evaluation
 from flow_platform.forecasting.panels.candidates import Candidate
 from flow_platform.forecasting.panels.evaluation import COLUMNS, Options, evaluate
 from flow_platform.forecasting.panels.linear import GlobalLinear
-from flow_platform.forecasting.panels.selection import Backtest, bands, choose, weights_of
+from flow_platform.forecasting.panels.selection import (
+    Backtest,
+    bands,
+    choose,
+    weights_of,
+    widths_help,
+)
 from flow_platform.forecasting.panels.table import Panel, build
 
 # Every way a candidate is made is among them; the rest differ in their formula alone.
@@ -229,6 +235,16 @@ def test_bands_never_cross_whatever_the_widths_are() -> None:
         ordered += [found["upper_80"], found["upper_95"]]
         assert np.isfinite(ordered).all()
         assert (np.diff(ordered, axis=0) >= 0).all()
+
+
+def test_widths_that_say_nothing_of_the_errors_are_not_used() -> None:
+    generator = np.random.default_rng(2)
+    width = np.exp(generator.normal(0, 1, (3, 60, 6)))
+    made = np.zeros((3, 60, 6))
+    told = made + generator.normal(0, 1, made.shape) * width
+    assert widths_help(made, told, np.ones(60), width)
+    assert not widths_help(made, told, np.ones(60), np.exp(generator.normal(0, 1, width.shape)))
+    assert not widths_help(made[:1], told[:1], np.ones(60), width[:1])
 
 
 def test_a_linear_model_finds_a_pattern_it_shares_between_series() -> None:
