@@ -39,8 +39,9 @@ def evaluate(
         bool, typer.Option(help="Let series with evidence choose their own champion.")
     ] = False,
     seconds: Annotated[
-        float, typer.Option(help="Time a candidate may take; the fallback serves the rest.")
-    ] = 180.0,
+        float,
+        typer.Option(help="Time for all candidates together; what would not finish is left out."),
+    ] = 360.0,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead.")] = False,
 ) -> None:

@@ -7,7 +7,8 @@ Values are relative to the series' level at the origin: series of any size teach
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -36,37 +37,44 @@ PARAMETERS: dict[str, Any] = {
     "verbosity": -1,
 }
 ROUNDS = 300
+# Of quantiles only the width is used; smaller trees on fewer rows tell it.
+QUANTILE: dict[str, Any] = {"objective": "quantile", "num_leaves": 16}
+QUANTILE_ROUNDS, QUANTILE_ROWS = 120, 100_000
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Direct rows: features (rows, columns) float32, anchor, level and target (NaN if unknown)."""
+    """Direct rows: features (rows, columns) float32, anchors, level, weight, target (NaN unknown).
+
+    An error of one level counts `weight`, as it does on average in relative and scaled errors.
+    """
 
     features: np.ndarray
     anchors: np.ndarray  # (rows, kinds)
     level: np.ndarray
+    weight: np.ndarray
     target: np.ndarray
 
+    def only(self, rows: np.ndarray) -> Rows:
+        return Rows(*(getattr(self, f.name)[rows] for f in fields(Rows)))
 
-def cycles(panel: Panel) -> tuple[int, ...]:
-    """The seasons that features look at: the stated ones, and the year of weekly series.
+    def some(self, limit: int) -> Rows:
+        """All rows, or so many of them, drawn evenly and in their order."""
+        if len(self.target) <= limit:
+            return self
+        return self.only(np.sort(np.random.default_rng(0).permutation(len(self.target))[:limit]))
 
-    Weekly panels are often stated to have no season, though many series return after a year.
+
+def rows_at(panel: Panel, back: int, horizon: int, cycles: tuple[int, ...]) -> Rows:
+    """Rows of every series for the origin `back` steps before the end; series-major order.
+
+    `cycles` are the seasons that features look at, one choice for training and forecasts.
     """
-    stated = [s for s in panel.seasons if s > 1]
-    if panel.freq.upper().startswith("W") and 52 not in stated:
-        stated.append(52)
-    return tuple(s for s in stated if (panel.lengths >= s + LEAST_STEPS).any())
-
-
-def rows_at(panel: Panel, back: int, horizon: int) -> Rows:
-    """Rows of every series for the origin `back` steps before the end; series-major order."""
     table = panel.filled
     origin = table.shape[1] - 1 - back
     past = table[:, : origin + 1]
     count = len(past)
     steps = np.arange(1, horizon + 1)
-    seasons = cycles(panel)
 
     def mean(first: int, last: int) -> np.ndarray:
         """Mean of the steps from `first` to `last` back (both included), as far as known."""
@@ -92,8 +100,8 @@ def rows_at(panel: Panel, back: int, horizon: int) -> Rows:
     shape = (count, horizon)
     columns: list[np.ndarray] = [np.broadcast_to(steps.astype(float), shape)]
     anchors: list[np.ndarray] = []
-    for season in seasons:
-        ahead = (origin - table.shape[1] + steps) % season
+    for season in cycles:
+        ahead = (origin + steps) % season
         columns.append(np.broadcast_to(ahead.astype(float), shape))
         first = (steps + season - 1) // season * season - steps
         lags = [lag(first + season * k) for k in range(LAGS)]
@@ -112,8 +120,12 @@ def rows_at(panel: Panel, back: int, horizon: int) -> Rows:
         columns.append(np.broadcast_to(sum(now) / 3 / level[:, None], shape))
         moved = (mean(0, season - 1) - mean(season, 2 * season - 1)) / level
         columns.append(np.broadcast_to(moved[:, None], shape))
-        anchors.append(lags[0])
-        anchors.append(np.where(known.any(axis=0), average * level[:, None], np.nan))
+        columns.append(np.broadcast_to((_apart(past, season) / level)[:, None], shape))
+        if season in panel.seasons:
+            anchors.append(lags[0])
+            anchors.append(np.where(known.any(axis=0), average * level[:, None], np.nan))
+        else:
+            anchors.append(lags[0] + lag(0) - lag(season))
     for k in range(RECENT):
         columns.append(np.broadcast_to(lag(k) / level[:, None], shape))
     for width in (2, 4, 8, 13, 26, 52):
@@ -129,20 +141,38 @@ def rows_at(panel: Panel, back: int, horizon: int) -> Rows:
     columns.append(np.broadcast_to(np.log1p(length)[:, None].astype(float), shape))
 
     last = np.broadcast_to(lag(0), shape)
-    if not anchors:
-        anchors = [last, np.broadcast_to(mean(0, 3)[:, None], shape)]
+    if panel.seasons[-1] == 1:
+        anchors = [*anchors, np.broadcast_to(mean(0, 3)[:, None], shape)]
+        anchors = [anchors[0], last]
     chosen = _anchors(anchors, last)
     future = np.full(shape, np.nan)
     inside = min(horizon, table.shape[1] - 1 - origin)
     future[:, :inside] = panel.values[:, origin + 1 : origin + 1 + inside]
     usable = np.isfinite(level) & (length >= LEAST_STEPS)
+    scaled = level / np.maximum(_apart(past, panel.seasons[0], past.shape[1]), 1e-3 * level)
+    scaled = np.where(usable & np.isfinite(scaled), scaled, np.nan)
+    usual = np.nanmean(scaled) if np.isfinite(scaled).any() else 1.0
+    weight = np.clip(0.5 + 0.5 * np.nan_to_num(scaled / usual, nan=1.0), 0.1, 5.0)
     target = np.where(usable[:, None], future, np.nan)
     return Rows(
         np.stack([c.ravel() for c in columns], axis=1).astype(np.float32),
         np.stack([a.ravel() for a in chosen], axis=1),
         np.repeat(np.where(usable, level, np.nan), horizon),
+        np.repeat(weight, horizon),
         target.ravel(),
     )
+
+
+def _apart(past: np.ndarray, season: int, window: int = 0) -> np.ndarray:
+    """Mean |difference| of steps one season apart over the last two seasons, or `window` steps."""
+    recent = past[:, -max(window, 3 * season) :]
+    if recent.shape[1] <= season:
+        return np.full(len(past), np.nan)
+    apart = np.abs(recent[:, season:] - recent[:, :-season])
+    known = np.isfinite(apart)
+    count = known.sum(axis=1)
+    total = np.where(known, apart, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _anchors(anchors: list[np.ndarray], last: np.ndarray) -> list[np.ndarray]:
@@ -157,79 +187,95 @@ def _anchors(anchors: list[np.ndarray], last: np.ndarray) -> list[np.ndarray]:
     return result
 
 
-def training_rows(panel: Panel, horizon: int, limit: int) -> Rows:
+def training_rows(panel: Panel, horizon: int, cycles: tuple[int, ...], limit: int) -> Rows:
     """Rows of many origins, evenly over the history, at most about `limit`.
 
     Raises ModelError where no series is long enough.
     """
     steps = panel.values.shape[1]
-    history = max(LEAST_STEPS, min(2 * max([1, *cycles(panel)]), steps // 2))
+    history = max(LEAST_STEPS, min(2 * max([1, *cycles]), steps // 2))
     oldest = steps - history
     per_origin = max(len(panel.ids) * horizon, 1)
     count = int(np.clip(limit // per_origin, 4, 200))
     # Origins an odd number of steps apart meet every phase of a day and a week.
     gap = max(1, (oldest - horizon) // count)
-    seasons = cycles(panel)
-    while gap > 1 and any(np.gcd(gap, s) > 1 for s in seasons):
+    while gap > 1 and any(np.gcd(gap, s) > 1 for s in cycles):
         gap -= 1
     backs = [horizon + gap * k for k in range(count) if horizon + gap * k < oldest]
     parts = []
     for back in backs or ([horizon] if steps > horizon + LEAST_STEPS else []):
-        rows = rows_at(panel, back, horizon)
-        known = np.isfinite(rows.target) & np.isfinite(rows.level)
-        parts.append(
-            Rows(rows.features[known], rows.anchors[known], rows.level[known], rows.target[known])
-        )
+        rows = rows_at(panel, back, horizon, cycles)
+        parts.append(rows.only(np.isfinite(rows.target) & np.isfinite(rows.level)))
     if not parts or sum(len(part.target) for part in parts) < 200:
         raise ModelError(
             f"A global model needs at least 200 rows with {horizon} steps ahead and "
             f"{LEAST_STEPS} behind; the panel is shorter."
         )
     joined = Rows(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("features", "anchors", "level", "target")
-        )
+        *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Rows))
     )
-    if len(joined.target) <= limit:
-        return joined
-    keep = np.random.default_rng(0).permutation(len(joined.target))[:limit]
-    keep.sort()
-    return Rows(
-        joined.features[keep], joined.anchors[keep], joined.level[keep], joined.target[keep]
-    )
+    return joined.some(limit)
 
 
 class GlobalLightGBM:
-    """LightGBM (Ke et al. 2017) on direct rows, one booster an anchor, their forecasts averaged."""
+    """LightGBM (Ke et al. 2017) on direct rows, one booster an anchor, their forecasts averaged.
+
+    Two more boosters tell the 10 and 90 % quantiles: how wide a band is, where and when.
+    """
 
     name = "lightgbm"
     needs = "200 rows over all series; 8 known steps in a series"
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, workers: int) -> None:
         self.seed = seed
+        self.workers = workers
+        self.cycles: tuple[int, ...] = ()
         self.boosters: list[Any] = []
+        self.quantiles: list[Any] = []
 
     def fit(self, panel: Panel, horizon: int) -> None:
+        self.cycles = panel.cycles
+        rows = training_rows(panel, horizon, self.cycles, MAX_ROWS)
+        fewer = rows.some(QUANTILE_ROWS)
+        kinds = range(rows.anchors.shape[1])
+        wide = [{"alpha": alpha} for alpha in (0.1, 0.9)]
+        # One thread a booster: threads within one wait for each other wherever cores are shared.
+        with ThreadPoolExecutor(self.workers) as pool:
+            points = [pool.submit(self._train, rows, kind, ROUNDS, {}) for kind in kinds]
+            bounds = [
+                pool.submit(self._train, fewer, kinds[-1], QUANTILE_ROUNDS, QUANTILE | more)
+                for more in wide
+            ]
+        self.boosters = [job.result() for job in points]
+        self.quantiles = [job.result() for job in bounds]
+
+    def _train(self, rows: Rows, kind: int, rounds: int, more: dict[str, Any]) -> Any:
         import lightgbm
 
-        rows = training_rows(panel, horizon, MAX_ROWS)
-        self.boosters = []
-        for kind in range(rows.anchors.shape[1]):
-            target = np.clip((rows.target - rows.anchors[:, kind]) / rows.level, -5, 5)
-            known = np.isfinite(target)
-            data = lightgbm.Dataset(rows.features[known], target[known].astype(np.float32))
-            settings = PARAMETERS | {"seed": self.seed + kind, "num_threads": 1}
-            self.boosters.append(lightgbm.train(settings, data, num_boost_round=ROUNDS))
+        target = np.clip((rows.target - rows.anchors[:, kind]) / rows.level, -5, 5)
+        known = np.isfinite(target)
+        data = lightgbm.Dataset(
+            rows.features[known], target[known].astype(np.float32), weight=rows.weight[known]
+        )
+        settings = PARAMETERS | {"seed": self.seed + kind, "num_threads": 1} | more
+        return lightgbm.train(settings, data, num_boost_round=rounds)
 
-    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
-        """Forecasts (series, horizon) of what follows the panel."""
-        rows = rows_at(panel, 0, horizon)
+    def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+        """Forecasts, and the distance between the 10 and 90 % quantiles, both (series, horizon).
+
+        The distance is in levels of its origin, so that a change of level changes no band's shape.
+        """
+        rows = rows_at(panel, 0, horizon, self.cycles)
+        shape = (len(panel.ids), horizon)
+
+        def said(booster: Any) -> np.ndarray:
+            return np.asarray(booster.predict(rows.features, num_threads=self.workers))
+
         made = [
-            rows.anchors[:, kind] + rows.level * booster.predict(rows.features, num_threads=1)
-            for kind, booster in enumerate(self.boosters)
+            rows.anchors[:, kind] + rows.level * said(one) for kind, one in enumerate(self.boosters)
         ]
-        return np.mean(made, axis=0).reshape(len(panel.ids), horizon)
+        low, high = (said(booster) for booster in self.quantiles)
+        return np.mean(made, axis=0).reshape(shape), np.abs(high - low).reshape(shape)
 
 
 class GlobalMLP:
@@ -238,14 +284,16 @@ class GlobalMLP:
     name = "mlp"
     needs = GlobalLightGBM.needs
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, workers: int) -> None:
         self.seed = seed
+        self.cycles: tuple[int, ...] = ()
         self.model: Any = None
 
     def fit(self, panel: Panel, horizon: int) -> None:
         from sklearn.neural_network import MLPRegressor
 
-        rows = training_rows(panel, horizon, MLP_ROWS)
+        self.cycles = panel.cycles
+        rows = training_rows(panel, horizon, self.cycles, MLP_ROWS)
         target = np.clip((rows.target - rows.anchors[:, 0]) / rows.level, -2, 2)
         known = np.isfinite(target)
         features = rows.features[known]
@@ -267,7 +315,7 @@ class GlobalMLP:
     def _scaled(self, features: np.ndarray) -> np.ndarray:
         return np.clip(np.nan_to_num((features - self.centre) / self.width), -5, 5)
 
-    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
-        rows = rows_at(panel, 0, horizon)
+    def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, None]:
+        rows = rows_at(panel, 0, horizon, self.cycles)
         made = rows.anchors[:, 0] + rows.level * self.model.predict(self._scaled(rows.features))
-        return made.reshape(len(panel.ids), horizon)
+        return made.reshape(len(panel.ids), horizon), None

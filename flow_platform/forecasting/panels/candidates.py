@@ -5,6 +5,7 @@ The global models, which learn from all series together, are in `boosting`.
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -17,22 +18,31 @@ from flow_platform.forecasting.panels.scores import naive2
 from flow_platform.forecasting.panels.table import Panel
 
 # Series forecast together; a candidate's time is looked at between chunks.
-CHUNK = 256
+CHUNK = 64
+# Series that a costly candidate forecasts first, to tell what the rest would take.
+PILOT = 4
 # A forecast further from the known values than this many times their range is nonsense.
 NONSENSE = 5.0
 # Longer histories say nothing new to smoothing methods and cost time.
 SEASONS_KEPT = 6
 LEAST_STEPS_KEPT = 500
+ARIMA_STEPS_KEPT = 300
+
+OUT_OF_TIME = "out of time"
 
 Forecaster = Callable[[Panel, int], np.ndarray]
 
 
 @dataclass
 class Made:
-    """Forecasts (series, horizon), and for each series where the fallback serves, why."""
+    """Forecasts (series, horizon), and for each series where the fallback serves, why.
+
+    widths  distance between a model's 10 and 90 % quantiles, (series, horizon), where it has them
+    """
 
     values: np.ndarray
     reasons: dict[str, str] = field(default_factory=dict)
+    widths: np.ndarray | None = None
 
 
 def naive(panel: Panel, horizon: int) -> np.ndarray:
@@ -64,7 +74,7 @@ def phase_means(panel: Panel, horizon: int) -> np.ndarray:
     result = np.empty((len(table), horizon))
     for number, row in enumerate(table):
         x = row[np.isfinite(row)]
-        season = max((s for s in panel.seasons if len(x) >= 2 * s), default=1)
+        season = max((s for s in panel.cycles if len(x) >= 2 * s), default=1)
         age = (len(x) - 1 - np.arange(len(x))) // season
         weight = 0.5 ** (age / 4.0)
         phase = np.arange(len(x)) % season
@@ -80,12 +90,14 @@ def phase_means(panel: Panel, horizon: int) -> np.ndarray:
     return result
 
 
-def _statsforecast(make: Callable[[Panel], Any]) -> Forecaster:
-    """A statsforecast model over the panel's series."""
+def _statsforecast(make: Callable[[Panel], Any], least_kept: int = LEAST_STEPS_KEPT) -> Forecaster:
+    """A statsforecast model over the last steps of the panel's series."""
 
     def run(panel: Panel, horizon: int) -> np.ndarray:
+        # Compiling some of these takes most of a minute: once a machine, not once a process.
+        os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
         model = make(panel)
-        keep = max(LEAST_STEPS_KEPT, SEASONS_KEPT * max(panel.seasons))
+        keep = max(least_kept, SEASONS_KEPT * max((1, *panel.cycles)))
         result = np.full((len(panel.ids), horizon), np.nan)
         for number, row in enumerate(panel.filled[:, -keep:]):
             x = row[np.isfinite(row)]
@@ -127,10 +139,12 @@ def _arima(panel: Panel) -> Any:
 def _mstl(panel: Panel) -> Any:
     from statsforecast.models import MSTL, AutoETS
 
-    seasons = [s for s in panel.seasons if s > 1]
+    # Loess at every few steps and lines between, as R's stl does: ten times as fast.
+    jump = min(panel.cycles) // 6 + 1
     return MSTL(
-        season_length=seasons if len(seasons) > 1 else seasons[0],
+        season_length=list(panel.cycles),
         trend_forecaster=AutoETS(model="ZZN"),
+        stl_kwargs={"seasonal_jump": 2, "trend_jump": jump, "low_pass_jump": jump},
     )
 
 
@@ -198,8 +212,8 @@ def _seasonal_within(limit: int, cycles: int) -> Callable[[Panel], np.ndarray]:
 
 
 def _mstl_fits(panel: Panel) -> np.ndarray:
-    seasonal = any(s > 1 for s in panel.seasons)
-    return (panel.lengths >= 2 * max(panel.seasons) + 2) & _varies(panel) & seasonal
+    longest = max((1, *panel.cycles))
+    return (panel.lengths >= 2 * longest + 2) & _varies(panel) & (longest > 1)
 
 
 # Candidates that are there to be beaten; they are no members of the median.
@@ -235,7 +249,7 @@ STATISTICAL: tuple[Candidate, ...] = (
     ),
     Candidate(
         "arima",
-        _statsforecast(_arima),
+        _statsforecast(_arima, ARIMA_STEPS_KEPT),
         "30 steps, no season, not constant",
         lambda panel: (panel.lengths >= 30) & _varies(panel) & (panel.seasons == (1,)),
     ),
@@ -248,8 +262,8 @@ STATISTICAL: tuple[Candidate, ...] = (
     Candidate(
         "sarima",
         sarima,
-        "three seasons and 30 steps, a first season of at most 12, not constant",
-        _seasonal_within(12, 3),
+        "three seasons and 30 steps, a first season of 2 to 12 steps, not constant",
+        lambda panel: _seasonal_within(12, 3)(panel) & (panel.seasons[0] > 1),
     ),
 )
 
@@ -302,7 +316,7 @@ def forecast_each(
         chosen = np.arange(rows.start, rows.stop)[fits[rows]]
         if part is None:
             for row in chosen:
-                reasons[str(panel.ids[row])] = f"out of time after {budget:.0f} s"
+                reasons[str(panel.ids[row])] = f"{OUT_OF_TIME} after {budget:.0f} s"
         else:
             values[chosen] = part
         tick(rows.stop - rows.start)
@@ -318,7 +332,7 @@ def _parts(
     deadline: float,
     workers: int,
 ) -> Any:
-    if workers > 1 and len(panel.ids) >= 2 * workers and candidate.name in COSTLY:
+    if workers > 1 and len(panel.ids) >= 4 * workers and candidate.name in COSTLY:
         import joblib
 
         jobs = []
@@ -340,8 +354,24 @@ def _parts(
         yield candidate.run(subset(panel, np.arange(rows.start, rows.stop)[fits[rows]]), horizon)
 
 
-# Candidates whose fits are worth a process of their own.
-COSTLY = ("theta", "ets", "ces", "arima", "mstl", "sarima")
+# Candidates whose fits are worth a process of their own, the dearest last: it has all time left.
+COSTLY = ("theta", "ets", "ces", "mstl", "sarima", "arima")
+
+
+def seconds_needed(candidate: Candidate, panel: Panel, horizon: int, workers: int) -> float:
+    """What forecasts of every series would take by a few series of different lengths; 0 if few.
+
+    The first fit is left out of it: it compiles.
+    """
+    fits = np.flatnonzero(candidate.fits(panel))
+    if candidate.name not in COSTLY or len(fits) < 4 * PILOT:
+        return 0.0
+    ordered = fits[np.argsort(panel.lengths[fits], kind="stable")]
+    chosen = ordered[np.linspace(0, len(ordered) - 1, PILOT + 2).round().astype(int)[1:-1]]
+    candidate.run(subset(panel, chosen[:1]), horizon)
+    started = time.monotonic()
+    candidate.run(subset(panel, chosen), horizon)
+    return (time.monotonic() - started) / PILOT * len(fits) / workers
 
 
 def _run(name: str, panel: Panel, horizon: int) -> np.ndarray:

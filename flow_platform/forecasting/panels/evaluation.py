@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,19 +22,30 @@ from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.boosting import GlobalLightGBM, GlobalMLP
 from flow_platform.forecasting.panels.candidates import (
     BASELINES,
+    COSTLY,
+    OUT_OF_TIME,
     STATISTICAL,
     Candidate,
     Made,
     forecast_each,
+    seconds_needed,
     with_fallback,
 )
+from flow_platform.forecasting.panels.linear import GlobalLinear
 from flow_platform.forecasting.panels.neural import GlobalLSTM
 from flow_platform.forecasting.panels.scores import score, seasonal_scales
-from flow_platform.forecasting.panels.selection import Backtest, Choice, bands, choose, weights_of
+from flow_platform.forecasting.panels.selection import (
+    Backtest,
+    Choice,
+    bands,
+    choose,
+    weights_of,
+    widths_help,
+)
 from flow_platform.forecasting.panels.table import Panel
 
 # Models that learn from all series together, simplest first.
-GLOBAL: tuple[type[Any], ...] = (GlobalLightGBM, GlobalMLP, GlobalLSTM)
+GLOBAL: tuple[type[Any], ...] = (GlobalLinear, GlobalLightGBM, GlobalMLP, GlobalLSTM)
 MEDIAN, WEIGHTED = "median", "weighted"
 REFERENCE = "naive2"
 NAMES = (*(c.name for c in STATISTICAL), *(g.name for g in GLOBAL), MEDIAN, WEIGHTED)
@@ -63,15 +74,17 @@ class Options:
 
     horizon     steps ahead; windows: rolling origins, `horizon` apart, the last one's targets
                 being the last rows of the panel (ignored with a hold-out)
-    candidates  names out of NAMES; seconds: the time a candidate may take before the fallback
-                serves the rest of its series
+    candidates  names out of NAMES
+    seconds     time for all of them together. What learns from all series comes first; the costly
+                ones share what is left evenly, and what one does not need goes to the next. One
+                that would not finish, by a few of its series, is left out before it begins
     per_series  series with evidence enough choose for themselves
     """
 
     horizon: int
     windows: int = 1
     candidates: tuple[str, ...] = NAMES
-    seconds: float = 180.0
+    seconds: float = 360.0
     per_series: bool = False
     seed: int = 20240229
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -83,6 +96,23 @@ class Cost:
 
     seconds: float = 0.0
     peak_memory_mib: float = 0.0
+
+
+@dataclass
+class Forecasts:
+    """What the single candidates said, simplest first, and what it took.
+
+    made      forecasts (origins, series, horizon) of each
+    widths    distance between its quantiles, in the same shape, where a candidate tells
+    notes     why the fallback serves at the scored cutoffs, counted
+    left_out  why a candidate has no forecasts
+    """
+
+    made: dict[str, np.ndarray] = field(default_factory=dict)
+    widths: dict[str, np.ndarray] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)
+    notes: dict[str, Counter[str]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -116,19 +146,19 @@ def evaluate(
     earlier = _origins(panel, options, tested)
     backs = [tested + options.horizon * k for k in range(earlier, 0, -1)]
     backs += [tested - options.horizon * k for k in range(windows)]
-    made, costs, notes, left_out = _forecast_all(panel, backs, earlier, options, progress)
     actuals = np.stack([_actuals(panel, back, options.horizon) for back in backs])
     if holdout is not None:
         actuals[-1] = _held_out(panel, holdout, options.horizon)
+    said = _forecast_all(panel, backs, earlier, options, progress)
     parts, choices = [], []
     for at in range(earlier, len(backs)):
         progress("choosing and scoring", 0.9 + 0.1 * (at - earlier) / windows)
         history = panel.before(backs[at])
-        rows, choice, weights = _at_cutoff(made, actuals, at, history, options)
+        rows, choice, weights = _at_cutoff(said, actuals, at, history, options)
         parts.append(rows)
         choices.append((history, choice, weights))
     rows = pd.concat(parts, ignore_index=True)
-    metrics = _metrics(panel, rows, options, costs, notes, left_out, choices, holdout is not None)
+    metrics = _metrics(panel, rows, options, said, choices, holdout is not None)
     progress("done", 1.0)
     return Evaluation(rows[COLUMNS], metrics)
 
@@ -152,17 +182,16 @@ def _origins(panel: Panel, options: Options, tested: int) -> int:
 
 def _forecast_all(
     panel: Panel, backs: Sequence[int], earlier: int, options: Options, progress: Progress
-) -> tuple[dict[str, np.ndarray], dict[str, Cost], dict[str, Counter[str]], dict[str, str]]:
-    """Forecasts (origins, series, horizon) of each single candidate, its cost and its notes."""
+) -> Forecasts:
+    """What each single candidate says at each origin."""
     wanted: list[Candidate | type] = [
         c for c in STATISTICAL if c.name in options.candidates or c.name == REFERENCE
     ]
     wanted += [g for g in GLOBAL if g.name in options.candidates]
-    made: dict[str, np.ndarray] = {}
-    costs: dict[str, Cost] = {}
-    notes: dict[str, Counter[str]] = {}
-    left_out: dict[str, str] = {}
-    for number, candidate in enumerate(wanted):
+    names = [c.name for c in wanted]  # type: ignore[union-attr]
+    deadline = time.monotonic() + options.seconds
+    result = Forecasts()
+    for number, candidate in enumerate(sorted(wanted, key=_turn)):
         name = candidate.name  # type: ignore[union-attr]
         share = 0.9 * number / len(wanted)
         step = 0.9 / len(wanted)
@@ -171,37 +200,56 @@ def _forecast_all(
             progress(name, share + step * done)
 
         tell(0.0)
+        seconds = (deadline - time.monotonic()) / (len(wanted) - number)
         with _measured() as cost:
-            if isinstance(candidate, Candidate):
-                if not candidate.fits(panel.before(backs[-1])).any():
-                    left_out[name] = f"no series fits: it needs {candidate.needs}"
-                    continue
-                parts = _each(candidate, panel, backs, options, tell)
-            else:
-                try:
-                    parts = _global(candidate, panel, backs, earlier, options, tell)
-                except ModelError as unfit:
-                    left_out[name] = str(unfit)
-                    continue
-                except Exception as error:  # whatever it was, the others go on, and it is said
-                    left_out[name] = f"failed: {type(error).__name__}: {error}"
-                    continue
-        made[name] = np.stack([part.values for part in parts])
-        notes[name] = Counter(
+            try:
+                if isinstance(candidate, Candidate):
+                    parts = _each(candidate, panel, backs, seconds, options, tell)
+                else:
+                    parts = _global(candidate, panel, backs, earlier, seconds, options, tell)
+            except ModelError as unfit:
+                result.left_out[name] = str(unfit)
+                continue
+            except Exception as error:  # whatever it was, the others go on, and it is said
+                result.left_out[name] = f"failed: {type(error).__name__}: {error}"
+                continue
+        result.made[name] = np.stack([part.values for part in parts])
+        widths = [part.widths for part in parts if part.widths is not None]
+        if widths:
+            result.widths[name] = np.stack(widths)
+        result.notes[name] = Counter(
             reason for part in parts[earlier:] for reason in part.reasons.values()
         )
-        costs[name] = cost
-    return made, costs, notes, left_out
+        result.costs[name] = cost
+    result.made = {name: result.made[name] for name in names if name in result.made}
+    return result
+
+
+def _turn(candidate: Candidate | type) -> int:
+    """What costs nothing is forecast first, then what learns from all series, then the costly."""
+    if not isinstance(candidate, Candidate):
+        return 1
+    return 2 + COSTLY.index(candidate.name) if candidate.name in COSTLY else 0
 
 
 def _each(
     candidate: Candidate,
     panel: Panel,
     backs: Sequence[int],
+    seconds: float,
     options: Options,
     tell: Callable[[float], None],
 ) -> list[Made]:
+    """Raises ModelError where no series fits, or where the time is too short for most series."""
+    newest = panel.before(backs[-1])
+    if not candidate.fits(newest).any():
+        raise ModelError(f"no series fits: it needs {candidate.needs}")
+    # What costs nothing is always there: combinations and fallbacks rest on it.
+    seconds = max(seconds, 0.0) if candidate.name in COSTLY else np.inf
     started = time.monotonic()
+    needed = seconds_needed(candidate, newest, options.horizon, options.workers) * len(backs)
+    if needed > seconds:
+        raise ModelError(f"it would take about {needed:.0f} s; its share is {seconds:.0f} s")
     parts: list[Made] = []
     done = 0
     total = len(backs) * len(panel.ids)
@@ -213,11 +261,13 @@ def _each(
 
     # The last origins are the ones that are scored: they are forecast first.
     for back in reversed(backs):
-        left = options.seconds - (time.monotonic() - started)
+        left = seconds - (time.monotonic() - started)
         history = panel.before(back)
-        parts.insert(
-            0, forecast_each(candidate, history, options.horizon, left, options.workers, tick)
-        )
+        part = forecast_each(candidate, history, options.horizon, left, options.workers, tick)
+        late = sum(reason.startswith(OUT_OF_TIME) for reason in part.reasons.values())
+        if 2 * late > candidate.fits(history).sum():
+            raise ModelError(f"out of time after its share of {seconds:.0f} s")
+        parts.insert(0, part)
     return parts
 
 
@@ -226,18 +276,25 @@ def _global(
     panel: Panel,
     backs: Sequence[int],
     earlier: int,
+    seconds: float,
     options: Options,
     tell: Callable[[float], None],
 ) -> list[Made]:
-    """Fitted before the first origin, and again at each cutoff that is scored."""
-    model = kind(options.seed)
+    """Fitted before the first origin, and again at each cutoff that is scored.
+
+    Raises ModelError where no time is left, or where the panel is too short for it.
+    """
+    if seconds <= 0:
+        raise ModelError("no time is left for it")
+    model = kind(options.seed, options.workers)
     parts = []
     for number, back in enumerate(backs):
         history = panel.before(back)
         if number == 0 or number >= earlier:
             model.fit(history, options.horizon)
-        values = model.forecast(history, options.horizon)
-        parts.append(with_fallback(values, history, {}, kind.name))
+        values, widths = model.forecast(history, options.horizon)
+        part = with_fallback(values, history, {}, kind.name)
+        parts.append(replace(part, widths=widths))
         tell((number + 1) / len(backs))
     return parts
 
@@ -265,6 +322,12 @@ def _held_out(panel: Panel, holdout: pd.DataFrame, horizon: int) -> np.ndarray:
             f"ds of the hold-out ({holdout['ds'].dtype}) and of the panel ({places['ds'].dtype})"
             " are of different kinds. Write both alike."
         )
+    twice = holdout.duplicated(["unique_id", "ds"])
+    if twice.any():
+        row = holdout.loc[twice, ["unique_id", "ds"]].iloc[0].tolist()
+        raise ModelError(
+            f"{int(twice.sum())} repeated row(s) in the hold-out, first {row}. Add up or drop them."
+        )
     met = holdout.merge(places, on=["unique_id", "ds"])
     if met.empty:
         first = holdout.iloc[0].tolist() if len(holdout) else "nothing"
@@ -278,10 +341,10 @@ def _held_out(panel: Panel, holdout: pd.DataFrame, horizon: int) -> np.ndarray:
 
 
 def _at_cutoff(
-    made: dict[str, np.ndarray], actuals: np.ndarray, at: int, history: Panel, options: Options
+    said: Forecasts, actuals: np.ndarray, at: int, history: Panel, options: Options
 ) -> tuple[pd.DataFrame, Choice, dict[str, float]]:
     """Rows of one cutoff, what was chosen there, and the weights of the combination."""
-    names = tuple(made)
+    made, names = said.made, tuple(said.made)
     scale = seasonal_scales(history.values, history.seasons[0])
     singles = np.stack([made[name] for name in names])
     single = past = Backtest(names, singles[:, :at], actuals[:at], scale)
@@ -303,7 +366,13 @@ def _at_cutoff(
     parts = []
     for place, name in enumerate(past.names):
         values = now[name]
-        limits = bands(values, past.forecasts[place], past.actuals, scale)
+        # A combination has the bands' shape of the candidate that is most of it.
+        base = next((n for n, w in weights.items() if name == WEIGHTED and w >= 0.5), name)
+        widths = said.widths[base][: at + 1] if base in said.widths else None
+        told = past.forecasts[place], past.actuals, scale
+        if widths is not None and not widths_help(*told, widths[:-1]):
+            widths = None
+        limits = bands(values, *told, widths)
         parts.append(_rows(history, name, values, limits, actuals[at], scale, choice))
     return pd.concat(parts, ignore_index=True), choice, weights
 
@@ -397,9 +466,7 @@ def _metrics(
     panel: Panel,
     rows: pd.DataFrame,
     options: Options,
-    costs: dict[str, Cost],
-    notes: dict[str, Counter[str]],
-    left_out: dict[str, str],
+    said: Forecasts,
     choices: list[tuple[Panel, Choice, dict[str, float]]],
     held_out: bool,
 ) -> dict[str, Any]:
@@ -442,14 +509,14 @@ def _metrics(
         "candidates": {
             name: {
                 "needs": needs[name],
-                "seconds": costs[name].seconds if name in costs else None,
-                "peak_memory_mib": costs[name].peak_memory_mib if name in costs else None,
-                "fallbacks": dict(notes.get(name, {})),
+                "seconds": said.costs[name].seconds if name in said.costs else None,
+                "peak_memory_mib": said.costs[name].peak_memory_mib if name in said.costs else None,
+                "fallbacks": dict(said.notes.get(name, {})),
                 **_scores(part, reference),
             }
             for name, part in groups.items()
         },
-        "left_out": left_out,
+        "left_out": said.left_out,
     }
 
 

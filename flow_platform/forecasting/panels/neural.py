@@ -24,7 +24,7 @@ class GlobalLSTM:
     name = "lstm"
     needs = "the extra `deep` (make deep), and 2 windows of history in a series"
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, workers: int) -> None:
         self.seed = seed
         self.model: Any = None
 
@@ -69,15 +69,15 @@ class GlobalLSTM:
             self.model = NeuralForecast(models=[network], freq=1)
             self.model.fit(df=_long(panel))
 
-    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
-        """Forecasts (series, horizon) of what follows the panel."""
+    def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, None]:
+        """Forecasts (series, horizon) of what follows the panel; no quantiles."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = self.model.predict(df=_long(panel))
         table = made.sort_values(["unique_id", "ds"])["LSTM"].to_numpy(dtype=float)
         result = np.full((len(panel.ids), horizon), np.nan)
         result[panel.lengths > 0] = table.reshape(-1, horizon)
-        return result
+        return result, None
 
 
 def _long(panel: Panel) -> pd.DataFrame:

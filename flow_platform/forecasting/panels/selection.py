@@ -18,6 +18,8 @@ LEAST_ORIGINS, LEAST_GAIN = 4, 0.10
 LEVELS = {"lower_95": 0.025, "lower_80": 0.1, "upper_80": 0.9, "upper_95": 0.975}
 # Errors of a series count as much as its usual size after so many of them.
 PRIOR_ERRORS = 8.0
+# A band is at least and at most so many times the series' usual band.
+SHAPES = (0.1, 10.0)
 
 
 @dataclass(frozen=True)
@@ -130,25 +132,35 @@ def choose(backtest: Backtest, per_series: bool) -> Choice:
 
 
 def bands(
-    forecast: np.ndarray, backtest: np.ndarray, actuals: np.ndarray, scale: np.ndarray
+    forecast: np.ndarray,
+    backtest: np.ndarray,
+    actuals: np.ndarray,
+    scale: np.ndarray,
+    widths: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Bounds of 80 and 95 %, each (series, horizon), from the errors of the rolling origins.
 
     Conformal: the quantiles, pooled over series and smoothed over horizons, of errors divided by
     the series' own size, which the other origins tell. `forecast` (series, horizon); `backtest`
-    and `actuals` (origins, series, horizon); `scale` (series,). Without one error the bounds are
-    those of a normal error of the size of the MASE scale.
+    and `actuals` (origins, series, horizon); `scale` (series,). `widths` (origins + 1, series,
+    horizon), the last one the forecast's, is the distance between a model's quantiles: it tells
+    where in a series errors are larger, and the errors tell how large (after Romano et al.,
+    Conformalized quantile regression, 2019). Without one error the bounds are those of a normal
+    error of the size of the MASE scale.
     """
     errors = actuals - backtest
     origins, _, horizon = errors.shape
     usual = np.where(
         np.isfinite(scale), scale, np.nanmedian(scale) if np.isfinite(scale).any() else 0
     )
+    usual = np.maximum(usual, 1e-9)[:, None]
+    shape = _shape(np.ones((origins + 1, 1, 1)) if widths is None else widths)
+    errors = errors / (usual * shape[:-1])
     # How large errors are beside the MASE scale, at each horizon, over the panel.
-    growth = _smooth(np.nan_to_num(_median(np.abs(errors) / usual[:, None], (0, 1)), nan=1.0))
+    growth = _smooth(np.nan_to_num(_median(np.abs(errors), (0, 1)), nan=1.0))
     relative = np.abs(errors) / growth
-    sizes = [_sizes(np.delete(relative, k, axis=0), usual) for k in range(origins)]
-    spread = _sizes(relative, usual)[:, None] * growth
+    sizes = [_sizes(np.delete(relative, k, axis=0)) for k in range(origins)]
+    spread = _sizes(relative)[:, None] * growth * usual * shape[-1]
     bounds = {}
     for name, level in LEVELS.items():
         offsets = np.full(
@@ -170,16 +182,47 @@ def bands(
     }
 
 
-def _sizes(relative: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Mean |error| of each series, drawn to the panel's usual multiple of its scale."""
+def widths_help(
+    backtest: np.ndarray, actuals: np.ndarray, scale: np.ndarray, widths: np.ndarray
+) -> bool:
+    """Whether bands shaped by `widths` lose less (pinball) than plain ones at the rolling origins.
+
+    Each origin's bands rest on the others; shapes as in `bands`. With one origin nothing is known.
+    """
+    origins = len(actuals)
+    if origins < 2:
+        return False
+    usual = np.where(np.isfinite(scale), scale, np.nan)[:, None]
+    gain = []
+    for k in range(origins):
+        others = [j for j in range(origins) if j != k]
+        losses = []
+        for shape in (None, widths[[*others, k]]):
+            found = bands(backtest[k], backtest[others], actuals[others], scale, shape)
+            for name, level in LEVELS.items():
+                short = (actuals[k] - found[name]) / usual
+                losses.append(np.maximum(level * short, (level - 1) * short))
+        plain, shaped = np.split(_mean(np.array(losses), (1, 2)), 2)
+        gain.append(plain.mean() - shaped.mean())
+    return bool(np.nanmean(gain) > 0) if np.isfinite(gain).any() else False
+
+
+def _shape(widths: np.ndarray) -> np.ndarray:
+    """Widths beside the median one of the same series; 1 where unknown or nothing."""
+    middle = np.median(widths, axis=(0, 2), keepdims=True)
+    usable = np.isfinite(widths) & np.isfinite(middle) & (middle > 0)
+    shape = np.where(usable, widths, 1.0) / np.where(usable, middle, 1.0)
+    return np.clip(shape, *SHAPES)
+
+
+def _sizes(relative: np.ndarray) -> np.ndarray:
+    """Mean |scaled error| of each series, drawn to what is usual in the panel."""
     count = np.isfinite(relative).sum(axis=(0, 2))
     total = np.nansum(relative, axis=(0, 2))
     own = total / np.maximum(count, 1)
-    known = (count > 0) & (usual > 0)
-    multiple = np.median(own[known] / usual[known]) if known.any() else 1.0
-    size = (total + PRIOR_ERRORS * multiple * usual) / (count + PRIOR_ERRORS)
-    floor = 1e-9 + 0.02 * multiple * usual
-    return np.maximum(size, floor)
+    usual = np.median(own[count > 0]) if (count > 0).any() else 1.0
+    size = (total + PRIOR_ERRORS * usual) / (count + PRIOR_ERRORS)
+    return np.maximum(size, 1e-9 + 0.02 * usual)
 
 
 def _level(places: np.ndarray, level: float) -> np.ndarray:

@@ -12,6 +12,14 @@ import pandas as pd
 
 from flow_platform.errors import ModelError
 
+# The longer cycle that steps of a frequency often have though nobody stated it: the week of hours,
+# the year of weeks.
+LONGER_CYCLE = {"h": 168, "W": 52}
+# A cycle is looked at where a series has so many steps beyond it.
+STEPS_BEYOND = 8
+# Names of frequencies that pandas dropped, and what they are called now.
+OLD_NAMES = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE"}
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -34,6 +42,18 @@ class Panel:
         """Steps from each series' first known value to its end, shape (series,)."""
         known = np.isfinite(self.values)
         return np.where(known.any(axis=1), self.values.shape[1] - known.argmax(axis=1), 0)
+
+    @property
+    def cycles(self) -> tuple[int, ...]:
+        """The seasons that models look at: the stated ones, and the longer one of the frequency.
+
+        Panels are often stated to have one season or none, though many series return after the
+        next longer one. The definitions of scores and of the naive candidates know the stated only.
+        """
+        stated = {s for s in self.seasons if s > 1}
+        longer = LONGER_CYCLE.get(self.freq.split("-")[0])
+        found = sorted(stated | {longer} if longer else stated)
+        return tuple(s for s in found if (self.lengths >= s + STEPS_BEYOND).any())
 
     @cached_property
     def filled(self) -> np.ndarray:
@@ -154,6 +174,7 @@ def build(frame: pd.DataFrame, freq: str, seasons: tuple[int, ...]) -> Panel:
         raise ModelError(f"{int(twice.sum())} repeated row(s), first {row}. Add up or drop them.")
     frame = frame.sort_values(["unique_id", "ds"], kind="stable")
     ids, starts = np.unique(frame["unique_id"].to_numpy(dtype=str), return_index=True)
+    freq = _current_name(freq, frame["ds"])
     number = _steps(frame["ds"], freq)
     bounds = np.append(starts, len(frame))
     ends = number[bounds[1:] - 1]
@@ -165,6 +186,13 @@ def build(frame: pd.DataFrame, freq: str, seasons: tuple[int, ...]) -> Panel:
     if last.dtype.kind == "M":
         last = last.astype("datetime64[ns]")
     return Panel(ids, values, last, freq, tuple(sorted(set(seasons))))
+
+
+def _current_name(freq: str, ds: pd.Series) -> str:
+    """The name pandas has for `freq` today; plain weeks lie on the weekday that the rows have."""
+    if freq.upper() == "W" and ds.dtype.kind == "M" and ds.dt.day_of_week.nunique() == 1:
+        return f"W-{ds.iloc[0]:%a}".upper()
+    return OLD_NAMES.get(freq, "W" if freq == "w" else "D" if freq == "d" else freq)
 
 
 def _steps(ds: pd.Series, freq: str) -> np.ndarray:

@@ -12,12 +12,30 @@ from typer.testing import CliRunner
 
 from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels import candidates, evaluation
+from flow_platform.forecasting.panels.candidates import Candidate
 from flow_platform.forecasting.panels.evaluation import COLUMNS, Options, evaluate
-from flow_platform.forecasting.panels.selection import Backtest, choose, weights_of
+from flow_platform.forecasting.panels.linear import GlobalLinear
+from flow_platform.forecasting.panels.selection import (
+    Backtest,
+    bands,
+    choose,
+    weights_of,
+    widths_help,
+)
 from flow_platform.forecasting.panels.table import Panel, build
 
 # Every way a candidate is made is among them; the rest differ in their formula alone.
-VARIED = ("seasonal_naive", "phase_means", "theta", "mstl", "lightgbm", "mlp", "median", "weighted")
+VARIED = (
+    "seasonal_naive",
+    "phase_means",
+    "theta",
+    "mstl",
+    "linear",
+    "lightgbm",
+    "mlp",
+    "median",
+    "weighted",
+)
 QUICK = ("seasonal_naive", "phase_means", "theta", "median", "weighted")
 NO_FITS = ("seasonal_naive", "phase_means", "median", "weighted")
 
@@ -90,7 +108,9 @@ def test_a_hold_out_is_scored_and_never_seen() -> None:
     pd.testing.assert_frame_equal(result.forecasts, same.forecasts, check_exact=True)
     assert result.metrics["champion"]["overall"] == same.metrics["champion"]["overall"]
     with pytest.raises(ModelError, match="No row of the hold-out"):
-        evaluate(panel_of(history), options(), after.assign(unique_id="other"))
+        evaluate(panel_of(history), options(), after.assign(unique_id="x" + after["unique_id"]))
+    with pytest.raises(ModelError, match="in the hold-out, first"):
+        evaluate(panel_of(history), options(), pd.concat([after, after.iloc[:1]]))
 
 
 def test_better_candidates_are_chosen_and_bands_cover_what_they_say() -> None:
@@ -112,7 +132,7 @@ def test_a_candidate_that_fails_says_so_and_the_seasonal_naive_serves(
         return values
 
     broken = tuple(
-        candidates.Candidate(c.name, nonsense, c.needs, c.fits) if c.name == "theta" else c
+        Candidate(c.name, nonsense, c.needs, c.fits) if c.name == "theta" else c
         for c in candidates.STATISTICAL
     )
     monkeypatch.setattr(evaluation, "STATISTICAL", broken)
@@ -133,6 +153,111 @@ def test_a_candidate_out_of_time_is_served_by_the_fallback() -> None:
     )
     assert np.array_equal(made.values, candidates.seasonal_naive(panel_of(weeks()), 7))
     assert set(made.reasons.values()) == {"out of time after -1 s"}
+
+
+def test_what_would_not_finish_is_left_out_before_it_begins_and_spoils_no_combination(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        evaluation,
+        "seconds_needed",
+        lambda candidate, *more: 1e6 if candidate.name == "theta" else 0.0,
+    )
+    result = evaluate(panel_of(weeks()), options())
+    assert "would take about" in result.metrics["left_out"]["theta"]
+    assert "theta" not in result.metrics["champion"]["choices"][0]["weights"]
+    assert "theta" not in result.forecasts["candidate"].unique()
+    monkeypatch.undo()
+    late = Candidate("theta", candidates.naive, "nothing", candidates.STATISTICAL[0].fits)
+    monkeypatch.setattr(evaluation, "STATISTICAL", (*candidates.STATISTICAL[:4], late))
+    none = evaluate(panel_of(weeks()), options(seconds=0.0, candidates=(*QUICK, "linear")))
+    assert set(none.metrics["left_out"]) == {"theta", "linear"}
+    assert none.metrics["champion"]["overall"]["rows"] == 12 * 7
+
+
+def test_the_time_of_a_costly_candidate_is_told_by_a_few_series() -> None:
+    theta = next(c for c in candidates.STATISTICAL if c.name == "theta")
+    panel = panel_of(weeks(series=40))
+    needed = candidates.seconds_needed(theta, panel, 7, 1)
+    assert 0 < needed < 60
+    assert candidates.seconds_needed(theta, panel_of(weeks(series=4)), 7, 1) == 0
+
+
+def loud_half(series: int = 30, steps: int = 240, seed: int = 3) -> pd.DataFrame:
+    """Series of eight phases; in the last four the noise is five times as large."""
+    generator = np.random.default_rng(seed)
+    phase = np.arange(steps) % 8
+    noise = np.where(phase < 4, 2.0, 10.0)
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "unique_id": f"S{n:02d}",
+                "ds": np.arange(1, steps + 1),
+                "y": 100 + 5 * phase + generator.normal(0, 1, steps) * noise,
+            }
+        )
+        for n in range(series)
+    )
+
+
+def test_bands_are_wide_where_errors_are_large_and_narrow_where_they_are_not() -> None:
+    panel = build(loud_half(), "D", (8,))
+    result = evaluate(
+        panel, options(horizon=12, windows=4, candidates=("seasonal_naive", "lightgbm"))
+    )
+    rows = result.forecasts
+    actual = loud_half().set_index(["unique_id", "ds"])["y"]
+    inside, wide = {}, {}
+    for name in ("seasonal_naive", "lightgbm"):
+        part = rows[rows["candidate"] == name].set_index(["unique_id", "ds"])
+        calm = (part.index.get_level_values("ds") - 1) % 8 < 4
+        y = actual.reindex(part.index)
+        covered = (y >= part["lower_80"]) & (y <= part["upper_80"])
+        inside[name] = (covered[calm].mean(), covered[~calm].mean())
+        wide[name] = (part["upper_80"] - part["lower_80"])[calm].mean()
+        ordered = part[["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]].to_numpy()
+        assert (np.diff(ordered, axis=1) >= 0).all()
+    assert inside["lightgbm"] == pytest.approx((0.8, 0.8), abs=0.06)
+    # One width for all phases covers nearly everything in the calm ones, too little in the others.
+    assert inside["seasonal_naive"][0] > 0.9 > 0.76 > inside["seasonal_naive"][1]
+    assert wide["lightgbm"] < 0.5 * wide["seasonal_naive"]
+
+
+def test_bands_never_cross_whatever_the_widths_are() -> None:
+    generator = np.random.default_rng(1)
+    made = generator.normal(0, 1, (3, 20, 5))
+    widths = np.abs(generator.normal(0, 1, (3, 20, 5)))
+    widths[:, 0], widths[:, 1], widths[:, 2, 0] = np.nan, 0.0, 1e9
+    scale = np.where(np.arange(20) < 2, np.nan, 1.0)
+    for shape in (None, widths):
+        found = bands(made[-1], made[:-1], generator.normal(0, 1, (2, 20, 5)), scale, shape)
+        ordered = [found["lower_95"], found["lower_80"], made[-1]]
+        ordered += [found["upper_80"], found["upper_95"]]
+        assert np.isfinite(ordered).all()
+        assert (np.diff(ordered, axis=0) >= 0).all()
+
+
+def test_widths_that_say_nothing_of_the_errors_are_not_used() -> None:
+    generator = np.random.default_rng(2)
+    width = np.exp(generator.normal(0, 1, (3, 60, 6)))
+    made = np.zeros((3, 60, 6))
+    told = made + generator.normal(0, 1, made.shape) * width
+    assert widths_help(made, told, np.ones(60), width)
+    assert not widths_help(made, told, np.ones(60), np.exp(generator.normal(0, 1, width.shape)))
+    assert not widths_help(made[:1], told[:1], np.ones(60), width[:1])
+
+
+def test_a_linear_model_finds_a_pattern_it_shares_between_series() -> None:
+    frame = weeks(series=20, noise=0.0)
+    cutoff = frame["ds"].max() - pd.Timedelta(days=7)
+    panel = panel_of(frame[frame["ds"] <= cutoff])
+    model = GlobalLinear(0, 1)
+    model.fit(panel, 7)
+    made, _ = model.forecast(panel, 7)
+    actual = frame[frame["ds"] > cutoff]["y"].to_numpy().reshape(20, 7)
+    assert np.abs(made - actual).mean() < 0.02 * actual.mean()
+    with pytest.raises(ModelError, match="300 windows"):
+        model.fit(panel_of(weeks(series=2, steps=60)), 7)
 
 
 def test_odd_series_always_get_a_forecast() -> None:

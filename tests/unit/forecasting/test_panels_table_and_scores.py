@@ -77,6 +77,35 @@ def test_a_file_that_cannot_be_used_says_what_is_wrong(
         read_table(path)
 
 
+def test_old_names_of_frequencies_and_weeks_on_any_weekday_are_understood() -> None:
+    hours = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=5, freq="h"), "y": 1.0}
+    )
+    assert build(hours, "H", (24,)).freq == "h"
+    assert build(rows(a=[1.0, 2.0]), "H", (24,)).freq == "h"
+    mondays = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=5, freq="W-MON"), "y": 1.0}
+    )
+    assert build(mondays, "W", (1,)).ahead(1)[0, 0] == np.datetime64("2024-02-05")
+
+
+@pytest.mark.parametrize(
+    ("freq", "seasons", "steps", "cycles"),
+    [
+        ("h", (24,), 400, (24, 168)),
+        ("h", (24, 168), 400, (24, 168)),
+        ("h", (24,), 170, (24,)),
+        ("W", (1,), 100, (52,)),
+        ("W-MON", (52,), 100, (52,)),
+        ("D", (7,), 800, (7,)),
+    ],
+)
+def test_hours_have_a_week_and_weeks_a_year_where_the_series_are_long_enough(
+    freq: str, seasons: tuple[int, ...], steps: int, cycles: tuple[int, ...]
+) -> None:
+    assert build(rows(a=list(range(steps))), freq, seasons).cycles == cycles
+
+
 def test_repeated_rows_and_empty_panels_are_refused() -> None:
     twice = pd.concat([rows(a=[1.0]), rows(a=[1.0])])
     with pytest.raises(ModelError, match="repeated"):
@@ -111,6 +140,38 @@ def test_scores_by_hand() -> None:
     second = [0.025 * 10, 0.1 * 10, 0.5 * 5, 0.0, 0.0]
     third = [0.0, 0.0, 0.0, 0.1 * 1, 0.025 * 1]
     assert found["pinball"] == pytest.approx(np.mean([*first, *second, *third]) / 4)
+
+
+@pytest.mark.parametrize("season", [1, 24])
+def test_scores_and_naive_candidates_agree_with_those_of_nixtla(season: int) -> None:
+    """Two other implementations of the same definitions, on series of different lengths."""
+    from statsforecast.models import Naive, SeasonalNaive
+    from utilsforecast.losses import mase, smape
+
+    generator = np.random.default_rng(3)
+    whole = rows(
+        a=(generator.random(200) * 100).tolist(),
+        b=(generator.normal(0, 5, 140).cumsum() + 500).tolist(),
+    )
+    after = whole.groupby("unique_id").tail(30)
+    history = whole[whole["ds"] <= whole.groupby("unique_id")["ds"].transform("max") - 30]
+    panel = build(history, "h", (season,))
+    models = {
+        "naive": (candidates.naive, Naive()),
+        "seasonal": (candidates.seasonal_naive, SeasonalNaive(season_length=season)),
+    }
+    for name, (ours, theirs) in models.items():
+        made = ours(panel, 30)
+        for row, series in zip(made, panel.filled, strict=True):
+            known = series[np.isfinite(series)]
+            assert row == pytest.approx(theirs.forecast(y=known, h=30)["mean"])
+        scored = after.assign(prediction=made.ravel())
+        scored["scale"] = np.repeat(scores.seasonal_scales(panel.values, season), 30)
+        found = scores.score(scored)
+        relative = smape(scored, ["prediction"])["prediction"].mean()
+        assert found["smape"] == pytest.approx(200 * relative), name
+        scaled = mase(scored, ["prediction"], season, history)["prediction"].mean()
+        assert found["mase"] == pytest.approx(scaled), name
 
 
 def test_owa_of_naive2_is_one_and_series_count_alike_however_long() -> None:
