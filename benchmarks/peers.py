@@ -13,7 +13,8 @@ import pandas as pd
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.metrics import seasonal_scale
-from flow_platform.forecasting.training import CANDIDATES, choose_champion, forecast, train
+from flow_platform.forecasting.promotion import Scores, backtest_scores
+from flow_platform.forecasting.training import CANDIDATES, TrainedModel, forecast, succeed, train
 
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 # How gaps of the history are closed for peers that need every day: zero, or the last value.
@@ -51,6 +52,16 @@ def paired(
     return rows.assign(scale=rows["unique_id"].map(scales))
 
 
+def champion_of(reigning: str | None, models: dict[str, TrainedModel], spec: SeriesSpec) -> str:
+    """Who leads a month, as the platform decides it."""
+    metrics = {name: model.metrics for name, model in models.items()}
+
+    def backtest(name: str) -> Scores:
+        return backtest_scores(models[name].artefacts)
+
+    return succeed(reigning, metrics, backtest, spec.seed).champion
+
+
 def platform(
     data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, say: Any
 ) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -58,12 +69,13 @@ def platform(
     chosen = data.issues[data.issues["issue"].isin(origins)]
     months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
     pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
+    champion: str | None = None
     for month in months.unique():
         cutoff = month.to_timestamp().tz_localize("UTC")
         issues = chosen[(months == month).to_numpy()]
         started = time.perf_counter()
         models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
-        champion = choose_champion({name: model.metrics for name, model in models.items()})
+        champion = champion_of(champion, models, spec)
         seconds["train"] += time.perf_counter() - started
         started = time.perf_counter()
         for name, model in models.items():

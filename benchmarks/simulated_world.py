@@ -13,16 +13,10 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+from peers import champion_of
 
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.promotion import Scores, backtest_scores
-from flow_platform.forecasting.training import (
-    CANDIDATES,
-    TrainedModel,
-    forecast,
-    succeed,
-    train,
-)
+from flow_platform.forecasting.training import CANDIDATES, forecast, train
 from flow_platform.partitions import cutoff_of, issue_times, months_between
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
@@ -58,7 +52,7 @@ def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec)
     reigning: str | None = None
     for month in months_between(start, last):
         trained = {name: train(name, data, cutoff_of(month), spec) for name in CANDIDATES}
-        reigning = _champion(reigning, trained, spec)
+        reigning = champion_of(reigning, trained, spec)
         champion = trained[reigning]
         days = data.issues["issue"]
         mine = data.issues[
@@ -82,14 +76,6 @@ def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
         .merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
         .merge(expected, on=["unique_id", "ds"])
     )
-
-
-def _champion(reigning: str | None, trained: dict[str, TrainedModel], spec: SeriesSpec) -> str:
-    def backtest(name: str) -> Scores:
-        return backtest_scores(trained[name].artefacts)
-
-    metrics = {name: model.metrics for name, model in trained.items()}
-    return succeed(reigning, metrics, backtest, spec.seed).champion
 
 
 def figures(rows: pd.DataFrame) -> dict[str, float]:

@@ -35,10 +35,20 @@ from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
 # Those that LightGBM has a part in: what `SeriesSpec.boosting` changes.
 BOOSTED: tuple[str, ...] = ("lightgbm", "blend")
+# Those that SARIMA has a part in: it looks at whole series, not at a frame.
+NEEDS_PANEL: tuple[str, ...] = ("sarima", "blend")
 # Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
 TIE = 0.01
-# Weights of LightGBM in the blend with level plus effects that the backtest chooses from.
-BLEND_WEIGHTS = (0.25, 0.5, 0.75)
+# What the blend averages, and the weights that the backtest chooses from. Freely fitted weights
+# lose to fixed ones (Smith and Wallis 2009), so they are few, and the first, which has a part of
+# each, stays unless beaten by more than a tie.
+PARTS_OF_BLEND: tuple[str, ...] = ("lightgbm", "effects", "sarima")
+BLEND_WEIGHTS: tuple[tuple[float, float, float], ...] = (
+    (0.5, 0.25, 0.25),
+    (0.25, 0.75, 0.0),
+    (0.5, 0.5, 0.0),
+    (0.75, 0.25, 0.0),
+)
 # A prediction is stored with this many decimals: below any count, above rounding in sums.
 DECIMALS = 4
 FORECAST_COLUMNS = (
@@ -264,7 +274,7 @@ class _Recipe:
     features: list[str] = field(default_factory=list)
     memory: candidates.Memory = field(default_factory=candidates.Memory)
     booster: str = ""
-    weight: float = 0.5
+    weights: tuple[float, ...] = BLEND_WEIGHTS[0]
     sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
 
     def predict(self, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
@@ -272,23 +282,29 @@ class _Recipe:
         naive = frame["naive"].to_numpy()
         if self.candidate == "seasonal_naive":
             return naive
-        if self.candidate == "sarima":
-            assert panel is not None
-            forecast = self._sarima(frame, panel)
-        elif self.candidate == "effects":
-            forecast = candidates.structural(frame, self.memory)
+        if self.candidate == "blend":
+            forecast = blended(self.parts(frame, panel), self.weights)
         else:
-            forecast = candidates.predict_lightgbm(self.booster, frame, self.features, self.memory)
-            if self.candidate == "blend":
-                plain = candidates.structural(frame, self.memory)
-                forecast = self.weight * forecast + (1 - self.weight) * plain
+            forecast = self._part(self.candidate, frame, panel)
         return np.where(np.isfinite(forecast), forecast, naive)
+
+    def parts(self, frame: pd.DataFrame, panel: Panel | None) -> list[np.ndarray]:
+        """Log forecasts (rows,) of each of `PARTS_OF_BLEND`, NaN where there is none."""
+        return [self._part(name, frame, panel) for name in PARTS_OF_BLEND]
+
+    def _part(self, name: str, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
+        if name == "sarima":
+            assert panel is not None
+            return self._sarima(frame, panel)
+        if name == "effects":
+            return candidates.structural(frame, self.memory)
+        return candidates.predict_lightgbm(self.booster, frame, self.features, self.memory)
 
     def corrections(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """What LightGBM adds to the log forecasts, by feature; empty for other candidates."""
         if self.candidate not in BOOSTED:
             return {}
-        share = self.weight if self.candidate == "blend" else 1.0
+        share = self.weights[0] if self.candidate == "blend" else 1.0
         table = candidates.contributions(self.booster, frame, self.features)
         return {name: share * table[:, n] for n, name in enumerate(self.features)}
 
@@ -305,6 +321,14 @@ class _Recipe:
         own = places(panel.ids, frame["unique_id"])
         at = row[own, day_numbers(frame["issue"]) - panel.first_day]
         return table[at, frame["horizon"].to_numpy() - 1]
+
+
+def blended(parts: list[np.ndarray], weights: tuple[float, ...]) -> np.ndarray:
+    """The weighted mean of `parts` (each (rows,)), over those that are known in a row."""
+    values = np.stack(parts)
+    mass = np.where(np.isfinite(values), np.array(weights)[:, None], 0.0)
+    total = (mass * np.nan_to_num(values)).sum(axis=0)
+    return np.where(mass.sum(axis=0) > 0, total / np.maximum(mass.sum(axis=0), 1e-9), np.nan)
 
 
 def _special(frame: pd.DataFrame) -> np.ndarray:
@@ -338,14 +362,14 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             features=prepared.features if needs_booster else [],
             memory=memory,
             booster=prepared.boosters[n] if needs_booster else "",
-            sarimas=prepared.sarimas[n] if candidate == "sarima" else {},
+            sarimas=prepared.sarimas[n] if candidate in NEEDS_PANEL else {},
         )
         for n, memory in enumerate(prepared.memories)
     ]
-    panel = prepared.panel if candidate == "sarima" else None
+    panel = prepared.panel if candidate in NEEDS_PANEL else None
     if candidate == "blend":
-        weight = _choose_weight(recipes, prepared)
-        recipes = [replace(recipe, weight=weight) for recipe in recipes]
+        weights = _choose_weights(recipes, prepared)
+        recipes = [replace(recipe, weights=weights) for recipe in recipes]
 
     pieces = []
     for recipe, fold in zip(recipes, prepared.folds, strict=False):
@@ -401,7 +425,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             {
                 "memory": asdict(final.memory),
                 "gain": gain,
-                "weight": final.weight,
+                "weights": list(final.weights),
                 "lightgbm": asdict(spec.boosting) if needs_booster else {},
                 "sarima": {
                     name: {
@@ -461,19 +485,19 @@ def _usual_errors(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _choose_weight(recipes: list[_Recipe], prepared: _Prepared) -> float:
-    """The weight of LightGBM in the blend that would have served best over the origins."""
-    pieces, parts = [], []
-    for recipe, fold in zip(recipes, prepared.folds, strict=False):
-        rows = prepared.origins(fold)
-        pieces.append(rows[["unique_id", "y"]])
-        parts.append([replace(recipe, weight=w).predict(rows, None) for w in BLEND_WEIGHTS])
-    tested = pd.concat(pieces)
+def _choose_weights(recipes: list[_Recipe], prepared: _Prepared) -> tuple[float, ...]:
+    """The weights of the blend that would have served best over the origins."""
+    rows = [prepared.origins(fold) for fold in prepared.folds]
+    made = [recipe.parts(part, prepared.panel) for recipe, part in zip(recipes, rows, strict=False)]
+    tested = pd.concat([part[["unique_id", "y"]] for part in rows])
+    parts = [np.concatenate(of_folds) for of_folds in zip(*made, strict=True)]
+    known = np.flatnonzero(np.isfinite(parts[0]) & np.isfinite(parts[1]))
     losses = [
-        _scaled_loss(tested, np.concatenate([part[n] for part in parts]))
-        for n in range(len(BLEND_WEIGHTS))
+        _scaled_loss(tested.iloc[known], blended([part[known] for part in parts], weights))
+        for weights in BLEND_WEIGHTS
     ]
-    return BLEND_WEIGHTS[int(np.argmin(losses))]
+    best = int(np.argmin(losses))
+    return BLEND_WEIGHTS[0 if losses[0] <= losses[best] * (1 + TIE) else best]
 
 
 def scaled_errors(tested: pd.DataFrame, log_prediction: np.ndarray) -> np.ndarray:
@@ -662,7 +686,7 @@ def forecast(
     both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
     both = both.drop_duplicates(["unique_id", "issue"], keep="first")
     frame = build_frame(data, both[["unique_id", "issue", "issued_at"]], spec.horizons, spec)
-    panel = build_panel(data, both, spec) if recipe.candidate == "sarima" else None
+    panel = build_panel(data, both, spec) if recipe.candidate in NEEDS_PANEL else None
     frame["log_prediction"] = recipe.predict(frame, panel)
     frame = frame[np.isfinite(frame["log_prediction"])]
     errors = pd.concat(
@@ -755,7 +779,7 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
             candidate=candidate,
             features=list(features),
             memory=candidates.Memory(**parameters["memory"]),
-            weight=float(parameters["weight"]),
+            weights=tuple(parameters["weights"]),
             booster=artefacts["model.txt"].decode() if "model.txt" in artefacts else "",
             sarimas={
                 name: sarima.SeriesSarima(
