@@ -41,7 +41,7 @@ def evaluate(
     seconds: Annotated[
         float,
         typer.Option(help="Time for all candidates together; what would not finish is left out."),
-    ] = 360.0,
+    ] = 420.0,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead.")] = False,
 ) -> None:

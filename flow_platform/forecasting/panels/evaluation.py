@@ -65,6 +65,11 @@ COLUMNS = [
 LEAST_ORIGINS, MOST_ORIGINS = 2, 8
 ERRORS_WANTED = 150
 
+# Who comes after those that cost nothing: what brings much for its time, then the rest.
+TURNS = ("linear", "mlp", "theta", "ets", "ces", "lightgbm", "mstl", "sarima", "arima", "lstm")
+# What each of them may take of the time that is left.
+SHARE = 0.4
+
 Progress = Callable[[str, float], None]
 
 
@@ -75,16 +80,16 @@ class Options:
     horizon     steps ahead; windows: rolling origins, `horizon` apart, the last one's targets
                 being the last rows of the panel (ignored with a hold-out)
     candidates  names out of NAMES
-    seconds     time for all of them together. What learns from all series comes first; the costly
-                ones share what is left evenly, and what one does not need goes to the next. One
-                that would not finish, by a few of its series, is left out before it begins
+    seconds     time for all of them together: each costly one may take `SHARE` of what is left.
+                One that would not finish, by a few of its series, is left out before it begins;
+                what learns from all series is not stopped once it has begun
     per_series  series with evidence enough choose for themselves
     """
 
     horizon: int
     windows: int = 1
     candidates: tuple[str, ...] = NAMES
-    seconds: float = 360.0
+    seconds: float = 420.0
     per_series: bool = False
     seed: int = 20240229
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -200,7 +205,7 @@ def _forecast_all(
             progress(name, share + step * done)
 
         tell(0.0)
-        seconds = (deadline - time.monotonic()) / (len(wanted) - number)
+        seconds = SHARE * (deadline - time.monotonic())
         with _measured() as cost:
             try:
                 if isinstance(candidate, Candidate):
@@ -226,10 +231,9 @@ def _forecast_all(
 
 
 def _turn(candidate: Candidate | type) -> int:
-    """What costs nothing is forecast first, then what learns from all series, then the costly."""
-    if not isinstance(candidate, Candidate):
-        return 1
-    return 2 + COSTLY.index(candidate.name) if candidate.name in COSTLY else 0
+    """What costs nothing is forecast first, the others as in `TURNS`."""
+    name = candidate.name  # type: ignore[union-attr]
+    return 1 + TURNS.index(name) if name in TURNS else 0
 
 
 def _each(
