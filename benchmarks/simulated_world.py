@@ -14,10 +14,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from flow_platform.flows import PARCELS
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.promotion import Scores, backtest_scores
 from flow_platform.forecasting.training import (
-    CANDIDATES,
     TrainedModel,
     forecast,
     succeed,
@@ -57,7 +57,7 @@ def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec)
     made = []
     reigning: str | None = None
     for month in months_between(start, last):
-        trained = {name: train(name, data, cutoff_of(month), spec) for name in CANDIDATES}
+        trained = {name: train(name, data, cutoff_of(month), spec) for name in PARCELS.candidates}
         reigning = _champion(reigning, trained, spec)
         champion = trained[reigning]
         days = data.issues["issue"]

@@ -6,7 +6,7 @@ Features come from `frame` alone. Which vintage serves which day is the registry
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting import candidates, correction, explanation, intervals, sarima
+from flow_platform.forecasting import candidates, correction, explanation, intervals, lstm, sarima
 from flow_platform.forecasting.data import (
     CODE_VERSION,
     SeriesData,
@@ -32,7 +32,16 @@ from flow_platform.forecasting.panel import Panel, build_panel, places
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
-CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
+CANDIDATES: tuple[str, ...] = (
+    "seasonal_naive",
+    "sarima",
+    "effects",
+    "lightgbm",
+    "blend",
+    "lstm",
+)
+# Candidates that look back on the panel itself, beside the frame.
+ON_PANEL = ("sarima", "lstm")
 # Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
 TIE = 0.01
 # Weights of LightGBM in the blend with level plus effects that the backtest chooses from.
@@ -213,6 +222,11 @@ class _Prepared:
         late = sarima.fit_panel(self.panel, self.cutoff.value, self.spec, early)
         return [*[early] * len(self.folds), late]
 
+    @cached_property
+    def networks(self) -> list[lstm.Network]:
+        """LSTMs, one per fold and the final one."""
+        return [lstm.fit_frame(self.panel, self.past(m), self.spec) for m in self._moments()]
+
     def training_rows(self, moment: pd.Timestamp, memory: candidates.Memory) -> pd.DataFrame:
         past = self.past(moment)
         rows = past[candidates.learnable(past, memory)]
@@ -260,6 +274,7 @@ class _Recipe:
     width: tuple[str, str] | None = None
     weight: float = 0.5
     sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
+    network: lstm.Network = field(default_factory=lstm.Network)
 
     def predict(self, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
         """Log forecasts (rows,); what a candidate cannot forecast falls to the seasonal naive."""
@@ -269,6 +284,9 @@ class _Recipe:
         if self.candidate == "sarima":
             assert panel is not None
             forecast = self._sarima(frame, panel)
+        elif self.candidate == "lstm":
+            assert panel is not None
+            forecast = lstm.forecast_frame(panel, frame, self.network)
         elif self.candidate == "effects":
             forecast = candidates.structural(frame, self.memory)
         else:
@@ -321,14 +339,31 @@ def _check_candidate(candidate: str) -> None:
         raise ModelError(f"Unknown candidate {candidate!r}; choose one of {', '.join(CANDIDATES)}.")
 
 
+def lacks(candidate: str) -> str | None:
+    """What must be installed before `candidate` can be trained or forecast here; None if nothing.
+
+    A candidate that lacks something is left out of a month; `train` refuses it.
+    """
+    return lstm.ABSENT if candidate == "lstm" and not lstm.is_installed() else None
+
+
+def trainable(names: Sequence[str] = CANDIDATES) -> tuple[str, ...]:
+    """Those of `names` that can be trained here, in their order."""
+    return tuple(name for name in names if lacks(name) is None)
+
+
 def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> TrainedModel:
     """Fit `candidate` on what was known before `cutoff` (UTC), backtest and calibrate it.
 
     The last `spec.backtest_days` before the cut-off are forecast by models fitted before them;
     those errors give the metrics and the bands; then everything is refitted. Equal data give
-    equal bytes. Raises ModelError for an unknown candidate or too little history.
+    equal bytes. Raises ModelError for an unknown candidate, one whose extra is not installed, or
+    too little history.
     """
     _check_candidate(candidate)
+    lacking = lacks(candidate)
+    if lacking:
+        raise ModelError(lacking)
     moment = utc(cutoff)
     prepared = _prepare(data, moment, spec)
     needs_booster = candidate in ("lightgbm", "blend")
@@ -340,10 +375,11 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             booster=prepared.boosters[n] if needs_booster else "",
             width=prepared.widths[n] if needs_booster else None,
             sarimas=prepared.sarimas[n] if candidate == "sarima" else {},
+            network=prepared.networks[n] if candidate == "lstm" else lstm.Network(),
         )
         for n, memory in enumerate(prepared.memories)
     ]
-    panel = prepared.panel if candidate == "sarima" else None
+    panel = prepared.panel if candidate in ON_PANEL else None
     if candidate == "blend":
         weight = _choose_weight(recipes, prepared)
         recipes = [replace(recipe, weight=weight) for recipe in recipes]
@@ -436,6 +472,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         artefacts["model.txt"] = final.booster.encode()
         assert final.width is not None
         artefacts["low.txt"], artefacts["high.txt"] = (text.encode() for text in final.width)
+    if candidate == "lstm":
+        artefacts["network.json"] = _json(asdict(final.network))
     backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
     backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
     return TrainedModel(
@@ -656,7 +694,7 @@ def forecast(
     both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
     both = both.drop_duplicates(["unique_id", "issue"], keep="first")
     frame = build_frame(data, both[["unique_id", "issue", "issued_at"]], spec.horizons, spec)
-    panel = build_panel(data, both, spec) if recipe.candidate == "sarima" else None
+    panel = build_panel(data, both, spec) if recipe.candidate in ON_PANEL else None
     frame["log_prediction"] = recipe.predict(frame, panel)
     frame["width"] = recipe.spread(frame)
     frame = frame[np.isfinite(frame["log_prediction"])]
@@ -761,6 +799,9 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
                 )
                 for name, own in parameters["sarima"].items()
             },
+            network=lstm.Network(**json.loads(artefacts["network.json"]))
+            if candidate == "lstm"
+            else lstm.Network(),
         )
         return {
             "recipe": recipe,
