@@ -204,7 +204,7 @@ def forecast(trained: Network, windows: Windows) -> np.ndarray:
                     for name, layer in trained.weights.items()
                 }
             )
-        except RuntimeError as other:
+        except (KeyError, RuntimeError) as other:
             raise ModelError(
                 f"The vintage's network cannot be read ({other}); restore it or train it again."
             ) from other
