@@ -235,8 +235,8 @@ def _inputs(windows: Windows, kind: Any) -> dict[str, Any]:
 def _untrained(shape: Network, steps: int, seed: int) -> Any:
     """neuralforecast's network, which reads the days ahead as well, as days that are not known.
 
-    Left to its own windows, neuralforecast 3.3 decodes the first day ahead from the state `steps`
-    days earlier, which has not seen the newest counts.
+    Left to its own windows, neuralforecast 3.3 decodes the first day ahead from the state of
+    `steps` - 1 days before the issue, which has not seen the newest counts.
     """
     from neuralforecast.losses.pytorch import MAE
     from neuralforecast.models import LSTM
