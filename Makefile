@@ -9,7 +9,7 @@ PYTHON ?= python3
 FLOW := $(BIN)/flow
 
 .PHONY: help setup demo up down status test check lint types unit graph integration app browser \
-	browser-deps deep bench lock clean
+	browser-deps deep deep-install bench lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,9 +63,15 @@ test: setup browser-deps lint types ## Everything: lint, types and all tests
 	$(BIN)/python -m pytest tests/unit -q -n 2
 	$(BIN)/python -m pytest tests --ignore tests/unit -q
 
-deep: ## The LSTM candidate's own environment (.venv-deep, 2 GB) and its tests
+deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep
 	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/deep -q
+	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/unit/forecasting/test_forecasting_training.py -q -k lstm
+
+# What is installed is the constraint: no locked version changes. uv would not see pip's settings.
+deep-install: setup ## Add the extra `deep` to .venv: retail trains its LSTM too (1 GB)
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]' \
+		-c <($(BIN)/python -m pip freeze --exclude-editable)
 
 bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py

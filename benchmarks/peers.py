@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.metrics import seasonal_scale
 from flow_platform.forecasting.promotion import Scores, backtest_scores
-from flow_platform.forecasting.training import CANDIDATES, TrainedModel, forecast, succeed, train
+from flow_platform.forecasting.training import TrainedModel, forecast, succeed, train, trainable
 
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 # How gaps of the history are closed for peers that need every day: zero, or the last value.
@@ -63,9 +64,13 @@ def champion_of(reigning: str | None, models: dict[str, TrainedModel], spec: Ser
 
 
 def platform(
-    data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, say: Any
+    data: SeriesData, origins: pd.DatetimeIndex, spec: SeriesSpec, flow: SeriesFlow, say: Any
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Every candidate's forecasts and the champion's, by monthly vintages; seconds by step."""
+    """The forecasts of a flow's candidates and champion, by monthly vintages; seconds by step.
+
+    A candidate whose extra is not installed is left out.
+    """
+    names = trainable(flow.candidates)
     chosen = data.issues[data.issues["issue"].isin(origins)]
     months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
     pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
@@ -74,7 +79,7 @@ def platform(
         cutoff = month.to_timestamp().tz_localize("UTC")
         issues = chosen[(months == month).to_numpy()]
         started = time.perf_counter()
-        models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
+        models = {name: train(name, data, cutoff, spec) for name in names}
         champion = champion_of(champion, models, spec)
         seconds["train"] += time.perf_counter() - started
         started = time.perf_counter()

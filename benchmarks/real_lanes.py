@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from peers import PEERS, near_holidays, paired, peers, platform, show  # noqa: E402
 
+from flow_platform.flows import PARCELS  # noqa: E402
 from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
 from flow_platform.forecasting.metrics import summarise  # noqa: E402
 
@@ -128,7 +129,7 @@ def run(sites: int | None, first: str, last: str, say: Any) -> dict[str, Any]:
     actuals = chosen_sites(inbound(path), sites, pd.Timestamp(last))
     data, spec = series_data(actuals), SeriesSpec(weather=())
     origins = pd.date_range(first, last, freq="7D")
-    ours, seconds = platform(data, origins, spec, say)
+    ours, seconds = platform(data, origins, spec, PARCELS, say)
     theirs, peer_seconds = peers(data, origins, max(spec.horizons), "carried", say)
     rows = paired([ours, theirs], actuals, pd.Timestamp(first), spec.season)
     rows = pd.concat([rows, periods(rows["ds"], data.calendar)], axis=1)
@@ -193,7 +194,7 @@ def event_days(say: Any) -> list[dict[str, Any]]:
     found = []
     for day in (pd.Timestamp("2021-11-11"), pd.Timestamp("2022-06-18")):
         issues = day + pd.to_timedelta(np.arange(-9, -4), "D")
-        made, _ = platform(data, pd.DatetimeIndex(issues), spec, say)
+        made, _ = platform(data, pd.DatetimeIndex(issues), spec, PARCELS, say)
         week = made[made["horizon"] == 7].merge(actuals, on=["unique_id", "ds"])
         week = week[week["model"].isin(["champion", "seasonal_naive"])].assign(scale=np.nan)
         total = week.groupby(["model", "ds"])[["prediction", "y"]].sum()

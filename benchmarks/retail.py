@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from peers import near_holidays, paired, peers, platform, show  # noqa: E402
 
+from flow_platform.flows import RETAIL  # noqa: E402
 from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
 from flow_platform.forecasting.metrics import summarise  # noqa: E402
 from flow_platform.forecasting.training import CANDIDATES  # noqa: E402
@@ -100,7 +101,7 @@ def run(path: Path, measure: str, say: Any) -> dict[str, Any]:
     data, spec = series_data(actuals), SeriesSpec()
     first = pd.Timestamp(LAST_DAY) - pd.Timedelta(days=7 * WEEKS)
     origins = pd.date_range(first, pd.Timestamp(LAST_DAY) - pd.Timedelta(days=HORIZON), freq="7D")
-    ours, seconds = platform(data, origins, spec, say)
+    ours, seconds = platform(data, origins, spec, RETAIL, say)
     pieces = [ours]
     # Peers need every day: closed days are 0, or hold the last value. Both are shown.
     for gaps in ("zero", "carried"):

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from peers import champion_of
 
+from flow_platform.flows import PARCELS
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.training import CANDIDATES, forecast, train
+from flow_platform.forecasting.training import forecast, train
 from flow_platform.partitions import cutoff_of, issue_times, months_between
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
@@ -51,7 +52,7 @@ def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec)
     made = []
     reigning: str | None = None
     for month in months_between(start, last):
-        trained = {name: train(name, data, cutoff_of(month), spec) for name in CANDIDATES}
+        trained = {name: train(name, data, cutoff_of(month), spec) for name in PARCELS.candidates}
         reigning = champion_of(reigning, trained, spec)
         champion = trained[reigning]
         days = data.issues["issue"]

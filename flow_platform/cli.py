@@ -216,6 +216,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train every candidate with its cut-off at the start of these months, and name champions."""
+    from flow_platform.forecasting.training import lacks
     from flow_platform.partitions import month_named, range_tags
 
     start, end = month_named(first), month_named(last or first)
@@ -224,7 +225,11 @@ def train(
         champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
         runs = runner(f"{chosen.name}_models", [models], {})
         runs += runner(f"{chosen.name}_champions", [champions], {})
-    _report(as_json, runs, f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered.")
+    left_out = [
+        f"Without {name}: {reason}." for name in chosen.candidates if (reason := lacks(name))
+    ]
+    done = f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered."
+    _report(as_json, runs, " ".join([done, *left_out]))
 
 
 @app.command()

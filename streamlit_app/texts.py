@@ -656,6 +656,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "candidate.lightgbm": {"fr": "arbres LightGBM", "en": "LightGBM trees"},
     "candidate.effects": {"fr": "niveau et effets", "en": "level and effects"},
     "candidate.blend": {"fr": "mélange", "en": "blend"},
+    "candidate.lstm": {"fr": "réseau LSTM", "en": "LSTM network"},
     "candidate.sarima": {"fr": "SARIMA", "en": "SARIMA"},
     "candidate.seasonal_naive": {"fr": "même jour passé", "en": "same past weekday"},
     "column.flow": {"fr": "Flux", "en": "Flow"},

@@ -8,6 +8,7 @@ import dagster as dg
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.errors import ModelError
 from flow_platform.flows import SeriesFlow
+from flow_platform.forecasting.training import lacks
 from flow_platform.partitions import (
     CANDIDATE,
     MEASURE,
@@ -54,6 +55,16 @@ def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
     }
 
 
+def _without_absent(
+    context: dg.AssetExecutionContext, wanted: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The (month, candidate) whose candidate can be trained here; the others are told once."""
+    for candidate in sorted({candidate for _, candidate in wanted}):
+        if reason := lacks(candidate):
+            context.log.warning("%s left out: %s", candidate, reason)
+    return [key for key in wanted if lacks(key[1]) is None]
+
+
 def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
     """The model and champion assets of one flow."""
     first_day = platform.settings.first_day
@@ -79,6 +90,8 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
             (key.keys_by_dimension[MONTH], key.keys_by_dimension[CANDIDATE])
             for key in map(_multi, context.partition_keys)
         )
+        if len(wanted) > 1:
+            wanted = _without_absent(context, wanted)
         spec = spec_of(platform, flow)
         trained: list[Trained] = []
         for measure in flow.measures:

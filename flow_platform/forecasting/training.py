@@ -6,7 +6,7 @@ Features come from `frame` alone. Which vintage serves which day is the registry
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting import candidates, correction, explanation, intervals, sarima
+from flow_platform.forecasting import candidates, correction, explanation, intervals, lstm, sarima
 from flow_platform.forecasting.data import (
     CODE_VERSION,
     SeriesData,
@@ -32,11 +32,20 @@ from flow_platform.forecasting.panel import Panel, build_panel, places
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
-CANDIDATES: tuple[str, ...] = ("seasonal_naive", "sarima", "effects", "lightgbm", "blend")
+CANDIDATES: tuple[str, ...] = (
+    "seasonal_naive",
+    "sarima",
+    "effects",
+    "lightgbm",
+    "blend",
+    "lstm",
+)
 # Those that LightGBM has a part in: what `SeriesSpec.boosting` changes.
 BOOSTED: tuple[str, ...] = ("lightgbm", "blend")
-# Those that SARIMA has a part in: it looks at whole series, not at a frame.
-NEEDS_PANEL: tuple[str, ...] = ("sarima", "blend")
+# Those that SARIMA has a part in.
+WITH_SARIMA: tuple[str, ...] = ("sarima", "blend")
+# Those that look back on the panel itself, beside the frame.
+ON_PANEL: tuple[str, ...] = (*WITH_SARIMA, "lstm")
 # Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
 TIE = 0.01
 # What the blend averages, and the weights that the backtest chooses from. Freely fitted weights
@@ -205,6 +214,11 @@ class _Prepared:
         late = sarima.fit_panel(self.panel, self.cutoff.value, self.spec, early)
         return [*[early] * len(self.folds), late]
 
+    @cached_property
+    def networks(self) -> list[lstm.Network]:
+        """LSTMs, one per fold and the final one."""
+        return [lstm.fit_frame(self.panel, self.past(m), self.spec) for m in self._moments()]
+
     def training_rows(self, moment: pd.Timestamp, memory: candidates.Memory) -> pd.DataFrame:
         past = self.past(moment)
         rows = past[candidates.learnable(past, memory)]
@@ -276,6 +290,7 @@ class _Recipe:
     booster: str = ""
     weights: tuple[float, ...] = BLEND_WEIGHTS[0]
     sarimas: dict[str, sarima.SeriesSarima] = field(default_factory=dict)
+    network: lstm.Network = field(default_factory=lstm.Network)
 
     def predict(self, frame: pd.DataFrame, panel: Panel | None) -> np.ndarray:
         """Log forecasts (rows,); what a candidate cannot forecast falls to the seasonal naive."""
@@ -296,6 +311,9 @@ class _Recipe:
         if name == "sarima":
             assert panel is not None
             return self._sarima(frame, panel)
+        if name == "lstm":
+            assert panel is not None
+            return lstm.forecast_frame(panel, frame, self.network)
         if name == "effects":
             return candidates.structural(frame, self.memory)
         return candidates.predict_lightgbm(self.booster, frame, self.features, self.memory)
@@ -345,14 +363,31 @@ def _check_candidate(candidate: str) -> None:
         raise ModelError(f"Unknown candidate {candidate!r}; choose one of {', '.join(CANDIDATES)}.")
 
 
+def lacks(candidate: str) -> str | None:
+    """What must be installed before `candidate` can be trained or forecast here; None if nothing.
+
+    A candidate that lacks something is left out of a month; `train` refuses it.
+    """
+    return lstm.ABSENT if candidate == "lstm" and not lstm.is_installed() else None
+
+
+def trainable(names: Sequence[str] = CANDIDATES) -> tuple[str, ...]:
+    """Those of `names` that can be trained here, in their order."""
+    return tuple(name for name in names if lacks(name) is None)
+
+
 def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> TrainedModel:
     """Fit `candidate` on what was known before `cutoff` (UTC), backtest and calibrate it.
 
     The last `spec.backtest_days` before the cut-off are forecast by models fitted before them;
     those errors give the metrics and the bands; then everything is refitted. Equal data give
-    equal bytes. Raises ModelError for an unknown candidate or too little history.
+    equal bytes. Raises ModelError for an unknown candidate, one whose extra is not installed, or
+    too little history.
     """
     _check_candidate(candidate)
+    lacking = lacks(candidate)
+    if lacking:
+        raise ModelError(lacking)
     moment = utc(cutoff)
     prepared = _prepare(data, moment, spec)
     needs_booster = candidate in BOOSTED
@@ -362,11 +397,12 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             features=prepared.features if needs_booster else [],
             memory=memory,
             booster=prepared.boosters[n] if needs_booster else "",
-            sarimas=prepared.sarimas[n] if candidate in NEEDS_PANEL else {},
+            sarimas=prepared.sarimas[n] if candidate in WITH_SARIMA else {},
+            network=prepared.networks[n] if candidate == "lstm" else lstm.Network(),
         )
         for n, memory in enumerate(prepared.memories)
     ]
-    panel = prepared.panel if candidate in NEEDS_PANEL else None
+    panel = prepared.panel if candidate in ON_PANEL else None
     if candidate == "blend":
         weights = _choose_weights(recipes, prepared)
         recipes = [replace(recipe, weights=weights) for recipe in recipes]
@@ -456,6 +492,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
     }
     if needs_booster:
         artefacts["model.txt"] = final.booster.encode()
+    if candidate == "lstm":
+        artefacts["network.json"] = _json(asdict(final.network))
     backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
     backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
     return TrainedModel(
@@ -686,7 +724,7 @@ def forecast(
     both = pd.concat([wanted.assign(wanted=True), _keyed(history[near]).assign(wanted=False)])
     both = both.drop_duplicates(["unique_id", "issue"], keep="first")
     frame = build_frame(data, both[["unique_id", "issue", "issued_at"]], spec.horizons, spec)
-    panel = build_panel(data, both, spec) if recipe.candidate in NEEDS_PANEL else None
+    panel = build_panel(data, both, spec) if recipe.candidate in ON_PANEL else None
     frame["log_prediction"] = recipe.predict(frame, panel)
     frame = frame[np.isfinite(frame["log_prediction"])]
     errors = pd.concat(
@@ -787,6 +825,9 @@ def _read(artefacts: Mapping[str, bytes]) -> dict[str, Any]:
                 )
                 for name, own in parameters["sarima"].items()
             },
+            network=lstm.Network(**json.loads(artefacts["network.json"]))
+            if candidate == "lstm"
+            else lstm.Network(),
         )
         return {
             "recipe": recipe,

@@ -20,8 +20,10 @@ from flow_platform.forecasting.training import (
     BOOSTED,
     choose_champion,
     has_enough_history,
+    lacks,
     succeed,
     train,
+    trainable,
 )
 from flow_platform.partitions import cutoff_of
 from flow_platform.platform import Platform
@@ -136,13 +138,16 @@ def ensure_vintages(
     with platform.registry.training_lock(flow.name):
         done: list[Trained] = []
         led = {vintage.month for vintage in platform.registry.champions(flow.name, measure)}
-        for month in months:
-            if refresh == "missing" and month in led:
-                continue
+        due = [month for month in months if refresh == "stale" or month not in led]
+        for candidate in flow.candidates if due else ():
+            # Said once: what is not installed is so for every month.
+            if reason := lacks(candidate):
+                progress(f"{flow.name} {candidate}: left out, {reason}")
+        for month in due:
             if not has_enough_history(data, cutoff_of(month), spec):
                 progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
                 continue
-            for candidate in flow.candidates:
+            for candidate in trainable(flow.candidates):
                 try:
                     trained = train_vintage(platform, flow, measure, candidate, month, data, spec)
                 except ModelError as error:

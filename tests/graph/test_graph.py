@@ -179,9 +179,11 @@ def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
     assert tags[ASSET_PARTITION_RANGE_END_TAG] == f"{last}|2025-03-29"
 
 
-@pytest.mark.parametrize("name", ["train_colis_monthly", "train_retail_monthly"])
+@pytest.mark.parametrize(
+    ("name", "last"), [("train_colis_monthly", "blend"), ("train_retail_monthly", "lstm")]
+)
 def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
-    definitions: dg.Definitions, name: str
+    definitions: dg.Definitions, name: str, last: str
 ) -> None:
     tick = dg.build_schedule_context(
         scheduled_execution_time=datetime.fromisoformat("2025-04-01T04:00:00+02:00")
@@ -190,7 +192,7 @@ def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     assert requests is not None
     tags = requests[0].tags
     assert tags[ASSET_PARTITION_RANGE_START_TAG] == "seasonal_naive|2025-04-01"
-    assert tags[ASSET_PARTITION_RANGE_END_TAG] == "blend|2025-04-01"
+    assert tags[ASSET_PARTITION_RANGE_END_TAG] == f"{last}|2025-04-01"
 
 
 @pytest.mark.parametrize("flow", CATALOGUE)

@@ -22,7 +22,7 @@ class GlobalLSTM:
     """An LSTM (Hochreiter and Schmidhuber 1997) over all series, direct for every horizon."""
 
     name = "lstm"
-    needs = "the extra `deep` (make deep), and 2 windows of history in a series"
+    needs = "the extra `deep` (make deep-install), and 2 windows of history in a series"
 
     def __init__(self, seed: int, workers: int) -> None:
         self.seed = seed
@@ -37,7 +37,7 @@ class GlobalLSTM:
             from neuralforecast.models import LSTM
         except ImportError as absent:
             raise ModelError(
-                "the extra `deep` is not installed: `make deep` sets it up in .venv-deep"
+                "the extra `deep` is not installed: `make deep-install` adds it to .venv"
             ) from absent
         season = max((s for s in panel.seasons if s > 1), default=0)
         look_back = max(SEASONS_BACK * season, STEPS_BACK, horizon)

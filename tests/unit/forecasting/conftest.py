@@ -7,7 +7,7 @@ import pytest
 from forecasting_world import make_world
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.training import CANDIDATES, TrainedModel, train
+from flow_platform.forecasting.training import TrainedModel, train, trainable
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +30,4 @@ def cutoff() -> pd.Timestamp:
 def models(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> dict[str, TrainedModel]:
-    return {name: train(name, panel_data, cutoff, spec) for name in CANDIDATES}
+    return {name: train(name, panel_data, cutoff, spec) for name in trainable()}

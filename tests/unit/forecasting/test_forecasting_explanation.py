@@ -9,7 +9,12 @@ import pytest
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.explanation import DRIVERS, EXPLANATION_COLUMNS, driver_of
 from flow_platform.forecasting.frame import build_frame, feature_names
-from flow_platform.forecasting.training import TrainedModel, fallback_forecast, forecast
+from flow_platform.forecasting.training import (
+    TrainedModel,
+    fallback_forecast,
+    forecast,
+    trainable,
+)
 
 NAMED = [f"by_{driver}" for driver in DRIVERS]
 
@@ -24,7 +29,7 @@ def said(
     }
 
 
-@pytest.mark.parametrize("candidate", ["seasonal_naive", "sarima", "effects", "lightgbm", "blend"])
+@pytest.mark.parametrize("candidate", trainable())
 def test_usual_and_drivers_add_up_to_the_forecast(
     said: dict[str, pd.DataFrame], candidate: str
 ) -> None:

@@ -11,12 +11,12 @@ import pytest
 from forecasting_world import make_world
 
 from flow_platform.errors import ModelError
+from flow_platform.flows import PARCELS
 from flow_platform.forecasting import training
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.metrics import summarise
 from flow_platform.forecasting.training import (
-    CANDIDATES,
     FORECAST_COLUMNS,
     TrainedModel,
     choose_champion,
@@ -24,6 +24,7 @@ from flow_platform.forecasting.training import (
     forecast,
     has_enough_history,
     train,
+    trainable,
 )
 
 Models = dict[str, TrainedModel]
@@ -57,7 +58,7 @@ def assert_sound(rows: pd.DataFrame) -> None:
     assert rows.equals(rows.sort_values(["unique_id", "issue", "horizon"], kind="stable"))
 
 
-@pytest.mark.parametrize("candidate", CANDIDATES)
+@pytest.mark.parametrize("candidate", trainable())
 def test_rows_after_the_cutoff_change_no_byte_of_a_vintage(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp, models: Models, candidate: str
 ) -> None:
@@ -67,7 +68,7 @@ def test_rows_after_the_cutoff_change_no_byte_of_a_vintage(
 
 
 @pytest.mark.parametrize("kind", ["actuals", "vintages"])
-@pytest.mark.parametrize("candidate", CANDIDATES)
+@pytest.mark.parametrize("candidate", trainable())
 def test_facts_known_after_the_issue_change_no_bit_of_its_forecast(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str, kind: str
 ) -> None:
@@ -80,7 +81,7 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_forecast(
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
-@pytest.mark.parametrize("candidate", CANDIDATES)
+@pytest.mark.parametrize("candidate", trainable())
 def test_a_day_is_forecast_alike_alone_and_in_a_range(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
@@ -93,7 +94,7 @@ def test_a_day_is_forecast_alike_alone_and_in_a_range(
     pd.testing.assert_frame_equal(alone, among, check_exact=True)
 
 
-@pytest.mark.parametrize("candidate", CANDIDATES)
+@pytest.mark.parametrize("candidate", trainable())
 def test_forecasts_are_sound_and_complete(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
@@ -208,7 +209,7 @@ def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
     hard = replace(data, actuals=actuals)
     cutoff = pd.Timestamp("2023-10-01", tz="UTC")
     issues = issues_between(hard, "2023-10-01", "2023-11-20")
-    for candidate in CANDIDATES:
+    for candidate in trainable():
         model = train(candidate, hard, cutoff, spec)
         rows = forecast(model.artefacts, hard, issues, spec)
         assert_sound(rows)
@@ -244,7 +245,7 @@ def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -
     data, truth = make_world(centres=5, days=800)
     spec = SeriesSpec()
     cutoff = pd.Timestamp("2025-01-01", tz="UTC")
-    models = {name: train(name, data, cutoff, spec) for name in CANDIDATES}
+    models = {name: train(name, data, cutoff, spec) for name in PARCELS.candidates}
     champion = choose_champion({name: model.metrics for name, model in models.items()})
     issues = issues_between(data, "2024-12-31", "2025-03-01")
     rows = forecast(models[champion].artefacts, data, issues, spec)
