@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Backtest MASE closer than this (relative) is a tie, which the simpler candidate wins.
-TIE = 0.01
+TIE = 0.005
 # Steps of the greedy search for weights: each adds one share of 1/STEPS.
 STEPS = 20
 # A series chooses for itself when it has as many origins, and its choice saves this share.
@@ -91,7 +91,7 @@ def weights_of(backtest: Backtest) -> dict[str, float]:
 
 
 def choose(backtest: Backtest, per_series: bool) -> Choice:
-    """The candidate with the lowest backtest MASE; the simplest of those within 1 % of it.
+    """The candidate with the lowest backtest MASE; the simplest of those within half a per cent of it.
 
     Stability: where the origins disagree, so that the best is ahead of a simpler candidate in
     less than half of them, the simpler one is taken. With `per_series` a series takes its own
@@ -111,7 +111,7 @@ def choose(backtest: Backtest, per_series: bool) -> Choice:
         near = overall[simpler] <= overall[best] * (1 + TIE)
         ahead = np.mean(by_origin[best] < by_origin[simpler]) if by_origin.shape[1] else 0.0
         if near:
-            chosen, reason = simpler, f"within {TIE:.0%} of {backtest.names[best]}, and simpler"
+            chosen, reason = simpler, f"within {TIE:.1%} of {backtest.names[best]}, and simpler"
             break
         if ahead < 0.5:
             chosen = simpler
