@@ -20,6 +20,8 @@ SEASONAL_ORDER = (0, 1, 1)
 FIT_DAYS = 420
 MIN_DAYS = 70
 ITERATIONS = 12
+# Each series is fitted by itself: with more of them training would take hours.
+MOST_SERIES = 200
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,12 @@ def forecast_series(
 def fit_panel(
     panel: Panel, moment: int, spec: SeriesSpec, start: dict[str, SeriesSarima] | None = None
 ) -> dict[str, SeriesSarima]:
-    """Parameters of every series that has enough days known at `moment` (int64 ns UTC)."""
+    """Parameters of every series that has enough days known at `moment` (int64 ns UTC).
+
+    None at all in a panel of more than `MOST_SERIES`.
+    """
+    if len(panel.ids) > MOST_SERIES:
+        return {}
     found: dict[str, SeriesSarima] = {}
     for number, name in enumerate(panel.ids):
         visible = panel.known_at[number] < moment

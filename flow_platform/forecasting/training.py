@@ -390,6 +390,11 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         raise ModelError(lacking)
     moment = utc(cutoff)
     prepared = _prepare(data, moment, spec)
+    if candidate == "sarima" and not prepared.sarimas[-1]:
+        raise ModelError(
+            f"SARIMA fits no series at {moment}: each needs {sarima.MIN_DAYS} known days, and a"
+            f" panel may have {sarima.MOST_SERIES} series. Leave it to the other candidates."
+        )
     needs_booster = candidate in BOOSTED
     recipes = [
         _Recipe(

@@ -91,7 +91,7 @@ def weights_of(backtest: Backtest) -> dict[str, float]:
 
 
 def choose(backtest: Backtest, per_series: bool) -> Choice:
-    """The candidate with the lowest backtest MASE; the simplest of those within half a per cent of it.
+    """The candidate with the lowest backtest MASE; the simplest of those within 0.5 % of it.
 
     Stability: where the origins disagree, so that the best is ahead of a simpler candidate in
     less than half of them, the simpler one is taken. With `per_series` a series takes its own

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from flow_platform.forecasting.data import SeriesSpec
+from flow_platform.errors import ModelError
+from flow_platform.forecasting import sarima, training
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.panel import DAY_NS, NEVER
 from flow_platform.forecasting.sarima import SeriesSarima, fit_series, forecast_series
+from flow_platform.forecasting.training import TrainedModel, train
 
 FITTED = SeriesSarima((1, 0, 1), (0, 1, 1, 7), (0.7, 0.2, -0.8, 0.01))
 STEPS = np.arange(1, 15)
@@ -60,3 +65,21 @@ def test_short_and_constant_series_have_no_parameters() -> None:
     spec = SeriesSpec()
     assert fit_series(a_series()[:40], spec) is None
     assert fit_series(np.full(200, 3.0), spec) is None
+
+
+def test_a_panel_of_many_series_is_left_to_the_other_candidates(
+    panel_data: SeriesData,
+    spec: SeriesSpec,
+    cutoff: pd.Timestamp,
+    models: dict[str, TrainedModel],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sarima, "MOST_SERIES", 2)
+    training._latest.clear()
+    with pytest.raises(ModelError, match="may have 2 series"):
+        train("sarima", panel_data, cutoff, spec)
+    blend = train("blend", panel_data, cutoff, spec)
+    training._latest.clear()
+    assert json.loads(blend.artefacts["parameters.json"])["sarima"] == {}
+    assert np.isfinite(blend.metrics["mase"])
+    assert blend.metrics["mase"] < models["seasonal_naive"].metrics["mase"]
