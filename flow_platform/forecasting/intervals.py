@@ -155,6 +155,12 @@ def _sizes(error: np.ndarray, rows: pd.DataFrame) -> dict[str, tuple[float, floa
     return result
 
 
+def often_zero(names: pd.Series, counts: pd.Series) -> np.ndarray:
+    """Which rows (bool) belong to series that are sparse: zero in more than `SPARSE_SHARE`."""
+    zeros = (counts < 0.5).groupby(names.to_numpy()).transform("mean")
+    return zeros.to_numpy() > SPARSE_SHARE
+
+
 def calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
     """The calibration of out-of-sample log errors (rows,); sparse series have one of their own.
 
@@ -166,7 +172,7 @@ def calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
     names = rows["unique_id"].astype(str)
     zeros = (actual < 0.5).groupby(names).transform("mean").to_numpy()
     units = actual.groupby(names).transform("mean").to_numpy()
-    sparse = (zeros > SPARSE_SHARE) & (units > 0)
+    sparse = often_zero(names, actual) & (units > 0)
     if not sparse.any():
         return _calibrate(error, rows)
     counts = (actual.to_numpy() - np.expm1(log)) / np.where(units > 0, units, 1.0)

@@ -423,11 +423,11 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
             f"{spec.backtest_days} days before the cut-off. Check that counts still arrive."
         )
     tested = pd.concat(pieces)
-    recent = _usual_errors(tested)
-    bias = correction.bias_known_at(
-        tested["unique_id"].to_numpy(dtype=object), nanoseconds(tested["issued_at"]), recent
-    )
-    gain = _choose_gain(tested, bias, young=prepared.is_young)
+    # All-or-nothing errors tell nothing of the next one, nor of how far to follow others'.
+    steady = ~intervals.often_zero(tested["unique_id"], tested["y"])
+    recent = _usual_errors(tested[steady])
+    bias = _bias(tested, recent, steady)
+    gain = _choose_gain(tested[steady], bias[steady], young=prepared.is_young)
     tested["log_prediction"] += correction.correction(
         gain, bias, tested["horizon"].to_numpy(dtype=float)
     )
@@ -528,6 +528,12 @@ def _usual_errors(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _bias(frame: pd.DataFrame, errors: pd.DataFrame, steady: np.ndarray) -> np.ndarray:
+    """Recent log error (rows,) of each series as known at each issue; 0 where not `steady`."""
+    names, moments = frame["unique_id"].to_numpy(dtype=object), nanoseconds(frame["issued_at"])
+    return np.where(steady, correction.bias_known_at(names, moments, errors), 0.0)
+
+
 def _choose_weights(recipes: list[_Recipe], prepared: _Prepared) -> tuple[float, ...]:
     """The weights of the blend that would have served best over the origins."""
     rows = [prepared.origins(fold) for fold in prepared.folds]
@@ -559,6 +565,8 @@ def _choose_gain(tested: pd.DataFrame, bias: np.ndarray, young: bool) -> float:
 
     Where no backtest has met all turns of a year, the largest of the shares that are about as good.
     """
+    if tested.empty:
+        return 0.0
     horizon = tested["horizon"].to_numpy(dtype=float)
 
     def loss(gain: float) -> float:
@@ -732,14 +740,11 @@ def forecast(
     panel = build_panel(data, both, spec) if recipe.candidate in ON_PANEL else None
     frame["log_prediction"] = recipe.predict(frame, panel)
     frame = frame[np.isfinite(frame["log_prediction"])]
-    errors = pd.concat(
-        [stored["errors"], _usual_errors(frame[frame["issued_at"] >= cutoff])], ignore_index=True
-    )
-    bias = correction.bias_known_at(
-        frame["unique_id"].to_numpy(dtype=object), nanoseconds(frame["issued_at"]), errors
-    )
+    steady = ~calibration.is_sparse(frame)
+    later = _usual_errors(frame[(frame["issued_at"] >= cutoff) & steady])
+    errors = pd.concat([stored["errors"], later], ignore_index=True)
     frame["log_prediction"] += correction.correction(
-        stored["gain"], bias, frame["horizon"].to_numpy(dtype=float)
+        stored["gain"], _bias(frame, errors, steady), frame["horizon"].to_numpy(dtype=float)
     )
 
     learned = frame[frame["y"].notna() & (frame["issued_at"] >= cutoff)]
