@@ -63,7 +63,7 @@ def state_of(value: Any) -> tuple[str | None, str | None]:
 
 
 def vehicles_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
-    """Vehicles an hour, NaN where none were given (a counter may be silent), or NaN with the fault."""
+    """Vehicles an hour; NaN where none were given, as of a silent counter, or with the fault."""
     return _optional(value, "vehicles", decimal, MOST_VEHICLES)
 
 

@@ -24,11 +24,11 @@ create table raw.traffic (
 create index on raw.traffic (centre_id, day);
 create unique index traffic_event on raw.traffic (event_id) where event_id is not null;
 comment on table raw.traffic is
-    'One row per accepted reading of a counter, two of one hour included; no volume is null, not 0.';
+    'One row per accepted reading of a counter, two of one hour included; absent is null, not 0.';
 comment on column raw.traffic.day is 'UTC day of counted_at: the partition.';
 comment on column raw.traffic.counted_at is 'End of the hour that was counted.';
 comment on column raw.traffic.vehicles is 'Vehicles an hour.';
-comment on column raw.traffic.occupancy is 'Share of the time a vehicle stood on the loop, percent.';
+comment on column raw.traffic.occupancy is 'Percent of the time that a vehicle stood on the loop.';
 comment on column raw.traffic.event_id is 'Identity of a message; null for rows of files.';
 
 create table ops.offsets (
@@ -48,7 +48,7 @@ comment on table ops.offsets is
     'How far each stream is settled, written in the transaction that stores its rows.';
 comment on column ops.offsets.partition is 'MQTT: the topic. Portal: the data set.';
 comment on column ops.offsets.position is
-    'MQTT: messages of the topic that are settled. Portal: newest hour fetched, seconds since 1970.';
+    'MQTT: settled messages of the topic. Portal: newest hour fetched, in seconds since 1970.';
 comment on column ops.offsets.last_event_at is 'Newest moment that a settled message speaks of.';
 comment on column ops.offsets.last_message_at is 'When the newest message was settled.';
 
