@@ -1,0 +1,93 @@
+"""Widens or narrows a vintage's bands by how its own forecasts fared of late.
+
+A band that was right in spring may be wide in August. How often the last two weeks' forecasts, one
+hour ahead and out of sample, left their band tells, as far as their readings were known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Forecasts of every so many hours of so many days are looked at.
+EVERY, DAYS = 4, 14
+# A series' own factor counts as much as all series' together at so many forecasts, and all
+# together as much as none at so many.
+OWN_PRIOR, POOLED_PRIOR = 60.0, 40.0
+LIMITS = (0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where readings fell in their 80 % band: 0 at the forecast, 1 at the edge; all (rows,).
+
+    `hour` and `known` in hours since 1970: the hour forecast, and when its reading was known.
+    """
+
+    unique_id: np.ndarray
+    hour: np.ndarray
+    known: np.ndarray
+    position: np.ndarray
+
+    def as_json(self) -> dict[str, list[object]]:
+        return {
+            "unique_id": [str(name) for name in self.unique_id],
+            "hour": [int(hour) for hour in self.hour],
+            "known": [float(f"{hour:.10g}") for hour in self.known],
+            "position": [float(f"{p:.5g}") for p in self.position],
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, list[object]]) -> Positions:
+        return cls(
+            np.array(stored["unique_id"], dtype=object),
+            np.array(stored["hour"], dtype=np.int64),
+            np.array(stored["known"], dtype=float),
+            np.array(stored["position"], dtype=float),
+        )
+
+    def and_then(self, other: Positions) -> Positions:
+        return Positions(
+            *(
+                np.concatenate([getattr(self, name), getattr(other, name)])
+                for name in ("unique_id", "hour", "known", "position")
+            )
+        )
+
+
+def positions(y: np.ndarray, prediction: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Where each reading fell, (rows,); `edges` (rows, 2) of the 80 % band."""
+    above = (y - prediction) / np.maximum(edges[:, 1] - prediction, 1e-9)
+    below = (prediction - y) / np.maximum(prediction - edges[:, 0], 1e-9)
+    return np.clip(np.where(y >= prediction, above, below), 0.0, 100.0)
+
+
+def factors(unique_id: np.ndarray, day: np.ndarray, seen: Positions) -> np.ndarray:
+    """By how much bands of each row's series are widened on its UTC day (since 1970), (rows,).
+
+    What was known when the day began counts, so every issue of a day has one factor.
+    """
+    result = np.ones(len(unique_id))
+    for number in np.unique(day):
+        start = int(number) * 24
+        recent = (seen.hour > start - DAYS * 24) & (seen.hour <= start) & (seen.known <= start)
+        if not recent.any():
+            continue
+        names, values = seen.unique_id[recent], seen.position[recent]
+        pooled = _shrunk(values, 1.0, POOLED_PRIOR)
+        rows = np.flatnonzero(day == number)
+        order = np.argsort(names.astype(str), kind="stable")
+        labels, starts = np.unique(names[order].astype(str), return_index=True)
+        own = {
+            label: _shrunk(part, pooled, OWN_PRIOR)
+            for label, part in zip(labels, np.split(values[order], starts[1:]), strict=True)
+        }
+        result[rows] = [own.get(str(name), pooled) for name in unique_id[rows]]
+    return np.clip(result, *LIMITS)
+
+
+def _shrunk(values: np.ndarray, towards: float, prior: float) -> float:
+    weight = len(values) / (len(values) + prior)
+    seen = max(float(np.quantile(values, 0.8)), 0.05)
+    return float(np.exp(weight * np.log(seen) + (1 - weight) * np.log(towards)))

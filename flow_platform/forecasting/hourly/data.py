@@ -1,0 +1,180 @@
+"""What hourly forecasts are made from: readings, calendar and weather, each with its moment.
+
+Features live in `frame`, models in `training`; nothing here reads a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.errors import ModelError
+from flow_platform.forecasting.data import utc
+
+# Raised whenever the same facts would give another model, so that vintages are trained again.
+CODE_VERSION = "1"
+
+HOUR = 3_600
+# Earlier occurrences of an hour of the week that its profile is made from.
+OCCURRENCES = 16
+# Days an issue looks back on: the occurrences, holidays between them, and a margin.
+LOOKBACK_DAYS = 7 * (OCCURRENCES + 2)
+WEATHER_COLUMNS = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
+FACT_COLUMNS = (
+    "is_public_holiday",
+    "is_school_holiday",
+    "is_bridge_day",
+    "days_to_holiday",
+    "days_since_holiday",
+    "is_event",
+)
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """LightGBM's parameters, by its own names; `rounds` are trees."""
+
+    num_leaves: int = 47
+    min_data_in_leaf: int = 60
+    learning_rate: float = 0.04
+    feature_fraction: float = 0.5
+    rounds: int = 500
+
+
+@dataclass(frozen=True)
+class HourlySpec:
+    """What a flow fixes about its forecasts.
+
+    `horizons` are hours ahead of the issue, `season` the hours of a week, `seed` feeds every random
+    choice. The last `backtest_days` before the cut-off are forecast by models fitted before them.
+    Training looks back on `training_days` at the most and learns from `most_series` series, evenly
+    chosen; a series needs `min_history_days` days with readings.
+    """
+
+    horizons: tuple[int, ...] = tuple(range(1, 25))
+    season: int = 168
+    seed: int = 20240229
+    boosting: Boosting = Boosting()
+    backtest_days: int = 63
+    min_history_days: int = 35
+    training_days: int = 730
+    most_series: int = 120
+    weather: tuple[str, ...] = WEATHER_COLUMNS
+
+    def __post_init__(self) -> None:
+        if not self.horizons or min(self.horizons) < 1 or max(self.horizons) > 24:
+            raise ModelError(
+                f"HourlySpec.horizons is {self.horizons}; give whole hours from 1 to 24."
+            )
+
+
+@dataclass(frozen=True)
+class HourlyData:
+    """A panel and its regressors, each fact with the moment it became known.
+
+    actuals    one row per series and hour with a reading: unique_id str, ds (end of the hour, UTC,
+               naive), y >= 0, occupancy (percent or NaN), available_at UTC. A missing hour has none
+    places     unique_id, place, timezone (IANA): where each series stands, which tells its local
+               time, calendar and weather
+    calendar   one row per place and local day: place, day and `FACT_COLUMNS`. Known beforehand,
+               but for an event with event_known_at (UTC; missing: always known). May be empty
+    weather    one row per place, local day and vintage: place, day, available_at UTC and numeric
+               columns. May be empty or miss days
+    """
+
+    actuals: pd.DataFrame
+    places: pd.DataFrame
+    calendar: pd.DataFrame
+    weather: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "actuals": ("unique_id", "ds", "y", "occupancy", "available_at"),
+            "places": ("unique_id", "place", "timezone"),
+        }
+        if len(self.calendar.columns):
+            wanted["calendar"] = ("place", "day", *FACT_COLUMNS)
+        if len(self.weather.columns):
+            wanted["weather"] = ("place", "day", "available_at")
+        for name, columns in wanted.items():
+            missing = [c for c in columns if c not in getattr(self, name).columns]
+            if missing:
+                raise ModelError(
+                    f"HourlyData.{name} lacks the column(s) {', '.join(missing)}. See the docstring"
+                    " of HourlyData for the columns each frame bears."
+                )
+        twice = self.actuals.duplicated(["unique_id", "ds"])
+        if twice.any():
+            row = self.actuals.loc[twice, ["unique_id", "ds"]].iloc[0].tolist()
+            raise ModelError(
+                f"HourlyData.actuals holds {int(twice.sum())} repeated row(s), first {row}. Choose"
+                " one reading an hour before forecasting."
+            )
+
+    def before(self, cutoff: pd.Timestamp) -> HourlyData:
+        """The same panel as it stood before `cutoff` (UTC): facts known strictly earlier."""
+        moment = utc(cutoff)
+        weather = self.weather
+        if len(weather):
+            weather = weather[weather["available_at"] < moment]
+        return HourlyData(
+            actuals=self.actuals[self.actuals["available_at"] < moment],
+            places=self.places,
+            calendar=self.calendar,
+            weather=weather,
+        )
+
+
+def fingerprint(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> str:
+    """sha256 over all that training at `cutoff` can see, the spec and the code version.
+
+    Independent of the order of rows and columns; equal fingerprints mean equal trained bytes.
+    """
+    moment = utc(cutoff)
+    visible = data.before(moment)
+    first = moment.tz_localize(None) - pd.Timedelta(days=spec.training_days)
+    last = moment.tz_localize(None) + pd.Timedelta(days=2)
+    digest = hashlib.sha256()
+    digest.update(
+        json.dumps([CODE_VERSION, moment.isoformat(), asdict(spec)], sort_keys=True).encode()
+    )
+    parts = {
+        "actuals": visible.actuals[visible.actuals["ds"] > first],
+        "places": visible.places,
+    }
+    for name in ("calendar", "weather"):
+        frame: pd.DataFrame = getattr(visible, name)
+        parts[name] = frame[frame["day"].between(first, last)] if len(frame) else frame
+    for name, frame in parts.items():
+        digest.update(f"|{name}:{len(frame)}".encode())
+        columns = sorted(frame.columns)
+        plain = pd.DataFrame({c: _plain(frame[c]) for c in columns})
+        digest.update(",".join(columns).encode())
+        if len(frame):
+            rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
+            digest.update(np.sort(rows).tobytes())
+    return digest.hexdigest()
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return seconds(column)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return seconds(column)
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
+
+
+def seconds(times: pd.Series | pd.DatetimeIndex) -> np.ndarray:
+    """Times (UTC, aware or naive) as int64 seconds since 1970; missing ones the least integer."""
+    index = pd.DatetimeIndex(times)
+    if index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    values = index.to_numpy().astype("datetime64[s]").astype(np.int64)
+    return values
