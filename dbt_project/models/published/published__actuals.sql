@@ -20,3 +20,15 @@ select
 from {{ ref('merged__retail') }}
 where {{ measure }} is not null
 {% endfor %}
+union all
+select
+    'traffic'::text as flow,
+    'vehicles'::text as measure,
+    merged.centre_id,
+    merged.target_at,
+    (merged.target_at at time zone centres.timezone)::date as date,
+    merged.vehicles as value
+from {{ ref('merged__traffic') }} as merged
+inner join {{ ref('centres') }} as centres
+    on centres.flow = 'traffic' and merged.centre_id = centres.centre_id
+where merged.vehicles is not null

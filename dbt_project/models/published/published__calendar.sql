@@ -10,4 +10,7 @@ select
     calendar.is_event,
     calendar.flow
 from {{ source('raw', 'calendar') }} as calendar
-inner join {{ ref('centres') }} as centres using (flow, centre_id)
+inner join (
+    select distinct flow, coalesce(place, centre_id) as centre_id
+    from {{ ref('centres') }}
+) as places using (flow, centre_id)

@@ -1,4 +1,4 @@
 select
     centre_id, name, latitude, longitude, country, subdivision, school_zone, timezone, daily_capacity,
-    flow
+    flow, area, place
 from {{ ref('centres') }}

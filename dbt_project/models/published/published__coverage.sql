@@ -2,6 +2,7 @@
 -- once for each day it spoke of, as in the accuracy tables. One row of a cut is one value of its key.
 -- mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
+-- depends_on: {{ source('ml', 'traffic_forecasts') }}
 with measured as (
     {% for flow in ['parcels', 'retail'] -%}
     select flow, measure, centre_id, day, issued_on, horizon, actual, covered_80, covered_95
@@ -39,6 +40,14 @@ summed as (
     group by
         measured.flow, measured.measure, measured.centre_id, measured.horizon,
         extract(isodow from measured.day)
+    union all
+    select
+        flow, measure, centre_id, horizon, extract(isodow from day)::integer as weekday,
+        sum(forecasts) as forecasts, sum(inside_80) as inside_80, sum(inside_95) as inside_95,
+        sum(actual) as actual, sum(width_80) as width_80, sum(forecasts) as widths,
+        min(day) as first_day, max(day) as last_day
+    from {{ ref('monitoring__traffic_accuracy') }}
+    group by flow, measure, centre_id, horizon, extract(isodow from day)
 )
 
 select

@@ -1,4 +1,5 @@
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
+-- depends_on: {{ source('ml', 'traffic_forecasts') }}
 -- By the data itself: a backfill of an old day makes nothing fresh.
 select
     'parcels'::text as flow,
@@ -17,6 +18,15 @@ select
     count(*) as rows
 from {{ ref('merged__retail') }}
 where quantity is not null
+union all
+select
+    'traffic'::text as flow,
+    'actuals'::text as dataset,
+    max(day) as newest_day,
+    max(available_at) as newest_at,
+    count(*) as rows
+from {{ ref('merged__traffic') }}
+where vehicles is not null
 union all
 select
     flow,

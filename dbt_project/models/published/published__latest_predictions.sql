@@ -1,8 +1,10 @@
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
+-- depends_on: {{ source('ml', 'traffic_forecasts') }}
 -- The newest issue for each target. Reads the table, not `predictions`: replacing that view would
 -- drop this one for a moment.
-select distinct on (flow, measure, centre_id, date)
+select distinct on (flow, measure, centre_id, target_at)
     flow, measure, centre_id, target_at, date, horizon::integer as horizon, prediction,
-    lower_80, upper_80, lower_95, upper_95, issued_at, day as issued_on, model_version
+    lower_80, upper_80, lower_95, upper_95, issued_at, day as issued_on, model_version,
+    level
 from {{ source('ml', 'forecasts') }}
-order by flow, measure, centre_id, date, day desc
+order by flow, measure, centre_id, target_at, issued_at desc

@@ -1,5 +1,6 @@
 -- How each candidate did over the rolling origins before its month, against those of the same month.
 -- depends_on: {{ source('ml', 'retail_vintages') }}
+-- depends_on: {{ source('ml', 'traffic_vintages') }}
 select
     flow,
     measure,

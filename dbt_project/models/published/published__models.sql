@@ -1,4 +1,5 @@
 -- depends_on: {{ source('ml', 'retail_vintages') }}
+-- depends_on: {{ source('ml', 'traffic_vintages') }}
 select
     flow,
     measure,

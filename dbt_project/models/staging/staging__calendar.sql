@@ -1,4 +1,10 @@
--- Typed as it is; a centre that is no longer in the list drops out here.
+-- Typed as it is; a centre that is no longer in the list drops out here. A counter has the calendar of its
+-- place: thousands of them share one.
+with places as (
+    select distinct flow, coalesce(place, centre_id) as centre_id
+    from {{ ref('centres') }}
+)
+
 select
     calendar.flow,
     calendar.centre_id,
@@ -18,4 +24,4 @@ select
     calendar.event_announced,
     calendar.shop_holiday
 from {{ source('raw', 'calendar') }} as calendar
-inner join {{ ref('centres') }} as centres using (flow, centre_id)
+inner join places using (flow, centre_id)

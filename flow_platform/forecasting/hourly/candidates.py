@@ -74,7 +74,7 @@ class Recipe:
 
 
 def seasonal_naive(frame: Frame) -> np.ndarray:
-    """The reading of a week before; the profile, then the mean of four weeks, where it is absent."""
+    """The reading of a week before; where it is absent the profile, then four weeks' mean."""
     made = np.where(np.isfinite(frame.week_before), frame.week_before, frame.usual)
     return np.where(np.isfinite(made), made, frame.level)
 

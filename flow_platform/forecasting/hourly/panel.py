@@ -82,7 +82,7 @@ class Panel:
     def seen(
         self, series: np.ndarray, hour: np.ndarray, issue: np.ndarray, values: np.ndarray
     ) -> np.ndarray:
-        """`values` at (series, hour) as known at `issue` (all (rows,), hours as columns); else NaN."""
+        """`values` at (series, hour) as known at `issue`, all (rows,); NaN where they are not."""
         inside = (hour >= 0) & (hour < self.hours)
         at = np.where(inside, hour, 0)
         known = inside & (self.delay[series, at] <= (issue - hour) * HOUR)
@@ -161,7 +161,7 @@ class Panel:
         return level, size
 
     def weather_at(self, series: np.ndarray, hour: np.ndarray, issue: np.ndarray) -> np.ndarray:
-        """(rows, columns) the newest weather of each hour's local day that was known at the issue."""
+        """(rows, columns) the newest weather of each hour's local day, of what was known then."""
         columns = max((v.shape[1] for days in self.weather for _, v in days.values()), default=0)
         result = np.full((len(series), columns), np.nan)
         moment = (issue + self.first) * HOUR
@@ -211,8 +211,9 @@ def build_panel(
     delay[row, column] = np.clip(late, 0, _NEVER)
     keys = places[["place", "timezone"]].astype(str).agg("|".join, axis=1)
     code, names = pd.factorize(keys, sort=True)
-    clocks = [_clock(data, *name.rsplit("|", 1), start, hours) for name in names]
-    weather = [_weather(data, name.rsplit("|", 1)[0], spec) for name in names]
+    parted = [name.rsplit("|", 1) for name in names]
+    clocks = [_clock(data, place, timezone, start, hours) for place, timezone in parted]
+    weather = [_weather(data, place, spec) for place, _ in parted]
     return Panel(ids, start, y, occupancy, delay, code, clocks, weather)
 
 

@@ -36,7 +36,7 @@ from flow_platform.forecasting.hourly.data import (
     HourlySpec,
     fingerprint,
 )
-from flow_platform.forecasting.hourly.frame import Frame, build_frame
+from flow_platform.forecasting.hourly.frame import Frame, build_frame, joined
 from flow_platform.forecasting.hourly.intervals import Bands, calibrate, ordered
 from flow_platform.forecasting.hourly.levels import LEVELS, level_of
 from flow_platform.forecasting.hourly.panel import Panel, build_panel
@@ -231,15 +231,7 @@ def _frame(
         for at in range(0, len(series), CHUNK)
         for stop in [at + CHUNK]
     ]
-    first = parts[0]
-    return Frame(
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            if isinstance(value, np.ndarray)
-            else value
-            for name, value in vars(first).items()
-        }
-    )
+    return joined(parts)
 
 
 def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> TrainedModel:

@@ -1,0 +1,12 @@
+-- How far each live source is settled; the lag is the reader's to tell, against its own clock.
+select
+    flow,
+    source,
+    partition,
+    position,
+    rows_stored,
+    rows_quarantined,
+    rows_repeated,
+    last_event_at,
+    last_message_at
+from {{ source('ops', 'offsets') }}
