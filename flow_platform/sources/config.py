@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,7 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "parcels": ("simulated", "files"),
     "weather": ("simulated", "files", "open_meteo", "http"),
     "retail": ("simulated", "files"),
-    "traffic": _ANY_KIND,
+    "traffic": ("simulated", "files", "http", "mqtt"),
     "trips": _ANY_KIND,
     "deliveries": _ANY_KIND,
 }
@@ -50,9 +51,45 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "wind_max_kmh",
         ),
     ),
+    "traffic": (
+        (),
+        ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id"),
+    ),
 }
 # Keys that only the section of one flow has, beside those of every section.
-_OPTIONS: dict[str, tuple[str, ...]] = {"parcels": (), "weather": (), "retail": ("shop_country",)}
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "parcels": (),
+    "weather": (),
+    "retail": ("shop_country",),
+    "traffic": (
+        "place",
+        "areas",
+        "delay_hours",
+        "dataset_url",
+        "counters",
+        "broker",
+        "topic",
+        "client_id",
+    ),
+}
+AREAS = ("counter", "grid", "district")
+# What a key of [traffic] is where sources.toml does not give it; None where it has no default.
+TRAFFIC_DEFAULTS: dict[str, Any] = {
+    "place": None,
+    "areas": None,
+    "delay_hours": 0.0,
+    "dataset_url": (
+        "https://opendata.paris.fr/api/explore/v2.1/catalog/datasets/comptages-routiers-permanents"
+    ),
+    "counters": None,
+    "broker": "mqtt://127.0.0.1:1883",
+    "topic": "traffic/+/count",
+    "client_id": "flow-platform",
+}
+# No counter's readings come a year late; a longer delay is a slip of the pen.
+_LONGEST_DELAY_HOURS = 24 * 366
+# MQTT 3.1.1, 3.1.3.1: the client id is an UTF-8 string of at most this many bytes.
+_LONGEST_CLIENT_ID = 65535
 
 
 class SourceConfig(BaseModel):
@@ -107,6 +144,11 @@ class Sources:
         return self["parcels"]
 
     @property
+    def traffic(self) -> SourceConfig:
+        """Where the readings of road counters come from."""
+        return self["traffic"]
+
+    @property
     def weather(self) -> SourceConfig:
         """Where the weather comes from."""
         return self["weather"]
@@ -145,6 +187,62 @@ def _check_columns(section: str, config: SourceConfig, where: str) -> None:
         )
 
 
+def traffic_option(config: SourceConfig, name: str) -> Any:
+    """A key of [traffic], or its default. Raises KeyError where [traffic] has no such key."""
+    return config.options.get(name, TRAFFIC_DEFAULTS[name])
+
+
+def _traffic_fault(name: str, value: Any) -> str | None:
+    """Why a key of [traffic] cannot have this value, with the remedy, or None."""
+    if name == "delay_hours":
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= _LONGEST_DELAY_HOURS:
+            return (
+                f"a number of hours from 0 to {_LONGEST_DELAY_HOURS}, after which a reading is"
+                " published"
+            )
+        return None
+    if not isinstance(value, str) or not value.strip():
+        return "a text that is not empty"
+    if name == "areas" and value not in AREAS:
+        return f"one of {', '.join(AREAS)}; leave it out to have it chosen"
+    if name == "dataset_url" and not _is_url(value, ("http", "https")):
+        return "the address of a data set, such as https://host/api/explore/v2.1/catalog/datasets/x"
+    if name == "broker" and not _is_url(value, ("mqtt", "mqtts")):
+        return "mqtt://host:port or mqtts://host:port"
+    if name == "topic":
+        return _topic_fault(value)
+    if name == "client_id" and ("\0" in value or len(value.encode()) > _LONGEST_CLIENT_ID):
+        return "an MQTT client id: at most 65,535 bytes, without NUL"
+    return None
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+
+
+def _topic_fault(topic: str) -> str | None:
+    """MQTT 3.1.1, 4.7: `+` stands for one whole level, `#` for all that follow."""
+    levels = topic.split("/")
+    whole = all(level in ("+", "#") or not set("+#") & set(level) for level in levels)
+    if not whole or "#" in levels[:-1] or "\0" in topic:
+        return "an MQTT filter, such as traffic/+/count: + is one whole level, # only the last"
+    return None
+
+
+def _check_traffic(options: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, value in options.items():
+        if (expected := _traffic_fault(name, value)) is not None:
+            raise ConfigurationError(f"{where}: {name} is {value!r}. Write {expected}.")
+    if "delay_hours" in options:
+        return {**options, "delay_hours": float(options["delay_hours"])}
+    return options
+
+
 def _section(name: str, raw: Any, path: Path) -> SourceConfig:
     where = f"{path}, section [{name}]"
     if not isinstance(raw, dict):
@@ -158,6 +256,8 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
             f"{where}: unknown key 'options' (allowed: {', '.join(allowed)}). Remove it."
         )
     extra = {key: values.pop(key) for key in own if key in values}
+    if name == "traffic":
+        extra = _check_traffic(extra, where)
     if extra:
         values["options"] = extra
     if isinstance(values.get("timeout_seconds"), int):
@@ -190,7 +290,10 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
                 " such as utf-8, cp1252, gb18030 or utf-16."
             ) from error
     _check_columns(name, config, where)
-    updates: dict[str, str] = {}
+    updates: dict[str, Any] = {}
+    if name == "traffic" and "counters" in config.options:
+        declared = _absolute(path.parent, config.options["counters"])
+        updates["options"] = {**config.options, "counters": declared}
     if config.path:
         updates["path"] = _absolute(path.parent, config.path)
     if config.cache_dir:

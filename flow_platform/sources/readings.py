@@ -9,6 +9,8 @@ import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from flow_platform.sources import values
 
 READING_COLUMNS = (
@@ -26,6 +28,7 @@ READING_COLUMNS = (
 
 # No road carries as many vehicles past one loop in an hour; a larger number is a broken field.
 MOST_VEHICLES = 100_000.0
+MOST_OCCUPANCY = 100.0
 # A counter's clock may run ahead by so much; what it counts later has not happened yet.
 CLOCK_TOLERANCE = timedelta(hours=1)
 
@@ -64,12 +67,29 @@ def state_of(value: Any) -> tuple[str | None, str | None]:
 
 def vehicles_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
     """Vehicles an hour; NaN where none were given, as of a silent counter, or with the fault."""
-    return _optional(value, "vehicles", decimal, MOST_VEHICLES)
+    found, fault = _optional(value, "vehicles", decimal, MOST_VEHICLES)
+    if fault is None and found % 1 > 0:
+        return math.nan, f"fractional_count: vehicles is {found:g}, not a whole number"
+    return found, fault
 
 
 def occupancy_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
     """Occupancy in percent, NaN where none was given, or NaN with the fault."""
-    return _optional(value, "occupancy", decimal, 100.0)
+    return _optional(value, "occupancy", decimal, MOST_OCCUPANCY)
+
+
+def sound_vehicles(numbers: np.ndarray) -> np.ndarray:
+    """Which numbers `vehicles_of` takes, NaN included, for a whole column at once."""
+    return _sound(numbers, MOST_VEHICLES) & ~(numbers % 1 > 0)
+
+
+def sound_occupancy(numbers: np.ndarray) -> np.ndarray:
+    """Which numbers `occupancy_of` takes, NaN included, for a whole column at once."""
+    return _sound(numbers, MOST_OCCUPANCY)
+
+
+def _sound(numbers: np.ndarray, largest: float) -> np.ndarray:
+    return np.isnan(numbers) | ((numbers >= 0) & (numbers <= largest))
 
 
 def _optional(value: Any, name: str, decimal: str, largest: float) -> tuple[float, str | None]:

@@ -178,19 +178,24 @@ def _decode(data: bytes, encoding: str | None) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _cut_line(line: str, separator: str) -> list[str]:
+def cut_line(line: str, separator: str) -> list[str]:
+    """The fields of one line, quotes respected where they match."""
     try:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
         return line.rstrip("\r\n").split(separator)
 
 
-def _header(
+def cut_header(
     line: str, config: SourceConfig, alternatives: Sequence[Sequence[str]]
 ) -> tuple[str, list[str]]:
+    """The separator of a CSV file and the names in its header line.
+
+    Raises FileUnreadableError where it lacks a wanted column.
+    """
     candidates = (config.separator,) if config.separator else _SEPARATORS
     cuts = {
-        separator: [name.strip() for name in _cut_line(line, separator)] for separator in candidates
+        separator: [name.strip() for name in cut_line(line, separator)] for separator in candidates
     }
     fitting = [
         separator
@@ -257,7 +262,7 @@ def read_csv(data: bytes, config: SourceConfig, *alternatives: Sequence[str]) ->
     start = next((place for place, line in enumerate(lines) if line.strip()), None)
     if start is None:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
-    separator, names = _header(lines[start], config, alternatives)
+    separator, names = cut_header(lines[start], config, alternatives)
     wanted = _fitting(names, alternatives)
     width = len(names)
     table = Table(names)
@@ -438,7 +443,7 @@ def read_table(path: Path, config: SourceConfig, *alternatives: Sequence[str]) -
 
     Raises FileUnreadableError saying what is wrong with the file and what to do.
     """
-    data = _bytes_of(path)
+    data = bytes_of(path)
     suffix = path.suffix.casefold()
     if suffix in _PARQUET:
         return read_parquet(data, *alternatives)
@@ -463,7 +468,7 @@ def read_tables(
     if path.suffix.casefold() not in _EXCEL:
         return [(name, _or_error(lambda: read_table(path, config, *alternatives)))]
     try:
-        book = _workbook(_bytes_of(path))
+        book = _workbook(bytes_of(path))
         sheets = {title: _cells(book, title) for title in _chosen_sheets(book, config)}
     except FileUnreadableError as error:
         return [(name, error)]
@@ -504,7 +509,8 @@ def _or_error(read: Callable[[], Table]) -> Table | FileUnreadableError:
         return error
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """The content of a file. Raises FileUnreadableError where it cannot be opened or is empty."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flow_platform.errors import ConfigurationError
-from flow_platform.sources.config import read_sources
+from flow_platform.sources.config import read_sources, traffic_option
 
 
 def written(folder: Path, text: str) -> Path:
@@ -63,6 +63,28 @@ def test_other_flows_keep_keys_of_their_own(tmp_path: Path) -> None:
         ('[parcels]\nkind="files"\npath="x"\nseparator=";;"', "separator: "),
         ('[parcels]\nkind="files"\npath="x"\ndecimal=";"', "decimal: "),
         ("parcels = 3", "parcels is not a section"),
+        (
+            '[traffic]\nkind = "kafka"',
+            "unknown kind 'kafka'. Allowed: simulated, files, http, mqtt",
+        ),
+        ('[traffic]\nkind = "http"\nareas = "city"', "Write one of counter, grid, district"),
+        (
+            '[traffic]\nkind = "http"\ndelay_hours = -1',
+            "delay_hours is -1. Write a number of hours",
+        ),
+        ('[traffic]\nkind = "http"\ndelay_hours = true', "delay_hours is True"),
+        ('[traffic]\nkind = "http"\ndelay_hours = nan', "delay_hours is nan"),
+        ('[traffic]\nkind = "http"\ndataset_url = "paris"', "Write the address of a data set"),
+        ('[traffic]\nkind = "http"\nplace = ""', "place is ''. Write a text"),
+        ('[traffic]\nkind = "mqtt"\nbroker = "127.0.0.1"', "Write mqtt://host:port"),
+        ('[traffic]\nkind = "mqtt"\nbroker = "mqtt://h:x"', "Write mqtt://host:port"),
+        ('[traffic]\nkind = "mqtt"\ntopic = "a/+b"', "Write an MQTT filter"),
+        ('[traffic]\nkind = "mqtt"\ntopic = "#/a"', "Write an MQTT filter"),
+        ('[traffic]\nkind = "mqtt"\nqos = 1', "unknown key 'qos' (allowed: kind"),
+        (
+            '[traffic]\nkind = "mqtt"\ncolumns = {speed = "v"}',
+            "columns maps speed, which traffic do not have",
+        ),
         ("[parcels", "is not valid TOML"),
     ],
 )
@@ -72,6 +94,26 @@ def test_a_fault_in_sources_toml_says_what_is_allowed(tmp_path: Path, text: str,
         read_sources(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_traffic_keeps_its_own_keys_and_defaults_for_those_left_out(tmp_path: Path) -> None:
+    traffic = read_sources(
+        written(
+            tmp_path,
+            '[traffic]\nkind = "http"\nplace = "1"\nareas = "grid"\ndelay_hours = 24\n'
+            'counters = "counters.csv"\ncolumns = {vehicles = "flow"}\n',
+        )
+    ).traffic
+    assert traffic.options == {
+        "place": "1",
+        "areas": "grid",
+        "delay_hours": 24.0,
+        "counters": str(tmp_path / "counters.csv"),
+    }
+    assert traffic.columns == {"vehicles": "flow"}
+    assert traffic_option(traffic, "topic") == "traffic/+/count"
+    assert traffic_option(traffic, "delay_hours") == 24.0
+    assert "comptages-routiers-permanents" in traffic_option(traffic, "dataset_url")
 
 
 def test_a_missing_sources_file_is_named(tmp_path: Path) -> None:

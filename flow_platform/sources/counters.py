@@ -1,0 +1,382 @@
+"""The road counters of a source: who they are, where they stand, which area bears their partitions.
+
+Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of partitions are made in
+`partitions.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.sources import values
+from flow_platform.sources.centres import Centre, read_small_csv, why_not_an_id
+from flow_platform.sources.columns import Column, Columns, read_columns
+from flow_platform.sources.config import SourceConfig, traffic_option
+from flow_platform.sources.tables import clean_text, source_files
+from flow_platform.sources.traffic import REQUIRED, centre_id_of, layouts, stamps_of
+
+# With so many counters or fewer, each is a partition of its own.
+MOST_OWN_AREAS = 20
+# Cells of a twentieth of a degree: 5.6 km from south to north, in Paris 3.7 km from west to east.
+_CELLS_A_DEGREE = 20
+UNPLACED = "unplaced"
+
+# A counter without coordinates in a layout of the city of Paris counts as standing there.
+PARIS = (48.8566, 2.3522)
+# Weather and calendar of a centre farther away than this are not those of a counter.
+FARTHEST_PLACE_KM = 60.0
+_EARTH_KM = 6371.0
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A road counter. Latitude and longitude in degrees (WGS 84); None where they are not known."""
+
+    centre_id: str
+    name: str
+    latitude: float | None
+    longitude: float | None
+    district: str | None
+
+
+def in_order(counters: Iterable[Counter]) -> tuple[Counter, ...]:
+    """Counters by their ids, numbers as numbers: 376 comes before 4264."""
+    return tuple(sorted(counters, key=lambda counter: _order(counter.centre_id)))
+
+
+def _order(centre_id: str) -> list[tuple[int, str]]:
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for part in re.split(r"(\d+)", centre_id)
+    ]
+
+
+# -- what a source says of its counters ----------------------------------------------------------
+
+
+def point_of(value: Any) -> tuple[float, float] | None:
+    """Latitude and longitude of a `geo_point_2d`: "48.85, 2.33", or JSON with lat and lon."""
+    parts: Sequence[Any]
+    if isinstance(value, dict):
+        parts = [value.get("lat"), value.get("lon")]
+    else:
+        parts = values.text(value).split(",")
+    if len(parts) != 2:
+        return None
+    try:
+        latitude, longitude = (float(part) for part in parts if part is not None)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    inside = abs(latitude) <= 90 and abs(longitude) <= 180
+    return (latitude, longitude) if inside else None
+
+
+def counters_in(table: Columns, config: SourceConfig) -> dict[str, tuple[Counter, str]]:
+    """The counters that a table names, by id, each with the newest stamp that bears its name.
+
+    A counter's name is its newest label: labels change, the number does not. A number that cannot
+    be a partition key is no counter; its rows are quarantined.
+    """
+    ids = table.columns["centre_id"]
+    texts = [centre_id_of(value) for value in ids.values]
+    distinct = list(dict.fromkeys(texts))
+    place = {text: number for number, text in enumerate(distinct)}
+    centre = np.array([place[text] for text in texts], dtype="int64")[ids.codes]
+    times = table.columns["counted_at"]
+    at, _, _ = stamps_of(times.values, config.date_format, datetime.now(UTC))
+    stamps = at[times.codes].astype("datetime64[s]").astype("int64")
+    labels = _newest(table.columns.get("name"), _label, centre, stamps)
+    points = _newest(table.columns.get("point"), point_of, centre, stamps)
+    found: dict[str, tuple[Counter, str]] = {}
+    for number, centre_id in enumerate(distinct):
+        if centre_id.casefold() in values.MISSING or why_not_an_id(centre_id) is not None:
+            continue
+        label, seen = labels.get(number, (centre_id, np.iinfo("int64").min))
+        point, _ = points.get(number, ((None, None), 0))
+        newest = "" if seen < 0 else str(np.datetime64(seen, "s"))
+        found[centre_id] = (Counter(centre_id, label, point[0], point[1], None), newest)
+    return found
+
+
+def _label(value: Any) -> str | None:
+    written = clean_text(values.text(value))
+    return None if written.casefold() in values.MISSING else written[:200]
+
+
+def _newest(
+    column: Column | None, parse: Any, centre: np.ndarray, stamps: np.ndarray
+) -> dict[int, tuple[Any, int]]:
+    """For each centre the value of its newest row that has one, and that row's stamp."""
+    if column is None:
+        return {}
+    parsed = column.parsed(parse)
+    rows = np.flatnonzero(np.array([one is not None for one in parsed], dtype=bool)[column.codes])
+    order = rows[np.lexsort((stamps[rows], centre[rows]))]
+    last = np.flatnonzero(np.diff(centre[order], append=-1))
+    return {int(centre[row]): (parsed[column.codes[row]], int(stamps[row])) for row in order[last]}
+
+
+def declared_counters(path: Path) -> tuple[Counter, ...]:
+    """The counters of a CSV with centre_id and, where known, name, latitude, longitude, district.
+
+    Raises ConfigurationError naming file, line and remedy.
+    """
+    what = "Counters file"
+    header, rows = read_small_csv(path, what, {})
+    if "centre_id" not in header:
+        raise ConfigurationError(
+            f"{what} {path} has no column centre_id (found: {', '.join(header) or 'nothing'})."
+            " Its header names centre_id, name, latitude, longitude, district; only centre_id is"
+            " obligatory."
+        )
+    counters: dict[str, Counter] = {}
+    for line, row in rows:
+        where = f"{what} {path}, line {line}"
+        counter = _declared(row, where)
+        if counter.centre_id in counters:
+            raise ConfigurationError(
+                f"{where}: centre_id {counter.centre_id!r} stands twice. Remove one line."
+            )
+        counters[counter.centre_id] = counter
+    return in_order(counters.values())
+
+
+def _declared(row: dict[str, str], where: str) -> Counter:
+    centre_id = centre_id_of(row["centre_id"])
+    district = row.get("district") or None
+    for text in (centre_id, district):
+        if text is not None and (fault := why_not_an_id(text)) is not None:
+            fault = fault if text is centre_id else fault.replace("centre_id", "district")
+            raise ConfigurationError(f"{where}: {fault}.")
+    written = [row.get(name, "") for name in ("latitude", "longitude")]
+    point = point_of(",".join(written)) if any(written) else (None, None)
+    if point is None:
+        raise ConfigurationError(
+            f"{where}: {', '.join(written)} is not a latitude and a longitude in degrees. Use"
+            " decimal points, or leave both blank."
+        )
+    return Counter(centre_id, row.get("name") or centre_id, point[0], point[1], district)
+
+
+# -- the counters of a flow ----------------------------------------------------------------------
+
+
+def known_counters(config: SourceConfig, cache: Path) -> tuple[Counter, ...]:
+    """The counters of the source, in order; none where no file can be read.
+
+    Files are asked once: what one names is kept in `cache` under its path, size and time, since
+    the graph is loaded in every run's process. Of the portal and of messages, those are known that
+    `remember_counters` was told. Counters that a file declares are added to these; where rows come
+    from files they are the only ones.
+
+    Raises ConfigurationError where the declaring file cannot be used.
+    """
+    if config.kind == "simulated":
+        from flow_platform.sources.traffic_simulator import COUNTERS
+
+        return in_order(COUNTERS)
+    path = traffic_option(config, "counters")
+    declared = {one.centre_id: one for one in declared_counters(Path(path))} if path else {}
+    if config.kind == "files":
+        found = _discovered(config, cache)
+        if declared:
+            found = {centre_id: one for centre_id, one in found.items() if centre_id in declared}
+    else:
+        found = _remembered(_kept(cache))
+    for centre_id, counter in declared.items():
+        known = found.get(centre_id)
+        found[centre_id] = counter if known is None else _merged(known, counter)
+    return in_order(found.values())
+
+
+def remember_counters(cache: Path, counters: Iterable[Counter]) -> bool:
+    """Add counters to those that `cache` remembers; whether that told anything new.
+
+    Several processes may do so at a time. A name is not forgotten for a bare number, nor
+    coordinates for none.
+    """
+    new = list(counters)
+    if not new:
+        return False
+    known = _remembered(_kept(cache))
+    if all(one.centre_id in known and _merged(known[one.centre_id], one) == known[one.centre_id]
+           for one in new):  # fmt: skip
+        return False
+    with _alone(cache):
+        kept = _kept(cache)
+        before = _remembered(kept)
+        after = dict(before)
+        for one in new:
+            known_one = after.get(one.centre_id)
+            after[one.centre_id] = one if known_one is None else _merged(known_one, one)
+        if after == before:
+            return False
+        ordered = in_order(after.values())
+        _write(cache, {**kept, "counters": {one.centre_id: asdict(one) for one in ordered}})
+    return True
+
+
+def _merged(known: Counter, new: Counter) -> Counter:
+    """What is known of a counter, with what is newly said of it."""
+    changes: dict[str, Any] = {}
+    if new.name != new.centre_id:
+        changes["name"] = new.name
+    if new.latitude is not None and new.longitude is not None:
+        changes |= {"latitude": new.latitude, "longitude": new.longitude}
+    if new.district is not None:
+        changes["district"] = new.district
+    return replace(known, **changes)
+
+
+def _discovered(config: SourceConfig, cache: Path) -> dict[str, Counter]:
+    kept = _kept(cache).get("files", {})
+    reading = config.model_dump_json(exclude={"path", "options"})
+    known: dict[str, Any] = {}
+    for path in source_files(config):
+        state = path.stat()
+        stamp = f"{path}|{state.st_size}|{state.st_mtime_ns}|{reading}"
+        known[stamp] = kept[stamp] if stamp in kept else _asked(path, config)
+    if known != kept:
+        with _alone(cache):
+            _write(cache, {**_kept(cache), "files": known})
+    found: dict[str, tuple[Counter, str]] = {}
+    for names in known.values():
+        for centre_id, (name, latitude, longitude, newest) in names.items():
+            counter = Counter(centre_id, name, latitude, longitude, None)
+            if centre_id not in found:
+                found[centre_id] = (counter, newest)
+                continue
+            other, seen = found[centre_id]
+            older, newer = (counter, other) if newest < seen else (other, counter)
+            found[centre_id] = (_merged(older, newer), max(newest, seen))
+    return {centre_id: counter for centre_id, (counter, _) in found.items()}
+
+
+def _asked(path: Path, config: SourceConfig) -> dict[str, list[Any]]:
+    """The counters of a file, as JSON holds them. Of one that cannot be read the load tells."""
+    found: dict[str, list[Any]] = {}
+    for _, table in read_columns(
+        path, config, layouts(config), REQUIRED, ("vehicles", "occupancy")
+    ):
+        if isinstance(table, Columns):
+            for centre_id, (one, newest) in counters_in(table, config).items():
+                found[centre_id] = [one.name, one.latitude, one.longitude, newest]
+    return found
+
+
+# -- the file that remembers ---------------------------------------------------------------------
+
+
+def _kept(cache: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
+    return {centre_id: Counter(**one) for centre_id, one in document.get("counters", {}).items()}
+
+
+@contextmanager
+def _alone(cache: Path) -> Any:
+    """No other process writes this cache meanwhile."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with cache.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(cache: Path, document: dict[str, Any]) -> None:
+    fresh = cache.with_suffix(f".new{os.getpid()}")
+    fresh.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    fresh.replace(cache)
+
+
+# -- where a counter stands ----------------------------------------------------------------------
+
+
+def areas_of(counters: Sequence[Counter], config: SourceConfig) -> dict[str, str]:
+    """The area of each counter: the partition key that its rows belong to.
+
+    Each counter is its own area where there are few, or where `areas` says so. Else it belongs to
+    its district, if all have one, or to the cell of a grid, named after its south-west corner:
+    "48.85N 2.30E". A counter without coordinates is in the area "unplaced".
+    """
+    wanted = traffic_option(config, "areas")
+    if wanted == "counter" or (wanted is None and len(counters) <= MOST_OWN_AREAS):
+        return {counter.centre_id: counter.centre_id for counter in counters}
+    if wanted != "grid" and all(counter.district for counter in counters):
+        return {counter.centre_id: str(counter.district) for counter in counters}
+    return {counter.centre_id: _cell(counter) for counter in counters}
+
+
+def _cell(counter: Counter) -> str:
+    if counter.latitude is None or counter.longitude is None:
+        return UNPLACED
+    # Degrees in decimals: 48.85 * 20 is a little less than 977.
+    south, west = (
+        math.floor(round(degrees * _CELLS_A_DEGREE, 6)) / _CELLS_A_DEGREE
+        for degrees in (counter.latitude, counter.longitude)
+    )
+    latitude = f"{abs(south):.2f}{'N' if south >= 0 else 'S'}"
+    return f"{latitude} {abs(west):.2f}{'E' if west >= 0 else 'W'}"
+
+
+def place_of(counter: Counter, centres: Sequence[Centre], config: SourceConfig) -> str | None:
+    """The centre whose calendar and weather a counter has, or None where none is near.
+
+    It is the one that `place` names, else the nearest within 60 km. A counter without coordinates
+    stands in Paris where the source writes as Paris does: the portal, and files whose columns are
+    not mapped.
+
+    Raises ConfigurationError where `place` names no centre.
+    """
+    named = traffic_option(config, "place")
+    if named is not None:
+        if all(centre.centre_id != named for centre in centres):
+            raise ConfigurationError(
+                f"sources.toml, section [traffic]: place {named!r} is no centre. Use one of"
+                f" {', '.join(centre.centre_id for centre in centres[:20])}, or leave it out."
+            )
+        return str(named)
+    latitude, longitude = counter.latitude, counter.longitude
+    if latitude is None or longitude is None:
+        of_paris = config.kind == "http" or (config.kind == "files" and not config.columns)
+        if not of_paris:
+            return None
+        latitude, longitude = PARIS
+    distances = [
+        (_kilometres(latitude, longitude, centre.latitude, centre.longitude), centre.centre_id)
+        for centre in centres
+        if centre.latitude is not None and centre.longitude is not None
+    ]
+    nearest = min(distances, key=lambda one: one[0], default=(math.inf, None))
+    return nearest[1] if nearest[0] <= FARTHEST_PLACE_KM else None
+
+
+def _kilometres(
+    latitude: float, longitude: float, other_latitude: float, other_longitude: float
+) -> float:
+    """The distance on a sphere (haversine)."""
+    one, other = math.radians(latitude), math.radians(other_latitude)
+    across = math.radians(other_longitude - longitude)
+    chord = (
+        math.sin((other - one) / 2) ** 2
+        + math.cos(one) * math.cos(other) * math.sin(across / 2) ** 2
+    )
+    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
