@@ -199,6 +199,7 @@ def backfill(
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, chosen, first, last)
         parts = _blocks(platform, chosen, centres, keys)
+        _bring_weather(platform, chosen, keys, runner)
         runs = runner(
             f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"}
         )
@@ -241,24 +242,31 @@ def forecast(
     centres: Annotated[str | None, typer.Option(help="Centre ids, separated by commas.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Issue the forecasts of one day, as the morning's schedule does, and print the next day's."""
+    """Issue the forecasts of one day, as its schedule does, and print those one step ahead.
+
+    Of a flow with hours: of every hour of the day that has begun, today's without --day.
+    """
+    from flow_platform.flows import flow_named
     from flow_platform.partitions import rectangle_tags
 
-    issued_on = day or str(datetime.now(UTC).date() - timedelta(days=1))
+    days_ago = 0 if flow_named(flow).is_hourly else 1
+    issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, chosen, issued_on, issued_on)
         parts = _blocks(platform, chosen, centres, keys)
+        _bring_weather(platform, chosen, keys, runner)
         runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
         rows = platform.store("flow_dashboard").read(
-            "select date, centre_id, measure, prediction, lower_80, upper_80, model_version"
+            "select distinct on (centre_id, measure) target_at, date, centre_id, measure, prediction,"
+            " lower_80, upper_80, model_version"
             " from published.predictions where flow = %(flow)s and issued_on = %(day)s"
-            " and horizon = 1 order by centre_id, measure",
+            " and horizon = 1 order by centre_id, measure, issued_at desc",
             {"flow": chosen.name, "day": issued_on},
         )
     if as_json:
         print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
         return
-    _show_forecasts(rows, f"Forecasts issued on {issued_on}")
+    _show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not chosen.is_hourly)
 
 
 app.command()(tune)
@@ -322,7 +330,7 @@ def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> K
     from flow_platform.partitions import day_named
     from flow_platform.warehouse.store import Keys
 
-    keys = Keys(platform.centre_ids_of(flow), day_named(first), day_named(last))
+    keys = Keys(platform.areas_of(flow), day_named(first), day_named(last))
     if not keys.centres:
         raise ConfigurationError(
             f"The source of {flow.name} names no centre: no file of"
@@ -335,7 +343,7 @@ def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> K
         raise ConfigurationError(
             f"{first} is before the first partition day {start}. Set FLOW_FIRST_DAY={first}."
         )
-    if keys.last_day >= today:
+    if keys.last_day >= today + timedelta(days=flow.is_hourly):
         raise ConfigurationError(
             f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
         )
@@ -347,9 +355,41 @@ def _blocks(platform: Platform, flow: SeriesFlow, centres: str | None, keys: Key
     from flow_platform.partitions import contiguous
     from flow_platform.warehouse.store import Keys
 
-    every = platform.centre_ids_of(flow)
+    every = platform.areas_of(flow)
     chosen = [part.strip() for part in centres.split(",")] if centres else every
-    return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(chosen, every)]
+    # A counter stands for the area that bears its rows.
+    areas = {one.centre_id: one.area or one.centre_id for one in platform.centres_of(flow)}
+    named = [part if part in every else areas.get(part, part) for part in chosen]
+    return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(named, every)]
+
+
+def _bring_weather(platform: Platform, flow: SeriesFlow, keys: Keys, runner: Any) -> None:
+    """Land the weather of the counters' places for days that have none yet; it is a flow apart."""
+    from flow_platform.partitions import contiguous, rectangle_tags
+    from flow_platform.warehouse.store import Keys
+
+    if not flow.is_hourly or not platform.weather_places:
+        return
+    last = min(keys.last_day, datetime.now(UTC).date() - timedelta(days=1))
+    known = platform.store("flow_ingest").read(
+        "select day from raw.weather where centre_id = any(%(places)s)"
+        " and day between %(first)s and %(last)s group by day"
+        " having count(distinct centre_id) = %(count)s",
+        {
+            "places": list(platform.weather_places),
+            "first": keys.first_day,
+            "last": last,
+            "count": len(platform.weather_places),
+        },
+    )
+    missing = sorted(
+        {keys.first_day + timedelta(days=n) for n in range((last - keys.first_day).days + 1)}
+        - {day.date() for day in known["day"]}
+    )
+    if missing:
+        blocks = contiguous(platform.weather_places, platform.centre_ids)
+        tags = [rectangle_tags(Keys(block, missing[0], missing[-1])) for block in blocks]
+        runner("weather", tags, {})
 
 
 @contextmanager
@@ -422,13 +462,19 @@ def _show_states(states: list[Any]) -> None:
     console.print(table)
 
 
-def _show_forecasts(rows: Any, title: str) -> None:
+def _show_forecasts(rows: Any, title: str, by_day: bool = True) -> None:
     table = Table(
-        "date", "centre_id", "measure", "prediction", "80 % interval", "model", title=title
+        "date" if by_day else "hour that ends at",
+        "centre_id",
+        "measure",
+        "prediction",
+        "80 % interval",
+        "model",
+        title=title,
     )
     for row in rows.itertuples():
         table.add_row(
-            f"{row.date:%Y-%m-%d}",
+            f"{row.date:%Y-%m-%d}" if by_day else f"{row.target_at:%Y-%m-%d %H:%M} UTC",
             row.centre_id,
             row.measure,
             f"{row.prediction:,.0f}",

@@ -29,6 +29,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             build_jobs,
             build_schedules,
             foundation_job,
+            weather_job,
         )
         from flow_platform.automation.tuning import build_tuning_job
         from flow_platform.flows import CATALOGUE
@@ -37,11 +38,16 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             *build_raw_assets(platform),
             *build_dbt_assets(platform),
         ]
-        jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [foundation_job()]
+        jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+            foundation_job(),
+            weather_job(),
+        ]
         for flow in CATALOGUE:
             assets += build_model_assets(platform, flow)
             assets += build_forecast_assets(platform, flow)
-            jobs += [*build_jobs(flow), build_tuning_job(flow)]
+            jobs += build_jobs(flow)
+            if not flow.is_hourly:
+                jobs.append(build_tuning_job(flow))
         return dg.Definitions(
             assets=assets,
             jobs=jobs,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -23,6 +24,10 @@ from flow_platform.errors import ConfigurationError
 from flow_platform.sources.local_time import day_closes_at, days_index
 from flow_platform.warehouse.store import Keys
 
+if TYPE_CHECKING:
+    from flow_platform.flows import SeriesFlow
+    from flow_platform.platform import Platform
+
 CENTRE, DAY, MONTH, CANDIDATE, MEASURE = "centre", "day", "month", "candidate", "measure"
 
 # Status pages of an asset take seconds beyond this many keys (docs/architecture.md, "Limits").
@@ -33,9 +38,9 @@ logger = logging.getLogger(__name__)
 
 @lru_cache(maxsize=64)
 def centre_day_partitions(
-    centre_ids: tuple[str, ...], first_day: date
+    centre_ids: tuple[str, ...], first_day: date, with_today: bool = False
 ) -> dg.MultiPartitionsDefinition:
-    """Partitions centre x day from `first_day` to the last complete UTC day.
+    """Partitions centre x day from `first_day` to the last complete UTC day, or to today.
 
     Warns above 50,000 keys, where Dagster's status pages grow slow, and says what to do.
     """
@@ -52,8 +57,17 @@ def centre_day_partitions(
     return dg.MultiPartitionsDefinition(
         {
             CENTRE: dg.StaticPartitionsDefinition(list(centre_ids)),
-            DAY: dg.DailyPartitionsDefinition(start_date=first_day.isoformat()),
+            DAY: dg.DailyPartitionsDefinition(
+                start_date=first_day.isoformat(), end_offset=int(with_today)
+            ),
         }
+    )
+
+
+def partitions_of(platform: Platform, flow: SeriesFlow) -> dg.MultiPartitionsDefinition:
+    """The partitions of a flow's rows: centres or areas, and days; hourly flows have today's."""
+    return centre_day_partitions(
+        platform.areas_of(flow), platform.settings.first_day, flow.is_hourly
     )
 
 
@@ -95,6 +109,13 @@ def same_month() -> dg.PartitionMapping:
     """Champion of a month <- every candidate of that month."""
     return dg.MultiPartitionMapping(
         {MONTH: dg.DimensionPartitionMapping(MONTH, dg.IdentityPartitionMapping())}
+    )
+
+
+def same_day() -> dg.PartitionMapping:
+    """(area, day) <- every centre on the same day: counters have the weather of their places."""
+    return dg.MultiPartitionMapping(
+        {DAY: dg.DimensionPartitionMapping(DAY, dg.IdentityPartitionMapping())}
     )
 
 

@@ -7,18 +7,21 @@ build one on a home of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
 from flow_platform.sources.config import Sources, read_sources
+from flow_platform.sources.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.sources.countries import SUBDIVISIONS
 from flow_platform.sources.events import read_events
 from flow_platform.sources.public_holidays import public_holidays
@@ -26,7 +29,10 @@ from flow_platform.sources.retail import retail_centres, shop_country
 from flow_platform.sources.simulator import World
 from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.roles import Server, derived_key, locate_server
-from flow_platform.warehouse.store import Store
+from flow_platform.warehouse.store import Keys, Store
+
+# Where counters stand that are near no centre.
+PARIS = Centre("paris", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)
 
 
 class Platform:
@@ -47,11 +53,25 @@ class Platform:
         return tuple(centre.centre_id for centre in self.centres)
 
     def centres_of(self, flow: SeriesFlow) -> tuple[Centre, ...]:
-        """The centres by which a flow is partitioned, in the order of their partitions."""
-        return self.centres if flow.centres_from == "file" else self._retail_centres
+        """The centres of a flow, in the order of their partitions."""
+        if flow.centres_from == "file":
+            return self.centres
+        return self._counter_centres if flow == TRAFFIC else self._retail_centres
 
     def centre_ids_of(self, flow: SeriesFlow) -> tuple[str, ...]:
         return tuple(centre.centre_id for centre in self.centres_of(flow))
+
+    def areas_of(self, flow: SeriesFlow) -> tuple[str, ...]:
+        """The first dimension of a flow's partition keys: its centres, or the areas they lie in."""
+        return tuple(dict.fromkeys(one.area or one.centre_id for one in self.centres_of(flow)))
+
+    def rows_of(self, flow: SeriesFlow, partitions: Keys) -> Keys:
+        """The centres and days that bear the rows of a rectangle of areas and days."""
+        areas = set(partitions.centres)
+        inside = (
+            one.centre_id for one in self.centres_of(flow) if (one.area or one.centre_id) in areas
+        )
+        return Keys(tuple(inside), partitions.first_day, partitions.last_day)
 
     @cached_property
     def centres_by_flow(self) -> dict[str, tuple[Centre, ...]]:
@@ -62,6 +82,48 @@ class Platform:
     def _retail_centres(self) -> tuple[Centre, ...]:
         cache = self.settings.home_path / "cache" / "retail_countries.json"
         return retail_centres(self.sources["retail"], cache)
+
+    @cached_property
+    def counters(self) -> tuple[Counter, ...]:
+        """The road counters of the source, as far as they are known."""
+        return known_counters(self.sources[TRAFFIC.name], self.counters_cache)
+
+    @property
+    def counters_cache(self) -> Path:
+        """Where the counters are remembered that files, the portal and messages have named."""
+        return self.settings.home_path / "cache" / "traffic_counters.json"
+
+    @cached_property
+    def _counter_centres(self) -> tuple[Centre, ...]:
+        config = self.sources[TRAFFIC.name]
+        by_id = {centre.centre_id: centre for centre in self.centres}
+        areas = areas_of(self.counters, config)
+        made = []
+        for counter in self.counters:
+            near = place_of(counter, self.centres, config)
+            # Paris where no centre is near: its holidays are there, its weather is not.
+            place = by_id[near] if near else PARIS
+            made.append(
+                replace(
+                    place,
+                    centre_id=counter.centre_id,
+                    name=counter.name,
+                    latitude=counter.latitude,
+                    longitude=counter.longitude,
+                    daily_capacity=None,
+                    area=areas[counter.centre_id],
+                    place=place.centre_id,
+                )
+            )
+        # Side by side in an area, so that a rectangle of areas is one of counters.
+        order = {area: place for place, area in enumerate(dict.fromkeys(areas.values()))}
+        return tuple(sorted(made, key=lambda one: order[areas[one.centre_id]]))
+
+    @cached_property
+    def weather_places(self) -> tuple[str, ...]:
+        """The centres whose weather the road counters have."""
+        places = {one.place for one in self._counter_centres}
+        return tuple(one for one in self.centre_ids if one in places)
 
     @cached_property
     def customer_key(self) -> bytes:
@@ -96,13 +158,21 @@ class Platform:
         country = shop_country(self.sources["retail"])
         shop = public_holidays(country, SUBDIVISIONS.get(country), first.year, LAST_DAY.year)
         parcels = parcels.assign(flow=PARCELS.name, shop_holiday=None)
+        traffic = build_calendar(self._traffic_places, self.events, first)
+        parts = [parcels, traffic.assign(flow=TRAFFIC.name, shop_holiday=None)]
         if retail.empty:
-            return parcels
+            return pd.concat(parts, ignore_index=True)
         holidays = retail["day"].map({pd.Timestamp(day): name for day, name in shop.items()})
         holidays = holidays.astype(object).where(holidays.notna(), None)
         return pd.concat(
-            [parcels, retail.assign(flow=RETAIL.name, shop_holiday=holidays)], ignore_index=True
+            [*parts, retail.assign(flow=RETAIL.name, shop_holiday=holidays)], ignore_index=True
         )
+
+    @property
+    def _traffic_places(self) -> tuple[Centre, ...]:
+        """The places whose calendar road counters have: centres of the file, or Paris."""
+        places = {one.place for one in self._counter_centres}
+        return tuple(one for one in (*self.centres, PARIS) if one.centre_id in places)
 
     @cached_property
     def server(self) -> Server:

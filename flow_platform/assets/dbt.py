@@ -12,7 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
 from flow_platform.flows import CATALOGUE, PARCELS, SeriesFlow
-from flow_platform.partitions import centre_day_partitions, days_before, keys_of
+from flow_platform.partitions import days_before, keys_of, partitions_of, same_day
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
 
@@ -44,9 +44,14 @@ class Translator(DagsterDbtTranslator):
         dbt_resource_props: Mapping[str, Any],
         dbt_parent_resource_props: Mapping[str, Any],
     ) -> dg.PartitionMapping | None:
-        if dbt_parent_resource_props.get("identifier") == "forecasts":
-            flow = _flow_of(dbt_resource_props)
-            return days_before(flow.longest_horizon, 1) if flow else None
+        flow, parent = _flow_of(dbt_resource_props), dbt_parent_resource_props.get("identifier")
+        if flow is None:
+            return None
+        if parent == "forecasts":
+            # What is said of an hour is said within the day before it ends.
+            return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
+        if parent == "weather" and flow.is_hourly:
+            return same_day()
         return None
 
 
@@ -114,14 +119,13 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         @dbt_assets(
             select=model,
             name=f"dbt_{model}",
-            partitions_def=centre_day_partitions(
-                platform.centre_ids_of(flow), platform.settings.first_day
-            ),
+            partitions_def=partitions_of(platform, flow),
             backfill_policy=ONE_RUN,
             **common,
         )
         def built(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-            yield from run(context, platform, keys_of(context.partition_keys))
+            keys = platform.rows_of(flow, keys_of(context.partition_keys))
+            yield from run(context, platform, keys)
 
         return built
 

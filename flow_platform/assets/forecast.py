@@ -16,8 +16,8 @@ from flow_platform.assets.models import (
 )
 from flow_platform.flows import SeriesFlow
 from flow_platform.partitions import (
-    centre_day_partitions,
     keys_of,
+    partitions_of,
     vintage_known_by_day,
 )
 from flow_platform.platform import Platform
@@ -40,7 +40,8 @@ def drift_key(flow: SeriesFlow) -> dg.AssetKey:
 
 def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
     """The forecast and drift assets of one flow."""
-    partitions = centre_day_partitions(platform.centre_ids_of(flow), platform.settings.first_day)
+    partitions = partitions_of(platform, flow)
+    reach = f"next {flow.longest_horizon} {flow.step}s"
 
     @dg.asset(
         key=forecast_key(flow),
@@ -69,9 +70,11 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
             lower_95="double precision",
             upper_95="double precision",
             model_version="text",
+            level="text",
         ),
-        description=f"{flow.title}: what was said at the close of the day for the next"
-        f" {flow.longest_horizon} days, with 80 and 95 % intervals. Uses only what was known then.",
+        description=f"{flow.title}: what was said"
+        f" {'every hour of the day' if flow.is_hourly else 'at the close of the day'} for the"
+        f" {reach}, with 80 and 95 % intervals. Uses only what was known then.",
         check_specs=[
             dg.AssetCheckSpec(
                 "complete",
@@ -90,7 +93,8 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
     def forecast(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-        keys = keys_of(context.partition_keys)
+        partitions = keys_of(context.partition_keys)
+        keys = platform.rows_of(flow, partitions)
         refresh: Literal["missing", "stale"] = (
             "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
         )
@@ -105,8 +109,6 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
                 platform, flow, measure, keys, refresh=refresh, progress=progress
             )
             _log_vintages(context, flow, measure, by_measure[measure])
-        rows = pd.concat([issued.frame for issued in by_measure.values()], ignore_index=True)
-        left_out = next(iter(by_measure.values())).closed_targets
         # Metadata of a materialization is stored once a partition; the picture once a run.
         context.log_event(
             dg.AssetObservation(
@@ -114,21 +116,18 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
                 partition=context.partition_keys[-1],
                 metadata={
                     "forecast_against_actual": _plot(
-                        platform, flow, keys, by_measure[flow.measures[0]].frame
+                        platform, flow, keys, by_measure[flow.measures[0]].shown
                     )
                 },
             )
         )
-        steps = rows.groupby(["measure", "centre_id", "day"]).size().reset_index(name="horizons")
-        incomplete = sum(
-            count != len(flow.horizons) - left_out.get(day, 0)
-            for day, count in zip(steps["day"], steps["horizons"], strict=True)
-        )
+        said = by_measure.values()
+        incomplete, issues = sum(one.incomplete for one in said), sum(one.issues for one in said)
         versions = {measure: issued.issues_by_version for measure, issued in by_measure.items()}
         fallback = sum(counts.get(FALLBACK_VERSION, 0) for counts in versions.values())
         yield dg.MaterializeResult(
             metadata=rows_metadata(
-                len(rows),
+                sum(one.rows for one in said),
                 issues_by_version=dg.MetadataValue.json(versions),
             ),
             check_results=[
@@ -137,10 +136,10 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
                     passed=incomplete == 0,
                     severity=dg.AssetCheckSeverity.ERROR,
                     metadata={
-                        "issues": len(steps),
+                        "issues": issues,
                         "incomplete": incomplete,
-                        "partitions_without_history": len(keys) * len(flow.measures) - len(steps),
-                        "closed_targets_left_out": sum(left_out.values()),
+                        "partitions_without_history": len(keys) * len(flow.measures) - issues,
+                        "closed_targets_left_out": sum(one.closed_targets for one in said),
                     },
                 ),
                 dg.AssetCheckResult(
@@ -184,7 +183,7 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
         ],
     )
     def drift(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        keys = keys_of(context.partition_keys)
+        keys = platform.rows_of(flow, keys_of(context.partition_keys))
         readings = measure_rectangle(platform, flow, keys)
         newest = readings[readings["day"] == pd.Timestamp(keys.last_day)]
         drifting = newest[newest["status"] == "drift"]
@@ -247,24 +246,22 @@ def _plot(
     from matplotlib.figure import Figure
 
     centre, measure = keys.centres[0], flow.measures[0]
-    shown = rows[(rows["centre_id"] == centre) & (rows["horizon"] == 1)].sort_values("date")
-    shown = shown.tail(90)
-    if shown.empty:
+    if rows.empty:
         return dg.MetadataValue.md("No forecast was made.")
+    at = "target_at" if flow.is_hourly else "day"
+    named = "target_at" if flow.is_hourly else "date"
+    shown = rows.sort_values(named).tail(168 if flow.is_hourly else 90)
     actual = platform.store(ML_ROLE).read(
-        f"select day, {measure} as value from {flow.merged} where centre_id = %(centre)s"
-        " and day between %(first)s and %(last)s order by day",
-        {
-            "centre": centre,
-            "first": shown["date"].iloc[0].date(),
-            "last": shown["date"].iloc[-1].date(),
-        },
+        f"select {at} as at, {measure} as value from {flow.merged} where centre_id = %(centre)s"
+        f" and {at} between %(first)s and %(last)s order by {at}",
+        {"centre": centre, "first": shown[named].iloc[0], "last": shown[named].iloc[-1]},
     )
     figure = Figure(figsize=(8, 2.6), dpi=80)
     axes = figure.subplots()
-    axes.fill_between(shown["date"], shown["lower_80"], shown["upper_80"], color="#cfe0f3")
-    axes.plot(shown["date"], shown["prediction"], color="#1f5fa8", label="forecast, 1 day ahead")
-    axes.plot(actual["day"], actual["value"], "k.", markersize=4, label="actual")
+    axes.fill_between(shown[named], shown["lower_80"], shown["upper_80"], color="#cfe0f3")
+    label = f"forecast, 1 {flow.step} ahead"
+    axes.plot(shown[named], shown["prediction"], color="#1f5fa8", label=label)
+    axes.plot(actual["at"], actual["value"], "k.", markersize=4, label="actual")
     axes.set_title(f"{flow.title}, centre {centre}", fontsize=9)
     axes.tick_params(labelsize=7)
     axes.set_ylim(bottom=0)

@@ -18,7 +18,7 @@ from flow_platform.partitions import (
     same_month,
 )
 from flow_platform.platform import Platform
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.history import read_for_training, spec_of
 from flow_platform.stages.training import Trained, name_champions, train_vintage
 
 
@@ -36,7 +36,8 @@ def merged_key(flow: SeriesFlow) -> dg.AssetKey:
 
 def view_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
     """The staging views that training and forecasts read beside the merged table."""
-    names = ("calendar", "weather") if flow.has_weather else ("calendar",)
+    with_weather = flow.has_weather or flow.is_hourly
+    names = ("calendar", "weather") if with_weather else ("calendar",)
     return [dg.AssetKey(["staging", name]) for name in names]
 
 
@@ -95,7 +96,8 @@ def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDe
         spec = spec_of(platform, flow)
         trained: list[Trained] = []
         for measure in flow.measures:
-            data = read_history(platform, flow, measure, date.fromisoformat(wanted[-1][0]))
+            months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
+            data = read_for_training(platform, flow, measure, *months)
             with platform.registry.training_lock(flow.name):
                 for month, candidate in wanted:
                     try:

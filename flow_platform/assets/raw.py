@@ -12,14 +12,15 @@ from flow_platform.assets.common import (
     columns_metadata,
     rows_metadata,
 )
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
-from flow_platform.partitions import centre_day_partitions, keys_of
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
+from flow_platform.partitions import centre_day_partitions, keys_of, partitions_of
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import (
     Balance,
     land_calendar,
     land_parcels,
     land_retail,
+    land_traffic,
     land_weather,
 )
 from flow_platform.warehouse.store import Keys
@@ -75,6 +76,24 @@ LANDED: dict[str, Landed] = {
         " are pseudonyms.",
         days_reported="Partitions of days on which the shop sold nothing anywhere: closed or"
         " missing, not zero.",
+    ),
+    TRAFFIC.name: Landed(
+        land=land_traffic,
+        columns={
+            "centre_id": "text",
+            "day": "date",
+            "counted_at": "timestamptz",
+            "vehicles": "double precision",
+            "occupancy": "double precision",
+            "state": "text",
+            "available_at": "timestamptz",
+            "event_id": "text",
+            "source_file": "text",
+            "source_line": "bigint",
+        },
+        description="Readings of road counters as the source gave them, several of one hour"
+        " included; an hour without a volume is null.",
+        days_reported="Counter-days without any reading: missing, not zero.",
     ),
 }
 
@@ -163,9 +182,7 @@ def _rows_of(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
         group_name=flow.name,
         kinds={"python", "postgres"},
         owners=[flow.owner],
-        partitions_def=centre_day_partitions(
-            platform.centre_ids_of(flow), platform.settings.first_day
-        ),
+        partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         metadata=columns_metadata(f"raw.{flow.name}", **landed.columns),
         description=f"{landed.description} Rows that cannot be used are in ops.quarantine, whole.",
@@ -182,7 +199,7 @@ def _rows_of(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
     def rows(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        keys = keys_of(context.partition_keys)
+        keys = platform.rows_of(flow, keys_of(context.partition_keys))
         balance = landed.land(platform, keys)
         yield dg.MaterializeResult(
             metadata=rows_metadata(

@@ -14,7 +14,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from flow_platform.assets.forecast import drift_key, forecast_key
 from flow_platform.assets.models import champion_key, merged_key, model_key
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
@@ -22,6 +22,13 @@ from flow_platform.warehouse.store import Keys
 TIMEZONE = "Europe/Paris"
 # name: (flow, what it runs, cron, what for)
 SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = {
+    "predict_traffic_hourly": (
+        TRAFFIC,
+        "daily",
+        # Counters report some minutes after the hour.
+        "10 * * * *",
+        "today's readings so far, the forecasts of this hour, all counters",
+    ),
     "predict_colis_daily": (
         PARCELS,
         "daily",
@@ -44,6 +51,12 @@ SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = 
         RETAIL,
         "models",
         "30 4 1 * *",
+        "vintages of the month that begins",
+    ),
+    "train_traffic_monthly": (
+        TRAFFIC,
+        "models",
+        "0 5 1 * *",
         "vintages of the month that begins",
     ),
 }
@@ -91,6 +104,15 @@ def build_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
     ]
 
 
+def weather_job() -> UnresolvedAssetJobDefinition:
+    """The weather alone, for flows that have that of another flow's centres."""
+    return dg.define_asset_job(
+        "weather",
+        selection=dg.AssetSelection.assets(["raw", "weather"]),
+        description="Weather vintages of a rectangle of centres and days.",
+    )
+
+
 def foundation_job() -> UnresolvedAssetJobDefinition:
     """Centres, calendar and views: what has no partitions."""
     return dg.define_asset_job(
@@ -131,9 +153,16 @@ def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
             tags = range_tags(f"{flow.candidates[0]}|{month}", f"{flow.candidates[-1]}|{month}")
             yield dg.RunRequest(run_key=f"{name} {month}", tags=tags)
             return
-        centres = platform.centre_ids_of(flow)
+        centres = platform.areas_of(flow)
         if not centres:
             yield dg.SkipReason(f"The source of {flow.name} names no centre; see `flow doctor`.")
+            return
+        if flow.is_hourly:
+            # The present day, in place; after midnight yesterday too, whose last hours came since.
+            hour = moment.astimezone(UTC).replace(minute=0)
+            first = (hour - timedelta(hours=2)).date()
+            keys = Keys(centres, first, hour.date())
+            yield dg.RunRequest(run_key=f"{name} {hour:%Y-%m-%dT%H}", tags=rectangle_tags(keys))
             return
         # The last complete UTC day, for every centre, in one run.
         day = moment.astimezone(UTC).date() - timedelta(days=1)

@@ -8,8 +8,9 @@ from flow_platform.errors import ConfigurationError
 from flow_platform.flows.parcels import PARCELS
 from flow_platform.flows.retail import RETAIL
 from flow_platform.flows.series import SeriesFlow
+from flow_platform.flows.traffic import TRAFFIC
 
-CATALOGUE: tuple[SeriesFlow, ...] = (PARCELS, RETAIL)
+CATALOGUE: tuple[SeriesFlow, ...] = (PARCELS, RETAIL, TRAFFIC)
 
 
 def flow_named(name: str) -> SeriesFlow:
@@ -22,4 +23,4 @@ def flow_named(name: str) -> SeriesFlow:
     )
 
 
-__all__ = ["CATALOGUE", "PARCELS", "RETAIL", "SeriesFlow", "flow_named"]
+__all__ = ["CATALOGUE", "PARCELS", "RETAIL", "TRAFFIC", "SeriesFlow", "flow_named"]

@@ -16,7 +16,9 @@ class SeriesFlow:
     steps after which the pattern repeats; `merged` the dbt table its history is read from, with one
     column per measure. Its centres come from the centres `file` or from its own `source`.
     `has_trading_days` says that the place as a whole is closed on some days: such a day has no
-    number, and a weekday on which it has long been closed gets no forecast.
+    number, and a weekday on which it has long been closed gets no forecast. A flow of `hour` steps
+    issues a forecast every hour; its centres are counters, which may share a partition (an area)
+    and have the calendar and weather of their place.
     """
 
     name: str
@@ -31,6 +33,11 @@ class SeriesFlow:
     centres_from: Literal["file", "source"]
     has_weather: bool
     has_trading_days: bool
+    step: Literal["day", "hour"] = "day"
+
+    @property
+    def is_hourly(self) -> bool:
+        return self.step == "hour"
 
     @property
     def longest_horizon(self) -> int:

@@ -190,14 +190,21 @@ def backtest_scores(artefacts: Mapping[str, bytes]) -> Scores:
 
 
 def compare(
-    champion: Replay, challenger: Replay, actuals: pd.DataFrame, *, season: int, seed: int
+    champion: Replay,
+    challenger: Replay,
+    actuals: pd.DataFrame,
+    *,
+    season: int,
+    seed: int,
+    frequency: str = "D",
 ) -> Comparison:
     """Compare on what both said about the same targets; anything else is left out.
 
     `actuals` (unique_id, ds, y, available_at) holds the targets and the days before the first
     origin, from which each series' scale is taken. Issues at which one vintage would have spoken
     for both sides are left out, and any issue before the end of what either side learned from
-    refuses the challenger, whatever it shows. The rest is `judge`.
+    refuses the challenger, whatever it shows. The rest is `judge`. `frequency` is the panel's: "D",
+    or "h", whose errors are added up by day as well.
     """
     pairs = champion.rows.merge(challenger.rows, on=_KEYS, suffixes=("", "_challenger"))
     pairs = pairs[pairs["model_version"] != pairs["model_version_challenger"]]
@@ -215,9 +222,10 @@ def compare(
             origins=int(pairs["issue"].nunique()),
             rows=len(pairs),
         )
-    scales = _scales(actuals, pairs["issued_at"].min(), season)
+    scales = _scales(actuals, pairs["issued_at"].min(), season, frequency)
     pairs = pairs.assign(scale=pairs["unique_id"].map(scales).astype(float))
     pairs = pairs.merge(actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
+    pairs["ds"] = pairs["ds"].dt.normalize()
     rival = pairs.drop(columns=["prediction", "lower_80", "upper_80"]).rename(
         columns={f"{name}_challenger": name for name in ("prediction", "lower_80", "upper_80")}
     )
@@ -285,12 +293,14 @@ def judge(champion: str, challenger: str, own: Scores, rival: Scores, *, seed: i
     return verdict(True, f"better beyond noise: {errors}; {bands}", **figures)
 
 
-def _scales(actuals: pd.DataFrame, moment: pd.Timestamp, season: int) -> dict[str, float]:
+def _scales(
+    actuals: pd.DataFrame, moment: pd.Timestamp, season: int, frequency: str
+) -> dict[str, float]:
     """Each series' seasonal naive error on what was known before `moment`."""
     known = actuals[(actuals["available_at"] < moment) & actuals["y"].notna()]
     return {
         str(name): seasonal_scale(
-            group.set_index("ds")["y"].asfreq("D").to_numpy(dtype=float), season
+            group.set_index("ds")["y"].asfreq(frequency).to_numpy(dtype=float), season
         )
         for name, group in known.sort_values("ds").groupby("unique_id")
     }

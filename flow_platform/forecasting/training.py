@@ -643,7 +643,9 @@ def _with_bands(
     return result
 
 
-def choose_champion(metrics: Mapping[str, Mapping[str, float]]) -> str:
+def choose_champion(
+    metrics: Mapping[str, Mapping[str, float]], simplest_first: Sequence[str] = CANDIDATES
+) -> str:
     """The candidate with the least backtest MASE; within `TIE` of it the simplest one.
 
     `metrics` is candidate -> figures over the same origins. A candidate without a finite MASE
@@ -658,7 +660,7 @@ def choose_champion(metrics: Mapping[str, Mapping[str, float]]) -> str:
         if known:
             best = min(known.values())
             close = [name for name, value in known.items() if value <= best * (1 + TIE)]
-            order = {name: place for place, name in enumerate(CANDIDATES)}
+            order = {name: place for place, name in enumerate(simplest_first)}
             return min(close, key=lambda name: (order.get(name, len(order)), name))
     raise ModelError(
         f"No champion among {sorted(metrics)}: none has a finite backtest MASE or WAPE. "
@@ -680,6 +682,7 @@ def succeed(
     metrics: Mapping[str, Mapping[str, float]],
     backtest: Callable[[str], Scores],
     seed: int,
+    simplest_first: Sequence[str] = CANDIDATES,
 ) -> Succession:
     """Who leads a month: the reigning kind, unless the one with the best backtest is truly better.
 
@@ -688,7 +691,7 @@ def succeed(
     are a paired comparison. Until there are days enough for one, the best backtest leads. Raises
     ModelError where no candidate has a finite figure.
     """
-    best = choose_champion(metrics)
+    best = choose_champion(metrics, simplest_first)
     if reigning is None:
         return Succession(best, "the first month: the best backtest names the champion")
     if reigning not in metrics:

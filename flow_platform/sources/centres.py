@@ -44,7 +44,8 @@ class Centre:
 
     `centre_id` is text, kept verbatim; latitude and longitude in degrees (WGS 84); `country` an
     ISO 3166 code; `subdivision` and `school_zone` as in `public_holidays` and `school_holidays`;
-    `timezone` an IANA name; `daily_capacity` in parcels a day. None where it is not known.
+    `timezone` an IANA name; `daily_capacity` in parcels a day. None where it is not known. A road
+    counter has an `area`, whose partition bears its rows, and a `place`, whose calendar it has.
     """
 
     centre_id: str
@@ -56,6 +57,8 @@ class Centre:
     school_zone: str | None
     timezone: str
     daily_capacity: float | None
+    area: str | None = None
+    place: str | None = None
 
 
 @lru_cache(maxsize=1)

@@ -27,11 +27,18 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
     """
     store = platform.store(ML_ROLE)
     features = (*flow.measures, *(WEATHER_FEATURES if flow.has_weather else ()))
+    columns = ", ".join(features)
+    days = f"select centre_id, day, {columns} from {flow.merged}"
+    grouped = ""
+    if flow.is_hourly:
+        # Of hours the mean of the day, where most of them are known.
+        columns = ", ".join(
+            f"case when count({name}) >= 18 then avg({name}) end as {name}" for name in features
+        )
+        days, grouped = f"select centre_id, day, {columns} from {flow.merged}", " group by 1, 2"
     history = store.read(
-        f"select centre_id, day, {', '.join(features)}"
-        f" from {flow.merged}"
-        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
-        " order by centre_id, day",
+        f"{days} where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        f"{grouped} order by centre_id, day",
         {
             "centres": list(keys.centres),
             "first": keys.first_day - timedelta(days=_HISTORY_DAYS),

@@ -5,11 +5,14 @@ Nothing is cut by time here: the core compares every fact's `available_at` with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from flow_platform.errors import ConfigurationError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import (
     CALENDAR_LOOKAHEAD,
@@ -17,14 +20,23 @@ from flow_platform.forecasting.data import (
     SeriesData,
     SeriesSpec,
 )
-from flow_platform.partitions import issue_times
+from flow_platform.forecasting.hourly.data import (
+    FACT_COLUMNS,
+    LOOKBACK_DAYS,
+    HourlyData,
+    HourlySpec,
+)
+from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEATHER
+from flow_platform.partitions import cutoff_of, issue_times
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.sources.local_time import local_midnight_after
 
 
-def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
-    """The flow's fixed choices, as the core takes them."""
+def spec_of(platform: Platform, flow: SeriesFlow) -> Any:
+    """The flow's fixed choices, as its core takes them: SeriesSpec, or HourlySpec."""
+    if flow.is_hourly:
+        return HourlySpec(horizons=flow.horizons, season=flow.season, seed=platform.settings.seed)
     return SeriesSpec(
         horizons=flow.horizons,
         season=flow.season,
@@ -33,11 +45,105 @@ def spec_of(platform: Platform, flow: SeriesFlow) -> SeriesSpec:
     )
 
 
+def read_for_training(
+    platform: Platform, flow: SeriesFlow, measure: str, first_month: date, last_month: date
+) -> Any:
+    """What vintages of these months may see, for the flow's core: SeriesData, or HourlyData."""
+    if not flow.is_hourly:
+        return read_history(platform, flow, measure, last_month)
+    spec = spec_of(platform, flow)
+    ids = platform.centre_ids_of(flow)
+    # As many as training takes, evenly chosen: thousands of counters' years would fill the memory.
+    chosen = {ids[int(at)] for at in np.linspace(0, len(ids) - 1, min(len(ids), spec.most_series))}
+    first = cutoff_of(first_month).date() - timedelta(days=spec.training_days)
+    return read_hours(platform, flow, measure, sorted(chosen), first, last_month)
+
+
+def read_hours(
+    platform: Platform,
+    flow: SeriesFlow,
+    measure: str,
+    centre_ids: Sequence[str],
+    first_day: date,
+    last_day: date,
+) -> HourlyData:
+    """The hours of some counters on the UTC days `first_day` to `last_day`.
+
+    Calendar and weather reach a day further, as far as the last day's forecasts look.
+    """
+    flow.check_measure(measure)
+    store = platform.store(ML_ROLE)
+    counters = {one.centre_id: one for one in platform.centres_of(flow)}
+    actuals = store.read(
+        f"select centre_id as unique_id, target_at as ds, {measure} as y, occupancy,"
+        f" state = 'barred' as barred, available_at from {flow.merged}"
+        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        f" and ({measure} is not null or occupancy is not null) order by centre_id, target_at",
+        {"centres": list(centre_ids), "first": first_day, "last": last_day},
+    )
+    actuals["ds"] = pd.DatetimeIndex(actuals["ds"]).tz_convert("UTC").tz_localize(None)
+    places = {str(counters[one].place) for one in centre_ids}
+    window = {
+        "flow": flow.name,
+        "places": list(places),
+        "first": first_day - timedelta(days=1),
+        "last": last_day + timedelta(days=2),
+    }
+    calendar = store.read(
+        f"select centre_id as place, day, {', '.join(FACT_COLUMNS)}, event_announced"
+        " from staging.calendar where flow = %(flow)s and centre_id = any(%(places)s)"
+        " and day between %(first)s and %(last)s order by centre_id, day",
+        window,
+    )
+    zones = {str(one.place): one.timezone for one in counters.values()}
+    calendar["event_known_at"] = _announced_at(
+        calendar.rename(columns={"place": "unique_id"}), zones
+    )
+    weather = store.read(
+        f"select centre_id as place, target_day as day, available_at, {', '.join(HOURLY_WEATHER)}"
+        " from staging.weather where centre_id = any(%(places)s)"
+        " and target_day between %(first)s and %(last)s"
+        " order by centre_id, target_day, available_at",
+        window,
+    )
+    return HourlyData(
+        actuals=actuals,
+        places=pd.DataFrame(
+            [
+                {"unique_id": one, "place": counters[one].place, "timezone": counters[one].timezone}
+                for one in centre_ids
+            ],
+            columns=["unique_id", "place", "timezone"],
+        ),
+        calendar=calendar.drop(columns="event_announced"),
+        weather=weather,
+    )
+
+
+def read_for_hours(
+    platform: Platform,
+    flow: SeriesFlow,
+    measure: str,
+    centre_ids: Sequence[str],
+    first_day: date,
+    last_day: date,
+) -> HourlyData:
+    """What issues of these UTC days look back on."""
+    first = first_day - timedelta(days=LOOKBACK_DAYS + 15)
+    return read_hours(platform, flow, measure, centre_ids, first, last_day)
+
+
 def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: date) -> SeriesData:
     """Everything that may be known by the close of `last_day`, for every centre with history.
 
-    The calendar and the weather reach past `last_day` as far as its forecasts look.
+    The calendar and the weather reach past `last_day` as far as its forecasts look. Raises
+    ConfigurationError for a flow that has hours.
     """
+    if flow.is_hourly:
+        raise ConfigurationError(
+            f"{flow.name} is forecast by the hour: this is for flows with days."
+            " `flow forecast` and `flow backfill` issue its forecasts."
+        )
     store = platform.store(ML_ROLE)
     reach = last_day + timedelta(days=flow.longest_horizon + CALENDAR_LOOKAHEAD)
     actuals = store.read(

@@ -14,7 +14,9 @@ import pandas as pd
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.parcels import read_parcels
+from flow_platform.sources.portal import fetch_readings
 from flow_platform.sources.retail import DAY_COLUMNS, LINE_CLASSES, read_retail
+from flow_platform.sources.traffic import read_traffic
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.warehouse.store import Keys, copy_rows
 
@@ -99,6 +101,47 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
     _record(platform, "parcels", keys, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
     return _balance(landing, len(keys) - len(filled))
+
+
+def land_traffic(platform: Platform, keys: Keys) -> Balance:
+    """Replace the readings of these partitions, and record every row of every file.
+
+    Readings that counters publish live have landed already (`ingest/mqtt.py`): here they are only
+    counted.
+    """
+    config = platform.sources["traffic"]
+    if config.kind == "mqtt":
+        return _count_live(platform, keys)
+    if config.kind == "http":
+        landing = fetch_readings(
+            config, keys.first_day, keys.last_day, keys.centres, now=datetime.now(UTC)
+        )
+    else:
+        landing = read_traffic(
+            config,
+            platform.counters,
+            keys.first_day,
+            keys.last_day,
+            keys.centres,
+            now=datetime.now(UTC),
+            world=platform.world,
+        )
+    platform.store(INGEST_ROLE).replace("raw.traffic", landing.rows, keys)
+    _record(platform, "traffic", keys, landing)
+    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
+    return _balance(landing, len(keys) - len(filled))
+
+
+def _count_live(platform: Platform, keys: Keys) -> Balance:
+    """What messages have brought to these partitions; other rows are in ops.quarantine."""
+    window = {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day}
+    counts = platform.store(INGEST_ROLE).read(
+        "select count(*) as rows, count(distinct (centre_id, day)) as partitions from raw.traffic"
+        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s",
+        window,
+    )
+    stored, filled = (int(value) for value in counts.iloc[0])
+    return Balance(stored, stored, 0, 0, 0, (), len(keys) - filled)
 
 
 def land_retail(platform: Platform, keys: Keys) -> Balance:

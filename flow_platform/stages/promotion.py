@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage, forecast_with
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.history import read_for_hours, read_history, spec_of
 
 # Issue days a comparison replays at the most: a season's change, at a few seconds a vintage.
 REPLAYED_DAYS = 120
+# Of hourly flows: counters, and every how many hours an issue. Five and 24 have no common divisor.
+COUNTERS, EVERY_HOURS = 60, 5
 
 
 def promote(
@@ -117,13 +120,13 @@ def compare_vintages(
             f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
         )
     spec = spec_of(platform, flow)
-    data = read_history(platform, flow, champion.measure, today - timedelta(days=1))
+    data, issues = _replayable(platform, flow, champion.measure, today)
     vintages = platform.registry.vintages(flow.name, champion.measure)
     lines = [
         line_of((v for v in vintages if v.candidate == own.candidate and v.month <= own.month), [])
         for own in (champion, challenger)
     ]
-    days = _compared_days(data, lines)
+    days = _compared_days(issues, data.actuals, lines)
     if not days:
         return Comparison(
             champion.model_version,
@@ -131,17 +134,51 @@ def compare_vintages(
             promoted=False,
             reason="not enough evidence: no day with a count lies after the cut-offs of both",
         )
-    wanted = data.issues[data.issues["issue"].isin(days)]
+    wanted = issues[issues["issue"].dt.normalize().isin(days)]
     own, rival = (
-        Replay(vintage.model_version, _replay(platform, line, data, wanted, spec))
+        Replay(vintage.model_version, _replay(platform, flow, line, data, wanted, spec))
         for vintage, line in zip((champion, challenger), lines, strict=True)
     )
-    return compare(own, rival, data.actuals, season=spec.season, seed=spec.seed)
+    return compare(
+        own,
+        rival,
+        data.actuals,
+        season=spec.season,
+        seed=spec.seed,
+        frequency="h" if flow.is_hourly else "D",
+    )
 
 
-def _compared_days(data: SeriesData, lines: Sequence[Sequence[Reign]]) -> list[pd.Timestamp]:
+def _replayable(
+    platform: Platform, flow: SeriesFlow, measure: str, today: date
+) -> tuple[Any, pd.DataFrame]:
+    """What is known of a measure before `today`, and the issues that may be replayed.
+
+    Of an hourly flow some counters, and an issue every so many hours: each hour of the day has its
+    turn, and a comparison takes minutes.
+    """
+    last = today - timedelta(days=1)
+    if not flow.is_hourly:
+        data = read_history(platform, flow, measure, last)
+        return data, data.issues
+    ids = platform.centre_ids_of(flow)
+    chosen = sorted({ids[int(at)] for at in np.linspace(0, len(ids) - 1, min(len(ids), COUNTERS))})
+    first = last - timedelta(days=REPLAYED_DAYS)
+    hours = read_for_hours(platform, flow, measure, chosen, first, last)
+    moments = pd.date_range(first, pd.Timestamp(today), freq=f"{EVERY_HOURS}h", inclusive="left")
+    issues = pd.MultiIndex.from_product(
+        [chosen, moments.as_unit("us")], names=["unique_id", "issue"]
+    ).to_frame(index=False)
+    issues["issued_at"] = issues["issue"].dt.tz_localize("UTC")
+    return hours, issues
+
+
+def _compared_days(
+    issues: pd.DataFrame, actuals: pd.DataFrame, lines: Sequence[Sequence[Reign]]
+) -> list[pd.Timestamp]:
     """The newest days before the last count on which other vintages speak for the two sides."""
-    past = data.issues.loc[data.issues["issue"] < data.actuals["ds"].max(), "issue"]
+    days = issues["issue"].dt.normalize()
+    past = days[days < actuals["ds"].max()]
     chosen = []
     for day in sorted(past.unique(), reverse=True):
         own, rival = (vintage_for(line, pd.Timestamp(day).date()) for line in lines)
@@ -152,16 +189,17 @@ def _compared_days(data: SeriesData, lines: Sequence[Sequence[Reign]]) -> list[p
 
 def _replay(
     platform: Platform,
+    flow: SeriesFlow,
     line: Sequence[Reign],
-    data: SeriesData,
+    data: Any,
     wanted: pd.DataFrame,
-    spec: SeriesSpec,
+    spec: Any,
 ) -> pd.DataFrame:
-    parts = []
-    for vintage, days in days_by_vintage(line, wanted["issue"]):
+    parts, day = [], wanted["issue"].dt.normalize()
+    for vintage, days in days_by_vintage(line, day):
         assert vintage is not None
         until = max(vintage.cutoff, trained_until(platform.registry.load(vintage)))
-        said = forecast_with(platform, vintage, data, wanted[wanted["issue"].isin(days)], spec)
+        said = forecast_with(platform, flow, vintage, data, wanted[day.isin(days)], spec)
         # The fallback learns nothing.
         learned = said["model_version"] != FALLBACK_VERSION
         parts.append(said.assign(trained_until=pd.Series(until, said.index).where(learned)))

@@ -10,25 +10,17 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from flow_platform.errors import ModelError
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.data import SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.promotion import backtest_scores
-from flow_platform.forecasting.training import (
-    BOOSTED,
-    choose_champion,
-    has_enough_history,
-    lacks,
-    succeed,
-    train,
-    trainable,
-)
+from flow_platform.forecasting.training import BOOSTED, choose_champion, lacks, succeed, trainable
 from flow_platform.partitions import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage
+from flow_platform.stages.core import core_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,23 +41,25 @@ def train_vintage(
     measure: str,
     candidate: str,
     month: date,
-    data: SeriesData,
-    spec: SeriesSpec,
+    data: Any,
+    spec: Any,
 ) -> Trained:
     """The vintage of one candidate and month, trained unless the very same is registered.
 
     LightGBM's parameters are those of the month's tuning. Raises ModelError when too little was
     known before the cut-off.
     """
-    cutoff = cutoff_of(month)
-    tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
-    # Other candidates have no part in it, and are not trained again for it.
-    seen = fingerprint(data, cutoff, tuned if candidate in BOOSTED else spec)
+    cutoff, core = cutoff_of(month), core_of(flow)
+    tuned = spec
+    if candidate in BOOSTED and not flow.is_hourly:
+        # Other candidates have no part in it, and are not trained again for it.
+        tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
+    seen = core.fingerprint(data, cutoff, tuned)
     registry = platform.registry
     for vintage in registry.vintages(flow.name, measure):
         if (vintage.candidate, vintage.month, vintage.fingerprint) == (candidate, month, seen):
             return Trained(vintage, is_new=False)
-    trained = train(candidate, data, cutoff, tuned)
+    trained = core.train(candidate, data, cutoff, tuned)
     return Trained(registry.register(flow.name, measure, month, trained, seen), is_new=True)
 
 
@@ -88,24 +82,30 @@ def name_champions(
     decisions: list[Decision] = []
     for month in sorted(by_month.keys() & (later | set(months))):
         reigning = vintage_for(line_of(champions, moves), month - timedelta(days=1))
-        decisions.append(_decide(platform, by_month[month], month, reigning))
+        decisions.append(_decide(platform, flow, by_month[month], month, reigning))
         champions.append(decisions[-1].serving)
     registry.record_months(flow.name, measure, decisions)
     return [decision.serving for decision in decisions]
 
 
 def _decide(
-    platform: Platform, rivals: Mapping[str, Vintage], month: date, reigning: Vintage | None
+    platform: Platform,
+    flow: SeriesFlow,
+    rivals: Mapping[str, Vintage],
+    month: date,
+    reigning: Vintage | None,
 ) -> Decision:
+    order = core_of(flow).CANDIDATES
     metrics = {name: vintage.metrics for name, vintage in rivals.items()}
     outcome = succeed(
         reigning.candidate if reigning else None,
         metrics,
         lambda name: backtest_scores(platform.registry.load(rivals[name])),
         platform.settings.seed,
+        order,
     )
     held = rivals.get(reigning.candidate) if reigning else None
-    best = rivals[choose_champion(metrics)]
+    best = rivals[choose_champion(metrics, order)]
     return Decision(
         kind="monthly" if reigning else "first",
         effective_day=month,
@@ -123,8 +123,8 @@ def ensure_vintages(
     flow: SeriesFlow,
     measure: str,
     months: Sequence[date],
-    data: SeriesData,
-    spec: SeriesSpec,
+    read: Callable[[], Any],
+    spec: Any,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
@@ -133,7 +133,8 @@ def ensure_vintages(
 
     `missing` leaves a month alone that has a champion; `stale` also retrains vintages whose
     training data changed since. A month with too little history is left to an older vintage or to
-    the fallback, and a candidate that fails is left out: a forecast always comes.
+    the fallback, and a candidate that fails is left out: a forecast always comes. `read` is asked
+    for what may be seen, if anything has to be trained.
     """
     with platform.registry.training_lock(flow.name):
         done: list[Trained] = []
@@ -143,8 +144,9 @@ def ensure_vintages(
             # Said once: what is not installed is so for every month.
             if reason := lacks(candidate):
                 progress(f"{flow.name} {candidate}: left out, {reason}")
+        data = read() if due else None
         for month in due:
-            if not has_enough_history(data, cutoff_of(month), spec):
+            if not core_of(flow).has_enough_history(data, cutoff_of(month), spec):
                 progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
                 continue
             for candidate in trainable(flow.candidates):

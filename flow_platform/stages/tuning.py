@@ -42,6 +42,11 @@ def tune_month(
             f"{seconds:g} seconds are no time to search. Give a number above 0, such as 120."
         )
     flow.check_measure(measure)
+    if flow.is_hourly:
+        raise ConfigurationError(
+            f"{flow.name} is not tuned: its LightGBM has the parameters of HourlySpec. Flows with"
+            " days are: parcels, retail."
+        )
     chosen = month or _newest_month(platform, flow, measure)
     if cutoff_of(chosen) > datetime.now(UTC):
         raise ConfigurationError(

@@ -119,11 +119,13 @@ class Store:
         keys: Keys,
         *,
         equal: Mapping[str, str] | None = None,
+        since: tuple[str, Any] | None = None,
     ) -> int:
         """Replace the partitions `keys` of `table` (schema.name) by the rows of `frame`.
 
         `frame` has a column per table column it fills, `centre_id` and `day` among them; `equal`
-        narrows what is deleted in tables that several flows share. Delete and insert are one
+        narrows what is deleted in tables that several flows share; `since`, a column and a value,
+        leaves rows alone whose column is less. Delete and insert are one
         transaction for each slice of centres, so a reader sees a partition as it was or as it is.
         Returns the rows written. Rows outside of `keys` raise WarehouseError.
         """
@@ -147,8 +149,21 @@ class Store:
         ).format(
             _table(table),
             sql.SQL("").join(
-                sql.SQL(" and {} = {}").format(sql.Identifier(name), sql.Literal(value))
-                for name, value in fixed.items()
+                [
+                    *(
+                        sql.SQL(" and {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                        for name, value in fixed.items()
+                    ),
+                    *(
+                        [
+                            sql.SQL(" and {} >= {}").format(
+                                sql.Identifier(since[0]), sql.Literal(since[1])
+                            )
+                        ]
+                        if since
+                        else []
+                    ),
+                ]
             ),
         )
         for part in slices:

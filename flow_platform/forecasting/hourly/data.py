@@ -77,7 +77,8 @@ class HourlyData:
     """A panel and its regressors, each fact with the moment it became known.
 
     actuals    one row per series and hour with a reading: unique_id str, ds (end of the hour, UTC,
-               naive), y >= 0, occupancy (percent or NaN), available_at UTC. A missing hour has none
+               naive), y >= 0, occupancy (percent or NaN), barred (bool: the counter said that its
+               road was), available_at UTC. A missing hour has none
     places     unique_id, place, timezone (IANA): where each series stands, which tells its local
                time, calendar and weather
     calendar   one row per place and local day: place, day and `FACT_COLUMNS`. Known beforehand,
@@ -93,7 +94,7 @@ class HourlyData:
 
     def __post_init__(self) -> None:
         wanted = {
-            "actuals": ("unique_id", "ds", "y", "occupancy", "available_at"),
+            "actuals": ("unique_id", "ds", "y", "occupancy", "barred", "available_at"),
             "places": ("unique_id", "place", "timezone"),
         }
         if len(self.calendar.columns):

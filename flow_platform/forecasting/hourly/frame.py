@@ -112,6 +112,7 @@ def build_frame(
     for back in reversed(range(24)):
         age[np.isfinite(readings[back])] = back
     columns["age"] = of_heads(age)
+    columns["closed"] = of_heads(recent(panel.closed.astype(np.float32), 0))
     for back in _EARLIER:
         value = panel.seen(series, target - back, issue, panel.residual)
         columns[f"residual_before_{back}"] = value / level

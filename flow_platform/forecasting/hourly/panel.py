@@ -59,6 +59,7 @@ class Panel:
 
     y, occupancy   (series, hours), NaN where there is no reading
     delay          (series, hours) seconds from the end of an hour until its reading was known
+    closed         (series, hours) whether the road was barred, and is not most of the time
     clock          (series,) which of `clocks` a series lives by
     """
 
@@ -67,6 +68,7 @@ class Panel:
     y: np.ndarray
     occupancy: np.ndarray
     delay: np.ndarray
+    closed: np.ndarray
     clock: np.ndarray
     clocks: list[Clock]
     weather: list[Weather]
@@ -106,7 +108,8 @@ class Panel:
         before = self.of_clock("before", series, hour)
         for place in range(OCCURRENCES):
             value = self.seen(series, before[:, place], issue, values)
-            known = np.isfinite(value)
+            # What passes a closed road says nothing of an open one.
+            known = np.isfinite(value) & ~self.closed[series, before[:, place]]
             count += known
             # An occurrence that is not known leaves its turn to the next: a gap is no change.
             weight = np.exp2(-(count - 1)[:, None] / np.array(HALF_LIVES)) * known[:, None]
@@ -197,6 +200,7 @@ def build_panel(
     ids = pd.Index(places["unique_id"].astype(str))
     shape = (len(ids), hours)
     y = np.full(shape, np.nan, dtype=np.float32)
+    barred = np.zeros(shape, dtype=bool)
     occupancy = np.full(shape, np.nan, dtype=np.float32)
     delay = np.full(shape, _NEVER, dtype=np.int32)
     actuals = data.actuals
@@ -207,6 +211,7 @@ def build_panel(
     row, column = row[used], column[used]
     y[row, column] = actuals["y"].to_numpy(dtype=float, na_value=np.nan)[used]
     occupancy[row, column] = actuals["occupancy"].to_numpy(dtype=float, na_value=np.nan)[used]
+    barred[row, column] = actuals["barred"].to_numpy(dtype=bool)[used]
     late = seconds(actuals["available_at"])[used] - ds[used]
     delay[row, column] = np.clip(late, 0, _NEVER)
     keys = places[["place", "timezone"]].astype(str).agg("|".join, axis=1)
@@ -214,7 +219,26 @@ def build_panel(
     parted = [name.rsplit("|", 1) for name in names]
     clocks = [_clock(data, place, timezone, start, hours) for place, timezone in parted]
     weather = [_weather(data, place, spec) for place, _ in parted]
-    return Panel(ids, start, y, occupancy, delay, code, clocks, weather)
+    return Panel(ids, start, y, occupancy, delay, _closed(y, barred), code, clocks, weather)
+
+
+def _closed(y: np.ndarray, barred: np.ndarray) -> np.ndarray:
+    """Barred hours of series that were barred in less than half of the four weeks before.
+
+    The state of some arcs is wrong for years: St-Antoine in Paris counts as many vehicles as ever,
+    and has been "barred" since 2021.
+    """
+    if not barred.any():
+        return barred
+    span = LEVEL_DAYS * 24
+    counts = [
+        np.cumsum(np.pad(flags, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
+        for flags in (barred, np.isfinite(y))
+    ]
+    ends = np.arange(y.shape[1])
+    begins = np.maximum(ends - span, 0)
+    shut, known = (count[:, ends] - count[:, begins] for count in counts)
+    return barred & (shut * 2 < known)
 
 
 def _clock(data: HourlyData, place: str, timezone: str, start: int, hours: int) -> Clock:

@@ -1,0 +1,42 @@
+"""Which forecasting core a flow has: the daily one or the hourly one.
+
+Both train vintages of one form from data of their own, so that stages, registry and promotion are
+written once. Reading the data is in `history.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import pandas as pd
+
+from flow_platform.flows import SeriesFlow
+from flow_platform.forecasting import training as daily
+from flow_platform.forecasting.hourly import training as hourly
+from flow_platform.forecasting.training import TrainedModel
+
+
+class Core(Protocol):
+    """What `forecasting/training.py` and `forecasting/hourly/training.py` both offer."""
+
+    CANDIDATES: tuple[str, ...]
+
+    def fingerprint(self, data: Any, cutoff: pd.Timestamp, spec: Any) -> str: ...
+
+    def has_enough_history(self, data: Any, cutoff: pd.Timestamp, spec: Any) -> bool: ...
+
+    def train(self, candidate: str, data: Any, cutoff: pd.Timestamp, spec: Any) -> TrainedModel: ...
+
+    def forecast(
+        self, artefacts: Mapping[str, bytes], data: Any, issues: pd.DataFrame, spec: Any
+    ) -> pd.DataFrame: ...
+
+    def fallback_forecast(self, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame: ...
+
+
+def core_of(flow: SeriesFlow) -> Core:
+    """The core that trains and forecasts a flow."""
+    chosen: Any = hourly if flow.is_hourly else daily
+    core: Core = chosen
+    return core
