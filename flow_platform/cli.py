@@ -257,8 +257,8 @@ def forecast(
         _bring_weather(platform, chosen, keys, runner)
         runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
         rows = platform.store("flow_dashboard").read(
-            "select distinct on (centre_id, measure) target_at, date, centre_id, measure, prediction,"
-            " lower_80, upper_80, model_version"
+            "select distinct on (centre_id, measure) target_at, date, centre_id, measure,"
+            " prediction, lower_80, upper_80, model_version"
             " from published.predictions where flow = %(flow)s and issued_on = %(day)s"
             " and horizon = 1 order by centre_id, measure, issued_at desc",
             {"flow": chosen.name, "day": issued_on},
