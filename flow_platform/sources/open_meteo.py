@@ -19,6 +19,7 @@ import requests
 
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.http_retries import retrying
 from flow_platform.sources.local_time import day_closes_at
 from flow_platform.sources.simulator import LEADS
 from flow_platform.sources.weather_days import (
@@ -45,7 +46,6 @@ _ARCHIVE_DELAY_DAYS = 5
 _OBSERVED_AFTER_HOURS = 30
 _CENTRES_A_REQUEST = 50
 _DAYS_A_REQUEST = 120
-_LONGEST_WAIT = 20
 _CACHE_SECONDS_RECENT = 3600
 _CACHE_SECONDS_PAST = 30 * 86400
 
@@ -83,21 +83,7 @@ class _Client:
     down: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        from requests.adapters import HTTPAdapter
-        from urllib3.util import Retry
-
-        self._session = self._cached_session() or requests.Session()
-        retry = Retry(
-            total=self.config.retries,
-            backoff_factor=self.config.back_off_seconds,
-            backoff_max=_LONGEST_WAIT,
-            retry_after_max=_LONGEST_WAIT,
-            status_forcelist=(429, 500, 502, 503, 504),
-            allowed_methods=("GET",),
-            raise_on_status=False,
-        )
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+        self._session = retrying(self._cached_session() or requests.Session(), self.config)
 
     def _cached_session(self) -> requests.Session | None:
         folder = Path(self.config.cache_dir) if self.config.cache_dir else self.cache_dir

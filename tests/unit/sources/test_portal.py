@@ -1,0 +1,372 @@
+"""The portal against a server of our own that answers as the Explore API v2.1 is documented."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import pytest
+from traffic_samples import assert_balanced, hours
+
+from flow_platform.errors import SourceError
+from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.counters import Counter
+from flow_platform.sources.portal import CREDIT, LICENCE_URL, Page, fetch_readings, fetch_since
+from flow_platform.sources.readings import READING_COLUMNS
+
+NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)
+DATASET = "/api/explore/v2.1/catalog/datasets/comptages-routiers-permanents"
+Record = dict[str, Any]
+
+
+def record(counter: int | str, at: datetime, q: float | None = 100.0, **other: Any) -> Record:
+    return {
+        "iu_ac": str(counter),
+        "libelle": f"Rue_{counter}",
+        "t_1h": at.isoformat(),
+        "q": q,
+        "k": 5.5,
+        "etat_trafic": "Fluide",
+        "etat_barre": "Ouvert",
+        "geo_point_2d": {"lon": 2.33, "lat": 48.85},
+        **other,
+    }
+
+
+def hour(number: int, day: int = 1) -> datetime:
+    return datetime(2026, 5, day, tzinfo=UTC) + timedelta(hours=number)
+
+
+def met(condition: str, one: Record) -> bool:
+    """One condition of the query language, of those that are documented for its field's type."""
+    at = datetime.fromisoformat(one["t_1h"])
+    if found := re.fullmatch(r"t_1h (>=|<=|>|<|=) date'(.+)'", condition):
+        sign, moment = found[1], datetime.fromisoformat(found[2])
+        return {
+            ">": at > moment,
+            "<": at < moment,
+            ">=": at >= moment,
+            "<=": at <= moment,
+            "=": at == moment,
+        }[sign]
+    if found := re.fullmatch(r"iu_ac IN \((.+)\)", condition):
+        return one["iu_ac"] in [text.strip("'") for text in found[1].split(",")]
+    raise ValueError(condition)
+
+
+class Portal:
+    """What the data set holds, what the server was asked, and how it may fail."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        # What to do with the n-th request instead of answering it: a status, or "cut".
+        self.faults: dict[int, int | str] = {}
+        self.before_answer: Callable[[int], None] = lambda number: None
+        self.url = ""
+
+    def answer(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
+        service = path.removeprefix(f"{DATASET}/")
+        try:
+            conditions = query["where"].split(" AND ")
+            found = [one for one in self.records if all(met(text, one) for text in conditions)]
+        except ValueError as error:
+            fault = {"error_code": "ODSQLError", "message": f"invalid: {error}"}
+            return 400, json.dumps(fault).encode()
+        fields = query["select"].split(",")
+        rows = [{name: one.get(name) for name in fields} for one in found]
+        if service == "records":
+            assert query["order_by"] == "t_1h,iu_ac" and "offset" not in query
+            rows.sort(key=lambda one: (one["t_1h"], one["iu_ac"]))
+            limit = min(int(query["limit"]), 100)
+            return 200, json.dumps({"total_count": len(rows), "results": rows[:limit]}).encode()
+        if service == "exports/json":
+            return 200, json.dumps(rows).encode()
+        if service == "exports/csv":
+            out = io.StringIO()
+            writer = csv.writer(out, delimiter=query["delimiter"], lineterminator="\r\n")
+            writer.writerow(fields)
+            for one in rows:
+                point = one.get("geo_point_2d") or {}
+                one["geo_point_2d"] = ",".join(str(point[name]) for name in ("lat", "lon"))
+                writer.writerow(["" if one[name] is None else one[name] for name in fields])
+            return 200, out.getvalue().encode("utf-8-sig")
+        return 404, b'{"message": "no such service"}'
+
+
+@pytest.fixture()
+def portal() -> Iterator[Portal]:
+    state = Portal()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: found[0] for name, found in parse_qs(parts.query).items()}
+            number = len(state.asked)
+            state.asked.append((parts.path, query))
+            state.before_answer(number)
+            fault = state.faults.get(number)
+            status, body = state.answer(parts.path, query)
+            if isinstance(fault, int):
+                status, body = fault, b'{"message": "too many requests"}'
+            self.send_response(status)
+            if status == 429:
+                self.send_header("Retry-After", "0")
+            if fault != "cut without a length":
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body[: len(body) // 2] if str(fault).startswith("cut") else body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    state.url = f"http://127.0.0.1:{server.server_port}{DATASET}"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+def config(portal: Portal, **keys: Any) -> SourceConfig:
+    options = {"dataset_url": portal.url, **keys.pop("options", {})}
+    usual = {"retries": 2, "back_off_seconds": 0.0, "timeout_seconds": 5.0}
+    return SourceConfig(kind="http", options=options, **{**usual, **keys})
+
+
+def since(portal: Portal, cursor: datetime | None = None, **keys: Any) -> list[Page]:
+    pages = list(fetch_since(config(portal, **keys), cursor or hour(0), now=NOW))
+    for page in pages:
+        assert_balanced(page)
+        assert page.rows["counted_at"].max() == pd.Timestamp(page.cursor)
+    return pages
+
+
+def readings(pages: list[Page]) -> list[tuple[str, str]]:
+    return [
+        (one.centre_id, f"{one.counted_at:%d %H}")
+        for page in pages
+        for one in page.rows.sort_values(["counted_at", "centre_id"]).itertuples()
+    ]
+
+
+def held(portal: Portal) -> list[tuple[str, str]]:
+    """What the data set holds, in order of time and counter."""
+    order = sorted((one["t_1h"], one["iu_ac"]) for one in portal.records)
+    return [(counter, f"{datetime.fromisoformat(at):%d %H}") for at, counter in order]
+
+
+# -- whole days ----------------------------------------------------------------------------------
+
+
+def test_an_export_brings_the_utc_days_and_counters_that_were_asked(portal: Portal) -> None:
+    portal.records = [record(counter, hour(at)) for counter in (376, 4264) for at in range(72)]
+    landing = fetch_readings(config(portal), date(2026, 5, 2), date(2026, 5, 2), ["376"], now=NOW)
+    assert tuple(landing.rows.columns) == READING_COLUMNS
+    assert hours(landing) == [f"2026-05-02 {at:02d}" for at in range(24)]
+    assert set(landing.rows["state"]) == {"open"}
+    assert landing.counters == (Counter("376", "Rue_376", 48.85, 2.33, None),)
+    assert len(portal.asked) == 1
+    assert_balanced(landing)
+
+
+def test_without_counters_all_come_and_each_month_is_an_export(portal: Portal) -> None:
+    portal.records = [record(counter, hour(-12)) for counter in (1, 2)] + [record(3, hour(12))]
+    landing = fetch_readings(config(portal), date(2026, 4, 30), date(2026, 5, 1), None, now=NOW)
+    assert sorted(landing.rows["centre_id"]) == ["1", "2", "3"]
+    assert [file.file[-9:] for file in landing.files] == ["[2026-04]", "[2026-05]"]
+    assert_balanced(landing)
+
+
+def test_too_many_counters_for_an_address_are_sorted_out_here(portal: Portal) -> None:
+    portal.records = [record(counter, hour(1)) for counter in range(200)]
+    asked = [str(counter) for counter in range(100)]
+    landing = fetch_readings(config(portal), date(2026, 5, 1), date(2026, 5, 1), asked, now=NOW)
+    assert (len(landing.rows), landing.files[0].rows_left) == (100, 100)
+    assert "iu_ac" not in portal.asked[0][1]["where"]
+
+
+def test_days_that_the_portal_does_not_have_are_empty_not_an_error(portal: Portal) -> None:
+    for answer in (portal.answer, lambda *_: (200, b""), lambda *_: (200, b"\xef\xbb\xbf")):
+        portal.answer = answer  # type: ignore[method-assign]
+        landing = fetch_readings(config(portal), date(2026, 5, 1), date(2026, 5, 1), None, now=NOW)
+        assert landing.rows.empty and tuple(landing.rows.columns) == READING_COLUMNS
+        assert [file.rows_in_file for file in landing.files] == [0]
+
+
+def test_a_reading_of_the_portal_that_cannot_be_stored_is_quarantined(portal: Portal) -> None:
+    portal.records = [record(1, hour(1)), record(2, hour(1), -5.0), record("a|b", hour(1))]
+    landing = fetch_readings(config(portal), date(2026, 5, 1), date(2026, 5, 1), None, now=NOW)
+    codes = landing.rejected["reason"].str.split(":").str[0].tolist()
+    assert codes == ["negative_count", "not_an_id"]
+    assert_balanced(landing)
+
+
+@pytest.mark.parametrize("fault", [429, 500, 503, "cut", "cut without a length"])
+@pytest.mark.parametrize("service", ["exports", "records"])
+def test_a_fault_that_passes_is_not_noticed(portal: Portal, fault: int | str, service: str) -> None:
+    portal.records = [record(counter, hour(at)) for counter in (1, 2) for at in range(1, 10)]
+    portal.faults = {0: fault}
+    if service == "records":
+        assert readings(since(portal)) == held(portal)
+    else:
+        day = date(2026, 5, 1)
+        landing = fetch_readings(config(portal), day, day, None, now=NOW)
+        assert (len(landing.rows), len(landing.rejected)) == (18, 0)
+    assert len(portal.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (429, "HTTP 429, too many requests. The portal is busy"),
+        (500, "HTTP 500"),
+        (404, "HTTP 404.*Correct dataset_url"),
+        ("cut", "breaks off its answers"),
+        ("cut without a length", "breaks off its answers"),
+    ],
+)
+def test_a_fault_that_stays_is_an_error_that_says_what_to_do(
+    portal: Portal, fault: int | str, said: str
+) -> None:
+    portal.records = [record(counter, hour(1)) for counter in range(9)]
+    portal.faults = dict.fromkeys(range(10), fault)
+    day = date(2026, 5, 1)
+    with pytest.raises(SourceError, match=said):
+        fetch_readings(config(portal), day, day, None, now=NOW)
+    assert len(portal.asked) == (1 if fault == 404 else 3)
+    with pytest.raises(SourceError, match=said):
+        since(portal)
+
+
+def test_a_portal_that_is_not_there_or_silent_is_an_error(portal: Portal) -> None:
+    nowhere = config(portal, options={"dataset_url": "http://127.0.0.1:9/x"}, retries=0)
+    with pytest.raises(SourceError, match="does not answer"):
+        fetch_readings(nowhere, date(2026, 5, 1), date(2026, 5, 1), None, now=NOW)
+    portal.before_answer = lambda _: time.sleep(0.5)
+    with pytest.raises(SourceError, match="does not answer"):
+        since(portal, retries=0, timeout_seconds=0.1)
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>\n", b"[]", b'{"results": [1]}', b"{}"])
+def test_an_answer_of_another_kind_is_an_error(portal: Portal, body: bytes) -> None:
+    portal.answer = lambda *_: (200, body)  # type: ignore[method-assign]
+    with pytest.raises(SourceError):
+        since(portal)
+    with pytest.raises(SourceError):
+        fetch_readings(config(portal), date(2026, 5, 1), date(2026, 5, 1), None, now=NOW)
+
+
+# -- newer hours ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counters", [1, 7, 99, 100, 101, 350])
+def test_every_reading_after_the_cursor_comes_once_in_whole_hours(
+    portal: Portal, counters: int
+) -> None:
+    portal.records = [record(one, hour(at)) for one in range(counters) for at in range(0, 6)]
+    pages = since(portal, hour(0))
+    expected = [one for one in held(portal) if one[1] != "01 00"]
+    assert readings(pages) == expected
+    assert [page.cursor for page in pages] == sorted({page.cursor for page in pages})
+    assert pages[-1].cursor == hour(5)
+    assert len(pages[0].counters) == counters
+
+
+def test_a_run_that_stops_between_pages_goes_on_at_the_cursor(portal: Portal) -> None:
+    portal.records = [record(one, hour(at)) for one in range(60) for at in range(1, 9)]
+    done: list[Page] = []
+    cursor = hour(0)
+    for _ in range(20):
+        page = next(fetch_since(config(portal), cursor, now=NOW), None)
+        if page is None:
+            break
+        done.append(page)
+        cursor = page.cursor
+    assert readings(done) == held(portal)
+
+
+def test_rows_that_appear_between_two_requests_shift_nothing(portal: Portal) -> None:
+    portal.records = [record(one, hour(at)) for one in range(30) for at in range(1, 13)]
+    before = held(portal)
+
+    def grow(number: int) -> None:
+        # Counters that publish late an hour already given, and hours that come meanwhile.
+        if number > 0:
+            portal.records.append(record(f"late{number}", hour(1)))
+            portal.records.append(record(f"new{number}", hour(13)))
+
+    portal.before_answer = grow
+    told = readings(since(portal))
+    assert len(told) == len(set(told))
+    assert set(before) <= set(told)
+
+
+def test_rows_that_go_between_two_requests_take_no_other_along(portal: Portal) -> None:
+    portal.records = [record(one, hour(at)) for one in range(30) for at in range(1, 13)]
+
+    def shrink(number: int) -> None:
+        if number == 1:
+            portal.records = [one for one in portal.records if one["iu_ac"] != "7"]
+
+    portal.before_answer = shrink
+    told = readings(since(portal))
+    assert set(held(portal)) <= set(told)
+    assert len(told) == len(set(told))
+
+
+def test_two_readings_of_an_hour_both_come_and_a_poisoned_record_is_quarantined(
+    portal: Portal,
+) -> None:
+    portal.records = [
+        record(1, hour(1)),
+        record(1, hour(1), 90.0),
+        record(2, hour(1), 1.5),
+        record(3, hour(1), None, k=None, etat_barre="Invalide"),
+        record(4, hour(1), etat_barre="\ud800\0"),
+    ]
+    (page,) = since(portal)
+    assert page.rows["vehicles"].isna().sum() == 1 and len(page.rows) == 3
+    codes = page.rejected["reason"].str.split(":").str[0].tolist()
+    assert codes == ["fractional_count", "unknown_state"]
+    for payload in page.rejected["payload"]:
+        payload.encode()
+        assert "\0" not in payload
+
+
+def test_a_stamp_far_ahead_does_not_carry_the_cursor_along(portal: Portal) -> None:
+    portal.records = [record(1, hour(1)), record(1, datetime(2099, 1, 1, tzinfo=UTC))]
+    (page,) = since(portal)
+    assert page.cursor == hour(1)
+    assert since(portal, page.cursor) == []
+
+
+def test_a_portal_that_ignores_the_question_is_an_error_not_an_endless_loop(
+    portal: Portal,
+) -> None:
+    rows = [record(one, hour(1)) for one in range(100)]
+    portal.answer = lambda *_: (200, json.dumps({"results": rows}).encode())  # type: ignore
+    with pytest.raises(SourceError, match="other hours than those after"):
+        list(fetch_since(config(portal), hour(5), now=NOW))
+
+
+def test_readings_are_available_after_the_delay_of_the_portal(portal: Portal) -> None:
+    portal.records = [record(1, hour(1))]
+    (page,) = since(portal, options={"delay_hours": 24.0})
+    assert (page.rows["available_at"] - page.rows["counted_at"]).tolist() == [pd.Timedelta("1D")]
+
+
+def test_the_licence_can_be_shown() -> None:
+    assert "ODbL" in CREDIT and LICENCE_URL.startswith("https://")
