@@ -40,9 +40,9 @@ class Boosting:
 
     num_leaves: int = 47
     min_data_in_leaf: int = 60
-    learning_rate: float = 0.04
+    learning_rate: float = 0.07
     feature_fraction: float = 0.5
-    rounds: int = 500
+    rounds: int = 250
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from flow_platform.forecasting.hourly.adaptation import Positions
 from flow_platform.forecasting.hourly.candidates import (
     BOOSTED,
     CANDIDATES,
+    USUAL_PERSISTENCE,
     Recipe,
     fit_boosters,
     fit_persistence,
@@ -58,8 +59,8 @@ FORECAST_COLUMNS = (
     "level",
 )
 # Rows that are learned from one hour ahead and later, and rows of the backtest.
-TRAINING_ROWS = {"next": 60_000, "later": 120_000}
-BACKTEST_ROWS = 60_000
+TRAINING_ROWS = {"next": 40_000, "later": 80_000}
+BACKTEST_ROWS = 45_000
 # Rows of a frame that are made at once: bounds memory.
 CHUNK = 250_000
 # The bands of a forecast without a model, over the size of recent residuals.
@@ -490,7 +491,7 @@ def fallback_forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec) 
     """As-of profile and AR(1) with wide bands, until there is a vintage. Columns of `forecast`."""
 
     def said(frame: Frame, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-        made = profile_ar(frame, panel.ids.to_numpy(), {"": 0.5})
+        made = profile_ar(frame, panel.ids.to_numpy(), {"": USUAL_PERSISTENCE})
         prediction = np.round(
             np.maximum(np.where(np.isfinite(made), made, seasonal_naive(frame)), 0.0), DECIMALS
         )
