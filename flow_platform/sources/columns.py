@@ -6,6 +6,7 @@ each flow's module.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +42,6 @@ class Column:
     values: np.ndarray
     codes: np.ndarray
     numbers: np.ndarray | None = None
-
-    def each(self, parse: Callable[[Any], Any]) -> np.ndarray:
-        """`parse` of every row's value (dtype object); equal values are parsed once."""
-        return self.parsed(parse)[self.codes]
 
     def parsed(self, parse: Callable[[Any], Any]) -> np.ndarray:
         """`parse` of every distinct value (dtype object)."""
@@ -158,11 +155,16 @@ def _clean_csv(
     end = body.find(b"\n")
     if end < 1 or b"\0" in body or body.count(b"\r") != body.count(b"\r\n"):
         return None
+    # Arrow makes a row of an empty line.
+    if b"\n\n" in body or b"\n\r\n" in body:
+        return None
     first = body[:end].decode("utf-8", "replace")
     if not first.strip() or not _is_utf8(body):
         return None
     alternatives = [[one[name] for name in required] for one in headers]
     separator, names = cut_header(first, config, alternatives)
+    if not _quotes_match(body, separator):
+        return None
     header = fitting_header(names, headers, required)
     wanted = {
         ours: names.index(theirs) for ours, theirs in header.items() if names.count(theirs) == 1
@@ -189,6 +191,17 @@ def _clean_csv(
         return cut_line(line.rstrip("\r\n"), separator)
 
     return Columns(names, np.arange(2, lines + 2, dtype="int64"), [], columns, row)
+
+
+def _quotes_match(body: bytes, separator: str) -> bool:
+    """Whether every quote belongs to a field that is quoted as a whole; Arrow takes others too."""
+    if b'"' not in body:
+        return True
+    between = re.escape(separator.encode())
+    quoted = re.compile(
+        rb'"(?<=[\n' + between + rb']")(?:[^"\n]++|"")*+"(?=[\r\n' + between + rb"]|\Z)"
+    )
+    return b'"' not in quoted.sub(b"", b"\n" + body)
 
 
 def _is_utf8(body: bytes) -> bool:

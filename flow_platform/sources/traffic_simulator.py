@@ -26,10 +26,6 @@ from flow_platform.sources.school_holidays import school_holidays
 TIMEZONE = "Europe/Paris"
 _SCHOOL_ZONE = "C"
 
-# The city's own classes of traffic by occupancy in percent (Comptages routiers permanents, field k:
-# fluid below 15, dense below 30, saturated below 50, blocked above).
-LEVELS = (15.0, 30.0, 50.0)
-
 # Standard deviation of one hour's own noise (logarithm), mean one.
 NOISE = 0.06
 # The disturbance that all counters share, a moving average of hourly shocks: its standard

@@ -6,6 +6,7 @@ import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,62 @@ def test_a_careful_reading_says_the_same_as_a_fast_one(
     pd.testing.assert_frame_equal(fast.rejected, careful.rejected)
     assert fast.files == careful.files
     assert_balanced(fast)
+
+
+CELLS = ("", "1.0", "2", "-3", "1e2", " 5", "+7", "NaN", "1_0", "0x1", ".5", "5.", '"6"', "1,5")
+STATES = ("Ouvert", '"Barré"', 'x"y', '"q"z', '"x;y"')
+DAMAGE = b'"\n,; \r1.\xe9\0'
+
+
+def damaged(number: int) -> bytes:
+    """A file with a few odd cells, of either layout, a few of its bytes replaced."""
+    chance = random.Random(number)
+    volumes, states = chance.sample(CELLS, 2), chance.sample(STATES, 2)
+    is_export = chance.random() < 0.5
+    rows = []
+    for day in range(1, 20):
+        stamp = f"2021-{chance.choice(('03-28', '10-31', f'05-{day:02d}'))}"
+        at = f"{chance.randrange(4):02d}:00:00"
+        volume = chance.choice(("12.0", *volumes))
+        if is_export:
+            offset = chance.choice(("+02:00", "Z", "+2:00"))
+            state = chance.choice(("Ouvert", *states))
+            rows.append(exported(f"{stamp}T{at}{offset}", volume, state=state))
+        else:
+            counter = chance.choice(("4264", "4264.0", " 376", '"191"'))
+            rows.append(yearly(f"{stamp} {at}", volume, counter=counter))
+    line_break = chance.choice(("\n", "\r\n"))
+    lines = [EXPORT if is_export else YEARLY, *rows, *[""] * chance.randrange(3)]
+    content = bytearray(line_break.join(lines).encode())
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        content[chance.randrange(len(content))] = chance.choice(DAMAGE)
+    return bytes(content)
+
+
+def test_fast_and_careful_readings_of_damaged_files_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("fast", "careful"):
+        (tmp_path / folder).mkdir()
+        for number in range(150):
+            (tmp_path / folder / f"{number:03d}.csv").write_bytes(damaged(number))
+    clean_csv, clean = columns._clean_csv, []
+
+    def counted(*arguments: Any) -> Any:
+        clean.append(clean_csv(*arguments))
+        return clean[-1]
+
+    monkeypatch.setattr(columns, "_clean_csv", counted)
+    fast = read(tmp_path / "fast" / "*.csv")
+    assert sum(found is not None for found in clean) > 20
+    monkeypatch.setattr(columns, "_clean_csv", lambda *_: None)
+    careful = read(tmp_path / "careful" / "*.csv")
+    assert_balanced(fast)
+    for part in ("rows", "rejected"):
+        one, other = (getattr(landing, part) for landing in (fast, careful))
+        pd.testing.assert_frame_equal(
+            one.drop(columns="source_file"), other.drop(columns="source_file")
+        )
 
 
 # -- one reading an hour -------------------------------------------------------------------------

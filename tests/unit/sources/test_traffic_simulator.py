@@ -13,7 +13,6 @@ from flow_platform.sources.readings import occupancy_of, state_of, vehicles_of
 from flow_platform.sources.traffic_simulator import (
     COLUMNS,
     COUNTERS,
-    LEVELS,
     SHARED,
     expected,
     floor_mae,
@@ -22,6 +21,8 @@ from flow_platform.sources.traffic_simulator import (
 )
 
 SEED = 7
+# The city's own classes by occupancy in percent: fluid, dense, saturated and, above, blocked.
+LEVELS = (15.0, 30.0, 50.0)
 IDS = [counter.centre_id for counter in COUNTERS]
 YEAR = (date(2023, 1, 1), date(2023, 12, 31))
 
