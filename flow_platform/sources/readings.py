@@ -67,10 +67,8 @@ def state_of(value: Any) -> tuple[str | None, str | None]:
 
 def vehicles_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
     """Vehicles an hour; NaN where none were given, as of a silent counter, or with the fault."""
-    found, fault = _optional(value, "vehicles", decimal, MOST_VEHICLES)
-    if fault is None and found % 1 > 0:
-        return math.nan, f"fractional_count: vehicles is {found:g}, not a whole number"
-    return found, fault
+    # A rate, which some counters give as the mean of shorter spans: it need not be whole.
+    return _optional(value, "vehicles", decimal, MOST_VEHICLES)
 
 
 def occupancy_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
@@ -80,7 +78,7 @@ def occupancy_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
 
 def sound_vehicles(numbers: np.ndarray) -> np.ndarray:
     """Which numbers `vehicles_of` takes, NaN included, for a whole column at once."""
-    return _sound(numbers, MOST_VEHICLES) & ~(numbers % 1 > 0)
+    return _sound(numbers, MOST_VEHICLES)
 
 
 def sound_occupancy(numbers: np.ndarray) -> np.ndarray:

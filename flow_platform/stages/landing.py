@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from flow_platform.platform import Platform
+from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.parcels import read_parcels
 from flow_platform.sources.portal import fetch_readings
@@ -112,10 +113,13 @@ def land_traffic(platform: Platform, keys: Keys) -> Balance:
     config = platform.sources["traffic"]
     if config.kind == "mqtt":
         return _count_live(platform, keys)
+    landing: Landing
     if config.kind == "http":
-        landing = fetch_readings(
+        fetched = fetch_readings(
             config, keys.first_day, keys.last_day, keys.centres, now=datetime.now(UTC)
         )
+        remember_counters(platform.counters_cache, fetched.counters)
+        landing = fetched
     else:
         landing = read_traffic(
             config,

@@ -9,7 +9,9 @@ from flow_platform.forecasting.hourly.data import Boosting, HourlyData, HourlySp
 
 FIRST = pd.Timestamp("2024-01-01 00:00")
 DAYS = 110
-SPEC = HourlySpec(boosting=Boosting(num_leaves=7, learning_rate=0.2, rounds=40), backtest_days=28, weather=())
+SPEC = HourlySpec(
+    boosting=Boosting(num_leaves=7, learning_rate=0.2, rounds=40), backtest_days=28, weather=()
+)
 ZONE = "Europe/Paris"
 
 

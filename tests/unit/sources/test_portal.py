@@ -333,14 +333,14 @@ def test_two_readings_of_an_hour_both_come_and_a_poisoned_record_is_quarantined(
     portal.records = [
         record(1, hour(1)),
         record(1, hour(1), 90.0),
-        record(2, hour(1), 1.5),
+        record(2, hour(1), -1.5),
         record(3, hour(1), None, k=None, etat_barre="Invalide"),
         record(4, hour(1), etat_barre="\ud800\0"),
     ]
     (page,) = since(portal)
     assert page.rows["vehicles"].isna().sum() == 1 and len(page.rows) == 3
     codes = page.rejected["reason"].str.split(":").str[0].tolist()
-    assert codes == ["fractional_count", "unknown_state"]
+    assert codes == ["negative_count", "unknown_state"]
     for payload in page.rejected["payload"]:
         payload.encode()
         assert "\0" not in payload

@@ -322,7 +322,6 @@ def test_the_hour_that_spring_skips_is_quarantined_with_its_local_time(
 @pytest.mark.parametrize(
     ("row", "code"),
     [
-        (yearly("2021-05-01 10:00:00", "1.5"), "fractional_count"),
         (yearly("2021-05-01 10:00:00", "-1.0"), "negative_count"),
         (yearly("2021-05-01 10:00:00", "100001"), "too_large"),
         (yearly("2021-05-01 10:00:00", "many"), "wrong_type"),
