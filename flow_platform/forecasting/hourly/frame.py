@@ -139,9 +139,8 @@ def build_frame(
         columns[name] = facts[:, number]
     columns["school_holiday_now"] = panel.of_clock("facts", series, issue)[:, 1]
     weather = panel.weather_at(series, target, issue)
-    if weather.shape[1]:
-        for number, name in enumerate(spec.weather):
-            columns[name] = weather[:, number]
+    for number, name in enumerate(spec.weather):
+        columns[name] = weather[:, number]
 
     inside = target < panel.hours
     at = np.where(inside, target, 0)

@@ -72,6 +72,7 @@ class Panel:
     clock: np.ndarray
     clocks: list[Clock]
     weather: list[Weather]
+    weather_columns: int
 
     @property
     def hours(self) -> int:
@@ -165,8 +166,7 @@ class Panel:
 
     def weather_at(self, series: np.ndarray, hour: np.ndarray, issue: np.ndarray) -> np.ndarray:
         """(rows, columns) the newest weather of each hour's local day, of what was known then."""
-        columns = max((v.shape[1] for days in self.weather for _, v in days.values()), default=0)
-        result = np.full((len(series), columns), np.nan)
+        result = np.full((len(series), self.weather_columns), np.nan)
         moment = (issue + self.first) * HOUR
         day = self.of_clock("day", series, hour)
         for place, days in enumerate(self.weather):
@@ -219,7 +219,18 @@ def build_panel(
     parted = [name.rsplit("|", 1) for name in names]
     clocks = [_clock(data, place, timezone, start, hours) for place, timezone in parted]
     weather = [_weather(data, place, spec) for place, _ in parted]
-    return Panel(ids, start, y, occupancy, delay, _closed(y, barred), code, clocks, weather)
+    return Panel(
+        ids,
+        start,
+        y,
+        occupancy,
+        delay,
+        _closed(y, barred),
+        code,
+        clocks,
+        weather,
+        len(spec.weather),
+    )
 
 
 def _closed(y: np.ndarray, barred: np.ndarray) -> np.ndarray:

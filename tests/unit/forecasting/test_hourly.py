@@ -145,6 +145,24 @@ def test_the_weather_is_the_vintage_that_was_known(world: HourlyData) -> None:
     np.testing.assert_array_equal(rain, [np.nan, 1.0, 2.0])
 
 
+def test_a_vintage_that_knew_the_weather_forecasts_without_it(world: HourlyData) -> None:
+    spec = replace(SPEC, weather=("precipitation_mm",))
+    days = pd.date_range("2024-01-01", "2024-04-30")
+    weather = pd.DataFrame(
+        {
+            "place": "paris",
+            "day": days,
+            "available_at": days.tz_localize("UTC"),
+            "precipitation_mm": 1.0,
+        }
+    )
+    told = HourlyData(world.actuals, world.places, world.calendar, weather)
+    artefacts = train("lightgbm", told, CUTOFF, spec).artefacts
+    wanted = issues("2024-04-02 08:00", "2024-04-02 08:00")
+    assert len(forecast(artefacts, told, wanted, spec)) == 72
+    assert len(forecast(artefacts, world, wanted, spec)) == 72
+
+
 def test_equal_facts_give_equal_bytes_in_any_order(
     world: HourlyData, vintages: dict[str, TrainedModel]
 ) -> None:
