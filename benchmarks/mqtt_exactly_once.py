@@ -262,6 +262,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     watch = Watch(database, producer)
     subscriber = SubscriberProcess(database, broker)
     died_at: Counter[str] = Counter()
+    survived = 0
     restarts = {
         (place + 1) * chosen.kills // (chosen.database_restarts + 1): mode
         for place, mode in zip(
@@ -270,8 +271,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
     started = time.monotonic()
     try:
-        subscriber.wait_for("connected")  # from now on the broker keeps what is published
-        time.sleep(0.3)
+        subscriber.wait_for("subscribed")  # from now on the broker keeps what is published
         quota = len(ledger) // (chosen.kills + 1) + 1
         # A quota takes about two seconds, so that messages flow when the subscriber is killed.
         producer.pace = 2.0 / (quota / 20)
@@ -280,9 +280,11 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         for kill in range(chosen.kills):
             producer.allowed += quota
             if kill in restarts:
+                subscriber.wait_for("subscribed")
                 time.sleep(chance.random())
                 database.control("restart", restarts[kill])
                 time.sleep(1 + chance.random())
+                survived += len(subscriber.events("database_lost"))
             point = point_of(subscriber)
             if point is None:
                 time.sleep(chance.random() * 2)
@@ -294,7 +296,9 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
                     subscriber.kill()
                     point = None
             died_at[point or "at random"] += 1
-            subscriber = next_subscriber(database, broker, kill + 1, chance)
+            # One that is to die at a named point could not live through a restart.
+            at_points = kill + 1 not in restarts and kill % 2 == 0
+            subscriber = next_subscriber(database, broker, kill, chance, at_points)
             if chance.random() < 0.7:
                 subscriber.wait_for("connected")
         if point_of(subscriber) is not None:
@@ -323,6 +327,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "duplicates": sum(counts["rows_repeated"] for counts in expected.topics.values()),
         "kills": dict(died_at),
         "database restarts": len(restarts),
+        "connections to the database lost and made again": survived,
         "seconds": round(time.monotonic() - started, 1),
         "longest gap between commits while messages waited, seconds": round(watch.longest_gap, 1),
         "exit code after SIGTERM": code,
@@ -331,10 +336,10 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def next_subscriber(
-    database: Database, broker: Broker, number: int, chance: random.Random
+    database: Database, broker: Broker, number: int, chance: random.Random, at_points: bool
 ) -> SubscriberProcess:
-    """Every other one dies at one of the named points instead of at random."""
-    point = POINTS[number // 2 % len(POINTS)] if number % 2 else None
+    """A subscriber that dies at one of the named points, or waits to be killed."""
+    point = POINTS[number // 2 % len(POINTS)] if at_points else None
     crash_at = f"{point}:{chance.randrange(1, 4)}" if point else None
     return SubscriberProcess(database, broker, crash_at=crash_at)
 

@@ -110,7 +110,7 @@ class Subscriber:
                 self._leave_broker()
                 self._settlement.close()
         self._say_report()
-        _say("stopped", messages=self._total.messages)
+        _say("stopped", messages=self._total.messages - self._total.redelivered)
         return self._total
 
     # The broker.
@@ -174,7 +174,9 @@ class Subscriber:
         self, _client: paho.Client, _data: Any, _number: int, reasons: Any, _properties: Any
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
-        if refused:
+        if not refused:
+            _say("subscribed", topic=self._options.topic)
+        else:
             self._fatal = FlowError(
                 f"The broker {self._options.address} refuses the subscription of"
                 f" {self._options.topic}: {', '.join(refused)}. Give the user the right to read it."
@@ -308,7 +310,9 @@ class Subscriber:
     def _batch_size(self) -> int:
         if self._max_messages is None:
             return BATCH_MESSAGES
-        return max(0, min(BATCH_MESSAGES, self._max_messages - self._total.messages))
+        # What was settled before a restart does not count towards the limit of this run.
+        new = self._total.messages - self._total.redelivered
+        return max(0, min(BATCH_MESSAGES, self._max_messages - new))
 
     def _is_due(self) -> bool:
         return bool(self._queue) and (
