@@ -38,6 +38,9 @@ RECEIVE_MAXIMUM = 2 * BATCH_MESSAGES
 SESSION_SECONDS = 30 * 24 * 3600
 _KEEP_ALIVE = 60
 _LONGEST_BACK_OFF = 15.0
+# A connection that ends sooner does not count as a success: two clients of one name, of which the
+# broker throws out the older, would fight without a pause.
+_SOUND_CONNECTION = 5.0
 _REPORT_SECONDS = 10.0
 _SESSION_TAKEN_OVER = 142
 
@@ -60,7 +63,8 @@ class Subscriber:
 
     MQTT 5, because there the client and not the broker's settings says how many messages may be
     unacknowledged (Receive Maximum; Mosquitto's own default of 20 would mean 20 rows a
-    transaction), how long the session lives, and that retained messages do not come again at every
+    transaction; 2.0.11 keeps to it only until the first PUBACK, so memory does not rely on it), how
+    long the session lives, and that retained messages do not come again at every
     subscription. QoS 1; PUBACK only after the commit.
     """
 
@@ -77,7 +81,7 @@ class Subscriber:
         self._on_counters = on_counters
         self._max_messages, self._idle_seconds = max_messages, idle_seconds
         self._queue: list[Message] = []
-        self._queued_at = 0.0
+        self._queued_at = self._connected_at = 0.0
         self._is_connected = self._is_stopping = self._is_new_session = False
         self._fatal: FlowError | None = None
         self._counters: set[str] = set()
@@ -158,9 +162,8 @@ class Subscriber:
         if reason.is_failure:
             _say("broker_refuses", broker=self._options.address, why=str(reason))
             return
-        self._broker_wait = _BackOff()
         self._is_connected = True
-        self._last_arrival = time.monotonic()
+        self._connected_at = self._last_arrival = time.monotonic()
         # Packet identifiers of a session that is gone say nothing about those of the new one.
         self._is_new_session = self._is_new_session or not flags.session_present
         _say("connected", broker=self._options.address, session=bool(flags.session_present))
@@ -185,9 +188,12 @@ class Subscriber:
     def _disconnected(
         self, _client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any
     ) -> None:
+        if self._is_connected and time.monotonic() - self._connected_at > _SOUND_CONNECTION:
+            self._broker_wait = _BackOff()
         self._is_connected = False
         # Nothing of these was acknowledged: the broker sends them again.
         self._queue.clear()
+        # Mosquitto 2.0.11 only closes the connection then; later ones and other brokers say why.
         if flags.is_disconnect_packet_from_server and reason.value == _SESSION_TAKEN_OVER:
             self._fatal = FlowError(
                 f"Another client connected to {self._options.address} as"

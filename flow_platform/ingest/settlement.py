@@ -52,6 +52,7 @@ insert into ops.quarantine (flow, source_file, source_line, payload_sha256, reas
     payload)
 select %s, new.* from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
     %s::jsonb[]) as new
+on conflict do nothing
 """
 # A position is only ever moved on from where this subscriber knows it: two writers cannot pass.
 _POSITIONS = """

@@ -7,15 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import paho.mqtt.client as paho
 import psutil
 import psycopg
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.live_stream import (
     MOSQUITTO,
@@ -27,10 +31,12 @@ from benchmarks.live_stream import (
 )
 from flow_platform.errors import FlowError
 from flow_platform.ingest import settlement as settling
-from flow_platform.ingest.mqtt import BATCH_MESSAGES
+from flow_platform.ingest.mqtt import BATCH_MESSAGES, Subscriber
+from flow_platform.ingest.options import subscriber_options
 from flow_platform.ingest.settlement import Message, Outcome, Settlement
 from flow_platform.ingest.state import stream_state
 from flow_platform.settings import PROJECT_ROOT
+from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC, Reading
 from tests.integration.conftest import flow
 from tests.unit.sources.test_messages import POISON
@@ -223,6 +229,68 @@ def test_status_says_what_came_in_and_what_lies_in_quarantine(
     assert state["open_quarantine"] == {"not_json": 2}
     assert state["topics"][0]["topic"] == "traffic/4264/count"
     assert state["lag_seconds"] > 0 and state["quarantined_last_day"] == 2
+
+
+def test_a_broker_that_restarts_is_found_again(
+    database: Database, broker: Broker, subscribe: Callable[..., SubscriberProcess]
+) -> None:
+    subscriber = subscribe()
+    publish(broker, *readings(10))
+    wait_until(lambda: settled(database) == 10, 30, "the first ones are settled")
+    broker.stop()
+    subscriber.wait_for("broker_away")
+    broker.start()
+    publish(broker, *readings(30)[10:])
+    wait_until(lambda: settled(database) == 30, 30, "the others are settled")
+    assert subscriber.events("connected")[-1]["session"] is True
+    assert database.rows("select count(*) as n from raw.traffic")[0]["n"] == 30
+
+
+def test_two_clients_of_one_name_do_not_fight_without_a_pause(
+    broker: Broker, subscribe: Callable[..., SubscriberProcess]
+) -> None:
+    """Mosquitto 2.0.11 throws out the older of two clients without saying why."""
+    subscriber = subscribe("--client-id", "one-name")
+    other = paho.Client(CallbackAPIVersion.VERSION2, client_id="one-name")
+    other.reconnect_delay_set(0.01, 0.01)
+    other.connect("127.0.0.1", broker.port)
+    other.loop_start()
+    time.sleep(4)
+    other.disconnect()
+    other.loop_stop()
+    assert len(subscriber.events("connected")) <= 6
+
+
+def test_a_broker_that_says_so_ends_a_subscriber_whose_name_another_client_has_taken() -> None:
+    options = subscriber_options(SourceConfig(kind="mqtt"))
+    subscriber = Subscriber(options, settlement=None)  # type: ignore[arg-type]
+    subscriber._disconnected(
+        subscriber._client,
+        None,
+        SimpleNamespace(is_disconnect_packet_from_server=True),
+        SimpleNamespace(value=142),
+        None,
+    )
+    assert "Another client connected" in str(subscriber._fatal)
+
+
+def test_sources_toml_names_broker_topic_and_keys(
+    database: Database, broker: Broker, tmp_path: Path
+) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text(
+        f'[traffic]\nkind = "mqtt"\nbroker = "{broker.url}"\ntopic = "city/+/out"\n'
+        'columns = { event_id = "key", counted_at = "at", vehicles = "n" }\n'
+    )
+    arguments = ("ingest", "mqtt", "--idle-seconds", "0.5")
+    more = {"FLOW_SOURCES": str(sources)}
+    settings = database.platform.settings
+    assert flow(settings, *arguments, **more).returncode == 0  # the session is there from now on
+    body = {"key": "e1", "at": "2026-03-29T12:00:00Z", "n": 3}
+    publish(broker, as_bytes(body), topic="city/77/out")
+    assert flow(settings, *arguments, **more).returncode == 0
+    (stored,) = database.rows("select centre_id, vehicles from raw.traffic")
+    assert (stored["centre_id"], stored["vehicles"]) == ("77", 3)
 
 
 def test_without_a_broker_the_command_says_what_to_write(database: Database) -> None:
