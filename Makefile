@@ -9,7 +9,7 @@ PYTHON ?= python3
 FLOW := $(BIN)/flow
 
 .PHONY: help setup demo up down status test check lint types unit graph integration app browser \
-	browser-deps deep deep-install bench lock clean
+	browser-deps broker-deps deep deep-install bench lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,7 +47,7 @@ unit: setup
 graph: setup
 	$(BIN)/python -m pytest tests/graph -q
 
-integration: setup
+integration: setup broker-deps
 	$(BIN)/python -m pytest tests/integration -q
 
 app: setup
@@ -59,7 +59,10 @@ browser: setup browser-deps
 browser-deps:
 	@scripts/install-chromium.sh
 
-test: setup browser-deps lint types ## Everything: lint, types and all tests
+broker-deps:
+	@scripts/install-mosquitto.sh
+
+test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests
 	$(BIN)/python -m pytest tests/unit -q -n 2
 	$(BIN)/python -m pytest tests --ignore tests/unit -q
 
@@ -73,7 +76,7 @@ deep-install: setup ## Add the extra `deep` to .venv: retail trains its LSTM too
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]' \
 		-c <($(BIN)/python -m pip freeze --exclude-editable)
 
-bench: setup ## Benchmarks against named peers, as ratios in one run
+bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py
 	$(BIN)/python benchmarks/real_lanes.py --all-sites
 	$(BIN)/python benchmarks/retail.py
@@ -81,6 +84,8 @@ bench: setup ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/level_shift.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/backfill.py
+	$(BIN)/python benchmarks/mqtt_exactly_once.py
+	$(BIN)/python benchmarks/mqtt_rate.py
 
 lock: setup ## Resolve the requirements anew, with hashes
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \

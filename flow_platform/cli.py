@@ -20,6 +20,7 @@ from rich.table import Table
 
 from flow_platform.cli_evaluate import evaluate
 from flow_platform.cli_explain import explain, what_if
+from flow_platform.cli_ingest import ingest_app
 from flow_platform.cli_models import models_app
 from flow_platform.cli_options import FlowArgument, JsonOption, print_json
 from flow_platform.cli_tune import tune
@@ -41,6 +42,7 @@ app = typer.Typer(
 centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform forecasts.")
 app.add_typer(centres_app, name="centres")
 app.add_typer(models_app, name="models")
+app.add_typer(ingest_app, name="ingest")
 console = Console(stderr=True)
 
 

@@ -1,4 +1,4 @@
-"""The services that stay up: Dagster's UI and daemon, and the Streamlit app.
+"""The services that stay up: Dagster's UI and daemon, the Streamlit app, the MQTT subscriber.
 
 Each is a plain command in a session of its own, remembered by pid in FLOW_HOME/run. What they
 serve is in `definitions.py` and `streamlit_app/`.
@@ -25,6 +25,7 @@ import psutil
 from flow_platform.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.sources.config import read_sources
 from flow_platform.warehouse import embedded
 
 _START_TIMEOUT = 180.0
@@ -57,7 +58,21 @@ class State:
 
 
 def services(settings: Settings) -> list[Service]:
-    """The services of an installation, in the order in which they start."""
+    """The services of an installation, in the order in which they start.
+
+    The subscriber is one of them where sources.toml has traffic come as messages. Raises
+    ConfigurationError when sources.toml cannot be used.
+    """
+    has_messages = read_sources(settings.sources)["traffic"].kind == "mqtt"
+    return [*_lasting(settings), *([_subscriber(settings)] if has_messages else [])]
+
+
+def _subscriber(settings: Settings) -> Service:
+    command = (sys.executable, "-m", "flow_platform.cli", "ingest", "mqtt")
+    return Service("mqtt-subscriber", command, None, None, settings.bind)
+
+
+def _lasting(settings: Settings) -> list[Service]:
     binaries = Path(sys.executable).parent
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     return [
@@ -143,7 +158,9 @@ def become(settings: Settings, name: str, environment: Mapping[str, str]) -> NoR
 
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service of this home, then its embedded database; returns what was stopped."""
-    stopped = [service.name for service in reversed(services(settings)) if _end(settings, service)]
+    # The subscriber too: sources.toml may have changed, or broken, since it was started.
+    every = [*_lasting(settings), _subscriber(settings)]
+    stopped = [service.name for service in reversed(every) if _end(settings, service)]
     if settings.uses_embedded_database and embedded.stop(settings.home_path):
         stopped.append("postgresql")
     return stopped

@@ -57,6 +57,15 @@ class Settings(BaseSettings):
         description="Address the servers listen on. The Dagster UI has no sign-in: keep it on the"
         " loopback, or behind a gateway that has.",
     )
+    mqtt_password: SecretStr | None = Field(
+        None,
+        description="Password for the MQTT broker; it stands above one in the broker's URL.",
+    )
+    crash_at: str | None = Field(
+        None,
+        description="For tests only: a point of `flow_platform/ingest/crash.py` at which the"
+        " subscriber kills itself.",
+    )
     dashboard_dsn: SecretStr | None = Field(
         None,
         description="DSN the app reads with. `flow up` sets it from the role flow_dashboard.",

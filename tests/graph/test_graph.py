@@ -243,7 +243,10 @@ def test_dbt_arguments_confine_a_build_to_its_window() -> None:
 
 PURE = ("forecasting", "monitoring", "sources")
 FORBIDDEN = ("dagster", "psycopg", "sqlalchemy", "mlflow")
-ABOVE = ("assets", "automation", "stages", "registry", "warehouse", "api", "cli", "platform")
+ABOVE = (
+    *("assets", "automation", "stages", "registry", "warehouse", "ingest", "api"),
+    *("cli", "platform"),
+)
 
 
 def _imports(path: Path) -> set[str]:
@@ -264,6 +267,13 @@ def test_pure_packages_import_neither_dagster_nor_sql_nor_what_stands_above(pack
             assert not any(name.startswith(f"flow_platform.{part}") for part in ABOVE), (
                 f"{path} imports {name}"
             )
+
+
+def test_ingest_imports_only_sources_and_the_warehouse() -> None:
+    allowed = ("errors", "ingest", "sources", "warehouse")
+    for path in (PROJECT_ROOT / "flow_platform" / "ingest").rglob("*.py"):
+        own = {name.split(".")[1] for name in _imports(path) if name.startswith("flow_platform.")}
+        assert own <= set(allowed), path
 
 
 def test_the_app_stands_alone() -> None:

@@ -33,7 +33,7 @@ def test_every_port_of_compose_is_bound_to_the_loopback() -> None:
     ports = [
         str(port) for service in COMPOSE["services"].values() for port in service.get("ports", [])
     ]
-    assert len(ports) == 2
+    assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -48,10 +48,29 @@ def test_compose_publishes_the_ports_that_the_services_listen_on() -> None:
         assert published.endswith(f":{port}")
 
 
-def test_compose_runs_the_services_that_flow_up_runs() -> None:
-    commands = [service.get("command", []) for service in COMPOSE["services"].values()]
-    run = {command[1] for command in commands if command[:1] == ["run"]}
-    assert run == {service.name for service in services(Settings())}  # type: ignore[call-arg]
+def _run_by_compose(profile: str | None) -> set[str]:
+    chosen = [
+        service.get("command", [])
+        for service in COMPOSE["services"].values()
+        if not service.get("profiles") or profile in service["profiles"]
+    ]
+    return {command[1] for command in chosen if command[:1] == ["run"]}
+
+
+def test_compose_runs_the_services_that_flow_up_runs(tmp_path: Path) -> None:
+    plain = Settings()  # type: ignore[call-arg]
+    assert _run_by_compose(None) == {service.name for service in services(plain)}
+    sources = tmp_path / "sources.toml"
+    sources.write_text('[traffic]\nkind = "mqtt"\n')
+    with_messages = Settings(sources=sources)  # type: ignore[call-arg]
+    names = {service.name for service in services(with_messages)}
+    assert _run_by_compose("mqtt") == names
+    assert "mqtt-subscriber" in names
+
+
+def test_the_broker_of_compose_keeps_every_message_for_a_subscriber_that_is_away() -> None:
+    lines = COMPOSE["configs"]["mosquitto"]["content"].splitlines()
+    assert {"persistence true", "max_queued_messages 0"} <= set(lines)
 
 
 def test_no_secret_of_compose_has_a_default() -> None:

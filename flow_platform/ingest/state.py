@@ -1,0 +1,117 @@
+"""How a stream is: what is settled, what lies in quarantine, how far behind it is.
+
+Read by `flow ingest status` and by checks; nothing is written here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from flow_platform.ingest.settlement import SOURCE
+from flow_platform.warehouse.store import Store
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """The state of a flow's stream at `at`.
+
+    `by_topic`: topic, messages, stored, quarantined, repeated, last_event_at, last_message_at (UTC,
+    NaT where there was none), lag_seconds (NaN without an event), newest message first.
+    `open_reasons`: reason code (what stands before the colon), rows that lie open in quarantine.
+    """
+
+    flow: str
+    at: datetime
+    by_topic: pd.DataFrame
+    open_reasons: dict[str, int]
+    quarantined_last_day: int
+
+    @property
+    def messages(self) -> int:
+        return int(self.by_topic["messages"].sum())
+
+    @property
+    def stored(self) -> int:
+        return int(self.by_topic["stored"].sum())
+
+    @property
+    def quarantined(self) -> int:
+        return int(self.by_topic["quarantined"].sum())
+
+    @property
+    def repeated(self) -> int:
+        return int(self.by_topic["repeated"].sum())
+
+    @property
+    def last_message_at(self) -> datetime | None:
+        """When the newest message was settled."""
+        return _newest(self.by_topic["last_message_at"])
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        """End of the newest hour that any counter has reported."""
+        return _newest(self.by_topic["last_event_at"])
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """Seconds since the end of the newest hour reported; None before the first."""
+        newest = self.last_event_at
+        return None if newest is None else (self.at - newest).total_seconds()
+
+    def as_json(self) -> dict[str, Any]:
+        rows = self.by_topic.astype(object).where(self.by_topic.notna(), None)
+        return {
+            "flow": self.flow,
+            "messages": self.messages,
+            "stored": self.stored,
+            "quarantined": self.quarantined,
+            "repeated": self.repeated,
+            "last_message_at": self.last_message_at,
+            "last_event_at": self.last_event_at,
+            "lag_seconds": self.lag_seconds,
+            "quarantined_last_day": self.quarantined_last_day,
+            "open_quarantine": self.open_reasons,
+            "topics": rows.to_dict("records"),
+        }
+
+
+def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
+    """The state of the stream of `flow` at `now` (aware)."""
+    topics = store.read(
+        "select partition as topic, position as messages, rows_stored as stored,"
+        " rows_quarantined as quarantined, rows_repeated as repeated, last_event_at,"
+        " last_message_at from ops.offsets where flow = %(flow)s and source = %(source)s"
+        " order by last_message_at desc, topic",
+        {"flow": flow, "source": SOURCE},
+    )
+    lag = pd.Timestamp(now) - topics["last_event_at"]
+    topics["lag_seconds"] = lag.dt.total_seconds()
+    streamed = {"flow": flow, "source": f"{SOURCE}:"}
+    reasons = store.read(
+        "select split_part(reason, ':', 1) as code, count(*) as rows from ops.quarantine"
+        " where flow = %(flow)s and state = 'open' and starts_with(source_file, %(source)s)"
+        " group by 1 order by 2 desc, 1",
+        streamed,
+    )
+    recent = store.read(
+        "select count(*) as rows from ops.quarantine where flow = %(flow)s"
+        " and starts_with(source_file, %(source)s)"
+        " and quarantined_at > %(now)s::timestamptz - interval '24 hours'",
+        streamed | {"now": now},
+    )
+    return StreamState(
+        flow,
+        now,
+        topics,
+        {str(code): int(rows) for code, rows in zip(reasons["code"], reasons["rows"], strict=True)},
+        int(recent["rows"].iloc[0]),
+    )
+
+
+def _newest(moments: pd.Series) -> datetime | None:
+    newest = moments.max()
+    return None if pd.isna(newest) else newest.to_pydatetime()
