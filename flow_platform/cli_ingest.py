@@ -1,6 +1,6 @@
-"""`flow ingest`: subscribe to the counters' messages, and see how the stream is.
+"""`flow ingest`: land the counters' messages and the portal's newer hours, and see how it goes.
 
-Nothing is decided here: the subscriber is in `ingest/mqtt.py`, the state in `ingest/state.py`.
+Nothing is decided here: see `ingest/mqtt.py`, `ingest/portal.py` and `ingest/state.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ FLOW = "traffic"
 INGEST_ROLE = "flow_ingest"
 
 ingest_app = typer.Typer(
-    no_args_is_help=True, help="Live messages: the MQTT subscriber, and the state of its stream."
+    no_args_is_help=True,
+    help="Live readings: messages over MQTT, newer hours of the portal, and their state.",
 )
 
 
@@ -67,7 +68,59 @@ def mqtt(
     settlement = Settlement(
         platform.store(INGEST_ROLE), FLOW, options.client_id, options.columns, options.topic
     )
-    Subscriber(options, settlement, max_messages=max_messages, idle_seconds=idle_seconds).run()
+    Subscriber(
+        options,
+        settlement,
+        on_counters=lambda ids: _remember(platform, ids),
+        max_messages=max_messages,
+        idle_seconds=idle_seconds,
+    ).run()
+
+
+@ingest_app.command()
+def http(
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, help="Ask again after so many seconds, until stopped; else once."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the hours that the open-data portal has since the last time, page by page.
+
+    Each page is stored with its cursor in one transaction. Older days: flow backfill traffic.
+    """
+    import time
+    from dataclasses import asdict
+
+    from flow_platform.errors import SourceError
+    from flow_platform.ingest.portal import fetch_newer
+    from flow_platform.sources.portal import CREDIT
+
+    platform = _prepared()
+    while True:
+        try:
+            fetched = fetch_newer(
+                platform.store(INGEST_ROLE),
+                platform.sources[FLOW],
+                platform.counters_cache,
+                datetime.now(UTC),
+            )
+        except SourceError as error:
+            if every is None:
+                raise
+            _say(str(error))
+        else:
+            if as_json:
+                print_json(asdict(fetched))
+            else:
+                newest = f"{fetched.newest:%Y-%m-%d %H:%M} UTC" if fetched.newest else "none newer"
+                _say(
+                    f"{fetched.stored:,} readings stored, {fetched.repeated:,} known already,"
+                    f" {fetched.quarantined:,} in quarantine; newest hour: {newest}. {CREDIT}."
+                )
+        if every is None:
+            return
+        time.sleep(every)
 
 
 @ingest_app.command()
@@ -85,6 +138,13 @@ def status(as_json: JsonOption = False) -> None:
             'No message has come in yet. `flow ingest mqtt` subscribes; with kind = "mqtt" under'
             " [traffic] in sources.toml `flow up` does so too."
         )
+
+
+def _remember(platform: Platform, ids: set[str]) -> None:
+    from flow_platform.sources.counters import Counter, remember_counters
+
+    named = [Counter(one, one, None, None, None) for one in ids]
+    remember_counters(platform.counters_cache, named)
 
 
 def _prepared() -> Platform:

@@ -23,6 +23,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         from flow_platform.assets.dbt import build_dbt_assets
         from flow_platform.assets.forecast import build_forecast_assets
+        from flow_platform.assets.live import build_live_assets, build_live_sensors
         from flow_platform.assets.models import build_model_assets
         from flow_platform.assets.raw import build_raw_assets
         from flow_platform.automation.schedules import (
@@ -48,8 +49,12 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             jobs += build_jobs(flow)
             if not flow.is_hourly:
                 jobs.append(build_tuning_job(flow))
+        live = build_live_assets(platform)
+        checks = [one for one in live if isinstance(one, dg.AssetChecksDefinition)]
         return dg.Definitions(
-            assets=assets,
+            assets=[*assets, *(one for one in live if isinstance(one, dg.AssetSpec))],
+            asset_checks=checks,
+            sensors=build_live_sensors(platform),
             jobs=jobs,
             schedules=build_schedules(platform),
             resources={"platform": platform},

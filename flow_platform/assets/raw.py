@@ -12,6 +12,7 @@ from flow_platform.assets.common import (
     columns_metadata,
     rows_metadata,
 )
+from flow_platform.assets.live import LIVE
 from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
 from flow_platform.partitions import centre_day_partitions, keys_of, partitions_of
 from flow_platform.platform import Platform
@@ -184,6 +185,7 @@ def _rows_of(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
         owners=[flow.owner],
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
+        deps=[LIVE] if flow == TRAFFIC else [],
         metadata=columns_metadata(f"raw.{flow.name}", **landed.columns),
         description=f"{landed.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=[

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from flow_platform.ingest.settlement import SOURCE
 from flow_platform.warehouse.store import Store
 
 
@@ -19,8 +18,9 @@ from flow_platform.warehouse.store import Store
 class StreamState:
     """The state of a flow's stream at `at`.
 
-    `by_topic`: topic, messages, stored, quarantined, repeated, last_event_at, last_message_at (UTC,
-    NaT where there was none), lag_seconds (NaN without an event), newest message first.
+    `by_topic`: topic (of the portal its data set), messages, stored, quarantined, repeated,
+    last_event_at, last_message_at (UTC, NaT where there was none), lag_seconds (NaN without an
+    event), newest message first.
     `open_reasons`: reason code (what stands before the colon), rows that lie open in quarantine.
     """
 
@@ -82,24 +82,26 @@ class StreamState:
 def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
     """The state of the stream of `flow` at `now` (aware)."""
     topics = store.read(
-        "select partition as topic, position as messages, rows_stored as stored,"
+        "select partition as topic,"
+        " rows_stored + rows_quarantined + rows_repeated as messages, rows_stored as stored,"
         " rows_quarantined as quarantined, rows_repeated as repeated, last_event_at,"
-        " last_message_at from ops.offsets where flow = %(flow)s and source = %(source)s"
+        " last_message_at from ops.offsets where flow = %(flow)s"
         " order by last_message_at desc, topic",
-        {"flow": flow, "source": SOURCE},
+        {"flow": flow},
     )
     lag = pd.Timestamp(now) - topics["last_event_at"]
     topics["lag_seconds"] = lag.dt.total_seconds()
-    streamed = {"flow": flow, "source": f"{SOURCE}:"}
+    streamed = {"flow": flow}
     reasons = store.read(
         "select split_part(reason, ':', 1) as code, count(*) as rows from ops.quarantine"
-        " where flow = %(flow)s and state = 'open' and starts_with(source_file, %(source)s)"
+        " where flow = %(flow)s and state = 'open'"
+        " and (starts_with(source_file, 'mqtt:') or starts_with(source_file, 'http'))"
         " group by 1 order by 2 desc, 1",
         streamed,
     )
     recent = store.read(
         "select count(*) as rows from ops.quarantine where flow = %(flow)s"
-        " and starts_with(source_file, %(source)s)"
+        " and (starts_with(source_file, 'mqtt:') or starts_with(source_file, 'http'))"
         " and quarantined_at > %(now)s::timestamptz - interval '24 hours'",
         streamed | {"now": now},
     )

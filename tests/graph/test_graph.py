@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +17,7 @@ from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
 from flow_platform.errors import ConfigurationError
-from flow_platform.flows import CATALOGUE, RETAIL, SeriesFlow
+from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, SeriesFlow
 from flow_platform.partitions import contiguous, keys_of, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
@@ -68,6 +68,26 @@ LINEAGE = {
     "ml/retail_forecast": {"merged/retail", "staging/calendar", "ml/retail_champion"},
     "monitoring/retail_accuracy": {"merged/retail", "ml/retail_forecast"},
     "monitoring/retail_drift": {"merged/retail"},
+    "raw/traffic": {"live/traffic"},
+    "staging/traffic": {"raw/traffic"},
+    "merged/traffic": {
+        "raw/traffic",
+        "raw/weather",
+        "staging/traffic",
+        "staging/weather",
+        "staging/calendar",
+        "staging/centres",
+    },
+    "ml/traffic_model": {"merged/traffic", "staging/calendar", "staging/weather"},
+    "ml/traffic_champion": {"ml/traffic_model"},
+    "ml/traffic_forecast": {
+        "merged/traffic",
+        "staging/calendar",
+        "staging/weather",
+        "ml/traffic_champion",
+    },
+    "monitoring/traffic_accuracy": {"merged/traffic", "ml/traffic_forecast"},
+    "monitoring/traffic_drift": {"merged/traffic"},
 }
 
 
@@ -93,7 +113,7 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in ("shared", "parcels", "retail", "published"), key
+        assert node.group_name in ("shared", "parcels", "retail", "traffic", "published"), key
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
@@ -134,7 +154,7 @@ def test_assets_of_one_grain_share_partitions_and_one_run_a_rectangle(
         and set(node.partitions_def.partition_dimension_names) == {"centre", "day"}
     ]
     assert all(node.backfill_policy == dg.BackfillPolicy.single_run() for node in daily)
-    for flow, assets in (("parcels", 6), ("retail", 5)):
+    for flow, assets in (("parcels", 6), ("retail", 5), ("traffic", 5)):
         # Weather is shared, and has the centres of parcels.
         own = [node for node in daily if flow in node.key.to_user_string()]
         own += [node for node in daily if flow == "parcels" and node.key.path[-1] == "weather"]
@@ -180,7 +200,12 @@ def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
 
 
 @pytest.mark.parametrize(
-    ("name", "last"), [("train_colis_monthly", "blend"), ("train_retail_monthly", "lstm")]
+    ("name", "last"),
+    [
+        ("train_colis_monthly", "blend"),
+        ("train_retail_monthly", "lstm"),
+        ("train_traffic_monthly", "lightgbm"),
+    ],
 )
 def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     definitions: dg.Definitions, name: str, last: str
@@ -195,7 +220,7 @@ def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     assert tags[ASSET_PARTITION_RANGE_END_TAG] == f"{last}|2025-04-01"
 
 
-@pytest.mark.parametrize("flow", CATALOGUE)
+@pytest.mark.parametrize("flow", [flow for flow in CATALOGUE if not flow.is_hourly])
 def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
     definitions: dg.Definitions, flow: SeriesFlow
 ) -> None:
@@ -279,3 +304,65 @@ def test_ingest_imports_only_sources_and_the_warehouse() -> None:
 def test_the_app_stands_alone() -> None:
     for path in (PROJECT_ROOT / "streamlit_app").rglob("*.py"):
         assert not {"dagster", "flow_platform"} & {n.split(".")[0] for n in _imports(path)}, path
+
+
+@pytest.mark.parametrize(
+    ("moment", "first"),
+    [("2025-04-02T14:10:00+02:00", "2025-04-02"), ("2025-04-02T03:10:00+02:00", "2025-04-01")],
+)
+def test_the_hourly_schedule_asks_for_the_present_day_and_after_midnight_for_the_last(
+    definitions: dg.Definitions, moment: str, first: str
+) -> None:
+    tick = dg.build_schedule_context(scheduled_execution_time=datetime.fromisoformat(moment))
+    found = definitions.resolve_schedule_def("predict_traffic_hourly").evaluate_tick(tick)
+    assert found.run_requests is not None and len(found.run_requests) == 1
+    tags = found.run_requests[0].tags
+    assert tags[ASSET_PARTITION_RANGE_START_TAG] == f"101|{first}"
+    assert tags[ASSET_PARTITION_RANGE_END_TAG] == "112|2025-04-02"
+
+
+def test_the_present_day_is_a_partition_of_hourly_flows_alone(definitions: dg.Definitions) -> None:
+    today = datetime.now(UTC).date()
+    for name, expected in (("traffic", today), ("parcels", today - timedelta(days=1))):
+        node = definitions.resolve_asset_graph().get(dg.AssetKey(["merged", name]))
+        assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+        days = node.partitions_def.get_partitions_def_for_dimension("day").get_partition_keys()
+        assert days[-1] == str(expected)
+
+
+def test_thousands_of_counters_share_partitions_by_area(scratch: Path) -> None:
+    home = scratch / "areas"
+    home.mkdir()
+    rows = [f"{n},Arc {n},{48.80 + n % 60 / 600},{2.25 + n // 60 / 400}" for n in range(3000)]
+    (home / "counters.csv").write_text("\n".join(["centre_id,name,latitude,longitude", *rows]))
+    (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\ncounters = "counters.csv"\n')
+    platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
+    areas = platform.areas_of(TRAFFIC)
+    assert 2 <= len(areas) <= 20
+    keys = platform.rows_of(TRAFFIC, Keys(areas[:1], date(2025, 1, 1), date(2025, 1, 1)))
+    assert 0 < len(keys.centres) < 3000
+    every = platform.rows_of(TRAFFIC, Keys(areas, date(2025, 1, 1), date(2025, 1, 1)))
+    assert sorted(every.centres) == sorted(platform.centre_ids_of(TRAFFIC))
+    assert {one.place for one in platform.centres_of(TRAFFIC)} == {"1"}
+    graph = build_definitions(platform).resolve_asset_graph()
+    node = graph.get(dg.AssetKey(["ml", "traffic_forecast"]))
+    assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+    found = node.partitions_def.get_partitions_def_for_dimension("centre").get_partition_keys()
+    assert list(found) == list(areas)
+
+
+def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
+    definitions: dg.Definitions, scratch: Path
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    live = dg.AssetKey(["live", "traffic"])
+    assert live in graph.external_asset_keys
+    names = {key.name for key in graph.get_check_keys_for_assets({live})}
+    assert names == {"not_late", "few_in_quarantine"}
+    assert not list(definitions.sensors or [])
+    home = scratch / "live"
+    home.mkdir()
+    (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\n')
+    platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
+    sensors = build_definitions(platform).sensors or []
+    assert [sensor.name for sensor in sensors] == ["watch_live_traffic"]

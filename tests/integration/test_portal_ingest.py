@@ -1,0 +1,123 @@
+"""Newer hours of the portal are stored once, whatever breaks between two pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow_platform.errors import SourceError
+from flow_platform.ingest.portal import Fetched, fetch_newer
+from flow_platform.ingest.state import stream_state
+from flow_platform.platform import Platform
+from flow_platform.sources.counters import known_counters
+from flow_platform.stages.landing import land_traffic
+from flow_platform.warehouse.migrate import migrate
+from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.store import Keys
+from tests.conftest import new_settings
+from tests.portal_server import Portal, hour, portal_server, record
+
+NOW = datetime(2026, 5, 2, 3, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    with portal_server() as state:
+        yield state
+
+
+@pytest.fixture
+def platform(scratch: Path, portal: Portal, tmp_path: Path) -> Platform:
+    sources = tmp_path / "sources.toml"
+    sources.write_text(
+        f'[traffic]\nkind = "http"\ndataset_url = "{portal.url}"\nback_off_seconds = 0.01\n'
+    )
+    made = Platform(new_settings(scratch / "portal", sources=sources))
+    create_roles_and_databases(made.server)
+    migrate(made.server)
+    with made.store("admin").connect() as connection:
+        connection.execute("truncate raw.traffic, ops.offsets, ops.quarantine, ops.loads")
+    made.counters_cache.unlink(missing_ok=True)
+    return made
+
+
+def fetch(platform: Platform, now: datetime = NOW) -> Fetched:
+    return fetch_newer(
+        platform.store("flow_ingest"), platform.sources["traffic"], platform.counters_cache, now
+    )
+
+
+def stored(platform: Platform) -> list[Any]:
+    rows = platform.store("flow_ingest").read(
+        "select centre_id, counted_at, vehicles, event_id from raw.traffic order by 1, 2, 3"
+    )
+    return list(rows.itertuples(index=False, name=None))
+
+
+def day_of_readings(counters: int = 30) -> list[dict[str, Any]]:
+    return [record(n, hour(h), 10.0 * h + n) for h in range(24) for n in range(1, counters + 1)]
+
+
+def test_newer_hours_are_stored_once_and_the_cursor_goes_on(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = day_of_readings()
+    first = fetch(platform)
+    assert (first.stored, first.repeated, first.newest) == (24 * 30, 0, hour(23))
+    again = fetch(platform)
+    assert (again.pages, again.stored) == (0, 0)
+    portal.records += [record(1, hour(25), 7.0), record(2, hour(25), -1.0)]
+    more = fetch(platform)
+    assert (more.stored, more.quarantined) == (1, 1)
+    assert len(stored(platform)) == 24 * 30 + 1
+    state = stream_state(platform.store("flow_ingest"), "traffic", NOW)
+    assert (state.stored, state.quarantined) == (24 * 30 + 1, 1)
+    assert state.last_event_at == hour(25)
+    assert list(state.open_reasons) == ["negative_count"]
+    known = known_counters(platform.sources["traffic"], platform.counters_cache)
+    assert [one.centre_id for one in known][:3] == ["1", "2", "3"]
+
+
+def test_what_was_stored_before_the_portal_broke_stays_and_the_rest_comes_later(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = day_of_readings()
+    portal.faults = {number: 500 for number in range(3, 40)}
+    with pytest.raises(SourceError):
+        fetch(platform)
+    some = len(stored(platform))
+    assert 0 < some < 24 * 30 and some % 30 == 0
+    portal.faults = {}
+    fetch(platform)
+    rows = stored(platform)
+    assert len(rows) == 24 * 30 == len(set(rows))
+
+
+def test_a_day_fetched_whole_and_by_the_hour_has_each_reading_once(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = day_of_readings(5)
+    fetch(platform)
+    by_hour = stored(platform)
+    day = Keys(tuple("12345"), date(2026, 5, 1), date(2026, 5, 1))
+    land_traffic(platform, day)
+    assert stored(platform) == by_hour
+    with platform.store("flow_ingest").connect() as connection:
+        connection.execute("delete from ops.offsets")
+    again = fetch(platform)
+    assert (again.stored, again.repeated) == (0, 24 * 5)
+    assert stored(platform) == by_hour
+
+
+def test_a_corrected_reading_is_kept_beside_the_first(platform: Platform, portal: Portal) -> None:
+    portal.records = [record(1, hour(1), 100.0)]
+    fetch(platform)
+    portal.records = [record(1, hour(1), 90.0)]
+    with platform.store("flow_ingest").connect() as connection:
+        connection.execute("delete from ops.offsets")
+    assert fetch(platform).stored == 1
+    assert [row[2] for row in stored(platform)] == [90.0, 100.0]
