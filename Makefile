@@ -80,10 +80,12 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/real_lanes.py
 	$(BIN)/python benchmarks/real_lanes.py --all-sites
 	$(BIN)/python benchmarks/retail.py
+	$(BIN)/python benchmarks/traffic.py
 	$(BIN)/python benchmarks/simulated_world.py
 	$(BIN)/python benchmarks/level_shift.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/backfill.py
+	$(BIN)/python benchmarks/traffic_cycle.py
 	$(BIN)/python benchmarks/mqtt_exactly_once.py
 	$(BIN)/python benchmarks/mqtt_rate.py
 
