@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError
@@ -25,6 +24,7 @@ from flow_platform.forecasting.hourly.data import (
     LOOKBACK_DAYS,
     HourlyData,
     HourlySpec,
+    evenly,
 )
 from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEATHER
 from flow_platform.partitions import cutoff_of, issue_times
@@ -52,11 +52,10 @@ def read_for_training(
     if not flow.is_hourly:
         return read_history(platform, flow, measure, last_month)
     spec = spec_of(platform, flow)
-    ids = platform.centre_ids_of(flow)
-    # As many as training takes, evenly chosen: thousands of counters' years would fill the memory.
-    chosen = {ids[int(at)] for at in np.linspace(0, len(ids) - 1, min(len(ids), spec.most_series))}
+    # As many as training takes: the years of thousands of counters would fill the memory.
+    chosen = evenly(platform.centre_ids_of(flow), spec.most_series)
     first = cutoff_of(first_month).date() - timedelta(days=spec.training_days)
-    return read_hours(platform, flow, measure, sorted(chosen), first, last_month)
+    return read_hours(platform, flow, measure, chosen, first, last_month)
 
 
 def read_hours(

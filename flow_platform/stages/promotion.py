@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import SeriesFlow
+from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
@@ -161,8 +161,7 @@ def _replayable(
     if not flow.is_hourly:
         data = read_history(platform, flow, measure, last)
         return data, data.issues
-    ids = platform.centre_ids_of(flow)
-    chosen = sorted({ids[int(at)] for at in np.linspace(0, len(ids) - 1, min(len(ids), COUNTERS))})
+    chosen = evenly(platform.centre_ids_of(flow), COUNTERS)
     first = last - timedelta(days=REPLAYED_DAYS)
     hours = read_for_hours(platform, flow, measure, chosen, first, last)
     moments = pd.date_range(first, pd.Timestamp(today), freq=f"{EVERY_HOURS}h", inclusive="left")

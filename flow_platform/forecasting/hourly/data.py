@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -159,6 +160,12 @@ def fingerprint(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> str
             rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
             digest.update(np.sort(rows).tobytes())
     return digest.hexdigest()
+
+
+def evenly(ids: Sequence[str], most: int) -> list[str]:
+    """At most so many of `ids`, every k-th in their order."""
+    places = np.linspace(0, len(ids) - 1, min(len(ids), most)).astype(int).tolist()
+    return [ids[place] for place in dict.fromkeys(places)]
 
 
 def _plain(column: pd.Series) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flow_platform.forecasting.hourly.data import HourlySpec
-from flow_platform.forecasting.hourly.panel import EVENT, HALF_LIVES, USUAL, Panel
+from flow_platform.forecasting.hourly.panel import EVENT, HALF_LIVES, USUAL, Panel, mean_of_known
 
 # Hours before the issue, and hours around the target's place on earlier days, that are looked at.
 _RECENT = (0, 1, 2, 3, 4, 5)
@@ -104,7 +104,7 @@ def build_frame(
         columns[f"residual_{back}"] = of_heads(residuals[back]) / level
     for span in _MEANS:
         seen = np.column_stack([residuals[back] for back in range(span)])
-        columns[f"residual_mean_{span}"] = of_heads(_mean(seen)) / level
+        columns[f"residual_mean_{span}"] = of_heads(mean_of_known(seen)) / level
     readings = [recent(panel.y, back) for back in range(24)]
     for back in (0, 1):
         columns[f"reading_{back}"] = of_heads(readings[back]) / level
@@ -162,10 +162,3 @@ def build_frame(
         names=list(columns),
         features=np.column_stack([v.astype(np.float32) for v in columns.values()]),
     )
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

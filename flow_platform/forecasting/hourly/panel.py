@@ -28,6 +28,8 @@ USUAL = 1
 _NEVER = np.iinfo(np.int32).max
 _ALWAYS = np.iinfo(np.int64).min
 LEVEL_DAYS = 28
+# Series whose residuals are worked out together: bounds memory.
+_SERIES_AT_ONCE = 200
 SUNDAY, HOLIDAY, EVENT = 6, 0, 5
 # For each local day (since 1970): when its vintages became known (seconds, ascending), and what
 # they say, a row for each.
@@ -130,15 +132,28 @@ class Panel:
         return self._less_profile(self.occupancy)
 
     def _less_profile(self, values: np.ndarray) -> np.ndarray:
+        """As `profile` makes it, for all hours of many series at once, each hour its own issue."""
         result = np.full(self.y.shape, np.nan, dtype=np.float32)
         hours = np.arange(self.hours)
-        for series in range(len(self.ids)):
-            here = np.flatnonzero(np.isfinite(values[series]))
-            if not len(here):
-                continue
-            rows = np.full(len(here), series)
-            usual = self.profile(rows, hours[here], hours[here], values)[0][:, USUAL]
-            result[series, here] = values[series, here] - usual
+        for number, clock in enumerate(self.clocks):
+            own = np.flatnonzero(self.clock == number)
+            for start in range(0, len(own), _SERIES_AT_ONCE):
+                rows = own[start : start + _SERIES_AT_ONCE]
+                read, delay, closed = values[rows], self.delay[rows], self.closed[rows]
+                total = np.zeros(read.shape)
+                mass, count = np.zeros(read.shape), np.zeros(read.shape)
+                for place in range(OCCURRENCES):
+                    earlier = clock.before[:, place]
+                    value = read[:, earlier]
+                    known = np.isfinite(value) & (earlier >= 0) & ~closed[:, earlier]
+                    known &= delay[:, earlier] <= (hours - earlier) * HOUR
+                    count += known
+                    weight = np.exp2(-(count - 1) / HALF_LIVES[USUAL]) * known
+                    total += weight * np.where(known, value, 0.0)
+                    mass += weight
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    usual = np.where(mass > 0, total / mass, np.nan)
+                result[rows] = read - usual
         return result
 
     def levels(self, series: np.ndarray, issue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,8 +175,8 @@ class Panel:
             known = self.delay[own, low:high] <= (start - hours) * HOUR
             y = np.where(known, self.y[own, low:high], np.nan)
             error = np.where(known, np.abs(self.residual[own, low:high]), np.nan)
-            level[rows] = _mean(y)[which]
-            size[rows] = _mean(error)[which]
+            level[rows] = mean_of_known(y)[which]
+            size[rows] = mean_of_known(error)[which]
         return level, size
 
     def weather_at(self, series: np.ndarray, hour: np.ndarray, issue: np.ndarray) -> np.ndarray:
@@ -182,7 +197,7 @@ class Panel:
         return result
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def mean_of_known(values: np.ndarray) -> np.ndarray:
     """Mean of each row over what is known; NaN where nothing is."""
     known = np.isfinite(values)
     count = known.sum(axis=1)

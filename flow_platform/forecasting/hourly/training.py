@@ -35,6 +35,7 @@ from flow_platform.forecasting.hourly.data import (
     LOOKBACK_DAYS,
     HourlyData,
     HourlySpec,
+    evenly,
     fingerprint,
 )
 from flow_platform.forecasting.hourly.frame import Frame, build_frame, joined
@@ -176,7 +177,7 @@ class _Prepared:
 
     def before(self, hour: int) -> Frame:
         """Of the rows to learn from those whose reading was known before that column's hour."""
-        return self.learned.where(self.learned.y_known < (hour + 0) * HOUR)
+        return self.learned.where(self.learned.y_known < hour * HOUR)
 
     @cached_property
     def persistence(self) -> list[dict[str, float]]:
@@ -207,12 +208,8 @@ def _prepare(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> _Prepa
 
 
 def _some_series(data: HourlyData, most: int) -> HourlyData:
-    """At most so many series, every k-th by name: more would hardly say more."""
-    ids = sorted(data.actuals["unique_id"].astype(str).unique())
-    if len(ids) <= most:
-        chosen = ids
-    else:
-        chosen = [ids[int(place)] for place in np.linspace(0, len(ids) - 1, most)]
+    """At most so many series: more would hardly say more."""
+    chosen = evenly(sorted(data.actuals["unique_id"].astype(str).unique()), most)
     return HourlyData(
         data.actuals[data.actuals["unique_id"].isin(chosen)],
         data.places[data.places["unique_id"].isin(chosen)],
