@@ -15,18 +15,19 @@ from streamlit_app.data import CACHE_SECONDS, LONG_CACHE_SECONDS, read
 
 FLOW, MEASURE = "traffic", "vehicles"
 
-# What the table of a counter's next 24 hours shows and its file holds, in this order.
+# What the table of a counter's next 24 hours shows and its file holds, in this order: a phone has
+# room for the first few.
 HOUR_COLUMNS = (
     "target_at",
-    "centre_id",
-    "horizon",
     "level",
     "prediction",
     "lower_80",
     "upper_80",
+    "actual",
     "lower_95",
     "upper_95",
-    "actual",
+    "horizon",
+    "centre_id",
     "issued_at",
     "model_version",
 )

@@ -70,7 +70,7 @@ def show() -> None:
         return
 
     newest_at = newest.max().to_pydatetime()
-    left, middle, right = st.columns([5, 4, 3])
+    left, middle, right = st.columns([4, 5, 3])
     with left:
         centre = _choose_counter(listed, newest, newest_at, language, say)
     # The issues to choose from are those of a counter that has the newest.
@@ -339,14 +339,16 @@ def _list(rows: pd.DataFrame, centre: Centre, language: Language, say: Say) -> N
     if shown.empty:
         return
 
+    same_day = rows["target_at"].iloc[0].tz_convert(centre.timezone).date()
+
     def whole(value: Any) -> str:
         return number(value, language)
 
     def ended(at: Any) -> str:
         if pd.isna(at):
             return say("table.missing")
-        day = short_day(at.tz_convert(centre.timezone).date(), language)
-        return f"{day}, {clock(at, language, centre.timezone)}"
+        day, time = at.tz_convert(centre.timezone).date(), clock(at, language, centre.timezone)
+        return time if day == same_day else f"{short_day(day, language)}, {time}"
 
     with st.container(height=_LIST_HEIGHT if len(shown) > 12 else "content", border=False):
         layout.table(
