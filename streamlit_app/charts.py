@@ -36,6 +36,19 @@ ABSENT = "rgba(91, 104, 117, 0.20)"
 # Charts are read, not worked on: no tool bar, and a finger that scrolls the page does not zoom.
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
+LEGEND: dict[str, Any] = {
+    "orientation": "h",
+    "y": 1.02,
+    "yanchor": "bottom",
+    "x": 0,
+    "font": {"size": 12},
+    "entrywidth": 124,
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
+
+# Figures on more bars than these would run into each other on a phone.
+_FIGURED_BARS = 14
 _HALF_DAY = pd.Timedelta(hours=12)
 
 
@@ -55,8 +68,8 @@ def forecast_curve(
     count; `issue` has data.FORECAST_COLUMNS. The days of `absent` are marked.
     """
     figure = go.Figure()
-    _add_band(figure, issue, "95", BAND_95, say("legend.95"))
-    _add_band(figure, issue, "80", BAND_80, say("legend.80"))
+    add_band(figure, issue, "95", BAND_95, say("legend.95"))
+    add_band(figure, issue, "80", BAND_80, say("legend.80"))
     figure.add_trace(
         go.Scatter(
             x=issue["date"],
@@ -108,7 +121,7 @@ def said_against_came(rows: pd.DataFrame, *, language: Language, say: Say) -> go
     days = pd.date_range(rows["date"].min(), rows["date"].max(), freq="D", unit="us")
     by_day = rows.set_index("date").reindex(days)
     by_day.index.name = "date"
-    _add_band(figure, by_day.reset_index(), "80", BAND_80, say("legend.80"))
+    add_band(figure, by_day.reset_index(), "80", BAND_80, say("legend.80"))
     figure.add_trace(
         go.Scatter(
             x=days,
@@ -158,7 +171,9 @@ def shares_held(
         go.Bar(
             x=list(names),
             y=list(shares),
-            text=[number(share * 100, language) for share in shares],
+            text=[number(share * 100, language) for share in shares]
+            if len(names) <= _FIGURED_BARS
+            else None,
             # At the foot, where the line of the promise does not cross them.
             textposition="inside",
             insidetextanchor="start",
@@ -171,7 +186,7 @@ def shares_held(
         )
     )
     figure.add_hline(y=promised, line={"color": WARNING, "width": 1.5, "dash": "dash"})
-    figure.update_layout(**_look(language), height=230, showlegend=False, bargap=0.2)
+    figure.update_layout(**look(language), height=230, showlegend=False, bargap=0.2)
     figure.update_xaxes(type="category", fixedrange=True, automargin=True)
     levels = (0.0, 0.5, promised, 1.0)
     figure.update_yaxes(
@@ -186,15 +201,17 @@ def shares_held(
     return figure
 
 
-def _add_band(figure: go.Figure, rows: pd.DataFrame, level: str, colour: str, name: str) -> None:
-    """A band as closed outlines, one for each unbroken run of days, so that no gap is bridged."""
+def add_band(
+    figure: go.Figure, rows: pd.DataFrame, level: str, colour: str, name: str, *, at: str = "date"
+) -> None:
+    """A band as closed outlines, one for each unbroken run of rows, so that no gap is bridged."""
     known = rows[[f"lower_{level}", f"upper_{level}"]].notna().all(axis=1)
     run = (known != known.shift()).cumsum()[known]
     x: list[Any] = []
     y: list[float | None] = []
     for _, part in rows[known].groupby(run):
-        days = list(part["date"])
-        x += [*days, *reversed(days), None]
+        places = list(part[at])
+        x += [*places, *reversed(places), None]
         y += [*part[f"upper_{level}"], *reversed(list(part[f"lower_{level}"])), None]
     figure.add_trace(
         go.Scatter(
@@ -212,20 +229,28 @@ def _add_band(figure: go.Figure, rows: pd.DataFrame, level: str, colour: str, na
 
 def _mark_missing(figure: go.Figure, days: Sequence[pd.Timestamp], say: Say) -> None:
     for day in days:
-        figure.add_vrect(
-            x0=day - _HALF_DAY, x1=day + _HALF_DAY, fillcolor=ABSENT, line_width=0, layer="below"
-        )
+        add_strip(figure, day - _HALF_DAY, day + _HALF_DAY)
     if days:
-        figure.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                name=say("legend.missing"),
-                mode="markers",
-                marker={"color": ABSENT, "size": 12, "symbol": "square"},
-                hoverinfo="skip",
-            )
+        name_strips(figure, say)
+
+
+def add_strip(figure: go.Figure, begin: pd.Timestamp, end: pd.Timestamp) -> None:
+    """A grey strip: here something should have come, and did not."""
+    figure.add_vrect(x0=begin, x1=end, fillcolor=ABSENT, line_width=0, layer="below")
+
+
+def name_strips(figure: go.Figure, say: Say) -> None:
+    """What the grey strips mean, in the legend."""
+    figure.add_trace(
+        go.Scatter(
+            x=[None],
+            y=[None],
+            name=say("legend.missing"),
+            mode="markers",
+            marker={"color": ABSENT, "size": 12, "symbol": "square"},
+            hoverinfo="skip",
         )
+    )
 
 
 def _add_hover(
@@ -244,7 +269,7 @@ def _add_hover(
         height = forecast.prediction if forecast is not None else value
         lines = [f"<b>{capitalised(long_day(day.date(), language))}</b>"]
         if forecast is not None:
-            lines.append(f"{say('legend.forecast')}{_colon(language)}{number(height, language)}")
+            lines.append(f"{say('legend.forecast')}{colon(language)}{number(height, language)}")
             for level in ("80", "95"):
                 lines.append(
                     say(
@@ -255,7 +280,7 @@ def _add_hover(
                     )
                 )
         if not is_missing(value):
-            lines.append(f"{say('legend.actual')}{_colon(language)}{number(value, language)}")
+            lines.append(f"{say('legend.actual')}{colon(language)}{number(value, language)}")
         elif day in missing:
             lines.append(say("came.missing"))
         days.append(day)
@@ -275,11 +300,12 @@ def _add_hover(
     )
 
 
-def _colon(language: Language) -> str:
+def colon(language: Language) -> str:
+    """What stands between a name and its number."""
     return "\u202f: " if language == "fr" else ": "
 
 
-def _look(language: Language) -> dict[str, Any]:
+def look(language: Language) -> dict[str, Any]:
     """What all charts have in common."""
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
@@ -296,18 +322,9 @@ def _laid_out(figure: go.Figure, days: pd.DatetimeIndex, language: Language, say
     mondays = [day for day in days if day.weekday() == 0]
     first, last = days[0] - timedelta(days=1), days[-1] + timedelta(days=1)
     figure.update_layout(
-        **_look(language),
+        **look(language),
         height=410,
-        legend={
-            "orientation": "h",
-            "y": 1.02,
-            "yanchor": "bottom",
-            "x": 0,
-            "font": {"size": 12},
-            "entrywidth": 124,
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
+        legend=LEGEND,
         hovermode="x",
     )
     figure.update_xaxes(

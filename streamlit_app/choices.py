@@ -64,6 +64,12 @@ def select(
     return chosen
 
 
+def take(name: str, value: str) -> None:
+    """Choose for the reader what was clicked elsewhere than in the select box `name`."""
+    st.session_state[f"chosen.{name}"] = value
+    st.session_state[f"default.{name}"] = None
+
+
 def asked(name: str) -> str | None:
     """What the address asks for, whether or not it can be had."""
     return st.query_params.get(name)
@@ -79,8 +85,7 @@ def _agreed(name: str, values: list[str]) -> str | None:
 
 
 def _take(name: str) -> None:
-    st.session_state[f"chosen.{name}"] = st.session_state[name]
-    st.session_state[f"default.{name}"] = None
+    take(name, st.session_state[name])
 
 
 def _write(name: str, value: str | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,9 +44,9 @@ LEADER_COLUMNS = ("candidate", "mase", "rmse", "mae", "mape", "coverage_80", "is
 # What the table of coverage shows; its file has what was promised and the days as well.
 COVERAGE_COLUMNS = ("cut", "key", "forecasts", "coverage_80", "coverage_95", "mean_width_80")
 
-_CACHE_SECONDS = 30
+CACHE_SECONDS = 30
 # What is measured over years of forecasts: seconds where they are a million, and new once a day.
-_LONG_CACHE_SECONDS = 600
+LONG_CACHE_SECONDS = 600
 _OPTIONS = (
     "-c timezone=UTC -c statement_timeout=15000 -c default_transaction_read_only=on"
     " -c application_name=flow_streamlit"
@@ -64,7 +65,10 @@ class NotPublished(DataError):
     """The server answers, but a view is not there or may not be read."""
 
 
-def _read(query: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
+Parameters = tuple[Any, ...] | Mapping[str, Any]
+
+
+def read(query: str, parameters: Parameters = ()) -> pd.DataFrame:
     """Rows of one query. Timestamps are tz-aware UTC, days datetime64, missing numbers NaN.
 
     A connection lives for one query: on a Unix socket it costs a few ms, and none is left over
@@ -101,12 +105,12 @@ def _read(query: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
         raise DatabaseUnavailable(reason[0] if reason else type(error).__name__) from error
 
 
-def _query(dsn: str, query: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
+def _query(dsn: str, query: str, parameters: Parameters) -> pd.DataFrame:
     with (
         psycopg.connect(dsn, connect_timeout=5, options=_OPTIONS, autocommit=True) as connection,
         connection.cursor() as cursor,
     ):
-        # psycopg's stubs want a literal; every query here is one, from this module.
+        # psycopg's stubs want a literal; every query of the app is one.
         cursor.execute(query.encode(), parameters, prepare=False)
         columns = cursor.description or []
         rows = cursor.fetchall()
@@ -121,14 +125,16 @@ def _query(dsn: str, query: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
     return frame
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def centres(flow: str) -> pd.DataFrame:
-    """The centres of a flow, by name: centre_id, name, timezone, daily_capacity, label.
+    """The centres of a flow, by name: centre_id, name, latitude, longitude, timezone,
+    daily_capacity, label.
 
     `label` is what people choose by: the name, with the id where a name is missing or not unique.
     """
-    frame = _read(
-        "select centre_id, name, timezone, daily_capacity from published.centres"
+    frame = read(
+        "select centre_id, name, latitude, longitude, timezone, daily_capacity"
+        " from published.centres"
         " where flow = %s order by name nulls last, centre_id",
         (flow,),
     )
@@ -140,10 +146,10 @@ def centres(flow: str) -> pd.DataFrame:
     return frame
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def issue_days(flow: str, measure: str, centre_id: str) -> list[date]:
     """The days on whose evening a forecast was made for the centre, newest first."""
-    frame = _read(
+    frame = read(
         "select distinct issued_on from published.predictions"
         " where flow = %s and measure = %s and centre_id = %s order by issued_on desc",
         (flow, measure, centre_id),
@@ -151,7 +157,7 @@ def issue_days(flow: str, measure: str, centre_id: str) -> list[date]:
     return [moment.date() for moment in frame["issued_on"]]
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def issue(flow: str, measure: str, centre_id: str, issued_on: date) -> pd.DataFrame:
     """One issue with what came since: FORECAST_COLUMNS, one row per horizon, as stored."""
     return _forecasts(
@@ -160,7 +166,7 @@ def issue(flow: str, measure: str, centre_id: str, issued_on: date) -> pd.DataFr
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def said_at_horizon(
     flow: str, measure: str, centre_id: str, horizon: int, last_day: date
 ) -> pd.DataFrame:
@@ -182,7 +188,7 @@ def said_at_horizon(
 
 
 def _forecasts(condition: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
-    frame = _read(
+    frame = read(
         f"""
         select p.date, p.centre_id, p.horizon, p.prediction, p.lower_80, p.upper_80, p.lower_95,
             p.upper_95, a.value as actual, p.issued_at, p.model_version
@@ -198,10 +204,10 @@ def _forecasts(condition: str, parameters: tuple[Any, ...]) -> pd.DataFrame:
     return frame[list(FORECAST_COLUMNS)]
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def actuals(flow: str, measure: str, centre_id: str, first: date, last: date) -> pd.Series:
     """What came, indexed by every day from `first` to `last`; NaN where no count came."""
-    frame = _read(
+    frame = read(
         "select date, value from published.actuals"
         " where flow = %s and measure = %s and centre_id = %s and date between %s and %s",
         (flow, measure, centre_id, first, last),
@@ -210,10 +216,10 @@ def actuals(flow: str, measure: str, centre_id: str, first: date, last: date) ->
     return frame.set_index("date")["value"].reindex(days)
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def calendar(flow: str, centre_id: str, first: date, last: date) -> pd.DataFrame:
     """Days from `first` to `last`: day, holiday, is_bridge_day, school_holiday, event."""
-    frame = _read(
+    frame = read(
         "select day, holiday, is_bridge_day, school_holiday, event from published.calendar"
         " where flow = %s and centre_id = %s and day between %s and %s order by day",
         (flow, centre_id, first, last),
@@ -224,10 +230,10 @@ def calendar(flow: str, centre_id: str, first: date, last: date) -> pd.DataFrame
     return frame
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def accuracy(flow: str, measure: str, centre_id: str, horizon: int) -> pd.Series | None:
     """The published error figures of a centre and horizon over its newest 60 days, if measured."""
-    frame = _read(
+    frame = read(
         "select first_date, last_date, n, mae, rmse, wape, mase, bias, coverage_80, coverage_95,"
         " mean_actual from published.accuracy"
         " where flow = %s and measure = %s and centre_id = %s and horizon = %s",
@@ -236,13 +242,13 @@ def accuracy(flow: str, measure: str, centre_id: str, horizon: int) -> pd.Series
     return None if frame.empty else frame.iloc[0]
 
 
-@st.cache_data(ttl=_LONG_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=LONG_CACHE_SECONDS, show_spinner=False)
 def coverage(flow: str, measure: str) -> pd.DataFrame:
     """How often the bands held, over all that was measured: one row for each cut and key.
 
     COVERAGE_COLUMNS, then expected_80, expected_95, first_day, last_day.
     """
-    return _read(
+    return read(
         "select cut, key, forecasts, coverage_80, coverage_95, mean_width_80, expected_80,"
         " expected_95, first_day, last_day"
         " from published.coverage where flow = %s and measure = %s"
@@ -253,10 +259,10 @@ def coverage(flow: str, measure: str) -> pd.DataFrame:
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def busiest(flow: str, measure: str) -> str | None:
     """The centre to which most came over the newest COMPARED_DAYS days, if anything came."""
-    frame = _read(
+    frame = read(
         """
         select centre_id from published.actuals
         where flow = %s and measure = %s and date > (
@@ -269,24 +275,24 @@ def busiest(flow: str, measure: str) -> str | None:
     return None if frame.empty else str(frame["centre_id"].iloc[0])
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def closed_days(first: date, last: date) -> pd.DataFrame:
     """The days on which the shop was, or is expected to be, closed: day, reason, is_known."""
-    return _read(
+    return read(
         "select day, reason, is_known from published.trading_calendar"
         " where not is_trading_day and day between %s and %s order by day",
         (first, last),
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def returns(centre_id: str, last_day: date) -> pd.Series:
     """Sales and returns of a country over the COMPARED_DAYS days up to `last_day`.
 
     quantity, revenue, returned_quantity, returned_revenue; NaN where nothing was sold.
     """
     first_day = last_day - timedelta(days=COMPARED_DAYS - 1)
-    frame = _read(
+    frame = read(
         "select sum(quantity) as quantity, sum(revenue) as revenue,"
         " sum(returned_quantity) as returned_quantity, sum(returned_revenue) as returned_revenue"
         " from published.merged_retail where centre_id = %s and day between %s and %s",
@@ -295,10 +301,10 @@ def returns(centre_id: str, last_day: date) -> pd.Series:
     return frame.iloc[0].astype("float64")
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def leaderboard(flow: str, measure: str, day: date) -> pd.DataFrame:
     """The candidates of the newest month begun by `day`, best first: month, LEADER_COLUMNS."""
-    frame = _read(
+    frame = read(
         """
         select month, candidate, mase, rmse, mae, mape, coverage_80, is_champion
         from published.leaderboard m
@@ -313,26 +319,47 @@ def leaderboard(flow: str, measure: str, day: date) -> pd.DataFrame:
     return frame[["month", *LEADER_COLUMNS]]
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def freshness() -> pd.DataFrame:
     """Newest day of each data set: flow, dataset, newest_day, newest_at, rows."""
-    return _read(
+    return read(
         "select flow, dataset, newest_day, newest_at, rows from published.freshness"
         " order by flow, dataset"
     )
 
 
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def newest_day(flow: str, dataset: str) -> date | None:
     """The newest day of `dataset` ("actuals" or "predictions") of a flow, over all centres."""
-    frame = freshness()
-    days = frame.loc[(frame["flow"] == flow) & (frame["dataset"] == dataset), "newest_day"].dropna()
+    # Of the one flow: another may hold a thousand times its rows.
+    days = read(
+        "select newest_day from published.freshness where flow = %s and dataset = %s",
+        (flow, dataset),
+    )["newest_day"].dropna()
     return None if days.empty else days.max().date()
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def streams() -> pd.DataFrame:
+    """Each live source, its topics together; no row where nothing is published live.
+
+    flow, source, last_message_at (when the newest was settled), rows_stored, rows_repeated,
+    rows_quarantined.
+    """
+    return read(
+        """
+        select flow, source, max(last_message_at) as last_message_at,
+            sum(rows_stored)::bigint as rows_stored, sum(rows_repeated)::bigint as rows_repeated,
+            sum(rows_quarantined)::bigint as rows_quarantined
+        from published.streams group by flow, source order by flow, source
+        """
+    )
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def load_totals() -> pd.DataFrame:
     """Per flow: loads, rows_read, rows_stored, rows_quarantined, unbalanced (count of loads)."""
-    return _read(
+    return read(
         """
         select flow, count(*) as loads, coalesce(sum(rows_read), 0)::bigint as rows_read,
             coalesce(sum(rows_stored), 0)::bigint as rows_stored,
@@ -343,20 +370,20 @@ def load_totals() -> pd.DataFrame:
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def newest_loads(limit: int = 50) -> pd.DataFrame:
     """The newest loads: loaded_at, flow, file, rows_read, rows_stored, rows_quarantined, error."""
-    return _read(
+    return read(
         "select loaded_at, flow, file, rows_read, rows_stored, rows_quarantined, error"
         " from published.loads order by loaded_at desc, load_id limit %s",
         (limit,),
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def broken_files() -> pd.DataFrame:
     """Files whose newest load failed: flow, file, loaded_at, error."""
-    return _read(
+    return read(
         """
         select flow, file, loaded_at, error from (
             select distinct on (flow, file) flow, file, loaded_at, error
@@ -367,33 +394,41 @@ def broken_files() -> pd.DataFrame:
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def champions() -> pd.DataFrame:
     """The model that spoke last for each measure: model_version, wape, train_last ...
 
     That is the champion, unless one was promoted or rolled back to since.
     """
-    return _read(
+    return read(
         """
         select distinct on (m.flow, m.measure) m.flow, m.measure, m.candidate, m.month,
             m.model_version, m.mae, m.wape, m.mase, m.coverage_80, m.trained_rows, m.train_first,
             m.train_last, m.trained_at
         from published.models m
         join (
-            select p.flow, p.measure, p.model_version, count(*) as said
-            from published.freshness f
-            join published.predictions p on p.flow = f.flow and p.issued_on = f.newest_day
-            where f.dataset = 'predictions' group by p.flow, p.measure, p.model_version
+            select s.flow, s.measure, p.model_version, count(*) as said
+            from (select distinct flow, measure from published.models) s
+            join published.freshness f on f.flow = s.flow and f.dataset = 'predictions'
+            join published.centres c on c.flow = s.flow
+            -- One row a centre: an hourly flow has hundreds of them each day.
+            cross join lateral (
+                select model_version from published.predictions
+                where flow = s.flow and measure = s.measure and centre_id = c.centre_id
+                    and issued_on = f.newest_day
+                order by issued_at desc limit 1
+            ) p
+            group by s.flow, s.measure, p.model_version
         ) spoke using (flow, measure, model_version)
         order by m.flow, m.measure, spoke.said desc, m.trained_at desc
         """
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def explanations(flow: str, measure: str, centre_id: str, issued_on: date) -> pd.DataFrame:
     """What moved each forecast of an issue: date, prediction, usual and the by_... columns."""
-    return _read(
+    return read(
         """
         select date, prediction, usual, by_calendar, by_weather, by_events, by_recent_level,
             by_trend
@@ -404,10 +439,10 @@ def explanations(flow: str, measure: str, centre_id: str, issued_on: date) -> pd
     )
 
 
-@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def drift_states() -> pd.DataFrame:
     """The newest reading of each feature at each centre: date, feature, psi, status ..."""
-    return _read(
+    return read(
         """
         select distinct on (d.flow, d.centre_id, d.feature) d.flow, d.centre_id, d.date,
             d.feature, d.psi, d.psi_critical, d.status

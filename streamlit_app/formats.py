@@ -6,7 +6,7 @@ Sentences are in `texts.py`. All functions return text and never raise on a miss
 from __future__ import annotations
 
 import math
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,8 @@ _MONTHS = {
         *("July", "August", "September", "October", "November", "December"),
     ),
 }
+# What the clock shows twice when it is put back: first in summer time, then in winter time.
+_TWICE = {"fr": ("heure d’été", "heure d’hiver"), "en": ("summer time", "winter time")}
 _MONTHS_SHORT = {
     "fr": (
         *("janv.", "févr.", "mars", "avr.", "mai", "juin"),
@@ -109,6 +111,33 @@ def moment(at: datetime | None, language: Language, timezone: str) -> str:
         return MISSING
     local = at.astimezone(ZoneInfo(timezone))
     return f"{short_day(local.date(), language)} {local.year}, {local:%H:%M}"
+
+
+def clock(at: datetime, language: Language, timezone: str) -> str:
+    """A UTC moment as the local clock shows it: "02:00", with the season where that comes twice."""
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local:%H:%M}{_season(local, language)}"
+
+
+def hour_span(end: datetime, language: Language, timezone: str) -> str:
+    """The hour that ends at a UTC moment, on the clock in force as it begins: "07:00–08:00"."""
+    begin = (end - timedelta(hours=1)).astimezone(ZoneInfo(timezone))
+    wall = begin.replace(tzinfo=None)
+    return f"{wall:%H:%M}–{wall + timedelta(hours=1):%H:%M}{_season(begin, language)}"
+
+
+def local_day(end: datetime, timezone: str) -> date:
+    """The local day in which the hour lies that ends at a UTC moment."""
+    return (end - timedelta(hours=1)).astimezone(ZoneInfo(timezone)).date()
+
+
+def comes_twice(local: datetime) -> bool:
+    """Whether the clock shows this local moment twice, as on a day of 25 hours."""
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def _season(local: datetime, language: Language) -> str:
+    return f" ({_TWICE[language][local.fold]})" if comes_twice(local) else ""
 
 
 def capitalised(text: str) -> str:

@@ -56,6 +56,7 @@ _STYLE = """
 @media (max-width: 40rem) {
   .fp-main { grid-column: span 1; }
   .fp-days { grid-template-columns: repeat(2, 1fr); }
+  [class*="st-key-map"] .textpoint { display: none; }
 }
 </style>
 """

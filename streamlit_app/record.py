@@ -21,6 +21,8 @@ ENOUGH_FORECASTS = 30
 # Forecasts of one day by several evenings err together, so their number does not tell what chance
 # may do; this is the margin within which the benchmarks want the bands (0.76 to 0.84).
 AS_PROMISED = 0.04
+# Beyond so many centres, the table has those where the range held least.
+LISTED_CENTRES = 100
 
 
 def record(
@@ -44,9 +46,20 @@ def record(
         say("record.line", promised=percent(whole["expected_80"], language))
         + (say("record.pale", enough=str(ENOUGH_FORECASTS)) if pale else "")
     )
+    rows = _listed(rows)
     with st.expander(say("record.table")):
+        if len(cuts["centre"]) > LISTED_CENTRES:
+            shown, every = number(LISTED_CENTRES, language), number(len(cuts["centre"]), language)
+            st.caption(say("record.lowest", shown=shown, all=every))
         _table(rows, dict(zip(listed["centre_id"], listed["label"], strict=True)), language, say)
         layout.downloads(rows, name=f"{file_stem(series)}_coverage", key="record", say=say)
+
+
+def _listed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a table can hold: of many centres those where the range held least."""
+    centres = rows[rows["cut"] == "centre"]
+    dropped = centres.sort_values("coverage_80", kind="stable").index[LISTED_CENTRES:]
+    return rows.drop(index=dropped).reset_index(drop=True)
 
 
 def _few(forecasts: Any) -> Any:

@@ -558,7 +558,282 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "column.is_champion": {"fr": "Service", "en": "Use"},
     "column.reason": {"fr": "Pourquoi", "en": "Why"},
     "column.day": {"fr": "Jour", "en": "Day"},
+    # Page Road traffic; `key@hour` is what an hourly flow says in place of `key`
+    "traffic.title": {"fr": "Trafic routier", "en": "Road traffic"},
+    "unit.vehicles": {"fr": "véhicules", "en": "vehicles"},
+    "absent.traffic": {"fr": "Aucun relevé reçu", "en": "No reading received"},
+    "absent.short.traffic": {"fr": "aucun relevé", "en": "no reading"},
+    "place.traffic": {"fr": "compteur", "en": "counter"},
+    "places.traffic": {"fr": "compteurs", "en": "counters"},
+    "level.fluid": {"fr": "fluide", "en": "flowing"},
+    "level.dense": {"fr": "dense", "en": "dense"},
+    "level.saturated": {"fr": "saturé", "en": "saturated"},
+    "level.blocked": {"fr": "bloqué", "en": "blocked"},
+    "level.none": {"fr": "niveau inconnu", "en": "level unknown"},
+    "age.minutes": {"fr": "{n} min", "en": "{n} min"},
+    "age.hour": {"fr": "1 heure", "en": "1 hour"},
+    "age.hours": {"fr": "{n} heures", "en": "{n} hours"},
+    "age.days": {"fr": "{n} jours", "en": "{n} days"},
+    "traffic.empty.body": {
+        "fr": "La base de données répond, mais aucune prévision de trafic n’y est. L’équipe qui"
+        " exploite la plateforme peut en faire avec"
+        " `flow backfill traffic --from 2025-01-01 --to 2025-01-31`.",
+        "en": "The database answers, but it holds no traffic forecast. The team that runs the"
+        " platform can make some with `flow backfill traffic --from 2025-01-01 --to 2025-01-31`.",
+    },
+    "traffic.no_centres": {
+        "fr": "La liste des compteurs est vide : ils viennent de la section `[traffic]` des sources.",
+        "en": "The list of counters is empty: they come from the section `[traffic]` of the sources.",
+    },
+    "traffic.counter": {"fr": "Compteur", "en": "Counter"},
+    "issue@hour": {"fr": "Prévision faite le", "en": "Forecast made on"},
+    "issue.hour": {"fr": "à", "en": "at"},
+    "issue.unknown@hour": {
+        "fr": "Aucune prévision n’a été faite à « {asked} », que demande l’adresse : voici la plus"
+        " récente.",
+        "en": "No forecast was made at “{asked}” as the address asks: this is the newest.",
+    },
+    "unknown.centre@hour": {
+        "fr": "Le compteur « {asked} » de l’adresse n’existe pas : voici {shown}.",
+        "en": "There is no counter “{asked}” as the address says: this is {shown}.",
+    },
+    "stamp@hour": {
+        "fr": "Dernière heure comptée : {actual} · dernière prévision : {issue} · modèle : {model}",
+        "en": "Newest hour counted: {actual} · newest forecast: {issue} · model: {model}",
+    },
+    "stamp.known": {"fr": "{hour}, connue le {known}", "en": "{hour}, known since {known}"},
+    "stamp.live": {
+        "fr": " · en direct : dernier message il y a {age}",
+        "en": " · live: last message {age} ago",
+    },
+    "stale@hour": {
+        "fr": "**Ces prévisions datent.** La plus récente a été faite le {day}, il y a {age} : elle"
+        " ignore ce qui s’est passé depuis. Ne décidez pas sur ces chiffres sans les vérifier, et"
+        " prévenez l’équipe qui exploite la plateforme : l’exécution horaire `{schedule}` n’a pas"
+        " abouti.",
+        "en": "**These forecasts are old.** The newest was made on {day}, {age} ago: it knows"
+        " nothing of what happened since. Do not decide on these figures without checking, and tell"
+        " the team that runs the platform: the hourly run `{schedule}` has not come through.",
+    },
+    "traffic.late": {
+        "fr": "**Les relevés sont en retard.** La dernière heure comptée a plus de {age} : la"
+        " prévision repose sur ce qui est habituel à cette heure, et non sur ce qui se passe en ce"
+        " moment. Un incident en cours peut lui échapper.",
+        "en": "**The readings are late.** The newest hour counted is more than {age} old: the"
+        " forecast rests on what is usual at this hour, not on what is happening now. It may miss"
+        " an incident under way.",
+    },
+    "centre_behind@hour": {
+        "fr": "Ce compteur n’est pas dans cette prévision : la dernière qui parle de lui est du"
+        " {day}. Demandez à l’équipe qui exploite la plateforme si ses relevés arrivent encore.",
+        "en": "This counter is not in this forecast: the newest that speaks of it is from {day}."
+        " Ask the team that runs the platform whether its readings still arrive.",
+    },
+    "traffic.never": {
+        "fr": "Ce compteur n’a encore jamais été prévu : il faut des relevés des quatre dernières"
+        " semaines. Choisissez un autre compteur, ou demandez à l’équipe qui exploite la plateforme"
+        " si ses relevés arrivent.",
+        "en": "This counter has never been forecast yet: it takes readings from the last four"
+        " weeks. Choose another counter, or ask the team that runs the platform whether its"
+        " readings arrive.",
+    },
+    "traffic.this_hour": {"fr": "Heure en cours : {hour}", "en": "This hour: {hour}"},
+    "traffic.next_hour": {"fr": "Prochaine heure : {hour}", "en": "Next hour: {hour}"},
+    "traffic.of": {"fr": "{n} sur {all}", "en": "{n} of {all}"},
+    "traffic.congested": {
+        "fr": "compteurs où le trafic ne sera pas fluide ({counts})",
+        "en": "counters where traffic will not flow freely ({counts})",
+    },
+    "traffic.levels.none": {
+        "fr": "Niveau inconnu : ces compteurs ne donnent pas de taux d’occupation",
+        "en": "Level unknown: these counters report no occupancy",
+    },
+    "traffic.busiest": {"fr": "Le plus chargé", "en": "Busiest counter"},
+    "traffic.vehicles": {"fr": "{n} véhicules", "en": "{n} vehicles"},
+    "traffic.silent": {
+        "fr": "Sans relevé dans les 3 heures d’avant la prévision",
+        "en": "No reading in the 3 hours before the forecast",
+    },
+    "traffic.silent.none": {"fr": "tous ont compté", "en": "all have counted"},
+    "traffic.and_more": {"fr": "{names} et {n} autres", "en": "{names} and {n} others"},
+    "traffic.no_issue": {"fr": "pas dans cette prévision", "en": "not in this forecast"},
+    "traffic.map": {"fr": "Où, {hour}", "en": "Where, {hour}"},
+    "traffic.map.none": {
+        "fr": "Pas de carte : aucun de ces compteurs n’a de coordonnées (les fichiers annuels de"
+        " Paris n’en donnent pas). Les voici en liste.",
+        "en": "No map: none of these counters has coordinates (the yearly files of Paris give none)."
+        " Here they are as a list.",
+    },
+    "traffic.map.some": {
+        "fr": "Sans coordonnées, donc seulement dans cette liste : {n}.",
+        "en": "Without coordinates, so in this list only: {n}.",
+    },
+    "traffic.map.alt": {
+        "fr": "Carte de {n} compteurs, chacun marqué du niveau de trafic prévu. La liste dit la même"
+        " chose.",
+        "en": "Map of {n} counters, each marked by the traffic level expected. The list says the"
+        " same.",
+    },
+    "traffic.map.caption": {
+        "fr": "Nord en haut ; un carreau fait {km} km. Forme, taille et couleur disent le niveau"
+        " prévu ; le compteur choisi est cerclé. Cliquez sur un compteur pour le choisir.",
+        "en": "North is up; a square is {km} km wide. Shape, size and colour tell the level"
+        " expected; the chosen counter is ringed. Click a counter to choose it.",
+    },
+    "traffic.list": {
+        "fr": "Liste des compteurs, les plus chargés d’abord",
+        "en": "List of counters, the worst first",
+    },
+    "traffic.search": {
+        "fr": "Chercher un compteur (nom ou numéro)",
+        "en": "Search a counter (name or number)",
+    },
+    "traffic.listed": {
+        "fr": "{shown} compteurs sur {found}, les plus chargés d’abord.",
+        "en": "{shown} of {found} counters, the worst first.",
+    },
+    "traffic.first": {
+        "fr": "{hour} : **{n} véhicules** prévus, {range} ; trafic attendu : **{level}**.",
+        "en": "{hour}: **{n} vehicles** expected, {range}; expected traffic: **{level}**.",
+    },
+    "curve@hour": {"fr": "{centre}, heure par heure", "en": "{centre}, hour by hour"},
+    "curve.caption@hour": {
+        "fr": "Trait foncé : ce qui a été compté. Trait bleu : la prévision du {day} (ligne"
+        " verticale), ses marques disant le niveau attendu. Bande foncée : 8 fois sur 10 ; bande"
+        " claire : 19 fois sur 20.",
+        "en": "Dark line: what was counted. Blue line: the forecast made on {day} (vertical line),"
+        " its marks telling the level expected. Darker band: 8 times out of 10; lighter band: 19"
+        " times out of 20.",
+    },
+    "curve.alt@hour": {
+        "fr": "Courbe ({unit}), {centre} : les 24 heures d’avant la prévision, puis les 24 heures"
+        " prévues, de {low} à {high} par heure. Les mêmes nombres sont dans le tableau.",
+        "en": "Curve of {unit}, {centre}: the 24 hours before the forecast, then the 24 hours"
+        " forecast, from {low} to {high} an hour. The same numbers are in the table.",
+    },
+    "axis@hour": {"fr": "Par heure : {unit}", "en": "An hour: {unit}"},
+    "legend.actual@hour": {"fr": "Comptés", "en": "Counted"},
+    "table@hour": {
+        "fr": "Tableau : prévision du {day}, {centre}",
+        "en": "Table: forecast made on {day}, {centre}",
+    },
+    "table.barred": {"fr": "voie fermée", "en": "road closed"},
+    "table.invalid": {"fr": "relevé écarté", "en": "reading rejected"},
+    "column.target_at": {"fr": "Heure locale", "en": "Local hour"},
+    "column.level": {"fr": "Niveau prévu", "en": "Level"},
+    "column.horizon@hour": {"fr": "Heures d’avance", "en": "Hours ahead"},
+    "column.centre_id@hour": {"fr": "Compteur", "en": "Counter"},
+    "column.actual@hour": {"fr": "Comptés", "en": "Counted"},
+    "column.counter": {"fr": "Compteur", "en": "Counter"},
+    "column.last_counted": {"fr": "Dernier relevé", "en": "Last reading"},
+    "column.n": {"fr": "Prévisions", "en": "Forecasts"},
+    "column.mae@hour": {"fr": "Notre erreur", "en": "Our error"},
+    "column.persistence_mae": {"fr": "« Comme maintenant »", "en": "“As now”"},
+    "column.week_before_mae": {
+        "fr": "« Comme il y a une semaine »",
+        "en": "“As a week before”",
+    },
+    "horizon.one@hour": {"fr": "1 heure à l’avance", "en": "1 hour ahead"},
+    "horizon.many@hour": {"fr": "{days} heures à l’avance", "en": "{days} hours ahead"},
+    "compare.unmeasured@hour": {
+        "fr": "Les erreurs de ce compteur ne sont pas encore mesurées : elles le sont quand les"
+        " relevés des heures prévues arrivent.",
+        "en": "This counter’s errors are not measured yet: they are when the readings of the hours"
+        " forecast arrive.",
+    },
+    "errors": {
+        "fr": "De combien la prévision s’est-elle trompée ?",
+        "en": "How far off were we?",
+    },
+    "errors.words": {
+        "fr": "{centre}, du {first} au {last} : écart moyen entre prévision et comptage, en"
+        " véhicules par heure, et ce qu’auraient fait deux règles sans modèle : répéter la dernière"
+        " heure connue (« comme maintenant »), ou la même heure de la semaine d’avant.",
+        "en": "{centre}, {first} to {last}: the mean gap between forecast and count, in vehicles an"
+        " hour, and what two rules without a model would have done: repeat the last hour known (“as"
+        " now”), or the same hour of the week before.",
+    },
+    "errors.off": {"fr": "± {mae}", "en": "± {mae}"},
+    "errors.now.less": {
+        "fr": "{share} de moins que « comme maintenant ».",
+        "en": "{share} less than “as now”.",
+    },
+    "errors.now.more": {
+        "fr": "{share} de plus que « comme maintenant ».",
+        "en": "{share} more than “as now”.",
+    },
+    "errors.now.same": {
+        "fr": "Autant que « comme maintenant ».",
+        "en": "The same as “as now”.",
+    },
+    "errors.week.less": {
+        "fr": "{share} de moins que la semaine d’avant.",
+        "en": "{share} less than the week before.",
+    },
+    "errors.week.more": {
+        "fr": "{share} de plus que la semaine d’avant.",
+        "en": "{share} more than the week before.",
+    },
+    "errors.week.same": {
+        "fr": "Autant que la semaine d’avant.",
+        "en": "The same as the week before.",
+    },
+    "errors.mae": {"fr": "Nos prévisions", "en": "Our forecasts"},
+    "errors.persistence_mae": {"fr": "« Comme maintenant »", "en": "“As now”"},
+    "errors.week_before_mae": {
+        "fr": "« Comme il y a une semaine »",
+        "en": "“As a week before”",
+    },
+    "errors.axis": {"fr": "Erreur moyenne (véhicules)", "en": "Mean error (vehicles)"},
+    "errors.alt": {
+        "fr": "Erreur moyenne par heures d’avance, {centre} : {first} véhicules 1 heure à l’avance,"
+        " {last} à {hours} heures. Les mêmes nombres sont dans le tableau.",
+        "en": "Mean error by hours ahead, {centre}: {first} vehicles 1 hour ahead, {last} at {hours}"
+        " hours. The same numbers are in the table.",
+    },
+    "errors.caption": {
+        "fr": "Plus bas, c’est mieux. L’erreur moyenne absolue (MAE) est celle des 60 derniers jours"
+        " qui ont des relevés.",
+        "en": "Lower is better. The mean absolute error (MAE) is that of the newest 60 days with"
+        " readings.",
+    },
+    "errors.table": {"fr": "Tableau des erreurs", "en": "Table of errors"},
+    "record.none@hour": {
+        "fr": "Pas encore mesuré : il faut que les heures prévues soient passées et leurs relevés"
+        " arrivés.",
+        "en": "Not measured yet: the forecast hours have to pass, and their readings to arrive.",
+    },
+    "record.counted@hour": {
+        "fr": "Mesuré sur {n} prévisions de tous les {places}, pour les jours du {first} au {last} ;"
+        " une heure compte autant de fois qu’elle a été prévue, jusqu’à 24 fois.",
+        "en": "Measured on {n} forecasts of all {places}, for the days from {first} to {last}; an"
+        " hour counts as often as it was forecast, up to 24 times.",
+    },
+    "record.by.horizon@hour": {"fr": "Par nombre d’heures à l’avance", "en": "By hours ahead"},
+    "record.lowest": {
+        "fr": "Les {shown} {places} où la fourchette a le moins tenu, sur {all}.",
+        "en": "The {shown} {places} whose range held least, of {all}.",
+    },
+    "traffic.credit": {
+        "fr": "Relevés : Ville de Paris, sous licence [ODbL]({url}) (comptages routiers permanents).",
+        "en": "Readings: Ville de Paris, under the [ODbL]({url}) licence (permanent road counters).",
+    },
+    "traffic.simulated": {
+        "fr": "Données simulées : ces compteurs et ces relevés n’existent pas.",
+        "en": "Simulated data: these counters and readings do not exist.",
+    },
     # Page Data state
+    "state.streams": {"fr": "Flux en direct", "en": "Live streams"},
+    "state.streams.body": {
+        "fr": "Gardés : lignes écrites ; répétés : messages reçus une seconde fois, sans effet ;"
+        " quarantaine : illisibles, mis de côté.",
+        "en": "Stored: rows written; repeated: messages received once more, without effect;"
+        " quarantined: unreadable, set aside.",
+    },
+    "column.source": {"fr": "Source", "en": "Source"},
+    "column.last_message_at": {"fr": "Dernier message", "en": "Last message"},
+    "column.lag": {"fr": "Il y a", "en": "Ago"},
+    "column.rows_repeated": {"fr": "Répétés", "en": "Repeated"},
     "state.title": {"fr": "État des données", "en": "Data state"},
     "state.intro": {
         "fr": "Ce que la plateforme a reçu, ce qu’elle en a fait, et quel modèle parle.",
@@ -645,6 +920,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "dataset.actuals": {"fr": "comptages", "en": "counts"},
     "dataset.predictions": {"fr": "prévisions", "en": "forecasts"},
     "flow.parcels": {"fr": "colis", "en": "parcels"},
+    "flow.traffic": {"fr": "trafic routier", "en": "road traffic"},
+    "feature.vehicles": {"fr": "véhicules", "en": "vehicles"},
+    "feature.occupancy": {"fr": "taux d’occupation", "en": "occupancy"},
+    "candidate.profile_ar": {"fr": "heure de la semaine et AR(1)", "en": "hour of week and AR(1)"},
     "flow.retail": {"fr": "boutique", "en": "retail"},
     "feature.quantity": {"fr": "articles", "en": "pieces"},
     "feature.invoices": {"fr": "factures", "en": "invoices"},
@@ -679,13 +958,15 @@ _TEXTS: dict[str, dict[Language, str]] = {
 }
 
 
-def speaker(language: Language, **usual: str) -> Say:
+def speaker(language: Language, *, step: str = "day", **usual: str) -> Say:
     """`say(key, **values)` in one language; `usual` are values that a whole page has in common.
 
+    Where a text has another wording for flows of this `step`, under `key@step`, that one is said.
     Raises KeyError for a text that does not exist.
     """
 
     def say(key: str, **values: str) -> str:
+        key = f"{key}@{step}" if f"{key}@{step}" in _TEXTS else key
         return _typeset(_TEXTS[key][language], language).format(**{**usual, **values})
 
     return say

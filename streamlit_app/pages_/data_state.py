@@ -5,16 +5,27 @@ Kept to what a reader can act on; engineers read the same in Dagster, with its h
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from streamlit_app import choices, data, layout, texts
-from streamlit_app.formats import Language, capitalised, long_day, moment, number, percent
+from streamlit_app.formats import (
+    MISSING,
+    Language,
+    capitalised,
+    long_day,
+    moment,
+    number,
+    percent,
+)
+from streamlit_app.hourly import age_in_words
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say, name_of
 
-FLOWS = ("parcels", "retail")
+FLOWS = ("parcels", "retail", "traffic")
 
 
 def show() -> None:
@@ -29,6 +40,7 @@ def show() -> None:
         for centre in data.centres(flow).itertuples()
     }
     _freshness(language, say)
+    _streams(language, say)
     _loads(language, say)
     _broken(language, say)
     _models(language, say)
@@ -65,6 +77,35 @@ def _freshness(language: Language, say: Say) -> None:
             "rows": lambda count: _count(count, language),
         },
     )
+
+
+def _streams(language: Language, say: Say) -> None:
+    """The live sources; nothing at all where counters do not publish live."""
+    rows = data.streams()
+    if rows.empty:
+        return
+    st.subheader(say("state.streams"), anchor=False)
+    now = datetime.now(UTC)
+    lags = [
+        MISSING if pd.isna(at) else age_in_words(now - at.to_pydatetime(), say)
+        for at in rows["last_message_at"]
+    ]
+    rows.insert(3, "lag", lags)
+    layout.table(
+        rows,
+        key="streams.table",
+        alt=say("state.streams"),
+        labels=lambda column: say(f"column.{column}"),
+        shown={
+            "flow": lambda flow: name_of("flow", str(flow), language),
+            "last_message_at": lambda at: MISSING if pd.isna(at) else _moment(at, language),
+            **dict.fromkeys(
+                ("rows_stored", "rows_repeated", "rows_quarantined"),
+                lambda count: _count(count, language),
+            ),
+        },
+    )
+    st.caption(say("state.streams.body"))
 
 
 def _loads(language: Language, say: Say) -> None:

@@ -34,7 +34,7 @@ APP = Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"
 TABLES = {
     "predictions": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
     " horizon int, prediction float8, lower_80 float8, upper_80 float8, lower_95 float8,"
-    " upper_95 float8, issued_at timestamptz, issued_on date, model_version text",
+    " upper_95 float8, issued_at timestamptz, issued_on date, model_version text, level text",
     "actuals": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
     " value float8",
     "explanations": "flow text, measure text, centre_id text, date date, issued_on date,"
@@ -42,7 +42,8 @@ TABLES = {
     " by_recent_level float8, by_trend float8",
     "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
     " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
-    " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8",
+    " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8,"
+    " against_persistence float8",
     "coverage": "flow text, measure text, cut text, key text, forecasts bigint, coverage_80 float8,"
     " coverage_95 float8, expected_80 float8, expected_95 float8, mean_width_80 float8,"
     " first_day date, last_day date",
@@ -54,7 +55,7 @@ TABLES = {
     " trained_at timestamptz",
     "centres": "centre_id text, name text, latitude float8, longitude float8, country text,"
     " subdivision text, school_zone text, timezone text, daily_capacity float8,"
-    " flow text default 'parcels'",
+    " flow text default 'parcels', area text, place text",
     "calendar": "centre_id text, day date, holiday text, is_bridge_day bool,"
     " is_school_holiday bool, school_holiday text, event text, flow text",
     "leaderboard": "flow text, measure text, month date, candidate text, rmse float8, mae float8,"
@@ -62,6 +63,12 @@ TABLES = {
     "trading_calendar": "day date, weekday int, is_trading_day bool, reason text, is_known bool",
     "merged_retail": "centre_id text, day date, quantity float8, invoices float8, revenue float8,"
     " returned_quantity float8, returned_revenue float8",
+    "merged_traffic": "centre_id text, day date, target_at timestamptz, local_day date,"
+    " local_hour int, vehicles float8, occupancy float8, level text, state text,"
+    " available_at timestamptz, source_rows bigint",
+    "streams": "flow text, source text, partition text, position bigint, rows_stored bigint,"
+    " rows_quarantined bigint, rows_repeated bigint, last_event_at timestamptz,"
+    " last_message_at timestamptz",
     "freshness": "flow text, dataset text, newest_day date, newest_at timestamptz, rows bigint",
     "loads": "flow text, load_id text, loaded_at timestamptz, file text, rows_read bigint,"
     " rows_stored bigint, rows_quarantined bigint, error text",
@@ -157,7 +164,8 @@ def make_tables(admin_dsn: str) -> None:
         for name, columns in TABLES.items():
             connection.execute(f"create table published.{name} ({columns})")
         connection.execute(
-            "create index on published.predictions (flow, measure, centre_id, issued_on)"
+            "create index on published.predictions"
+            " (flow, measure, centre_id, issued_on, issued_at, horizon)"
         )
         connection.execute("create index on published.actuals (flow, measure, centre_id, date)")
         connection.execute("grant usage on schema published to flow_dashboard")
@@ -327,6 +335,160 @@ def fill_retail(admin_dsn: str, last_issue: date, *, issues: int = 30) -> None:
         _cover(connection, "retail")
 
 
+ROADS = (
+    ("101", "Périphérique Auteuil", 48.8479, 2.2580, 5200.0),
+    ("102", "Périphérique Italie", 48.8191, 2.3600, 5600.0),
+    ("103", "Périphérique Bagnolet", 48.8652, 2.4130, 5400.0),
+    ("104", "Périphérique Clignancourt", 48.9003, 2.3450, 5500.0),
+    ("105", "Avenue des Champs-Élysées", 48.8700, 2.3050, 1500.0),
+    ("106", "Rue de la Convention", 48.8400, 2.2930, 420.0),
+    ("107", "Rue Saint-Antoine", 48.8537, 2.3650, 700.0),
+    ("108", "Boulevard de Magenta", 48.8760, 2.3560, 900.0),
+    ("109", "A1 Saint-Denis", 48.9300, 2.3600, 4800.0),
+    ("110", "A6 Gentilly", 48.8130, 2.3440, 4600.0),
+    ("111", "A13 Saint-Cloud", 48.8430, 2.2200, 4100.0),
+    ("112", "A4 Charenton", 48.8230, 2.4050, 5000.0),
+)
+TRAFFIC_MODEL = "lightgbm-2026-11-7c2b9d04"
+# This counter has no reading in the last hours, because its road was closed.
+CLOSED = "103"
+# Share of a busy hour in each hour of a day, and the share from which each level begins.
+_HOURS = np.interp(np.arange(24), [0, 4, 8, 13, 18, 23], [0.25, 0.1, 0.95, 0.7, 1.0, 0.3])
+_LEVELS = ((0.9, "blocked"), (0.75, "saturated"), (0.5, "dense"), (0.0, "fluid"))
+
+
+def this_hour() -> datetime:
+    """The newest issue of a platform that forecasts every hour."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def fill_traffic(
+    admin_dsn: str,
+    last_issue: datetime,
+    *,
+    counters: int = 3,
+    placed: bool = True,
+    issues: int = 30,
+    file: str = "simulated",
+) -> None:
+    """Road traffic beside parcels, as if a forecast had been made every hour until `last_issue`.
+
+    The first counter has one hour without a reading, five hours before the last issue; CLOSED has
+    none since four hours before it.
+    """
+    zone = ZoneInfo("Europe/Paris")
+    random = np.random.default_rng(9)
+    roads = [
+        *ROADS[:counters],
+        *(
+            (
+                str(2000 + index),
+                f"Rue {2000 + index}",
+                float(48.857 + 0.03 * random.normal()),
+                float(2.34 + 0.05 * random.normal()),
+                float(np.rint(np.exp(random.normal(6.5, 0.9)))),
+            )
+            for index in range(counters - len(ROADS))
+        ),
+    ]
+    hour = timedelta(hours=1)
+    first = last_issue - (issues + 48) * hour
+    ends = [first + step * hour for step in range(issues + 48 + 25)]
+    merged: list[tuple] = []
+    actuals: list[tuple] = []
+    predictions: list[tuple] = []
+    for number, _, _, _, usual in roads:
+        came: dict[datetime, float] = {}
+        ease = float(random.uniform(0.55, 1.05))
+        share: dict[datetime, float] = {}
+        for end in ends:
+            local = (end - hour).astimezone(zone)
+            share[end] = float(_HOURS[local.hour] * random.uniform(0.88, 1.12))
+            came[end] = float(np.rint(usual * share[end]))
+            share[end] *= ease
+            if end > last_issue:
+                continue
+            closed = number == CLOSED and end > last_issue - 4 * hour
+            silent = closed or (number == ROADS[0][0] and end == last_issue - 5 * hour)
+            value = None if silent else came[end]
+            state = "barred" if closed else None if silent else "open"
+            merged.append(
+                (
+                    *(number, end.date(), end, local.date(), local.hour, value, None),
+                    *(None if silent else _level(share[end]), state),
+                    *(None if silent else end + timedelta(minutes=4), 0 if silent else 1),
+                )
+            )
+            if not silent:
+                actuals.append(("traffic", "vehicles", number, end, local.date(), value))
+        for back in range(issues - 1, -1, -1):
+            issued_at = last_issue - back * hour
+            for horizon in range(1, 25):
+                end = issued_at + horizon * hour
+                width = 0.05 + 0.004 * horizon
+                middle = float(came[end] * (1 + random.normal(0, width)))
+                spread = middle * width
+                predictions.append(
+                    (
+                        *("traffic", "vehicles", number, end),
+                        *((end - hour).astimezone(zone).date(), horizon, middle),
+                        *(middle - 1.2816 * spread, middle + 1.2816 * spread),
+                        *(max(middle - 1.96 * spread, 0.0), middle + 1.96 * spread),
+                        *(issued_at, issued_at.date(), TRAFFIC_MODEL),
+                        _level(share[end] * 0.98),
+                    )
+                )
+    places = [
+        (
+            *(number, name, latitude if placed else None, longitude if placed else None, "FR"),
+            *("75", "C", "Europe/Paris", None, "traffic", "Paris", "Paris"),
+        )
+        for number, name, latitude, longitude, _ in roads
+    ]
+    with psycopg.connect(admin_dsn) as connection:
+        _copy(connection, "centres", places)
+        _copy(connection, "merged_traffic", merged)
+        _copy(connection, "actuals", actuals)
+        _copy(connection, "predictions", predictions)
+        _copy(
+            connection,
+            "loads",
+            [("traffic", "load-traffic", last_issue, file, len(merged), len(merged), 0, None)],
+        )
+        connection.execute(
+            "insert into published.freshness values ('traffic', 'actuals', %s, %s, %s),"
+            " ('traffic', 'predictions', %s, %s, %s)",
+            [
+                *(last_issue.date(), last_issue, len(actuals)),
+                *(last_issue.date(), last_issue, len(predictions)),
+            ],
+        )
+        connection.execute(
+            """
+            insert into published.accuracy
+            with errors as (
+                select p.*, a.value, p.prediction - a.value as error
+                from published.predictions p
+                join published.actuals a using (flow, measure, centre_id, target_at)
+                where p.flow = 'traffic'
+            )
+            select flow, measure, coalesce(centre_id, '*'), horizon, min(date), max(date), count(*),
+                avg(abs(error)), sqrt(avg(error ^ 2)), avg(abs(error) / nullif(value, 0)),
+                sum(abs(error)) / sum(value), 0.55 + 0.005 * horizon, sum(error) / sum(value),
+                avg((value between lower_80 and upper_80)::int),
+                avg((value between lower_95 and upper_95)::int), avg(value), 0.72 - 0.02 * horizon
+            from errors
+            group by grouping sets ((flow, measure, centre_id, horizon), (flow, measure, horizon))
+            """
+        )
+        _cover(connection, "traffic")
+        connection.execute("analyze")
+
+
+def _level(share: float) -> str:
+    return next(level for least, level in _LEVELS if share >= least)
+
+
 def _cover(connection: psycopg.Connection, flow: str) -> None:
     """How often the bands of a flow held, cut as the pipeline cuts it."""
     connection.execute(
@@ -335,7 +497,8 @@ def _cover(connection: psycopg.Connection, flow: str) -> None:
         select flow, measure, cut, key, count(*), avg((value between lower_80 and upper_80)::int),
             avg((value between lower_95 and upper_95)::int), 0.8, 0.95,
             avg(upper_80 - lower_80) / nullif(avg(value), 0), min(date), max(date)
-        from published.predictions join published.actuals using (flow, measure, centre_id, date)
+        from published.predictions join published.actuals
+            using (flow, measure, centre_id, date, target_at)
         cross join lateral (
             values ('overall', ''), ('horizon', horizon::text),
                 ('weekday', extract(isodow from date)::int::text), ('centre', centre_id)
@@ -351,7 +514,12 @@ def _midnight(day: date) -> datetime:
 
 
 def _copy(connection: psycopg.Connection, table: str, rows: list[tuple]) -> None:
-    target = sql.SQL("copy published.{} from stdin").format(sql.Identifier(table))
+    if not rows:
+        return
+    names = [column.split()[0] for column in TABLES[table].split(", ")][: len(rows[0])]
+    target = sql.SQL("copy published.{} ({}) from stdin").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
     with connection.cursor() as cursor, cursor.copy(target) as copy:
         for row in rows:
             copy.write_row(row)

@@ -8,7 +8,14 @@ import psycopg
 import pytest
 
 from tests.app.conftest import StartApp
-from tests.app.published_fixture import Published, fill, make_tables, yesterday
+from tests.app.published_fixture import (
+    Published,
+    fill,
+    fill_traffic,
+    make_tables,
+    this_hour,
+    yesterday,
+)
 
 PAGE = "pages_/data_state.py"
 
@@ -80,3 +87,29 @@ def test_the_language_goes_along_to_the_next_page(
     app.switch_page(PAGE).run()
     assert app.title[0].value == "État des données"
     assert app.query_params["lang"] == "fr"
+
+
+def test_traffic_is_among_the_flows_and_has_no_streams_unless_counters_publish_live(
+    published: Published, start_app: StartApp
+) -> None:
+    fill_traffic(published.admin_dsn, this_hour())
+    app = start_app(PAGE, lang="fr")
+    assert not app.exception and not app.error
+    assert "traffic" in set(app.table[0].value["Flux"])
+    assert "Flux en direct" not in [subheader.value for subheader in app.subheader]
+    assert len(app.success) == 2  # fresh, balanced
+
+
+def test_live_streams_say_when_they_spoke_last_and_what_they_stored(
+    published: Published, start_app: StartApp
+) -> None:
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(
+            "insert into published.streams select 'traffic', 'mqtt', 'traffic/' || n || '/count',"
+            " 12, 10, 1, 4, now(), now() - n * interval '90 minutes' from generate_series(1, 3) n"
+        )
+    app = start_app(PAGE, lang="en")
+    assert not app.exception and not app.error
+    (row,) = next(t.value for t in app.table if "Ago" in t.value.columns).to_dict("records")
+    assert row["Ago"] == "1 hour"
+    assert (row["Stored"], row["Repeated"], row["Quarantined"]) == (30, 12, 3)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import string
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from streamlit_app import data, formats, texts
+from streamlit_app import data, formats, texts, traffic_data
 
 SOURCES = list((Path(__file__).resolve().parents[2] / "streamlit_app").rglob("*.py"))
 
@@ -46,12 +46,17 @@ def test_every_text_that_the_pages_name_exists_and_none_is_left_over() -> None:
             "unready.",
         }
     )
-    unused = {key for key in known - quoted if not key.startswith(prefixes)}
+    said = {key.partition("@")[0] for key in known}
+    assert said <= known
+    unused = {key for key in said - quoted if not key.startswith(prefixes)}
     assert not unused
 
 
 def test_every_column_of_the_tables_has_a_heading() -> None:
-    shown = (*data.FORECAST_COLUMNS, *data.LEADER_COLUMNS, *data.COVERAGE_COLUMNS)
+    shown = (
+        *(*data.FORECAST_COLUMNS, *data.LEADER_COLUMNS, *data.COVERAGE_COLUMNS),
+        *(*traffic_data.HOUR_COLUMNS, *traffic_data.LIST_COLUMNS, *traffic_data.ERROR_COLUMNS),
+    )
     assert {f"column.{column}" for column in shown} <= set(texts.keys())
 
 
@@ -100,3 +105,27 @@ def test_numbers_in_sentences_are_rounded_by_size() -> None:
         "4,820",
         "482",
     ]
+
+
+def test_hours_are_told_on_the_clock_in_force_also_where_it_shows_them_twice() -> None:
+    def spans(first: datetime, count: int) -> list[str]:
+        ends = (first + timedelta(hours=hour) for hour in range(count))
+        return [formats.hour_span(end, "en", "Europe/Paris") for end in ends]
+
+    assert spans(datetime(2026, 3, 29, 1, tzinfo=UTC), 2) == ["01:00–02:00", "03:00–04:00"]
+    assert spans(datetime(2026, 10, 25, 0, tzinfo=UTC), 4) == [
+        "01:00–02:00",
+        "02:00–03:00 (summer time)",
+        "02:00–03:00 (winter time)",
+        "03:00–04:00",
+    ]
+    assert formats.local_day(datetime(2026, 7, 1, 22, tzinfo=UTC), "Europe/Paris") == date(
+        2026, 7, 1
+    )
+
+
+def test_an_hourly_flow_has_its_own_wording_and_else_the_common_one() -> None:
+    hourly, daily = texts.speaker("en", step="hour"), texts.speaker("en")
+    assert hourly("horizon.many", days="3") == "3 hours ahead"
+    assert daily("horizon.many", days="3") == "3 days ahead"
+    assert hourly("legend.80") == daily("legend.80")
