@@ -1,12 +1,14 @@
 """Widens or narrows a vintage's bands by how its own forecasts fared of late.
 
-A band that was right in spring may be wide in August. How often the last two weeks' forecasts, one
-hour ahead and out of sample, left their band tells, as far as their readings were known.
+A band that was right in spring may be wide in August. How often the last two weeks' forecasts, out
+of sample, left their band tells, as far as their readings were known: those one hour ahead for the
+next hour, those half a day ahead for the hours after it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -15,6 +17,8 @@ EVERY, DAYS = 4, 14
 # A series' own factor counts as much as all series' together at so many forecasts, and all
 # together as much as none at so many.
 OWN_PRIOR, POOLED_PRIOR = 60.0, 40.0
+# The horizons that are looked at, and from which horizon on the second of them speaks.
+STEPS, LATER = (1, 12), 2
 LIMITS = (0.5, 2.0)
 
 
@@ -22,13 +26,15 @@ LIMITS = (0.5, 2.0)
 class Positions:
     """Where readings fell in their 80 % band: 0 at the forecast, 1 at the edge; all (rows,).
 
-    `hour` and `known` in hours since 1970: the hour forecast, and when its reading was known.
+    `hour` and `known` in hours since 1970: the hour forecast, and when its reading was known;
+    `later` tells whether the forecast was one of the second of `STEPS`.
     """
 
     unique_id: np.ndarray
     hour: np.ndarray
     known: np.ndarray
     position: np.ndarray
+    later: np.ndarray
 
     def as_json(self) -> dict[str, list[object]]:
         return {
@@ -36,6 +42,7 @@ class Positions:
             "hour": [int(hour) for hour in self.hour],
             "known": [float(f"{hour:.10g}") for hour in self.known],
             "position": [float(f"{p:.5g}") for p in self.position],
+            "later": [bool(later) for later in self.later],
         }
 
     @classmethod
@@ -45,13 +52,14 @@ class Positions:
             np.array(stored["hour"], dtype=np.int64),
             np.array(stored["known"], dtype=float),
             np.array(stored["position"], dtype=float),
+            np.array(stored["later"], dtype=bool),
         )
 
     def and_then(self, other: Positions) -> Positions:
         return Positions(
             *(
                 np.concatenate([getattr(self, name), getattr(other, name)])
-                for name in ("unique_id", "hour", "known", "position")
+                for name in ("unique_id", "hour", "known", "position", "later")
             )
         )
 
@@ -63,20 +71,25 @@ def positions(y: np.ndarray, prediction: np.ndarray, edges: np.ndarray) -> np.nd
     return np.clip(np.where(y >= prediction, above, below), 0.0, 100.0)
 
 
-def factors(unique_id: np.ndarray, day: np.ndarray, seen: Positions) -> np.ndarray:
+def factors(
+    unique_id: np.ndarray, day: np.ndarray, horizon: np.ndarray, seen: Positions
+) -> np.ndarray:
     """By how much bands of each row's series are widened on its UTC day (since 1970), (rows,).
 
-    What was known when the day began counts, so every issue of a day has one factor.
+    What was known when the day began counts, so every issue of a day has one factor for the next
+    hour and one for later ones.
     """
     result = np.ones(len(unique_id))
-    for number in np.unique(day):
+    later = horizon >= LATER
+    for number, is_later in product(np.unique(day), (False, True)):
         start = int(number) * 24
         recent = (seen.hour > start - DAYS * 24) & (seen.hour <= start) & (seen.known <= start)
+        recent &= seen.later == is_later
         if not recent.any():
             continue
         names, values = seen.unique_id[recent], seen.position[recent]
         pooled = _shrunk(values, 1.0, POOLED_PRIOR)
-        rows = np.flatnonzero(day == number)
+        rows = np.flatnonzero((day == number) & (later == is_later))
         order = np.argsort(names.astype(str), kind="stable")
         labels, starts = np.unique(names[order].astype(str), return_index=True)
         own = {

@@ -17,7 +17,7 @@ from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 HOUR = 3_600
 # Earlier occurrences of an hour of the week that its profile is made from.

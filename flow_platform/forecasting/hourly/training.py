@@ -343,7 +343,9 @@ def _scored(
 def _positions(prepared: _Prepared, tested: Frame, rows: pd.DataFrame) -> Positions:
     """Where the backtest's newest readings fell in bands that were made without them."""
     first = prepared.panel.first
-    chosen = (tested.horizon == 1) & (tested.target > prepared.end - adaptation.DAYS * 24)
+    near, far = adaptation.STEPS
+    chosen = (tested.horizon == near) | (np.abs(tested.horizon - far) <= 2)
+    chosen &= tested.target > prepared.end - adaptation.DAYS * 24
     chosen &= np.isfinite(rows["lower_80"].to_numpy()) & (tested.y_known < prepared.end * HOUR)
     part = rows[chosen]
     return Positions(
@@ -355,6 +357,7 @@ def _positions(prepared: _Prepared, tested: Frame, rows: pd.DataFrame) -> Positi
             part["prediction"].to_numpy(),
             part[["lower_80", "upper_80"]].to_numpy(),
         ),
+        tested.horizon[chosen] >= adaptation.LATER,
     )
 
 
@@ -444,44 +447,56 @@ def forecast(
             seen = _lately(stored, panel, issues, spec)
         ids = panel.ids.to_numpy()
         prediction = stored.said(frame, ids)
-        wider = adaptation.factors(ids[frame.series], (frame.issue + panel.first) // 24, seen)
+        wider = adaptation.factors(
+            ids[frame.series], (frame.issue + panel.first) // 24, frame.horizon, seen
+        )
         return prediction, stored.bands.around(frame, prediction, wider)
 
     return _forecast(data, issues, spec, said)
 
 
 def _lately(stored: _Stored, panel: Panel, issues: pd.DataFrame, spec: HourlySpec) -> Positions:
-    """Where readings fell that this vintage forecast an hour ahead, after its cut-off, of late."""
+    """Where readings fell that this vintage forecast, after its cut-off, of late."""
     hours = panel.hour_index(issues["issue"])
     last = (int(hours.max()) + panel.first) // 24 * 24 - panel.first
     begin = (int(hours.min()) + panel.first) // 24 * 24 - panel.first - adaptation.DAYS * 24
     cutoff = int(panel.hour_index(pd.DatetimeIndex([stored.cutoff]))[0])
-    targets = np.arange(max(begin, cutoff, 0) + 1, last + 1)
-    targets = targets[(targets + panel.first) % adaptation.EVERY == 0]
-    series = np.repeat(np.arange(len(panel.ids)), len(targets))
-    target = np.tile(targets, len(panel.ids))
-    known = np.isfinite(panel.y[series, target])
-    series, target = series[known], target[known]
-    parts = [stored.positions]
-    for start in range(0, len(series), CHUNK):
-        own, at = series[start : start + CHUNK], target[start : start + CHUNK]
-        frame = build_frame(panel, own, at - 1, np.ones(len(at), dtype=np.int64), spec)
-        frame = frame.where(np.isfinite(frame.level))
-        ids = panel.ids.to_numpy()
-        prediction = stored.said(frame, ids)
-        edges = stored.bands.around(frame, prediction)[:, 1:3]
-        parts.append(
-            Positions(
-                ids[frame.series],
-                frame.target + panel.first,
-                frame.y_known / HOUR + panel.first,
-                adaptation.positions(frame.y, prediction, edges),
-            )
-        )
-    seen = parts[0]
-    for part in parts[1:]:
-        seen = seen.and_then(part)
+    seen = stored.positions
+    for step in adaptation.STEPS:
+        targets = np.arange(max(begin, cutoff, 0) + step, last + 1)
+        targets = targets[(targets + panel.first) % adaptation.EVERY == 0]
+        series = np.repeat(np.arange(len(panel.ids)), len(targets))
+        target = np.tile(targets, len(panel.ids))
+        known = np.isfinite(panel.y[series, target])
+        series, target = series[known], target[known]
+        for start in range(0, len(series), CHUNK):
+            part = slice(start, start + CHUNK)
+            own, at = series[part], target[part]
+            seen = seen.and_then(_fallen(stored, panel, own, at, step, spec))
     return seen
+
+
+def _fallen(
+    stored: _Stored,
+    panel: Panel,
+    series: np.ndarray,
+    target: np.ndarray,
+    step: int,
+    spec: HourlySpec,
+) -> Positions:
+    """Where the readings at `target` fell in what was said of them `step` hours before."""
+    frame = build_frame(panel, series, target - step, np.full(len(target), step), spec)
+    frame = frame.where(np.isfinite(frame.level))
+    ids = panel.ids.to_numpy()
+    prediction = stored.said(frame, ids)
+    edges = stored.bands.around(frame, prediction)[:, 1:3]
+    return Positions(
+        ids[frame.series],
+        frame.target + panel.first,
+        frame.y_known / HOUR + panel.first,
+        adaptation.positions(frame.y, prediction, edges),
+        np.full(len(frame), step >= adaptation.LATER),
+    )
 
 
 def fallback_forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec) -> pd.DataFrame:

@@ -283,19 +283,30 @@ def test_what_passes_a_closed_road_is_no_part_of_its_profile(world: HourlyData) 
 def test_bands_widen_after_readings_have_left_them() -> None:
     hours = np.arange(24 * 14)
 
-    def factor(position: float) -> float:
+    def factor(position: float, horizon: int = 1) -> float:
         seen = adaptation.Positions(
             np.full(len(hours), "a", dtype=object),
             hours,
             hours.astype(float),
             np.full(len(hours), position),
+            np.full(len(hours), horizon > 1),
         )
-        return float(adaptation.factors(np.array(["a"]), np.array([14]), seen)[0])
+        row = np.array(["a"]), np.array([14]), np.array([horizon])
+        return float(adaptation.factors(*row, seen)[0])
 
     assert factor(0.4) < 0.7 < 0.95 < factor(1.0) < 1.05 < 1.4 < factor(2.0)
-    # What is known later than the day's begin counts for nothing.
-    later = adaptation.Positions(np.array(["a"]), np.array([10]), np.array([1e6]), np.array([9.0]))
-    assert adaptation.factors(np.array(["a"]), np.array([14]), later)[0] == 1.0
+    assert factor(2.0, 20) > 1.4
+    # What is known later than the day's begin counts for nothing, nor does another horizon's.
+    row = np.array(["a"]), np.array([14]), np.array([1])
+    for known, is_later in ((1e6, False), (300.0, True)):
+        other = adaptation.Positions(
+            np.array(["a"]),
+            np.array([300]),
+            np.array([known]),
+            np.array([9.0]),
+            np.array([is_later]),
+        )
+        assert adaptation.factors(*row, other)[0] == 1.0
 
 
 def test_levels_are_those_of_the_merged_table() -> None:
