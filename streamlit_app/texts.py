@@ -815,8 +815,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "The {shown} {places} whose range held least, of {all}.",
     },
     "traffic.credit": {
-        "fr": "Relevés : Ville de Paris, sous licence [ODbL]({url}) (comptages routiers permanents).",
-        "en": "Readings: Ville de Paris, under the [ODbL]({url}) licence (permanent road counters).",
+        "fr": "Relevés des compteurs parisiens : Ville de Paris, sous licence [ODbL]({url}).",
+        "en": "Readings of Paris counters: Ville de Paris, under the [ODbL]({url}) licence.",
     },
     "traffic.simulated": {
         "fr": "Données simulées : ces compteurs et ces relevés n’existent pas.",

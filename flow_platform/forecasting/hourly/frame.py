@@ -30,6 +30,8 @@ class Frame:
     level      mean reading of the last four weeks: the unit in which all else is told
     size       mean |reading - profile| of the same weeks
     usual      the profile of the target, `now` the residual at the issue (NaN: not known)
+    occupancy_usual, _now, _lately, _day_before   profile of the target's occupancy, and residuals:
+               at the issue, the mean of the day before it, a day before the target
     y          what came, NaN where nothing did or has yet; not cut by time
     features   (rows, names) in units of the level
     """
@@ -45,6 +47,8 @@ class Frame:
     week_before: np.ndarray
     occupancy_usual: np.ndarray
     occupancy_now: np.ndarray
+    occupancy_lately: np.ndarray
+    occupancy_day_before: np.ndarray
     y: np.ndarray
     y_known: np.ndarray
     names: list[str]
@@ -142,6 +146,7 @@ def build_frame(
     for number, name in enumerate(spec.weather):
         columns[name] = weather[:, number]
 
+    lately = [recent(panel.occupancy_residual, back) for back in range(24)]
     inside = target < panel.hours
     at = np.where(inside, target, 0)
     y = np.where(inside, panel.y[series, at], np.nan)
@@ -156,7 +161,9 @@ def build_frame(
         now=of_heads(residuals[0]),
         week_before=week_before,
         occupancy_usual=occupancy_usual,
-        occupancy_now=of_heads(recent(panel.occupancy_residual, 0)),
+        occupancy_now=of_heads(lately[0]),
+        occupancy_lately=of_heads(mean_of_known(np.column_stack(lately))),
+        occupancy_day_before=panel.seen(series, target - 24, issue, panel.occupancy_residual),
         y=y,
         y_known=np.where(inside, target * 3600 + panel.delay[series, at].astype(np.int64), 0),
         names=list(columns),

@@ -13,16 +13,18 @@ from flow_platform.forecasting.hourly.frame import Frame
 LEVELS = ("fluid", "dense", "saturated", "blocked")
 # Occupancy in percent from which a level begins.
 THRESHOLDS = (15.0, 30.0, 50.0)
-# Share of an hour's deviation in occupancy that is left an hour later.
-PERSISTENCE = 0.65
+# Share of an hour's deviation that is left an hour later; as it goes, yesterday's deviation of the
+# same hour and the mean one of the last day take its place (docs/benchmarks.md).
+PERSISTENCE, OF_DAY_BEFORE, OF_LAST_DAY = 0.7, 0.3, 0.4
 UNKNOWN = -1
 
 
 def level_of(frame: Frame) -> np.ndarray:
-    """Index into `LEVELS` of each row's expected level; -1 where no occupancy was ever known.
-
-    Occupancy is expected as its profile plus what is left of its present deviation.
-    """
-    left = np.nan_to_num(frame.occupancy_now) * PERSISTENCE**frame.horizon
-    expected = frame.occupancy_usual + left
+    """Index into `LEVELS` of each row's expected level; -1 where no occupancy was ever known."""
+    left = PERSISTENCE**frame.horizon
+    deviation = left * np.nan_to_num(frame.occupancy_now) + (1 - left) * (
+        OF_DAY_BEFORE * np.nan_to_num(frame.occupancy_day_before)
+        + OF_LAST_DAY * np.nan_to_num(frame.occupancy_lately)
+    )
+    expected = frame.occupancy_usual + deviation
     return np.where(np.isfinite(expected), np.digitize(expected, THRESHOLDS), UNKNOWN)
