@@ -30,6 +30,7 @@ from flow_platform.forecasting.hourly.candidates import (
     seasonal_naive,
 )
 from flow_platform.forecasting.hourly.data import (
+    ADAPTATION_DAYS,
     CODE_VERSION,
     HOUR,
     LOOKBACK_DAYS,
@@ -346,7 +347,7 @@ def _scored(
 def _positions(prepared: _Prepared, tested: Frame, rows: pd.DataFrame) -> Positions:
     """Where the backtest's newest readings fell in bands that were made without them."""
     first = prepared.panel.first
-    chosen = (tested.horizon == 1) & (tested.target > prepared.end - adaptation.DAYS * 24)
+    chosen = (tested.horizon == 1) & (tested.target > prepared.end - ADAPTATION_DAYS * 24)
     chosen &= np.isfinite(rows["lower_80"].to_numpy()) & (tested.y_known < prepared.end * HOUR)
     part = rows[chosen]
     return Positions(
@@ -457,7 +458,7 @@ def _lately(stored: _Stored, panel: Panel, issues: pd.DataFrame, spec: HourlySpe
     """Where readings fell that this vintage forecast an hour ahead, after its cut-off, of late."""
     hours = panel.hour_index(issues["issue"])
     last = (int(hours.max()) + panel.first) // 24 * 24 - panel.first
-    begin = (int(hours.min()) + panel.first) // 24 * 24 - panel.first - adaptation.DAYS * 24
+    begin = (int(hours.min()) + panel.first) // 24 * 24 - panel.first - ADAPTATION_DAYS * 24
     cutoff = int(panel.hour_index(pd.DatetimeIndex([stored.cutoff]))[0])
     targets = np.arange(max(begin, cutoff, 0) + 1, last + 1)
     targets = targets[(targets + panel.first) % adaptation.EVERY == 0]
@@ -506,7 +507,7 @@ def fallback_forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec) 
 def _forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec, said: Any) -> pd.DataFrame:
     if issues.empty or data.actuals.empty:
         return _empty()
-    look_back = pd.Timedelta(days=LOOKBACK_DAYS + adaptation.DAYS)
+    look_back = pd.Timedelta(days=LOOKBACK_DAYS)
     last = issues["issue"].max() + pd.Timedelta(hours=max(spec.horizons))
     wanted = set(issues["unique_id"].astype(str))
     own = HourlyData(
