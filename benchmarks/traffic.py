@@ -70,7 +70,7 @@ def arcs(folder: Path) -> HourlyData:
     calendar = build_calendar((PARIS,), read_events(None, (PARIS,)), date(2020, 12, 1))
     calendar = calendar.rename(columns={"centre_id": "place"})
     calendar["event_known_at"] = local_midnight(pd.DatetimeIndex(calendar["day"]), ZONE)
-    places = pd.DataFrame({"unique_id": list(ARCS), "place": "paris", "timezone": ZONE})
+    places = pd.DataFrame({"unique_id": list(ARCS), "place": PARIS.centre_id, "timezone": ZONE})
     return HourlyData(actuals, places, calendar[calendar["day"] < "2023-02-01"], pd.DataFrame())
 
 

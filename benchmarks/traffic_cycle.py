@@ -136,19 +136,24 @@ def main() -> None:
                 flush=True,
             )
             # The next hour arrives: the last issue is taken back, as if it had not come yet.
-            with platform.store("flow_ml").connect() as connection:
-                connection.execute("delete from ml.forecasts where issued_at = %s", (now,))
+            now = pd.Timestamp(datetime.now(UTC)).floor("h")
+            with platform.store("admin").connect() as connection:
+                connection.execute("delete from ml.forecasts where issued_at >= %s", (now,))
+                connection.execute("delete from raw.traffic where counted_at >= %s", (now,))
             newest = readings(ids, now - timedelta(hours=1), now)
             started = time.perf_counter()
             with store.connect() as connection, connection.cursor() as cursor:
                 copy_rows(cursor, "raw.traffic", newest)
-            run_job(platform, instance, definitions, "traffic_daily", rectangle_tags(today))
+            run = run_job(platform, instance, definitions, "traffic_daily", rectangle_tags(today))
             seconds = time.perf_counter() - started
             made = platform.store("flow_dashboard").read(
                 "select count(*) as rows, count(distinct centre_id) as counters"
                 " from published.predictions where flow = 'traffic' and issued_at = %(now)s",
                 {"now": now},
             )
+            for step in instance.get_run_step_stats(run):
+                if step.start_time and step.end_time:
+                    print(f"  {step.step_key:<32} {step.end_time - step.start_time:6.1f} s")
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             print(
                 f"one hour's cycle: {seconds:.0f} s (target {TARGET_SECONDS}),"

@@ -317,7 +317,8 @@ def discover(flow: FlowArgument = "parcels") -> None:
     else:
         found = discover_centres(platform.sources.parcels)
         rows = [{"centre_id": one, "name": one, "timezone": "UTC"} for one in found]
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    # A centre's area and place are told by the source, not by a centres file.
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
 
@@ -345,7 +346,9 @@ def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> K
         raise ConfigurationError(
             f"{first} is before the first partition day {start}. Set FLOW_FIRST_DAY={first}."
         )
-    if keys.last_day >= today + timedelta(days=flow.is_hourly):
+    if flow.is_hourly and keys.last_day > today:
+        raise ConfigurationError(f"{last} has not begun in UTC; the newest day is {today}.")
+    if not flow.is_hourly and keys.last_day >= today:
         raise ConfigurationError(
             f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
         )

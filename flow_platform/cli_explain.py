@@ -27,12 +27,17 @@ def explain(
 
     Example: flow explain parcels --centre FR-75 --issued-on 2026-11-19
     """
-    from flow_platform.errors import ModelError
+    from flow_platform.errors import ConfigurationError, ModelError
     from flow_platform.flows import flow_named
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
 
     chosen = flow_named(flow)
+    if chosen.is_hourly:
+        raise ConfigurationError(
+            f"{flow} is forecast by the hour, and its forecasts are not explained. Flows with days"
+            " are: parcels, retail."
+        )
     rows = (
         Platform(get_settings())
         .store("flow_dashboard")

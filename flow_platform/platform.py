@@ -31,8 +31,8 @@ from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.roles import Server, derived_key, locate_server
 from flow_platform.warehouse.store import Keys, Store
 
-# Where counters stand that are near no centre.
-PARIS = Centre("paris", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)
+# Where counters stand that are near no centre; a centre of the file cannot have such an id.
+PARIS = Centre("[paris]", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)
 
 
 class Platform:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,13 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
 
     A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
     that neither the week's pattern nor slow growth hides or feigns a change; the weather of flows
-    that have it is compared as it is.
+    that have it is compared as it is. Of an hourly flow a day is measured when it is over.
     """
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    if flow.is_hourly and keys.last_day > yesterday:
+        keys = Keys(keys.centres, keys.first_day, yesterday)
+    if keys.last_day < keys.first_day:
+        return pd.DataFrame({"day": [], "status": []})
     store = platform.store(ML_ROLE)
     features = (*flow.measures, *(WEATHER_FEATURES if flow.has_weather else ()))
     columns = ", ".join(features)

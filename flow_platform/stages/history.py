@@ -128,7 +128,7 @@ def read_for_hours(
     last_day: date,
 ) -> HourlyData:
     """What issues of these UTC days look back on."""
-    first = first_day - timedelta(days=LOOKBACK_DAYS + 15)
+    first = first_day - timedelta(days=LOOKBACK_DAYS)
     return read_hours(platform, flow, measure, centre_ids, first, last_day)
 
 

@@ -94,7 +94,7 @@ class Store:
             table = pyarrow.csv.read_csv(
                 buffer,
                 pyarrow.csv.ReadOptions(column_names=list(types)),
-                # Null in the only column is an empty line.
+                # A row of one column that is null is an empty line.
                 pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
                 pyarrow.csv.ConvertOptions(
                     column_types={name: _arrow_type(code) for name, code in types.items()},

@@ -2,7 +2,8 @@
 -- How the forecasts of a day did, added up per counter, target day (UTC) and horizon: 24 issues and as many
 -- targets make one row, or thousands of counters would fill the disk. An hour without a reading has no error.
 -- naive_error is that of the reading of a week before, persistence_error that of the reading at the issue,
--- each beside the absolute error of the same forecasts.
+-- each beside the absolute error of the same forecasts. Sums are exact, so that they do not depend on the
+-- order in which rows are read.
 with facts as (
     select centre_id, day, target_at, vehicles as actual, level
     from {{ ref('merged__traffic') }}
@@ -48,19 +49,19 @@ select
     target_day as day,
     horizon::integer as horizon,
     count(*) as forecasts,
-    sum(actual) as actual,
-    sum(error) as error,
-    sum(absolute_error) as absolute_error,
-    sum(error ^ 2) as squared_error,
-    sum(absolute_error / nullif(actual, 0)) as absolute_percentage_error,
+    {{ exact_sum('actual') }} as actual,
+    {{ exact_sum('error') }} as error,
+    {{ exact_sum('absolute_error') }} as absolute_error,
+    {{ exact_sum('error ^ 2') }} as squared_error,
+    {{ exact_sum('absolute_error / nullif(actual, 0)') }} as absolute_percentage_error,
     count(*) filter (where actual > 0) as above_zero,
-    sum(absolute_error) filter (where naive_error is not null) as absolute_error_beside_naive,
-    sum(naive_error) as naive_error,
-    sum(absolute_error) filter (where persistence_error is not null) as absolute_error_beside_persistence,
-    sum(persistence_error) as persistence_error,
+    {{ exact_sum('absolute_error', 'naive_error is not null') }} as absolute_error_beside_naive,
+    {{ exact_sum('naive_error') }} as naive_error,
+    {{ exact_sum('absolute_error', 'persistence_error is not null') }} as absolute_error_beside_persistence,
+    {{ exact_sum('persistence_error') }} as persistence_error,
     count(*) filter (where actual between lower_80 and upper_80) as inside_80,
     count(*) filter (where actual between lower_95 and upper_95) as inside_95,
-    sum(upper_80 - lower_80) as width_80,
+    {{ exact_sum('upper_80 - lower_80') }} as width_80,
     count(*) filter (where level is not null and actual_level is not null) as levels,
     count(*) filter (where level = actual_level) as levels_right,
     min(model_version) as model_version

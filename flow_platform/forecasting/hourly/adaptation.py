@@ -12,13 +12,15 @@ from itertools import product
 
 import numpy as np
 
-# Forecasts of every so many hours of so many days are looked at.
-EVERY, DAYS = 4, 14
-# A series' own factor counts as much as all series' together at so many forecasts, and all
-# together as much as none at so many.
-OWN_PRIOR, POOLED_PRIOR = 60.0, 40.0
+from flow_platform.forecasting.hourly.data import ADAPTATION_DAYS
+
+# Forecasts of every so many hours are looked at.
+EVERY = 4
 # The horizons that are looked at, and from which horizon on the second of them speaks.
 STEPS, LATER = (1, 12), 2
+# A series' own factor counts as much as none at so many forecasts. Other series have no part in it:
+# which ones a run forecasts beside it must change nothing.
+PRIOR = 60.0
 LIMITS = (0.5, 2.0)
 
 
@@ -83,24 +85,26 @@ def factors(
     later = horizon >= LATER
     for number, is_later in product(np.unique(day), (False, True)):
         start = int(number) * 24
-        recent = (seen.hour > start - DAYS * 24) & (seen.hour <= start) & (seen.known <= start)
-        recent &= seen.later == is_later
+        recent = (
+            (seen.hour > start - ADAPTATION_DAYS * 24)
+            & (seen.hour <= start)
+            & (seen.known <= start)
+            & (seen.later == is_later)
+        )
         if not recent.any():
             continue
-        names, values = seen.unique_id[recent], seen.position[recent]
-        pooled = _shrunk(values, 1.0, POOLED_PRIOR)
-        rows = np.flatnonzero((day == number) & (later == is_later))
-        order = np.argsort(names.astype(str), kind="stable")
-        labels, starts = np.unique(names[order].astype(str), return_index=True)
+        names, values = seen.unique_id[recent].astype(str), seen.position[recent]
+        order = np.argsort(names, kind="stable")
+        labels, starts = np.unique(names[order], return_index=True)
         own = {
-            label: _shrunk(part, pooled, OWN_PRIOR)
+            str(label): _shrunk(part)
             for label, part in zip(labels, np.split(values[order], starts[1:]), strict=True)
         }
-        result[rows] = [own.get(str(name), pooled) for name in unique_id[rows]]
+        rows = np.flatnonzero((day == number) & (later == is_later))
+        result[rows] = [own.get(str(name), 1.0) for name in unique_id[rows]]
     return np.clip(result, *LIMITS)
 
 
-def _shrunk(values: np.ndarray, towards: float, prior: float) -> float:
-    weight = len(values) / (len(values) + prior)
-    seen = max(float(np.quantile(values, 0.8)), 0.05)
-    return float(np.exp(weight * np.log(seen) + (1 - weight) * np.log(towards)))
+def _shrunk(values: np.ndarray) -> float:
+    weight = len(values) / (len(values) + PRIOR)
+    return float(max(float(np.quantile(values, 0.8)), 0.05) ** weight)

@@ -17,13 +17,21 @@ from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 HOUR = 3_600
 # Earlier occurrences of an hour of the week that its profile is made from.
 OCCURRENCES = 16
-# Days an issue looks back on: the occurrences, holidays between them, and a margin.
-LOOKBACK_DAYS = 7 * (OCCURRENCES + 2)
+# Older occurrences are not looked at: so many weeks, and some for holidays between them.
+PROFILE_DAYS = 7 * (OCCURRENCES + 2)
+# The days whose mean is a series' level.
+LEVEL_DAYS = 28
+# Days whose forecasts tell how wide bands should be.
+ADAPTATION_DAYS = 14
+# All that an issue looks back on: bands that were made so many days ago from the level of weeks
+# before, its profiles, and whether roads were barred most of the time before those. With less, what
+# is said at an issue would depend on the issues that are forecast with it.
+LOOKBACK_DAYS = ADAPTATION_DAYS + LEVEL_DAYS + PROFILE_DAYS + LEVEL_DAYS + 3
 WEATHER_COLUMNS = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 FACT_COLUMNS = (
     "is_public_holiday",

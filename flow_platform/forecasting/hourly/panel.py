@@ -15,7 +15,9 @@ import pandas as pd
 from flow_platform.forecasting.hourly.data import (
     FACT_COLUMNS,
     HOUR,
+    LEVEL_DAYS,
     OCCURRENCES,
+    PROFILE_DAYS,
     HourlyData,
     HourlySpec,
     seconds,
@@ -27,7 +29,6 @@ USUAL = 1
 # Known later than any issue.
 _NEVER = np.iinfo(np.int32).max
 _ALWAYS = np.iinfo(np.int64).min
-LEVEL_DAYS = 28
 # Series whose residuals are worked out together: bounds memory.
 _SERIES_AT_ONCE = 200
 SUNDAY, HOLIDAY, EVENT = 6, 0, 5
@@ -43,6 +44,7 @@ class Clock:
     slot      hour of the week from 0 (Monday, the hour that begins at midnight); holidays count as
               Sundays
     before    indices of the `OCCURRENCES` earlier hours of the same slot, newest first; -1: none
+              in `PROFILE_DAYS`
     facts     `FACT_COLUMNS` of the local day; `event_known` when its event was announced (seconds)
     """
 
@@ -289,7 +291,8 @@ def _clock(data: HourlyData, place: str, timezone: str, start: int, hours: int) 
     for value in np.unique(slot):
         at = np.flatnonzero(slot == value)
         for back in range(1, min(OCCURRENCES, len(at) - 1) + 1):
-            before[at[back:], back - 1] = at[:-back]
+            recent = at[back:] - at[:-back] <= PROFILE_DAYS * 24
+            before[at[back:], back - 1] = np.where(recent, at[:-back], -1)
     return Clock(hour, weekday, day, slot, before, facts, event_known)
 
 

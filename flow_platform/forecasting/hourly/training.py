@@ -30,6 +30,7 @@ from flow_platform.forecasting.hourly.candidates import (
     seasonal_naive,
 )
 from flow_platform.forecasting.hourly.data import (
+    ADAPTATION_DAYS,
     CODE_VERSION,
     HOUR,
     LOOKBACK_DAYS,
@@ -345,7 +346,7 @@ def _positions(prepared: _Prepared, tested: Frame, rows: pd.DataFrame) -> Positi
     first = prepared.panel.first
     near, far = adaptation.STEPS
     chosen = (tested.horizon == near) | (np.abs(tested.horizon - far) <= 2)
-    chosen &= tested.target > prepared.end - adaptation.DAYS * 24
+    chosen &= tested.target > prepared.end - ADAPTATION_DAYS * 24
     chosen &= np.isfinite(rows["lower_80"].to_numpy()) & (tested.y_known < prepared.end * HOUR)
     part = rows[chosen]
     return Positions(
@@ -459,7 +460,7 @@ def _lately(stored: _Stored, panel: Panel, issues: pd.DataFrame, spec: HourlySpe
     """Where readings fell that this vintage forecast, after its cut-off, of late."""
     hours = panel.hour_index(issues["issue"])
     last = (int(hours.max()) + panel.first) // 24 * 24 - panel.first
-    begin = (int(hours.min()) + panel.first) // 24 * 24 - panel.first - adaptation.DAYS * 24
+    begin = (int(hours.min()) + panel.first) // 24 * 24 - panel.first - ADAPTATION_DAYS * 24
     cutoff = int(panel.hour_index(pd.DatetimeIndex([stored.cutoff]))[0])
     seen = stored.positions
     for step in adaptation.STEPS:
@@ -518,7 +519,7 @@ def fallback_forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec) 
 def _forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec, said: Any) -> pd.DataFrame:
     if issues.empty or data.actuals.empty:
         return _empty()
-    look_back = pd.Timedelta(days=LOOKBACK_DAYS + adaptation.DAYS)
+    look_back = pd.Timedelta(days=LOOKBACK_DAYS)
     last = issues["issue"].max() + pd.Timedelta(hours=max(spec.horizons))
     wanted = set(issues["unique_id"].astype(str))
     own = HourlyData(

@@ -13,7 +13,12 @@ from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.candidates import CANDIDATES
-from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec, fingerprint
+from flow_platform.forecasting.hourly.data import (
+    LOOKBACK_DAYS,
+    HourlyData,
+    HourlySpec,
+    fingerprint,
+)
 from flow_platform.forecasting.hourly.levels import LEVELS, THRESHOLDS
 from flow_platform.forecasting.hourly.panel import build_panel
 from flow_platform.forecasting.hourly.training import (
@@ -82,6 +87,33 @@ def test_an_hour_forecast_alone_equals_the_same_hour_within_days(
     alone = forecast(artefacts, world, issues("2024-04-10 07:00", "2024-04-10 07:00"), SPEC)
     same = days[days["issue"] == pd.Timestamp("2024-04-10 07:00")].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, same)
+
+
+@pytest.mark.parametrize("candidate", ["profile_ar", "lightgbm", "fallback"])
+def test_an_hour_of_one_series_is_the_same_however_much_is_forecast_and_known_beside_it(
+    candidate: str,
+) -> None:
+    """Bands once hung on the first hour of the block, and on the other series in it."""
+    world = hourly_world(330)
+    day = pd.Timestamp("2024-11-20")
+    trained = None
+    if candidate != "fallback":
+        cutoff = pd.Timestamp("2024-11-01", tz="UTC")
+        trained = train(candidate, world, cutoff, replace(SPEC, training_days=120)).artefacts
+
+    def said(first: pd.Timestamp, names: tuple[str, ...]) -> pd.DataFrame:
+        known = world.actuals["ds"] >= first - pd.Timedelta(days=LOOKBACK_DAYS)
+        data = replace(world, actuals=world.actuals[known])
+        asked = issues(str(first), str(day + pd.Timedelta(hours=23)), names)
+        made = forecast(trained, data, asked, SPEC) if trained else None
+        made = fallback_forecast(data, asked, SPEC) if made is None else made
+        made = made[(made["unique_id"] == "b") & (made["issue"] >= day)]
+        return made.reset_index(drop=True)
+
+    alone = said(day, ("b",))
+    assert len(alone) == 24 * 24
+    together = said(day - pd.Timedelta(days=40), ("a", "b", "c"))
+    pd.testing.assert_frame_equal(alone, together, check_exact=True)
 
 
 def test_a_reading_that_came_late_is_not_known_before(
