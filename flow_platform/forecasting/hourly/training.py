@@ -464,7 +464,8 @@ def _lately(stored: _Stored, panel: Panel, issues: pd.DataFrame, spec: HourlySpe
     cutoff = int(panel.hour_index(pd.DatetimeIndex([stored.cutoff]))[0])
     seen = stored.positions
     for step in adaptation.STEPS:
-        targets = np.arange(max(begin, cutoff, 0) + step, last + 1)
+        # Issues from the cut-off on, whose readings lie in the days that count.
+        targets = np.arange(max(begin + 1, cutoff + step, step), last + 1)
         targets = targets[(targets + panel.first) % adaptation.EVERY == 0]
         series = np.repeat(np.arange(len(panel.ids)), len(targets))
         target = np.tile(targets, len(panel.ids))
