@@ -20,7 +20,7 @@ EVERY = 4
 STEPS, LATER = (1, 12), 2
 # A series' own factor counts as much as none at so many forecasts. Other series have no part in it:
 # which ones a run forecasts beside it must change nothing.
-PRIOR = 60.0
+PRIOR = 12.0
 LIMITS = (0.5, 2.0)
 
 
