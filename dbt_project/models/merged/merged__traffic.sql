@@ -1,4 +1,9 @@
-{{ config(unique_key=['centre_id', 'day'], pre_hook="set local enable_nestloop = off") }}
+-- Hash joins alone: before the first statistics of a table the planner sees one row, and joins all hours of
+-- a counter with each other.
+{{ config(
+    unique_key=['centre_id', 'day'],
+    pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
+) }}
 -- One row per counter and hour of the UTC day, also where no reading came: absent is null, not zero. The
 -- hour is named by its end, as the counters stamp it; its calendar is that of the local day it lies in.
 -- The weather is the newest vintage that was known at the hour's end, at the place of the counter.

@@ -1,4 +1,9 @@
-{{ config(unique_key=['centre_id', 'day'], pre_hook="set local enable_nestloop = off") }}
+-- Hash joins alone: before the first statistics of a table the planner sees one row, and joins all hours of
+-- a counter with each other.
+{{ config(
+    unique_key=['centre_id', 'day'],
+    pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
+) }}
 -- How the forecasts of a day did, added up per counter, target day (UTC) and horizon: 24 issues and as many
 -- targets make one row, or thousands of counters would fill the disk. An hour without a reading has no error.
 -- naive_error is that of the reading of a week before, persistence_error that of the reading at the issue,
