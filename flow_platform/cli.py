@@ -376,19 +376,21 @@ def _bring_weather(platform: Platform, flow: SeriesFlow, keys: Keys, runner: Any
     if not flow.is_hourly or not platform.weather_places:
         return
     last = min(keys.last_day, datetime.now(UTC).date() - timedelta(days=1))
+    # The first day's morning knows what was forecast the day before.
+    first = max(keys.first_day - timedelta(days=1), platform.settings.first_day)
     known = platform.store("flow_ingest").read(
         "select day from raw.weather where centre_id = any(%(places)s)"
         " and day between %(first)s and %(last)s group by day"
         " having count(distinct centre_id) = %(count)s",
         {
             "places": list(platform.weather_places),
-            "first": keys.first_day,
+            "first": first,
             "last": last,
             "count": len(platform.weather_places),
         },
     )
     missing = sorted(
-        {keys.first_day + timedelta(days=n) for n in range((last - keys.first_day).days + 1)}
+        {first + timedelta(days=n) for n in range((last - first).days + 1)}
         - {day.date() for day in known["day"]}
     )
     if missing:
