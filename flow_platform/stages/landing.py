@@ -98,10 +98,7 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
         now=datetime.now(UTC),
         world=platform.world,
     )
-    platform.store(INGEST_ROLE).replace("raw.parcels", landing.rows, keys)
-    _record(platform, "parcels", keys, landing)
-    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return _balance(landing, len(keys) - len(filled))
+    return _replace(platform, "parcels", keys, landing)
 
 
 def land_traffic(platform: Platform, keys: Keys) -> Balance:
@@ -130,10 +127,7 @@ def land_traffic(platform: Platform, keys: Keys) -> Balance:
             now=datetime.now(UTC),
             world=platform.world,
         )
-    platform.store(INGEST_ROLE).replace("raw.traffic", landing.rows, keys)
-    _record(platform, "traffic", keys, landing)
-    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return _balance(landing, len(keys) - len(filled))
+    return _replace(platform, "traffic", keys, landing)
 
 
 def _count_live(platform: Platform, keys: Keys) -> Balance:
@@ -173,6 +167,13 @@ def land_retail(platform: Platform, keys: Keys) -> Balance:
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
     )
+
+
+def _replace(platform: Platform, flow: str, keys: Keys, landing: Landing) -> Balance:
+    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, keys)
+    _record(platform, flow, keys, landing)
+    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
+    return _balance(landing, len(keys) - len(filled))
 
 
 def _balance(
