@@ -187,6 +187,9 @@ def backfill(
     centres: Annotated[
         str | None, typer.Option(help="Centre ids, separated by commas; without it, all.")
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Load and merge alone: what models learn from.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every stage of centres x days: load, merge, train what is needed, forecast, measure.
@@ -202,11 +205,11 @@ def backfill(
         keys = _rectangle(platform, chosen, first, last)
         parts = _blocks(platform, chosen, centres, keys)
         _bring_weather(platform, chosen, keys, runner)
-        runs = runner(
-            f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"}
-        )
+        job = f"{chosen.name}_{'history' if history else 'daily'}"
+        runs = runner(job, [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"})
     partitions = sum(len(part) for part in parts)
-    _report(as_json, runs, f"{partitions} partitions of every stage are in place.")
+    stages = "history" if history else "every stage"
+    _report(as_json, runs, f"{partitions} partitions of {stages} are in place.")
 
 
 @app.command()
