@@ -51,7 +51,7 @@ def test_a_candidate_without_its_extra_is_left_out_and_told_once_for_all_months(
     platform: Any = SimpleNamespace(registry=NoVintages())
     flow = replace(RETAIL, candidates=("lstm",))
     trained = ensure_vintages(
-        platform, flow, "quantity", MONTHS, data, SeriesSpec(), progress=told.append
+        platform, flow, "quantity", MONTHS, lambda: data, SeriesSpec(), progress=told.append
     )
     assert trained == []
     assert len(told) == 1 and "make deep-install" in told[0]
