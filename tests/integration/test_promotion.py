@@ -47,7 +47,7 @@ def home(settings: Settings) -> Platform:
     land_history(platform, FIRST, LAST)
     data, spec = read_history(platform, PARCELS, "parcels", LAST), spec_of(platform, PARCELS)
     naive = replace(PARCELS, candidates=("seasonal_naive",))
-    ensure_vintages(platform, naive, "parcels", MONTHS, data, spec)
+    ensure_vintages(platform, naive, "parcels", MONTHS, lambda: data, spec)
     for month in MONTHS:
         train_vintage(platform, PARCELS, "parcels", "effects", month, data, spec)
     return platform
