@@ -366,7 +366,7 @@ def _blocks(platform: Platform, flow: SeriesFlow, centres: str | None, keys: Key
     every = platform.areas_of(flow)
     chosen = [part.strip() for part in centres.split(",")] if centres else every
     # A counter stands for the area that bears its rows.
-    areas = {one.centre_id: one.area or one.centre_id for one in platform.centres_of(flow)}
+    areas = {one.centre_id: one.partition for one in platform.centres_of(flow)}
     named = [part if part in every else areas.get(part, part) for part in chosen]
     return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(named, every)]
 

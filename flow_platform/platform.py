@@ -63,14 +63,12 @@ class Platform:
 
     def areas_of(self, flow: SeriesFlow) -> tuple[str, ...]:
         """The first dimension of a flow's partition keys: its centres, or the areas they lie in."""
-        return tuple(dict.fromkeys(one.area or one.centre_id for one in self.centres_of(flow)))
+        return tuple(dict.fromkeys(one.partition for one in self.centres_of(flow)))
 
     def rows_of(self, flow: SeriesFlow, partitions: Keys) -> Keys:
         """The centres and days that bear the rows of a rectangle of areas and days."""
         areas = set(partitions.centres)
-        inside = (
-            one.centre_id for one in self.centres_of(flow) if (one.area or one.centre_id) in areas
-        )
+        inside = (one.centre_id for one in self.centres_of(flow) if one.partition in areas)
         return Keys(tuple(inside), partitions.first_day, partitions.last_day)
 
     @cached_property

@@ -93,8 +93,7 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
     def forecast(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-        partitions = keys_of(context.partition_keys)
-        keys = platform.rows_of(flow, partitions)
+        keys = platform.rows_of(flow, keys_of(context.partition_keys))
         refresh: Literal["missing", "stale"] = (
             "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
         )

@@ -12,6 +12,7 @@ from flow_platform.assets.common import PlatformParam
 from flow_platform.flows import TRAFFIC
 from flow_platform.ingest.state import StreamState, stream_state
 from flow_platform.platform import Platform
+from flow_platform.stages.landing import INGEST_ROLE
 
 LIVE = dg.AssetKey(["live", "traffic"])
 LIVE_KINDS = ("mqtt", "http")
@@ -19,7 +20,6 @@ LIVE_KINDS = ("mqtt", "http")
 LATEST = timedelta(hours=2, minutes=15)
 # One message in a hundred may be poison before somebody should look.
 MOST_REJECTED = 0.01
-_INGEST_ROLE = "flow_ingest"
 _LAG, _REJECTED = "not_late", "few_in_quarantine"
 
 
@@ -91,7 +91,7 @@ def build_live_sensors(platform: Platform) -> list[dg.SensorDefinition]:
 
 
 def _state(platform: Platform) -> StreamState:
-    return stream_state(platform.store(_INGEST_ROLE), TRAFFIC.name, datetime.now(UTC))
+    return stream_state(platform.store(INGEST_ROLE), TRAFFIC.name, datetime.now(UTC))
 
 
 def _told(state: StreamState) -> dict[str, dg.MetadataValue]:

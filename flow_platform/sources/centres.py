@@ -60,6 +60,11 @@ class Centre:
     area: str | None = None
     place: str | None = None
 
+    @property
+    def partition(self) -> str:
+        """The key of the partitions that bear its rows."""
+        return self.area or self.centre_id
+
 
 @lru_cache(maxsize=1)
 def _timezones() -> frozenset[str]:

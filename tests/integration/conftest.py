@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
@@ -113,3 +115,22 @@ def filled(settings: Settings) -> Platform:
     done = flow(settings, "backfill", "parcels", "--from", str(FIRST), "--to", str(LAST))
     assert done.returncode == 0, done.stderr
     return Platform(settings)
+
+
+def wait_for_rows(settings: Settings, query: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a count in the home is above zero, or the process has ended."""
+
+    for _ in range(2000):
+        if process.poll() is not None:
+            return
+        dsn = embedded.running_dsn(settings.home_path)
+        if dsn:
+            try:
+                with psycopg.connect(dsn, dbname="flow") as connection:
+                    row = connection.execute(query).fetchone()
+                    if row and row[0] > 0:
+                        return
+            except psycopg.Error:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(f"No rows came: {query}")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.integration.conftest import (
     environment,
     flow,
     make_settings,
+    wait_for_rows,
 )
 
 pytestmark = pytest.mark.integration
@@ -156,7 +156,7 @@ def test_a_backfill_killed_at_any_stage_ends_in_the_same_rows(
             start_new_session=True,
         )
         try:
-            _wait_for_rows(second_home, query, process)
+            wait_for_rows(second_home, query, process)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -171,25 +171,6 @@ def test_a_backfill_killed_at_any_stage_ends_in_the_same_rows(
     done = flow(second_home, *COMMAND)
     assert done.returncode == 0, done.stderr
     assert checksums(platform) == checksums(filled)
-
-
-def _wait_for_rows(settings: Settings, query: str, process: subprocess.Popen[bytes]) -> None:
-    import psycopg
-
-    for _ in range(2000):
-        if process.poll() is not None:
-            return
-        dsn = embedded.running_dsn(settings.home_path)
-        if dsn:
-            try:
-                with psycopg.connect(dsn, dbname="flow") as connection:
-                    row = connection.execute(query).fetchone()
-                    if row and row[0] > 0:
-                        return
-            except psycopg.Error:
-                pass
-        time.sleep(0.05)
-    raise AssertionError(f"No rows came: {query}")
 
 
 def test_json_output_is_json(filled: Platform, settings: Settings) -> None:

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psycopg
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
@@ -36,7 +34,7 @@ from flow_platform.stages.promotion import compare_vintages
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
-from tests.integration.conftest import HEADER, checksums, environment
+from tests.integration.conftest import HEADER, checksums, environment, wait_for_rows
 
 pytestmark = pytest.mark.integration
 
@@ -290,23 +288,6 @@ def contents(platform: Platform, table: str) -> list[str]:
         f" from {table} t",
     )
     return sorted(rows["row"])
-
-
-def wait_for_rows(settings: Settings, query: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(2000):
-        if process.poll() is not None:
-            return
-        dsn = embedded.running_dsn(settings.home_path)
-        if dsn:
-            try:
-                with psycopg.connect(dsn, dbname="flow") as connection:
-                    row = connection.execute(query).fetchone()
-                    if row and row[0] > 0:
-                        return
-            except psycopg.Error:
-                pass
-        time.sleep(0.05)
-    raise AssertionError(f"No rows came: {query}")
 
 
 # -- as-of ---------------------------------------------------------------------------------------

@@ -5,9 +5,7 @@ What is known at an issue is decided in `panel`; which rows are made, in `traini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -65,15 +63,6 @@ class Frame:
                 for name, value in vars(self).items()
             }
         )
-
-
-def joined(parts: Sequence[Frame]) -> Frame:
-    """The rows of several frames with the same features."""
-    fields: dict[str, Any] = dict(vars(parts[0]))
-    for name, value in fields.items():
-        if isinstance(value, np.ndarray):
-            fields[name] = np.concatenate([getattr(part, name) for part in parts])
-    return Frame(**fields)
 
 
 def build_frame(

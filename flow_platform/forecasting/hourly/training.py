@@ -39,7 +39,7 @@ from flow_platform.forecasting.hourly.data import (
     evenly,
     fingerprint,
 )
-from flow_platform.forecasting.hourly.frame import Frame, build_frame, joined
+from flow_platform.forecasting.hourly.frame import Frame, build_frame
 from flow_platform.forecasting.hourly.intervals import Bands, calibrate, ordered
 from flow_platform.forecasting.hourly.levels import LEVELS, level_of
 from flow_platform.forecasting.hourly.panel import Panel, build_panel
@@ -74,11 +74,6 @@ def has_enough_history(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec)
     return _history_gap(data.before(cutoff), spec) is None
 
 
-def lacks(candidate: str) -> str | None:
-    """What must be installed before `candidate` can be trained; None: nothing."""
-    return None
-
-
 def _history_gap(visible: HourlyData, spec: HourlySpec) -> str | None:
     known = visible.actuals[visible.actuals["y"].notna()]
     if known.empty:
@@ -106,7 +101,6 @@ class _Prepared:
         visible = _some_series(visible, spec.most_series)
         known = visible.actuals[visible.actuals["y"].notna() & (visible.actuals["ds"] >= first)]
         self.first, self.last = known["ds"].min(), known["ds"].max()
-        self.readings = len(known)
         self.panel = build_panel(visible, first, end, spec)
         # The hour that ends at the cut-off is known at the cut-off, not before it.
         self.end = self.panel.hours - 1
@@ -147,7 +141,7 @@ class _Prepared:
                 f"Cannot train at {self.cutoff}: no reading between the hours that are learned"
                 " from. Check that readings still arrive."
             )
-        return _frame(
+        return build_frame(
             self.panel,
             np.concatenate(series),
             np.concatenate(issue),
@@ -219,20 +213,6 @@ def _some_series(data: HourlyData, most: int) -> HourlyData:
     )
 
 
-def _frame(
-    panel: Panel, series: np.ndarray, issue: np.ndarray, horizon: np.ndarray, spec: HourlySpec
-) -> Frame:
-    """`build_frame` in parts of `CHUNK` rows."""
-    if len(series) <= CHUNK:
-        return build_frame(panel, series, issue, horizon, spec)
-    parts = [
-        build_frame(panel, series[at:stop], issue[at:stop], horizon[at:stop], spec)
-        for at in range(0, len(series), CHUNK)
-        for stop in [at + CHUNK]
-    ]
-    return joined(parts)
-
-
 def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> TrainedModel:
     """Fit `candidate` on what was known before `cutoff` (UTC), backtest and calibrate it.
 
@@ -254,12 +234,12 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
         for n in (0, 1)
     )
     tested = prepared.tested
-    prediction = early.predict(tested, prepared.ids)
     if not len(tested):
         raise ModelError(
             f"Cannot backtest at {moment}: no reading in the last days before the cut-off. Check"
             " that readings still arrive."
         )
+    prediction = early.predict(tested, prepared.ids)
     later = tested.target >= np.median(tested.target)
     bands = calibrate(tested, prediction, later, spec.seed)
     rows = _scored(prepared, tested, prediction, later)
