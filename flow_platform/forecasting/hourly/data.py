@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -125,17 +125,22 @@ class HourlyData:
                 " one reading an hour before forecasting."
             )
 
+    def of(self, unique_ids: Collection[str]) -> HourlyData:
+        """The same panel with these series alone."""
+        return replace(
+            self,
+            actuals=self.actuals[self.actuals["unique_id"].isin(unique_ids)],
+            places=self.places[self.places["unique_id"].isin(unique_ids)],
+        )
+
     def before(self, cutoff: pd.Timestamp) -> HourlyData:
         """The same panel as it stood before `cutoff` (UTC): facts known strictly earlier."""
         moment = utc(cutoff)
         weather = self.weather
         if len(weather):
             weather = weather[weather["available_at"] < moment]
-        return HourlyData(
-            actuals=self.actuals[self.actuals["available_at"] < moment],
-            places=self.places,
-            calendar=self.calendar,
-            weather=weather,
+        return replace(
+            self, actuals=self.actuals[self.actuals["available_at"] < moment], weather=weather
         )
 
 

@@ -98,7 +98,9 @@ class _Prepared:
             )
         end = cutoff.tz_localize(None)
         first = max(visible.actuals["ds"].min(), end - pd.Timedelta(days=spec.training_days))
-        visible = _some_series(visible, spec.most_series)
+        # More series would hardly say more.
+        ids = sorted(visible.actuals["unique_id"].astype(str).unique())
+        visible = visible.of(evenly(ids, spec.most_series))
         known = visible.actuals[visible.actuals["y"].notna() & (visible.actuals["ds"] >= first)]
         self.first, self.last = known["ds"].min(), known["ds"].max()
         self.panel = build_panel(visible, first, end, spec)
@@ -200,17 +202,6 @@ def _prepare(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> _Prepa
         _latest.clear()
         _latest[key] = prepared
     return _latest[key]
-
-
-def _some_series(data: HourlyData, most: int) -> HourlyData:
-    """At most so many series: more would hardly say more."""
-    chosen = evenly(sorted(data.actuals["unique_id"].astype(str).unique()), most)
-    return HourlyData(
-        data.actuals[data.actuals["unique_id"].isin(chosen)],
-        data.places[data.places["unique_id"].isin(chosen)],
-        data.calendar,
-        data.weather,
-    )
 
 
 def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> TrainedModel:
@@ -502,13 +493,7 @@ def _forecast(data: HourlyData, issues: pd.DataFrame, spec: HourlySpec, said: An
         return _empty()
     look_back = pd.Timedelta(days=LOOKBACK_DAYS)
     last = issues["issue"].max() + pd.Timedelta(hours=max(spec.horizons))
-    wanted = set(issues["unique_id"].astype(str))
-    own = HourlyData(
-        data.actuals[data.actuals["unique_id"].isin(wanted)],
-        data.places[data.places["unique_id"].isin(wanted)],
-        data.calendar,
-        data.weather,
-    )
+    own = data.of(set(issues["unique_id"].astype(str)))
     panel = build_panel(own, issues["issue"].min() - look_back, last, spec)
     ordered_issues = issues.sort_values(["unique_id", "issue"])
     place = panel.ids.get_indexer(pd.Index(ordered_issues["unique_id"].astype(str)))
