@@ -25,7 +25,7 @@ from flow_platform.sources.local_time import day_closes_at, days_index
 from flow_platform.warehouse.store import Keys
 
 if TYPE_CHECKING:
-    from flow_platform.flows import SeriesFlow
+    from flow_platform.flows import Flow
     from flow_platform.platform import Platform
 
 CENTRE, DAY, MONTH, CANDIDATE, MEASURE = "centre", "day", "month", "candidate", "measure"
@@ -64,7 +64,7 @@ def centre_day_partitions(
     )
 
 
-def partitions_of(platform: Platform, flow: SeriesFlow) -> dg.MultiPartitionsDefinition:
+def partitions_of(platform: Platform, flow: Flow) -> dg.MultiPartitionsDefinition:
     """The partitions of a flow's rows: centres or areas, and days; hourly flows have today's."""
     return centre_day_partitions(
         platform.areas_of(flow), platform.settings.first_day, flow.is_hourly

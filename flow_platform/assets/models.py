@@ -7,7 +7,7 @@ import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.errors import ModelError
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow
 from flow_platform.forecasting.training import lacks
 from flow_platform.partitions import (
     CANDIDATE,
@@ -22,19 +22,19 @@ from flow_platform.stages.history import read_for_training, spec_of
 from flow_platform.stages.training import Trained, name_champions, train_vintage
 
 
-def model_key(flow: SeriesFlow) -> dg.AssetKey:
+def model_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(["ml", f"{flow.name}_model"])
 
 
-def champion_key(flow: SeriesFlow) -> dg.AssetKey:
+def champion_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(["ml", f"{flow.name}_champion"])
 
 
-def merged_key(flow: SeriesFlow) -> dg.AssetKey:
+def merged_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(flow.merged.split("."))
 
 
-def view_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
+def view_keys(flow: Flow) -> list[dg.AssetKey]:
     """The staging views that training and forecasts read beside the merged table."""
     with_weather = flow.has_weather or flow.is_hourly
     names = ("calendar", "weather") if with_weather else ("calendar",)
@@ -66,7 +66,7 @@ def _without_absent(
     return [key for key in wanted if lacks(key[1]) is None]
 
 
-def build_model_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
+def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefinition]:
     """The model and champion assets of one flow."""
     first_day = platform.settings.first_day
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow, RecordFlow
 from flow_platform.forecasting import training as daily
 from flow_platform.forecasting.hourly import training as hourly
 from flow_platform.forecasting.training import TrainedModel
@@ -35,8 +35,13 @@ class Core(Protocol):
     def fallback_forecast(self, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame: ...
 
 
-def core_of(flow: SeriesFlow) -> Core:
-    """The core that trains and forecasts a flow."""
+def core_of(flow: Flow) -> Core:
+    """The core that trains a flow, and forecasts it or scores its records."""
+    if isinstance(flow, RecordFlow):
+        from flow_platform.scoring.trips import training as trips
+
+        record_core: Any = trips
+        return record_core
     chosen: Any = hourly if flow.is_hourly else daily
     core: Core = chosen
     return core

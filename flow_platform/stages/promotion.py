@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError, ModelError
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow
 from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.platform import Platform
@@ -30,7 +30,7 @@ COUNTERS, EVERY_HOURS = 60, 5
 
 def promote(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     challenger: Vintage,
     effective_day: date,
     today: date,
@@ -67,7 +67,7 @@ def promote(
 
 def roll_back(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     measure: str,
     effective_day: date,
     today: date,
@@ -102,7 +102,7 @@ def roll_back(
 
 
 def compare_vintages(
-    platform: Platform, flow: SeriesFlow, champion: Vintage, challenger: Vintage, today: date
+    platform: Platform, flow: Flow, champion: Vintage, challenger: Vintage, today: date
 ) -> Comparison:
     """Both sides on the same issue days before `today`, each day after both cut-offs.
 
@@ -150,7 +150,7 @@ def compare_vintages(
 
 
 def _replayable(
-    platform: Platform, flow: SeriesFlow, measure: str, today: date
+    platform: Platform, flow: Flow, measure: str, today: date
 ) -> tuple[Any, pd.DataFrame]:
     """What is known of a measure before `today`, and the issues that may be replayed.
 
@@ -188,7 +188,7 @@ def _compared_days(
 
 def _replay(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     line: Sequence[Reign],
     data: Any,
     wanted: pd.DataFrame,
@@ -205,7 +205,7 @@ def _replay(
     return pd.concat(parts, ignore_index=True)
 
 
-def _serving(platform: Platform, flow: SeriesFlow, measure: str, day: date) -> Vintage:
+def _serving(platform: Platform, flow: Flow, measure: str, day: date) -> Vintage:
     champion = vintage_for(platform.registry.line(flow.name, measure), day)
     if champion is None:
         raise ModelError(

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from flow_platform.errors import ModelError
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow
 from flow_platform.forecasting.promotion import backtest_scores
 from flow_platform.forecasting.training import BOOSTED, choose_champion, lacks, succeed, trainable
 from flow_platform.partitions import cutoff_of
@@ -37,7 +37,7 @@ class Trained:
 
 def train_vintage(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     measure: str,
     candidate: str,
     month: date,
@@ -51,7 +51,7 @@ def train_vintage(
     """
     cutoff, core = cutoff_of(month), core_of(flow)
     tuned = spec
-    if candidate in BOOSTED and not flow.is_hourly:
+    if candidate in BOOSTED and flow.is_tuned:
         # Other candidates have no part in it, and are not trained again for it.
         tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
     seen = core.fingerprint(data, cutoff, tuned)
@@ -64,7 +64,7 @@ def train_vintage(
 
 
 def name_champions(
-    platform: Platform, flow: SeriesFlow, measure: str, months: Collection[date]
+    platform: Platform, flow: Flow, measure: str, months: Collection[date]
 ) -> list[Vintage]:
     """Decide who is champion of each of `months` with vintages, and of later ones that have one.
 
@@ -90,7 +90,7 @@ def name_champions(
 
 def _decide(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     rivals: Mapping[str, Vintage],
     month: date,
     reigning: Vintage | None,
@@ -120,7 +120,7 @@ def _decide(
 
 def ensure_vintages(
     platform: Platform,
-    flow: SeriesFlow,
+    flow: Flow,
     measure: str,
     months: Sequence[date],
     read: Callable[[], Any],

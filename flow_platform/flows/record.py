@@ -1,0 +1,19 @@
+"""What a record flow declares: single events, each of which gets a score of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flow_platform.flows.flow import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordFlow(Flow):
+    """A flow whose events are scored one by one, with what is known when each begins.
+
+    `measures` are its models: what they predict, or what they are told. `scores` is the table that
+    their scores are kept in; `outcome` the column of `merged` that they are held against.
+    """
+
+    scores: str
+    outcome: str
