@@ -237,3 +237,35 @@ def test_two_real_months_land_and_balance(
     sums = checksums(chosen, TABLES)
     assert land_trips(chosen, asked) == balance
     assert checksums(chosen, TABLES) == sums
+
+
+def test_the_asset_tells_rejects_by_reason_and_warns_of_too_many(
+    platform: Platform, home: Path
+) -> None:
+    import dagster as dg
+
+    from flow_platform.assets.raw import TRIP_ZONES, build_raw_assets, raw_key
+
+    faulty = trips("2023-01-05 10:00", 10)
+    faulty.loc[[1, 2, 4], "trip_distance"] = 0.0
+    faulty.to_parquet(home / "in" / GREEN)
+    graph = dg.Definitions(build_raw_assets(platform), resources={"platform": platform})
+    chosen = [TRIP_ZONES, raw_key(TRIPS)]
+    assert graph.resolve_asset_graph().get(raw_key(TRIPS)).parent_keys == {TRIP_ZONES}
+    assets = [one for one in build_raw_assets(platform) if one.key in chosen]
+    zones, rows = sorted(assets, key=lambda one: one.key.path[-1])
+    assert dg.materialize([zones], resources={"platform": platform}).success
+    result = dg.materialize(
+        [zones, rows],
+        resources={"platform": platform},
+        selection=[raw_key(TRIPS)],
+        partition_key="Manhattan|2023-01-05",
+    )
+    (made,) = result.asset_materializations_for_node("raw__trips")
+    assert made.metadata["rejected_no_distance"].value == 3
+    # Of the six trips before 19:00 in New York three are Manhattan's, two of them rejected.
+    assert made.metadata["dagster/row_count"].value == 1
+    checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert set(checks) == {"rows_balance", "files_readable", "days_reported", "rows_kept"}
+    assert checks["rows_balance"].passed and not checks["rows_kept"].passed
+    assert checks["rows_kept"].metadata["no_distance"].value == 3
