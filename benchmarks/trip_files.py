@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +50,7 @@ def write_files(folder: Path, rows: int, first_month: date, months: int, seed: i
         ends.append((ends[-1] + timedelta(days=32)).replace(day=1))
     city = City(NEW_YORK, World([NEW_YORK], seed), rows / (ends[-1] - ends[0]).days)
     write_lookup(folder / "zones.csv", city)
-    for begin, end in zip(ends, ends[1:], strict=False):
+    for begin, end in pairwise(ends):
         writer: pq.ParquetWriter | None = None
         path = folder / f"yellow_tripdata_{begin:%Y-%m}.parquet"
         for part in _days(city, begin, end, seed):

@@ -381,8 +381,9 @@ def month_of(path: Path, config: SourceConfig) -> date | None:
     # Of two that are as common the earlier one.
     best = min(counts, key=lambda month: (-counts[month], month))
     found_month = np.datetime64(best, "M").astype("M8[D]").astype(object)
-    # Years beyond 9999 come out as a number.
-    return found_month if isinstance(found_month, date) else None
+    # Years beyond 9999 come out as a number; at the ends of the calendar no neighbour month exists.
+    is_plausible = isinstance(found_month, date) and 1900 <= found_month.year <= 2200
+    return found_month if is_plausible else None
 
 
 def guarded(batches: Iterator[Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Trips land on a real PostgreSQL: whole days, every row accounted for, the same after any order."""
+"""Trips land on a real PostgreSQL: whole days, every row accounted for, the same in any order."""
 
 from __future__ import annotations
 
@@ -231,7 +231,8 @@ def test_two_real_months_land_and_balance(
     assert balance.rows_in_files == 68_211 + 64_809
     assert sum(balance.rejected.values()) == balance.rows_quarantined
     by_reason = chosen.store("admin").read(
-        "select split_part(reason, ':', 1) as reason, count(*) as rows from ops.quarantine group by 1"
+        "select split_part(reason, ':', 1) as reason, count(*) as rows from ops.quarantine"
+        " group by 1"
     )
     assert dict(zip(by_reason["reason"], by_reason["rows"], strict=True)) == balance.rejected
     sums = checksums(chosen, TABLES)

@@ -356,6 +356,14 @@ def test_the_month_is_that_of_most_rows_where_the_name_says_none(tmp_path: Path)
     assert len(kept) == 2 and found.rejected == {"stray_month": 1}
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_file_of_no_plausible_month_is_rejected_row_by_row(tmp_path: Path, year: str) -> None:
+    write(tmp_path / "x.parquet", [trip(f"{year}-01-15")])
+    rows, rejected, found = reading(tmp_path)
+    assert rows.empty and rejected["day"].isna().all()
+    assert found.rejected == {"stray_month": 1}
+
+
 def test_a_day_has_the_trips_of_all_files_that_know_it(tmp_path: Path) -> None:
     write(tmp_path / "green_tripdata_2023-01.parquet", [trip("2023-01-31 10:00:00")])
     write(

@@ -60,7 +60,7 @@ def test_an_own_file_may_say_where_zones_lie(tmp_path: Path) -> None:
     ],
 )
 def test_a_zone_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigurationError, match="zones.csv") as caught:
+    with pytest.raises(ConfigurationError, match=r"zones\.csv") as caught:
         zones_of(tmp_path, text)
     assert said in str(caught.value)
 
@@ -116,7 +116,7 @@ def test_a_coast_longer_than_the_csv_module_allows_is_read(tmp_path: Path) -> No
 def test_a_geometry_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "geometry.csv"
     path.write_text(text)
-    with pytest.raises(ConfigurationError, match="geometry.csv") as caught:
+    with pytest.raises(ConfigurationError, match=r"geometry\.csv") as caught:
         read_places(path)
     assert said in str(caught.value)
 

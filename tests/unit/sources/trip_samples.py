@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def reading(
     found = read_trips(source, zones, timezone, first, last, centres or boroughs_of(zones))
     blocks = list(found.blocks())
     assert blocks[0].first_day == first and blocks[-1].last_day == last
-    for block, following in zip(blocks, blocks[1:], strict=False):
+    for block, following in pairwise(blocks):
         assert (following.first_day - block.last_day).days == 1
     rows, rejected = (
         pd.concat([getattr(block, name) for block in blocks], ignore_index=True)
