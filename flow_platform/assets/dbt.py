@@ -11,8 +11,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
-from flow_platform.flows import CATALOGUE, PARCELS, SeriesFlow
-from flow_platform.partitions import days_before, keys_of, partitions_of, same_day
+from flow_platform.flows import CATALOGUE, PARCELS, Flow, SeriesFlow
+from flow_platform.partitions import day_before, days_before, keys_of, partitions_of, same_day
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
 
@@ -47,18 +47,29 @@ class Translator(DagsterDbtTranslator):
         flow, parent = _flow_of(dbt_resource_props), dbt_parent_resource_props.get("identifier")
         if flow is None:
             return None
-        if parent == "forecasts":
+        if parent == "forecasts" and isinstance(flow, SeriesFlow):
             # What is said of an hour is said within the day before it ends.
             return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
-        if parent == "weather" and flow.is_hourly:
-            return same_day()
+        if parent == "weather" and flow.centres_from == "source":
+            # Their weather is that of a place, which is a centre of the centres file. A trip knows
+            # what was known when its day began, an hour of traffic what was known by then.
+            return same_day() if isinstance(flow, SeriesFlow) else day_before()
         return None
 
 
-def _flow_of(dbt_resource_props: Mapping[str, Any]) -> SeriesFlow | None:
+def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
     """The flow whose name a dbt node bears, None for what flows share."""
     name = str(dbt_resource_props["name"])
     return next((flow for flow in CATALOGUE if flow.name in name), None)
+
+
+def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
+    """The models of a flow built by partition: its merged table, and what is measured on it."""
+    return sorted(
+        str(node["name"])
+        for node in manifest["nodes"].values()
+        if node["config"]["materialized"] == "incremental" and _flow_of(node) == flow
+    )
 
 
 def window_variables(keys: Keys) -> dict[str, Any]:
@@ -115,7 +126,7 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     def staging(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    def partitioned(flow: SeriesFlow, model: str) -> dg.AssetsDefinition:
+    def partitioned(flow: Flow, model: str) -> dg.AssetsDefinition:
         @dbt_assets(
             select=model,
             name=f"dbt_{model}",
@@ -133,11 +144,7 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    stages = [
-        partitioned(flow, model)
-        for flow in CATALOGUE
-        for model in (f"merged__{flow.name}", f"monitoring__{flow.name}_accuracy")
-    ]
+    stages = [partitioned(flow, model) for flow in CATALOGUE for model in _windowed(manifest, flow)]
     return [centres, staging, *stages, published]
 
 
