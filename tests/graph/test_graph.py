@@ -88,6 +88,20 @@ LINEAGE = {
     },
     "monitoring/traffic_accuracy": {"merged/traffic", "ml/traffic_forecast"},
     "monitoring/traffic_drift": {"merged/traffic"},
+    "staging/trips": {"raw/trips"},
+    "merged/trips": {
+        "raw/trips",
+        "raw/trip_zones",
+        "raw/weather",
+        "staging/trips",
+        "staging/weather",
+        "staging/calendar",
+        "staging/centres",
+    },
+    "monitoring/trips_calibration": {"merged/trips", "ml/trips_scores"},
+    "monitoring/trips_accuracy": {"monitoring/trips_calibration"},
+    "monitoring/trips_durations": {"merged/trips"},
+    "monitoring/trips_zone_pairs": {"merged/trips", "ml/trips_scores"},
 }
 
 
@@ -113,7 +127,7 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in ("shared", "parcels", "retail", "traffic", "published"), key
+        assert node.group_name in ("shared", *(flow.name for flow in CATALOGUE), "published"), key
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
