@@ -22,8 +22,8 @@ ADD = frozenset({"select", "insert"})
 WRITE = frozenset({"select", "insert", "update", "delete"})
 OWN = frozenset(VERBS)
 
-# What each role may do with the tables and views of a schema ("schema.*"), or with one of them. What
-# is not here is forbidden. The same table stands in docs/architecture.md in words.
+# What each role may do with the tables and views of a schema ("schema.*"), or with one of them.
+# What is not here is forbidden.
 RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "flow_ingest": {
         "raw.*": WRITE,
