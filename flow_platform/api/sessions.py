@@ -18,7 +18,7 @@ from flow_platform.api.config import ApiConfig
 from flow_platform.api.database import Database
 from flow_platform.api.logs import log
 from flow_platform.api.problems import Problem
-from flow_platform.api.tokens import InvalidToken, make_access_token, read_access_token
+from flow_platform.api.tokens import Claims, InvalidToken, make_access_token, read_access_token
 
 # Longest time for which a changed role or an ended session goes unnoticed in another process.
 _KNOWN_SECONDS = 3.0
@@ -93,13 +93,11 @@ class Sessions:
         self._database = database
         self._config = config
         self._known: OrderedDict[uuid.UUID, tuple[float, Account | None]] = OrderedDict()
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     async def account(self, token: str) -> Account:
         """The account of an access token, as it is now. Raises Problem 401, DatabaseDown."""
-        try:
-            claims = read_access_token(self._config.token_key, token)
-        except InvalidToken as error:
-            raise _invalid_token() from error
+        claims = self._claims(token)
         known = self._known.get(claims.session_id)
         if known is not None and time.monotonic() < known[0]:
             account = known[1]
@@ -108,6 +106,21 @@ class Sessions:
         if account is None or account.id != claims.account_id:
             raise _invalid_token()
         return account
+
+    def _claims(self, token: str) -> Claims:
+        # Checking a signature takes longer than all else a small request needs. What is kept is
+        # its digest: the process does not collect tokens.
+        digest = _sha256(token)
+        claims = self._verified.get(digest)
+        if claims is None or claims.expires_at <= time.time():
+            try:
+                claims = read_access_token(self._config.token_key, token)
+            except InvalidToken as error:
+                raise _invalid_token() from error
+            self._verified[digest] = claims
+            if len(self._verified) > _KNOWN_SESSIONS:
+                self._verified.popitem(last=False)
+        return claims
 
     async def start(self, account_id: uuid.UUID, role: Role) -> Tokens:
         """A new session of an account that has proved who it is."""
