@@ -19,7 +19,11 @@ from flow_platform.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import DAGSTER_DATABASE, create_roles_and_databases
+from flow_platform.warehouse.roles import (
+    DAGSTER_DATABASE,
+    create_roles_and_databases,
+    derived_key,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -69,6 +73,8 @@ def set_environment(platform: Platform) -> dict[str, str]:
         # Two threads are slower than one on small panels.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "FLOW_DASHBOARD_DSN": platform.server.dsn("flow_dashboard"),
+        "FLOW_API_DSN": platform.server.dsn("flow_api"),
+        "FLOW_API_TOKEN_KEY": derived_key(platform.settings, "api tokens").hex(),
     }
     os.environ.update(values)
     return values

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     seed: int = Field(20240229, description="Seed of the simulated world and of the models.")
     dagster_port: int = Field(3000, description="Port of the Dagster UI on 127.0.0.1.")
     streamlit_port: int = Field(8501, description="Port of the Streamlit app on 127.0.0.1.")
+    api_port: int = Field(8000, description="Port of the HTTP API on 127.0.0.1.")
     bind: str = Field(
         "127.0.0.1",
         description="Address the servers listen on. The Dagster UI has no sign-in: keep it on the"
@@ -70,11 +71,36 @@ class Settings(BaseSettings):
         None,
         description="DSN the app reads with. `flow up` sets it from the role flow_dashboard.",
     )
+    api_proxies: str | None = Field(
+        None,
+        description="Addresses or networks, with commas, of the proxies before the API whose"
+        " X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    api_requests_per_minute: int = Field(
+        60_000, ge=1, description="Requests that one account may send to the API in a minute."
+    )
+    api_dagster_url: str | None = Field(
+        None,
+        description="Where the API finds the Dagster UI. Without it on this machine, at"
+        " FLOW_DAGSTER_PORT.",
+    )
+    api_dsn: SecretStr | None = Field(
+        None, description="DSN of the API. `flow up` sets it from the role flow_api."
+    )
+    api_token_key: SecretStr | None = Field(
+        None,
+        description="Key that signs the API's access tokens. `flow up` derives it from the secret.",
+    )
 
     @cached_property
     def home_path(self) -> Path:
         """`home` as an absolute path."""
         return self.home.expanduser().absolute()
+
+    @property
+    def dagster_url_for_api(self) -> str:
+        """Where the API starts runs."""
+        return self.api_dagster_url or f"http://127.0.0.1:{self.dagster_port}"
 
     @property
     def uses_embedded_database(self) -> bool:

@@ -1,0 +1,39 @@
+"""Runs the service: `python -m flow_platform.api`, as `flow up` and `flow run api` do."""
+
+from __future__ import annotations
+
+import sys
+
+from flow_platform.api.config import ApiConfig
+from flow_platform.errors import FlowError
+
+
+def main() -> None:
+    """Serve until told to stop. What it needs is in the environment; see `config.py`."""
+    import uvicorn
+
+    from flow_platform.api.app import create_app
+    from flow_platform.api.logs import set_up_logs
+
+    config = ApiConfig.from_environment()
+    set_up_logs()
+    uvicorn.run(
+        create_app(config),
+        host=config.bind,
+        port=config.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        # Both are the service's own: one line of JSON a request, and addresses by its own rule.
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FlowError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

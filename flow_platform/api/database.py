@@ -1,0 +1,118 @@
+"""The service's connections to the warehouse, as the role flow_api: a pool, errors, transactions.
+
+What is asked of the database is decided by the callers; nothing here knows a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy.exc
+from psycopg.conninfo import make_conninfo
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from flow_platform.errors import WarehouseError
+
+_CONNECT_SECONDS = 3
+_POOL_SECONDS = 3.0
+
+
+class DatabaseDown(WarehouseError):
+    """PostgreSQL does not answer, or not in time. Becomes 503 with Retry-After."""
+
+
+class UnusableValue(WarehouseError):
+    """PostgreSQL cannot take a value that a client sent. Becomes 422."""
+
+
+class Database:
+    """A pool of connections. Statements are psycopg's: `%(name)s`, and `%%` for a per cent."""
+
+    def __init__(self, dsn: str, *, pool_size: int = 10, statement_timeout_seconds: int = 10):
+        options = f"-c timezone=UTC -c statement_timeout={statement_timeout_seconds * 1000}"
+        self._conninfo = make_conninfo(
+            dsn, connect_timeout=_CONNECT_SECONDS, application_name="flow-api", options=options
+        )
+        self._engine = create_async_engine(
+            "postgresql+psycopg://",
+            async_creator=self._connect,
+            # Single statements need no transaction of their own, which saves two round trips.
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            # A connection that died with the server is found dead before it is used.
+            pool_pre_ping=True,
+        )
+
+    async def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a statement, as dictionaries in the order of its columns.
+
+        Raises DatabaseDown, UnusableValue; a broken constraint stays SQLAlchemy's IntegrityError.
+        """
+        with _named_errors():
+            async with self._engine.connect() as connection:
+                return await _rows(connection, sql, params)
+
+    async def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        """Run a statement; returns how many rows it touched. Raises as `rows` does."""
+        with _named_errors():
+            async with self._engine.connect() as connection:
+                return (await connection.exec_driver_sql(sql, dict(params or {}))).rowcount
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Statements that count together or not at all: committed at the end."""
+        with _named_errors():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    yield Transaction(connection)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(self._conninfo)
+
+
+class Transaction:
+    """What `Database.transaction` hands out."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        return await _rows(self._connection, sql, params)
+
+    async def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        return (await self._connection.exec_driver_sql(sql, dict(params or {}))).rowcount
+
+
+async def _rows(
+    connection: AsyncConnection, sql: str, params: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    found = await connection.exec_driver_sql(sql, dict(params or {}))
+    return [dict(row) for row in found.mappings()]
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
+        raise DatabaseDown(
+            f"PostgreSQL does not answer ({type(error.orig).__name__}). `flow status` says what is"
+            " up."
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseDown(
+            f"PostgreSQL cannot be reached ({type(error).__name__}). `flow status` says what is up."
+        ) from error
+    except sqlalchemy.exc.TimeoutError as error:
+        raise DatabaseDown("Every connection to PostgreSQL is busy. Try again.") from error
+    except (sqlalchemy.exc.DataError, psycopg.DataError) as error:
+        raise UnusableValue("A value cannot be stored or compared by PostgreSQL.") from error
