@@ -26,6 +26,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         from flow_platform.assets.live import build_live_assets, build_live_sensors
         from flow_platform.assets.models import build_model_assets
         from flow_platform.assets.raw import build_raw_assets
+        from flow_platform.automation.promotion import build_promotion_jobs
         from flow_platform.automation.schedules import (
             build_jobs,
             build_schedules,
@@ -47,6 +48,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             assets += build_model_assets(platform, flow)
             assets += build_forecast_assets(platform, flow)
             jobs += build_jobs(flow)
+            jobs += build_promotion_jobs(flow)
             if not flow.is_hourly:
                 jobs.append(build_tuning_job(flow))
         live = build_live_assets(platform)

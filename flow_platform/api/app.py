@@ -24,11 +24,31 @@ from flow_platform.api.logs import log
 from flow_platform.api.metrics import Metrics
 from flow_platform.api.openapi import install_description
 from flow_platform.api.problems import install_handlers
-from flow_platform.api.routers import page, service
+from flow_platform.api.routers import (
+    analytics,
+    forecasts,
+    models,
+    page,
+    pipelines,
+    predictions,
+    service,
+    trips,
+)
+from flow_platform.api.runs import open_dagster
+from flow_platform.api.serving import open_models
 from flow_platform.api.sessions import Sessions
 
 # A new subject is a module in `routers/` and a line here.
-ROUTERS: tuple[APIRouter, ...] = (service.router, page.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    service.router,
+    page.router,
+    predictions.router,
+    trips.router,
+    forecasts.router,
+    analytics.router,
+    models.router,
+    pipelines.router,
+)
 
 # What lives as long as the app: put onto `app.state` when it opens, given back when it closes.
 Opening = Callable[[FastAPI, ApiConfig], AbstractAsyncContextManager[None]]
@@ -79,7 +99,7 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
 
 
 # In this order; closed in the reverse one.
-OPENINGS: tuple[Opening, ...] = (open_core,)
+OPENINGS: tuple[Opening, ...] = (open_core, open_models, open_dagster)
 
 
 def create_app(config: ApiConfig) -> FastAPI:
