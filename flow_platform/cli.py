@@ -24,6 +24,7 @@ from flow_platform.cli_ingest import ingest_app
 from flow_platform.cli_models import models_app
 from flow_platform.cli_options import FlowArgument, JsonOption, print_json
 from flow_platform.cli_tune import tune
+from flow_platform.cli_users import users_app
 from flow_platform.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
@@ -43,6 +44,7 @@ centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform f
 app.add_typer(centres_app, name="centres")
 app.add_typer(models_app, name="models")
 app.add_typer(ingest_app, name="ingest")
+app.add_typer(users_app, name="user")
 console = Console(stderr=True)
 
 
@@ -73,7 +75,7 @@ def demo(as_json: JsonOption = False) -> None:
 
 @app.command()
 def up(as_json: JsonOption = False) -> None:
-    """Start the database, the Dagster UI and daemon, and the app; wait until all answer."""
+    """Start the database, the Dagster UI and daemon, the app and the API; wait until all answer."""
     from flow_platform.orchestration import dagster_instance, end_abandoned_runs, set_environment
     from flow_platform.services import as_json as states_as_json
     from flow_platform.services import start_all

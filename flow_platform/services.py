@@ -1,7 +1,7 @@
-"""The services that stay up: Dagster's UI and daemon, the Streamlit app, the MQTT subscriber.
+"""The services that stay up: Dagster's UI and daemon, the app, the HTTP API, the MQTT subscriber.
 
 Each is a plain command in a session of its own, remembered by pid in FLOW_HOME/run. What they
-serve is in `definitions.py` and `streamlit_app/`.
+serve is in `definitions.py`, `streamlit_app/` and `api/`.
 """
 
 from __future__ import annotations
@@ -117,6 +117,13 @@ def _lasting(settings: Settings) -> list[Service]:
             "/_stcore/health",
             settings.bind,
         ),
+        Service(
+            "api",
+            (sys.executable, "-m", "flow_platform.api"),
+            settings.api_port,
+            "/health/live",
+            settings.bind,
+        ),
     ]
 
 
@@ -153,7 +160,7 @@ def become(settings: Settings, name: str, environment: Mapping[str, str]) -> NoR
         raise FlowError(f"There is no service {name!r}. Use one of: {', '.join(found)}.")
     command = found[name].command
     os.chdir(PROJECT_ROOT)
-    os.execve(command[0], command, {**os.environ, **environment, "PYTHONPATH": str(PROJECT_ROOT)})
+    os.execve(command[0], command, _environment(found[name], environment))
 
 
 def stop_all(settings: Settings) -> list[str]:
@@ -212,7 +219,7 @@ def _start(settings: Settings, service: Service, environment: dict[str, str]) ->
         process = subprocess.Popen(
             service.command,
             cwd=PROJECT_ROOT,
-            env={**os.environ, **environment, "PYTHONPATH": str(PROJECT_ROOT)},
+            env=_environment(service, environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -223,6 +230,18 @@ def _start(settings: Settings, service: Service, environment: dict[str, str]) ->
     record.write_text(
         json.dumps({"pid": process.pid, "started": psutil.Process(process.pid).create_time()})
     )
+
+
+def _environment(service: Service, given: Mapping[str, str]) -> dict[str, str]:
+    """What the service's process is told. The API answers strangers: it gets no credentials but its
+    own role's, and nobody else gets the key of its tokens."""
+    known = {**os.environ, **given, "PYTHONPATH": str(PROJECT_ROOT)}
+    if service.name == "api":
+        withheld = {name for name in known if name.startswith("FLOW_PASSWORD_")}
+        withheld |= {"FLOW_DATABASE_URL", "FLOW_SECRET", "FLOW_DAGSTER_URL", "FLOW_DASHBOARD_DSN"}
+    else:
+        withheld = {"FLOW_API_DSN", "FLOW_API_TOKEN_KEY"}
+    return {name: value for name, value in known.items() if name not in withheld}
 
 
 def _end(settings: Settings, service: Service) -> bool:

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import APIRouter, FastAPI
 
+from flow_platform.api.accounts import Accounts
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.database import Database
 from flow_platform.api.envelope import Envelope
@@ -23,8 +24,10 @@ from flow_platform.api.limits import RateLimits
 from flow_platform.api.logs import log
 from flow_platform.api.metrics import Metrics
 from flow_platform.api.openapi import install_description
+from flow_platform.api.passwords import Passwords
 from flow_platform.api.problems import install_handlers
 from flow_platform.api.routers import (
+    accounts,
     analytics,
     forecasts,
     models,
@@ -32,6 +35,7 @@ from flow_platform.api.routers import (
     pipelines,
     predictions,
     service,
+    tokens,
     trips,
 )
 from flow_platform.api.runs import open_dagster
@@ -40,6 +44,8 @@ from flow_platform.api.sessions import Sessions
 
 # A new subject is a module in `routers/` and a line here.
 ROUTERS: tuple[APIRouter, ...] = (
+    tokens.router,
+    accounts.router,
     service.router,
     page.router,
     predictions.router,
@@ -71,7 +77,7 @@ many seconds to wait.
 
 @asynccontextmanager
 async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
-    """Database, sessions, limits; `app.state.database`, `sessions`, `limits`, `readiness`."""
+    """`app.state.database`, `limits`, `sessions`, `accounts`, `passwords`, `readiness`."""
     state = app.state
     state.database = Database(
         config.dsn,
@@ -82,6 +88,8 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
         state.database, config.limits, _key(config, "rate limits"), state.metrics
     )
     state.sessions = Sessions(state.database, config)
+    state.passwords = Passwords()
+    state.accounts = Accounts(state.database, state.passwords)
     state.readiness = Readiness()
 
     async def database_answers() -> None:
@@ -95,6 +103,7 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
         upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await upkeep
+        state.passwords.close()
         await state.database.close()
 
 

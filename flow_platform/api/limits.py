@@ -155,7 +155,7 @@ class RateLimits:
             self._metrics.refused.labels("failures").inc()
             raise too_many(
                 row["seconds_left"] or 1.0,
-                "Too many failed sign-ins under this name. Wait, or ask an administrator.",
+                "Too many failed sign-ins under this name. Wait.",
                 "locked",
             )
 

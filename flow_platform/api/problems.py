@@ -192,10 +192,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [
-        {"field": _field(problem["loc"]), "reason": _reason(problem)}
-        for problem in error.errors()[:50]
-    ]
+    found = [_told(problem) for problem in error.errors()[:50]]
     return problem_response(
         request.scope,
         422,
@@ -222,10 +219,23 @@ async def _unusable(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, 422, HTTPStatus(422).phrase, str(error))
 
 
-def _field(location: tuple[Any, ...] | list[Any]) -> str:
-    # A key that the client made up is a value of his: only names and places of ours are told.
+def _told(problem: Mapping[str, Any]) -> dict[str, str]:
+    """The field and the reason, without anything the client wrote: it may be a secret."""
+    kind, location = problem["type"], list(problem["loc"])
+    if kind == "json_invalid":
+        return {"field": "body", "reason": f"Not JSON, from character {location[-1]} on"}
+    if kind == "extra_forbidden":
+        return {"field": _path(location[:-1]), "reason": "There is a field that is not known"}
+    reason = str(problem["msg"])
+    if kind.startswith("union_tag"):
+        reason = "The kind is missing or not one of those described"
+    elif kind == "value_error" and reason.startswith("value is not a valid email"):
+        reason = "Not a valid e-mail address"
+    elif kind.endswith("_parsing"):
+        # After the comma stands what was found.
+        reason = reason.split(",")[0]
+    return {"field": _path(location), "reason": reason.removeprefix("Value error, ")}
+
+
+def _path(location: list[Any]) -> str:
     return ".".join(str(part) for part in location[:_LOCATION_PARTS])
-
-
-def _reason(problem: Mapping[str, Any]) -> str:
-    return str(problem["msg"])

@@ -33,7 +33,8 @@ where s.id = %(session)s and s.revoked_at is null and s.expires_at > now() and n
 _START = """
 with opened as (
     insert into auth.sessions (id, account_id, expires_at)
-    values (%(session)s, %(account)s, now() + %(session_seconds)s * interval '1 second')
+    select %(session)s, id, now() + %(session_seconds)s * interval '1 second'
+    from auth.accounts where id = %(account)s and not disabled
     returning id
 )
 insert into auth.refresh_tokens (token_sha256, session_id, expires_at)

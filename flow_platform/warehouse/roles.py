@@ -37,6 +37,18 @@ LOGIN_ROLES: dict[str, str] = {
 }
 ADMIN = "admin"
 
+_SHORTEST_SECRET = 32
+_FEWEST_DIFFERENT = 10
+# What examples, tutorials and compose files write; a random secret has none of these.
+_KNOWN_SECRETS = (
+    *("changeme", "change-me", "change_me", "changethis", "change-this", "replaceme", "replace-me"),
+    *("password", "example", "default", "insecure", "placeholder", "your-secret", "your_secret"),
+    *("yoursecret", "supersecret", "super-secret", "super_secret", "mysecret", "my-secret"),
+    *("notasecret", "not-a-secret", "topsecret", "letmein", "qwertyuiop", "1234567890"),
+    *("0123456789abcdef", "abcdefghijkl", "correcthorse", "flow-platform", "flow_platform"),
+    "flowplatform",
+)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -110,7 +122,30 @@ def derived_key(settings: Settings, purpose: str) -> bytes:
 
 
 def _secret(settings: Settings) -> str:
-    return settings.secret.get_secret_value() if settings.secret else _kept_secret(settings)
+    if settings.secret is None:
+        return _kept_secret(settings)
+    secret = settings.secret.get_secret_value()
+    check_secret(secret)
+    return secret
+
+
+def check_secret(secret: str) -> None:
+    """Raise ConfigurationError if the secret could be guessed: passwords and keys come of it."""
+    plain = secret.lower()
+    if len(secret) < _SHORTEST_SECRET:
+        fault = f"has {len(secret)} characters; it needs {_SHORTEST_SECRET} or more"
+    elif len(set(secret)) < _FEWEST_DIFFERENT:
+        fault = f"has only {len(set(secret))} different characters"
+    elif any(known in plain for known in _KNOWN_SECRETS):
+        fault = "holds a word of examples and defaults"
+    elif plain in (plain + plain)[1:-1]:
+        fault = "is one piece over and over"
+    else:
+        return
+    raise ConfigurationError(
+        f"FLOW_SECRET {fault}. Make one with: openssl rand -hex 32. Passwords, tokens and"
+        " pseudonyms are derived from it."
+    )
 
 
 def _kept_secret(settings: Settings) -> str:

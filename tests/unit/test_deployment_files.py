@@ -33,7 +33,7 @@ def test_every_port_of_compose_is_bound_to_the_loopback() -> None:
     ports = [
         str(port) for service in COMPOSE["services"].values() for port in service.get("ports", [])
     ]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 

@@ -1,0 +1,126 @@
+"""Passwords: which are taken, and how they are hashed, off the event loop. No database here.
+
+Which: at least 8 characters, none of the common ones, nothing made of the e-mail address. Any
+character counts, spaces and accents too; nothing is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from flow_platform.api.problems import Problem
+
+SHORTEST, LONGEST = 8, 1024
+# Fewer different characters than this is a pattern: 11111111, abababab.
+_FEWEST_DIFFERENT = 4
+# A hash takes 64 MiB and one core: more at once would only make all of them late.
+_AT_ONCE = 2
+_MOST_WAITING = 64
+# bcrypt never read further; since its version 5 it refuses more.
+_BCRYPT_BYTES = 72
+_SEQUENCES = (
+    "0123456789012345678909876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm",
+)
+
+_Result = TypeVar("_Result")
+
+
+def normalised(password: str) -> str:
+    """One form of what looks the same: an accent typed on another keyboard is the same accent."""
+    return unicodedata.normalize("NFC", password)
+
+
+def refusal(password: str, email: str) -> str | None:
+    """Why this password is not taken, in a sentence; None if it is."""
+    text = normalised(password)
+    if len(text) < SHORTEST:
+        return f"Use at least {SHORTEST} characters."
+    if len(text) > LONGEST:
+        return f"Use at most {LONGEST} characters."
+    plain = text.casefold()
+    if plain in _common():
+        return "This password is one of the most common ones. Use another, such as four words."
+    if len(set(plain)) < _FEWEST_DIFFERENT or any(plain in line for line in _SEQUENCES):
+        return "This password is a simple pattern. Use another, such as four words."
+    letters = re.sub(r"[\W\d_]", "", plain)
+    name, _, domain = email.casefold().partition("@")
+    own = {re.sub(r"[\W\d_]", "", part) for part in (name, domain, domain.split(".")[0], email)}
+    if email.casefold() in plain or (letters and letters in own):
+        return "This password is made of the e-mail address. Use another."
+    return None
+
+
+@cache
+def _common() -> frozenset[str]:
+    # 11,600 of at least 8 characters, by how often leaked accounts had them (zxcvbn).
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    listed = {entry for entry in FREQUENCY_LISTS["passwords"] if len(entry) >= SHORTEST}
+    return frozenset(listed | {"flowplatform", "flow-platform", "flow platform"})
+
+
+class _Bcrypt(BcryptHasher):
+    """Hashes brought from elsewhere, made when a password was silently cut at 72 bytes."""
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:
+        raw = password.encode() if isinstance(password, str) else password
+        try:
+            return super().verify(raw[:_BCRYPT_BYTES], hash)
+        except ValueError:
+            return False
+
+
+class Passwords:
+    """Hashes and verifies in threads of its own, a few at once."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHash((Argon2Hasher(), _Bcrypt()))
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "passwords")
+        self._waiting = 0
+        # What an unknown name is compared with: the answer takes as long as a known one's.
+        self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
+
+    async def hash(self, password: str) -> str:
+        """Argon2id. Raises Problem 503 when too many wait already."""
+        return await self._run(partial(self._hasher.hash, normalised(password)))
+
+    async def verify(self, password: str, hash: str | None) -> tuple[bool, str | None]:
+        """Whether the password is that of `hash`, and a better hash if that is an old one.
+
+        Without a hash (nobody of that name) it takes as long, and is never right. Raises Problem
+        503 when too many wait already.
+        """
+        known = hash or self._nobody
+        right, fresh = await self._run(
+            partial(self._hasher.verify_and_update, normalised(password), known)
+        )
+        return right and hash is not None, fresh
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
+        if self._waiting >= _MOST_WAITING:
+            raise Problem(
+                503,
+                detail="Too many sign-ins at once. Try again in some seconds.",
+                headers={"Retry-After": "3"},
+            )
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,106 @@
+"""Whose account it is, and what admins do with accounts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flow_platform.api.access import Account, Role, needs, signed_in
+from flow_platform.api.accounts import AccountRow, LastAdmin
+from flow_platform.api.problems import Problem, responses
+
+router = APIRouter(tags=["accounts"])
+
+SignedIn = Annotated[Account, Depends(signed_in)]
+Admin = Annotated[Account, Depends(needs(Role.ADMIN))]
+
+
+class Me(BaseModel):
+    id: uuid.UUID
+    email: str = Field(examples=["ada@example.com"])
+    role: Role
+
+
+class AccountView(BaseModel):
+    """An account as an admin sees it. Moments in UTC."""
+
+    id: uuid.UUID
+    email: str
+    role: Role
+    disabled: bool
+    created_at: datetime
+    last_sign_in_at: datetime | None
+
+
+class AccountPage(BaseModel):
+    items: list[AccountView]
+    total: int = Field(description="How many there are in all.")
+
+
+class AccountChange(BaseModel):
+    """What is to be set; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"minProperties": 1, "examples": [{"role": "analyst"}]},
+    )
+    role: Role = Role.VIEWER
+    disabled: bool = False
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> AccountChange:
+        if not self.model_fields_set:
+            raise ValueError("Set role, disabled, or both")
+        return self
+
+
+@router.get("/me", summary="Who am I?")
+async def me(account: SignedIn) -> Me:
+    """The account of the access token, with its role as it is now."""
+    return Me(id=account.id, email=account.email, role=account.role)
+
+
+@router.get("/accounts", summary="List accounts")
+async def accounts(
+    request: Request,
+    admin: Admin,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> AccountPage:
+    """Oldest first."""
+    rows, total = await request.app.state.accounts.page(limit, offset)
+    return AccountPage(items=[_view(row) for row in rows], total=total)
+
+
+@router.patch(
+    "/accounts/{account_id}", summary="Set a role, disable, enable", responses=responses(404, 409)
+)
+async def change(
+    request: Request, admin: Admin, account_id: uuid.UUID, wanted: AccountChange
+) -> AccountView:
+    """In force within five seconds, for access tokens that are out as well. Written into the audit.
+
+    409 when no enabled admin would be left.
+    """
+    given = wanted.model_fields_set
+    try:
+        row = await request.app.state.accounts.change(
+            account_id,
+            str(admin.id),
+            wanted.role if "role" in given else None,
+            wanted.disabled if "disabled" in given else None,
+        )
+    except LastAdmin as error:
+        raise Problem(409, detail=str(error), type="last-admin") from error
+    if row is None:
+        raise Problem(404, detail="There is no account of this id.")
+    request.app.state.sessions.forget()
+    return _view(row)
+
+
+def _view(row: AccountRow) -> AccountView:
+    return AccountView(**vars(row))
