@@ -29,7 +29,7 @@ from flow_platform.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
-    from flow_platform.flows import SeriesFlow
+    from flow_platform.flows import Flow
     from flow_platform.platform import Platform
     from flow_platform.warehouse.store import Keys
 
@@ -200,7 +200,7 @@ def backfill(
     side). Days before there is enough history are forecast by the fallback. Safe to repeat, and to
     run again after a crash: the rows come out the same.
     """
-    from flow_platform.assets.forecast import REFRESH_TAG
+    from flow_platform.assets.common import REFRESH_TAG
     from flow_platform.partitions import rectangle_tags
 
     with _session(flow) as (platform, chosen, runner):
@@ -253,10 +253,10 @@ def forecast(
 
     Of a flow with hours: of every hour of the day that has begun, today's without --day.
     """
-    from flow_platform.flows import flow_named
+    from flow_platform.flows import series_flow_named
     from flow_platform.partitions import rectangle_tags
 
-    days_ago = 0 if flow_named(flow).is_hourly else 1
+    days_ago = 0 if series_flow_named(flow).is_hourly else 1
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
     with _session(flow) as (platform, chosen, runner):
         keys = _rectangle(platform, chosen, issued_on, issued_on)
@@ -334,7 +334,7 @@ def _platform() -> Platform:
     return Platform(get_settings())
 
 
-def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> Keys:
+def _rectangle(platform: Platform, flow: Flow, first: str, last: str) -> Keys:
     from flow_platform.partitions import day_named
     from flow_platform.warehouse.store import Keys
 
@@ -360,7 +360,7 @@ def _rectangle(platform: Platform, flow: SeriesFlow, first: str, last: str) -> K
     return keys
 
 
-def _blocks(platform: Platform, flow: SeriesFlow, centres: str | None, keys: Keys) -> list[Keys]:
+def _blocks(platform: Platform, flow: Flow, centres: str | None, keys: Keys) -> list[Keys]:
     """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
     from flow_platform.partitions import contiguous
     from flow_platform.warehouse.store import Keys
@@ -373,7 +373,7 @@ def _blocks(platform: Platform, flow: SeriesFlow, centres: str | None, keys: Key
     return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(named, every)]
 
 
-def _bring_weather(platform: Platform, flow: SeriesFlow, keys: Keys, runner: Any) -> None:
+def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> None:
     """Land the weather of the counters' places for days that have none yet; it is a flow apart."""
     from flow_platform.partitions import contiguous, rectangle_tags
     from flow_platform.warehouse.store import Keys
@@ -405,7 +405,7 @@ def _bring_weather(platform: Platform, flow: SeriesFlow, keys: Keys, runner: Any
 
 
 @contextmanager
-def _session(flow: str) -> Iterator[tuple[Platform, SeriesFlow, Any]]:
+def _session(flow: str) -> Iterator[tuple[Platform, Flow, Any]]:
     """The platform, the flow, and what runs a job once for each set of tags, with progress."""
     from flow_platform.flows import flow_named
     from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job

@@ -28,11 +28,11 @@ def explain(
     Example: flow explain parcels --centre FR-75 --issued-on 2026-11-19
     """
     from flow_platform.errors import ConfigurationError, ModelError
-    from flow_platform.flows import flow_named
+    from flow_platform.flows import series_flow_named
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
 
-    chosen = flow_named(flow)
+    chosen = series_flow_named(flow)
     if chosen.is_hourly:
         raise ConfigurationError(
             f"{flow} is forecast by the hour, and its forecasts are not explained. Flows with days"
@@ -86,13 +86,13 @@ def what_if(
     """
     import pandas as pd
 
-    from flow_platform.flows import flow_named
+    from flow_platform.flows import series_flow_named
     from flow_platform.forecasting.what_if import Change
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
     from flow_platform.stages.what_if import ask
 
-    chosen = flow_named(flow)
+    chosen = series_flow_named(flow)
     change = Change(
         pd.Timestamp(first),
         pd.Timestamp(last or first),

@@ -38,14 +38,14 @@ def tune(
     """
     from rich.console import Console
 
-    from flow_platform.flows import flow_named
+    from flow_platform.flows import series_flow_named
     from flow_platform.orchestration import prepare
     from flow_platform.partitions import month_named
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
     from flow_platform.stages.tuning import tune_month
 
-    chosen, asked = flow_named(flow), month_named(month) if month else None
+    chosen, asked = series_flow_named(flow), month_named(month) if month else None
     platform = Platform(get_settings())
     tunings = []
     with Console(stderr=True).status("Preparing the database ...") as status:

@@ -22,10 +22,12 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         # Pinned versions: that backfill policies are marked beta is known.
         warnings.simplefilter("ignore", dg.BetaWarning)
         from flow_platform.assets.dbt import build_dbt_assets
-        from flow_platform.assets.forecast import build_forecast_assets
+        from flow_platform.assets.drift import build_drift_asset
+        from flow_platform.assets.forecast import build_forecast_asset
         from flow_platform.assets.live import build_live_assets, build_live_sensors
         from flow_platform.assets.models import build_model_assets
         from flow_platform.assets.raw import build_raw_assets
+        from flow_platform.assets.scores import build_scores_asset
         from flow_platform.automation.promotion import build_promotion_jobs
         from flow_platform.automation.schedules import (
             build_jobs,
@@ -34,7 +36,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             weather_job,
         )
         from flow_platform.automation.tuning import build_tuning_job
-        from flow_platform.flows import CATALOGUE
+        from flow_platform.flows import CATALOGUE, RECORD_FLOWS, SERIES_FLOWS
 
         assets: list[dg.AssetsDefinition] = [
             *build_raw_assets(platform),
@@ -46,11 +48,12 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         ]
         for flow in CATALOGUE:
             assets += build_model_assets(platform, flow)
-            assets += build_forecast_assets(platform, flow)
+            assets.append(build_drift_asset(platform, flow))
             jobs += build_jobs(flow)
             jobs += build_promotion_jobs(flow)
-            if not flow.is_hourly:
-                jobs.append(build_tuning_job(flow))
+        assets += [build_forecast_asset(platform, flow) for flow in SERIES_FLOWS]
+        assets += [build_scores_asset(platform, flow) for flow in RECORD_FLOWS]
+        jobs += [build_tuning_job(flow) for flow in SERIES_FLOWS if flow.is_tuned]
         live = build_live_assets(platform)
         checks = [one for one in live if isinstance(one, dg.AssetChecksDefinition)]
         return dg.Definitions(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, Flow
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
@@ -52,20 +52,20 @@ class Platform:
     def centre_ids(self) -> tuple[str, ...]:
         return tuple(centre.centre_id for centre in self.centres)
 
-    def centres_of(self, flow: SeriesFlow) -> tuple[Centre, ...]:
+    def centres_of(self, flow: Flow) -> tuple[Centre, ...]:
         """The centres of a flow, in the order of their partitions."""
         if flow.centres_from == "file":
             return self.centres
         return self._counter_centres if flow == TRAFFIC else self._retail_centres
 
-    def centre_ids_of(self, flow: SeriesFlow) -> tuple[str, ...]:
+    def centre_ids_of(self, flow: Flow) -> tuple[str, ...]:
         return tuple(centre.centre_id for centre in self.centres_of(flow))
 
-    def areas_of(self, flow: SeriesFlow) -> tuple[str, ...]:
+    def areas_of(self, flow: Flow) -> tuple[str, ...]:
         """The first dimension of a flow's partition keys: its centres, or the areas they lie in."""
         return tuple(dict.fromkeys(one.partition for one in self.centres_of(flow)))
 
-    def rows_of(self, flow: SeriesFlow, partitions: Keys) -> Keys:
+    def rows_of(self, flow: Flow, partitions: Keys) -> Keys:
         """The centres and days that bear the rows of a rectangle of areas and days."""
         areas = set(partitions.centres)
         inside = (one.centre_id for one in self.centres_of(flow) if one.partition in areas)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request
 
@@ -19,6 +19,8 @@ from flow_platform.api.problems import Problem
 from flow_platform.flows import CATALOGUE, Flow
 
 MOST_ROWS = 1000
+
+AnyFlow = TypeVar("AnyFlow", bound=Flow)
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows a page, at the most.")]
 Cursor = Annotated[
@@ -42,7 +44,7 @@ def invalid(field: str, reason: str) -> Problem:
     )
 
 
-def flow_at(name: str, flows: Sequence[Flow] = CATALOGUE, hint: str = "") -> Flow:
+def flow_at(name: str, flows: Sequence[AnyFlow], hint: str = "") -> AnyFlow:
     """The flow of a path, or 404 naming those there are."""
     for flow in flows:
         if flow.name == name:
@@ -50,12 +52,12 @@ def flow_at(name: str, flows: Sequence[Flow] = CATALOGUE, hint: str = "") -> Flo
     raise Problem(404, detail=f"There is no such flow. There are: {_names(flows)}.{hint}")
 
 
-def flow_in(name: str, field: str, flows: Sequence[Flow] = CATALOGUE) -> Flow:
+def flow_in(name: str, field: str) -> Flow:
     """The flow of a query or a body, or 422 naming those there are."""
-    for flow in flows:
+    for flow in CATALOGUE:
         if flow.name == name:
             return flow
-    raise invalid(field, f"There is no such flow. Use one of: {_names(flows)}.")
+    raise invalid(field, f"There is no such flow. Use one of: {_names(CATALOGUE)}.")
 
 
 def measure_of(flow: Flow, name: str, field: str = "query.measure") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -14,6 +14,13 @@ PlatformParam = dg.ResourceParam[Platform]
 SHARED_GROUP = "shared"
 # One run covers a whole rectangle; assets of one grain must agree on it, or ranges fall apart.
 ONE_RUN = dg.BackfillPolicy.single_run()
+# A run with this tag at "stale" also retrains vintages whose training data changed.
+REFRESH_TAG = "flow/vintages"
+
+
+def refresh_of(context: dg.AssetExecutionContext) -> Literal["missing", "stale"]:
+    """What a run does about vintages: train those that are missing, or those that are stale too."""
+    return "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
 
 
 def columns_metadata(table: str, **columns: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
-from flow_platform.flows import CATALOGUE, PARCELS, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, Flow, SeriesFlow
 from flow_platform.partitions import days_before, keys_of, partitions_of, same_day
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
@@ -49,13 +49,14 @@ class Translator(DagsterDbtTranslator):
             return None
         if parent == "forecasts":
             # What is said of an hour is said within the day before it ends.
+            assert isinstance(flow, SeriesFlow)
             return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
         if parent == "weather" and flow.is_hourly:
             return same_day()
         return None
 
 
-def _flow_of(dbt_resource_props: Mapping[str, Any]) -> SeriesFlow | None:
+def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
     """The flow whose name a dbt node bears, None for what flows share."""
     name = str(dbt_resource_props["name"])
     return next((flow for flow in CATALOGUE if flow.name in name), None)
@@ -115,7 +116,7 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     def staging(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    def partitioned(flow: SeriesFlow, model: str) -> dg.AssetsDefinition:
+    def partitioned(flow: Flow, model: str) -> dg.AssetsDefinition:
         @dbt_assets(
             select=model,
             name=f"dbt_{model}",

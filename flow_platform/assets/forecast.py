@@ -1,18 +1,22 @@
-"""The forecast of each centre and day, issued at the close of the day, and its drift readings."""
+"""The forecast of each centre and day, issued at the close of the day."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import dagster as dg
 import pandas as pd
 
-from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata, rows_metadata
+from flow_platform.assets.common import (
+    ONE_RUN,
+    PlatformParam,
+    columns_metadata,
+    refresh_of,
+    rows_metadata,
+)
 from flow_platform.assets.models import (
     champion_key,
+    log_vintages,
     merged_key,
-    model_key,
     view_keys,
-    vintage_metadata,
 )
 from flow_platform.flows import SeriesFlow
 from flow_platform.partitions import (
@@ -22,24 +26,16 @@ from flow_platform.partitions import (
 )
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
-from flow_platform.stages.drift import measure_rectangle
 from flow_platform.stages.forecasting import FALLBACK_VERSION, Issued, issue_forecasts
 from flow_platform.warehouse.store import Keys
-
-# A run with this tag at "stale" also retrains vintages whose training data changed.
-REFRESH_TAG = "flow/vintages"
 
 
 def forecast_key(flow: SeriesFlow) -> dg.AssetKey:
     return dg.AssetKey(["ml", f"{flow.name}_forecast"])
 
 
-def drift_key(flow: SeriesFlow) -> dg.AssetKey:
-    return dg.AssetKey(["monitoring", f"{flow.name}_drift"])
-
-
-def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.AssetsDefinition]:
-    """The forecast and drift assets of one flow."""
+def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
+    """The forecast asset of one flow."""
     partitions = partitions_of(platform, flow)
     reach = f"next {flow.longest_horizon} {flow.step}s"
 
@@ -94,9 +90,6 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
         keys = platform.rows_of(flow, keys_of(context.partition_keys))
-        refresh: Literal["missing", "stale"] = (
-            "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
-        )
 
         def progress(message: str) -> None:
             context.log.info(message)
@@ -105,9 +98,9 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
         by_measure: dict[str, Issued] = {}
         for measure in flow.measures:
             by_measure[measure] = issue_forecasts(
-                platform, flow, measure, keys, refresh=refresh, progress=progress
+                platform, flow, measure, keys, refresh=refresh_of(context), progress=progress
             )
-            _log_vintages(context, flow, measure, by_measure[measure])
+            log_vintages(context, flow, measure, by_measure[measure].vintages)
         # Metadata of a materialization is stored once a partition; the picture once a run.
         context.log_event(
             dg.AssetObservation(
@@ -150,89 +143,7 @@ def build_forecast_assets(platform: Platform, flow: SeriesFlow) -> list[dg.Asset
             ],
         )
 
-    @dg.asset(
-        key=drift_key(flow),
-        group_name=flow.name,
-        kinds={"python", "postgres"},
-        owners=[flow.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
-        deps=[merged_key(flow)],
-        metadata=columns_metadata(
-            "monitoring.drift",
-            centre_id="text",
-            day="date",
-            feature="text",
-            psi="double precision",
-            psi_critical="double precision",
-            ks_statistic="double precision",
-            ks_pvalue="double precision",
-            n_current="integer",
-            n_reference="integer",
-            status="text",
-        ),
-        description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
-        " same season of earlier years.",
-        check_specs=[
-            dg.AssetCheckSpec(
-                "no_drift",
-                asset=drift_key(flow),
-                description="No feature is beyond the critical value on the newest day.",
-            )
-        ],
-    )
-    def drift(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        keys = platform.rows_of(flow, keys_of(context.partition_keys))
-        readings = measure_rectangle(platform, flow, keys)
-        newest = readings[readings["day"] == pd.Timestamp(keys.last_day)]
-        drifting = newest[newest["status"] == "drift"]
-        return dg.MaterializeResult(
-            metadata=rows_metadata(
-                len(readings),
-                drifting=int((readings["status"] == "drift").sum()),
-            ),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="no_drift",
-                    passed=drifting.empty,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={
-                        "drifting": dg.MetadataValue.json(
-                            [f"{row.centre_id}: {row.feature}" for row in drifting.itertuples()]
-                        )
-                    },
-                )
-            ],
-        )
-
-    return [forecast, drift]
-
-
-def _log_vintages(
-    context: dg.AssetExecutionContext, flow: SeriesFlow, measure: str, issued: Issued
-) -> None:
-    """Tell Dagster of the vintages this run trained: they are partitions of the model assets."""
-    new = [trained for trained in issued.vintages if trained.is_new]
-    for trained in new:
-        context.log_event(
-            dg.AssetMaterialization(
-                model_key(flow),
-                partition=dg.MultiPartitionKey(
-                    {
-                        "candidate": trained.vintage.candidate,
-                        "month": trained.vintage.month.isoformat(),
-                    }
-                ),
-                metadata=vintage_metadata(trained),
-            )
-        )
-    for month in sorted({trained.vintage.month for trained in new}):
-        context.log_event(
-            dg.AssetMaterialization(
-                champion_key(flow),
-                partition=dg.MultiPartitionKey({"measure": measure, "month": month.isoformat()}),
-            )
-        )
+    return forecast
 
 
 def _plot(

@@ -1,13 +1,13 @@
 """Model vintages (candidate x month of the cut-off) and the champion of each measure and month."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.errors import ModelError
-from flow_platform.flows import Flow
+from flow_platform.flows import Flow, SeriesFlow
 from flow_platform.forecasting.training import lacks
 from flow_platform.partitions import (
     CANDIDATE,
@@ -39,6 +39,9 @@ def merged_key(flow: Flow) -> dg.AssetKey:
 
 def view_keys(flow: Flow) -> list[dg.AssetKey]:
     """The staging views that training and forecasts read beside the merged table."""
+    if not isinstance(flow, SeriesFlow):
+        # A record bears the calendar and the weather that were known when it began.
+        return []
     with_weather = flow.has_weather or flow.is_hourly
     names = ("calendar", "weather") if with_weather else ("calendar",)
     return [dg.AssetKey(["staging", name]) for name in names]
@@ -57,6 +60,33 @@ def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
             if value == value
         },
     }
+
+
+def log_vintages(
+    context: dg.AssetExecutionContext, flow: Flow, measure: str, vintages: Sequence[Trained]
+) -> None:
+    """Tell Dagster of vintages that another asset's run trained: they are partitions of these."""
+    new = [trained for trained in vintages if trained.is_new]
+    for trained in new:
+        context.log_event(
+            dg.AssetMaterialization(
+                model_key(flow),
+                partition=dg.MultiPartitionKey(
+                    {
+                        "candidate": trained.vintage.candidate,
+                        "month": trained.vintage.month.isoformat(),
+                    }
+                ),
+                metadata=vintage_metadata(trained),
+            )
+        )
+    for month in sorted({trained.vintage.month for trained in new}):
+        context.log_event(
+            dg.AssetMaterialization(
+                champion_key(flow),
+                partition=dg.MultiPartitionKey({"measure": measure, "month": month.isoformat()}),
+            )
+        )
 
 
 def _without_absent(
@@ -96,9 +126,9 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         )
         if len(wanted) > 1:
             wanted = _without_absent(context, wanted)
-        spec = spec_of(platform, flow)
         trained: list[Trained] = []
         for measure in flow.measures:
+            spec = spec_of(platform, flow, measure)
             months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
             data = read_for_training(platform, flow, measure, *months)
             with platform.registry.training_lock(flow.name):

@@ -13,7 +13,7 @@ from flow_platform.assets.common import (
     rows_metadata,
 )
 from flow_platform.assets.live import LIVE
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, Flow
 from flow_platform.partitions import centre_day_partitions, keys_of, partitions_of
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import (
@@ -99,7 +99,7 @@ LANDED: dict[str, Landed] = {
 }
 
 
-def raw_key(flow: SeriesFlow) -> dg.AssetKey:
+def raw_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(["raw", flow.name])
 
 
@@ -173,7 +173,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     return [calendar, weather, *(_rows_of(platform, flow) for flow in CATALOGUE)]
 
 
-def _rows_of(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefinition:
+def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
     """The asset of a flow's own rows, with every row of its files accounted for."""
     key = raw_key(flow)
     landed = LANDED[flow.name]

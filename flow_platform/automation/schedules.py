@@ -12,16 +12,27 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from flow_platform.assets.forecast import drift_key, forecast_key
+from flow_platform.assets.drift import drift_key
+from flow_platform.assets.forecast import forecast_key
 from flow_platform.assets.models import champion_key, merged_key, model_key
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, SeriesFlow
+from flow_platform.assets.scores import scores_key
+from flow_platform.flows import (
+    CATALOGUE,
+    PARCELS,
+    RETAIL,
+    TRAFFIC,
+    TRIPS,
+    Flow,
+    RecordFlow,
+    SeriesFlow,
+)
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
 
 TIMEZONE = "Europe/Paris"
 # name: (flow, what it runs, cron, what for)
-SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = {
+SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models"], str, str]] = {
     "predict_traffic_hourly": (
         TRAFFIC,
         "daily",
@@ -41,6 +52,12 @@ SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = 
         "0 6 * * *",
         "yesterday's invoice lines, today's forecasts, all countries",
     ),
+    "score_trips_daily": (
+        TRIPS,
+        "daily",
+        "30 6 * * *",
+        "yesterday's trips, what both models said of them, all boroughs",
+    ),
     "train_colis_monthly": (
         PARCELS,
         "models",
@@ -59,26 +76,41 @@ SCHEDULES: dict[str, tuple[SeriesFlow, Literal["daily", "models"], str, str]] = 
         "0 5 1 * *",
         "vintages of the month that begins",
     ),
+    "train_trips_monthly": (
+        TRIPS,
+        "models",
+        "30 5 1 * *",
+        "vintages of the month that begins",
+    ),
 }
 
 
-def stage_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
+def stage_keys(flow: Flow) -> list[dg.AssetKey]:
     """The assets of a flow that are partitioned by centre and day, in the order of the lineage."""
     return [
         *history_keys(flow),
-        forecast_key(flow),
+        said_key(flow),
         dg.AssetKey(["monitoring", f"{flow.name}_accuracy"]),
         drift_key(flow),
     ]
 
 
-def history_keys(flow: SeriesFlow) -> list[dg.AssetKey]:
+def said_key(flow: Flow) -> dg.AssetKey:
+    """Where what the models say is kept: forecasts, or the scores of records."""
+    if isinstance(flow, RecordFlow):
+        return scores_key(flow)
+    assert isinstance(flow, SeriesFlow)
+    return forecast_key(flow)
+
+
+def history_keys(flow: Flow) -> list[dg.AssetKey]:
     """The stages that bring history in, without forecasts."""
-    weather = [dg.AssetKey(["raw", "weather"])] if flow.has_weather else []
+    is_weathered = isinstance(flow, SeriesFlow) and flow.has_weather
+    weather = [dg.AssetKey(["raw", "weather"])] if is_weathered else []
     return [*weather, dg.AssetKey(["raw", flow.name]), merged_key(flow)]
 
 
-def build_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
+def build_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of a flow: everything of a day, its history alone, and training."""
     return [
         dg.define_asset_job(
@@ -105,7 +137,7 @@ def build_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
     ]
 
 
-def pipeline_jobs(flow: SeriesFlow) -> list[UnresolvedAssetJobDefinition]:
+def pipeline_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
     """The parts of a flow's daily job that programs start one by one, through the API."""
     history = history_keys(flow)
     return [

@@ -12,8 +12,9 @@ class RecordFlow(Flow):
     """A flow whose events are scored one by one, with what is known when each begins.
 
     `measures` are its models: what they predict, or what they are told. `scores` is the table that
-    their scores are kept in; `outcome` the column of `merged` that they are held against.
+    their scores are kept in, told apart by its column `model`; `watched` are the columns of
+    `merged` whose means of a day are watched for drift, beside the number of records.
     """
 
     scores: str
-    outcome: str
+    watched: tuple[str, ...]

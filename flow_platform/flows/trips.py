@@ -8,10 +8,10 @@ TRIPS = RecordFlow(
     description="Minutes from pickup to drop-off, said when the trip is asked for.",
     # What a model is told: the zones and the hour, or the distance of a planned route as well.
     measures=("default", "planned_distance"),
-    candidates=("zone_pair_mean", "gradient_boosting", "lightgbm"),
+    candidates=("zone_pair_mean", "lightgbm", "gradient_boosting"),
     merged="merged.trips",
     owner="team:forecasting",
     centres_from="source",
     scores="ml.trips_scores",
-    outcome="minutes",
+    watched=("minutes", "distance_km"),
 )

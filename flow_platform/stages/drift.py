@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow, RecordFlow, SeriesFlow
 from flow_platform.monitoring.drift import measure_drift
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
@@ -18,12 +18,13 @@ WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 _HISTORY_DAYS = 4 * 366 + 60
 
 
-def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.DataFrame:
+def measure_rectangle(platform: Platform, flow: Flow, keys: Keys) -> pd.DataFrame:
     """PSI and KS of each feature for every centre and day of `keys`; replaces `monitoring.drift`.
 
     A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
     that neither the week's pattern nor slow growth hides or feigns a change; the weather of flows
-    that have it is compared as it is. Of an hourly flow a day is measured when it is over.
+    that have it is compared as it is. Of an hourly flow a day is measured when it is over. Of
+    records the mean of the day is watched, where there are enough, and their number.
     """
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     if flow.is_hourly and keys.last_day > yesterday:
@@ -31,18 +32,12 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
     if keys.last_day < keys.first_day:
         return pd.DataFrame({"day": [], "status": []})
     store = platform.store(ML_ROLE)
-    features = (*flow.measures, *(WEATHER_FEATURES if flow.has_weather else ()))
-    columns = ", ".join(features)
-    days = f"select centre_id, day, {columns} from {flow.merged}"
-    grouped = ""
-    if flow.is_hourly:
-        # Of hours the mean of the day, where most of them are known.
-        columns = ", ".join(
-            f"case when count({name}) >= 18 then avg({name}) end as {name}" for name in features
-        )
-        days, grouped = f"select centre_id, day, {columns} from {flow.merged}", " group by 1, 2"
+    weather = isinstance(flow, SeriesFlow) and flow.has_weather
+    features = (*_watched(flow), *(WEATHER_FEATURES if weather else ()))
+    grouped = " group by 1, 2" if flow.is_hourly or isinstance(flow, RecordFlow) else ""
     history = store.read(
-        f"{days} where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        f"select centre_id, day, {_columns(flow, features)} from {flow.merged}"
+        f" where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
         f"{grouped} order by centre_id, day",
         {
             "centres": list(keys.centres),
@@ -50,7 +45,7 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
             "last": keys.last_day,
         },
     )
-    for measure in flow.measures:
+    for measure in _watched(flow):
         history[measure] = _against_its_weekday(history, measure)
     readings = history.loc[
         history["day"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)),
@@ -60,6 +55,30 @@ def measure_rectangle(platform: Platform, flow: SeriesFlow, keys: Keys) -> pd.Da
     drift.insert(0, "flow", flow.name)
     store.replace("monitoring.drift", drift, keys, equal={"flow": flow.name})
     return drift
+
+
+# A day of fewer records than that says nothing of their mean.
+_LEAST_RECORDS = 20
+
+
+def _watched(flow: Flow) -> tuple[str, ...]:
+    """What is compared with the same weekday of the weeks before."""
+    return (*flow.watched, flow.name) if isinstance(flow, RecordFlow) else flow.measures
+
+
+def _columns(flow: Flow, features: tuple[str, ...]) -> str:
+    """The features of a day as SQL: of hours and records their mean, where enough are known."""
+    if isinstance(flow, RecordFlow):
+        means = [
+            f"case when count(*) >= {_LEAST_RECORDS} then avg({name}) end as {name}"
+            for name in flow.watched
+        ]
+        return ", ".join([*means, f"count(*)::double precision as {flow.name}"])
+    if not flow.is_hourly:
+        return ", ".join(features)
+    return ", ".join(
+        f"case when count({name}) >= 18 then avg({name}) end as {name}" for name in features
+    )
 
 
 def _against_its_weekday(history: pd.DataFrame, measure: str) -> pd.Series:

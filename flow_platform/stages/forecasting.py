@@ -68,7 +68,7 @@ def issue_forecasts(
     """
     if flow.is_hourly:
         return _issue_hours(platform, flow, measure, keys, refresh, progress)
-    spec = spec_of(platform, flow)
+    spec = spec_of(platform, flow, measure)
     data = read_history(platform, flow, measure, keys.last_day)
     trained = ensure_vintages(
         platform,
@@ -132,7 +132,7 @@ def _issue_hours(
     Of the present day the hours that have begun. A run that ends with the present day, and is no
     backfill, adds the hours that have no forecasts yet: what was said this morning stands.
     """
-    spec = spec_of(platform, flow)
+    spec = spec_of(platform, flow, measure)
     months = months_between(keys.first_day, keys.last_day)
     trained = ensure_vintages(
         platform,

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.data import (
     CALENDAR_LOOKAHEAD,
     WEATHER_COLUMNS,
@@ -33,8 +33,12 @@ from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.sources.local_time import local_midnight_after
 
 
-def spec_of(platform: Platform, flow: SeriesFlow) -> Any:
-    """The flow's fixed choices, as its core takes them: SeriesSpec, or HourlySpec."""
+def spec_of(platform: Platform, flow: Flow, measure: str) -> Any:
+    """The flow's fixed choices, as its core takes them: SeriesSpec, HourlySpec or TripSpec."""
+    if not isinstance(flow, SeriesFlow):
+        from flow_platform.scoring.trips.data import TripSpec
+
+        return TripSpec(measure=measure, seed=platform.settings.seed)
     if flow.is_hourly:
         return HourlySpec(horizons=flow.horizons, season=flow.season, seed=platform.settings.seed)
     return SeriesSpec(
@@ -46,12 +50,17 @@ def spec_of(platform: Platform, flow: SeriesFlow) -> Any:
 
 
 def read_for_training(
-    platform: Platform, flow: SeriesFlow, measure: str, first_month: date, last_month: date
+    platform: Platform, flow: Flow, measure: str, first_month: date, last_month: date
 ) -> Any:
-    """What vintages of these months may see, for the flow's core: SeriesData, or HourlyData."""
+    """What vintages of these months may see, for the flow's core: Series-, Hourly- or TripData."""
+    if isinstance(flow, RecordFlow):
+        from flow_platform.stages.trips import read_for_months
+
+        return read_for_months(platform, flow, first_month, last_month)
+    assert isinstance(flow, SeriesFlow)
     if not flow.is_hourly:
         return read_history(platform, flow, measure, last_month)
-    spec = spec_of(platform, flow)
+    spec = spec_of(platform, flow, measure)
     # As many as training takes: the years of thousands of counters would fill the memory.
     chosen = evenly(platform.centre_ids_of(flow), spec.most_series)
     first = cutoff_of(first_month).date() - timedelta(days=spec.training_days)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError, ModelError
-from flow_platform.flows import Flow
+from flow_platform.flows import Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.platform import Platform
@@ -21,6 +21,7 @@ from flow_platform.registry.promotions import Decision, Reign, line_of, predeces
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage, forecast_with
 from flow_platform.stages.history import read_for_hours, read_history, spec_of
+from flow_platform.stages.trips import compare_scores
 
 # Issue days a comparison replays at the most: a season's change, at a few seconds a vintage.
 REPLAYED_DAYS = 120
@@ -119,13 +120,16 @@ def compare_vintages(
             reason=f"trained on test rows: its registered cut-off is {claimed:%Y-%m-%d %H:%M} UTC,"
             f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
         )
-    spec = spec_of(platform, flow)
-    data, issues = _replayable(platform, flow, champion.measure, today)
     vintages = platform.registry.vintages(flow.name, champion.measure)
     lines = [
         line_of((v for v in vintages if v.candidate == own.candidate and v.month <= own.month), [])
         for own in (champion, challenger)
     ]
+    if isinstance(flow, RecordFlow):
+        return compare_scores(platform, flow, champion, challenger, lines, today)
+    assert isinstance(flow, SeriesFlow)
+    spec = spec_of(platform, flow, champion.measure)
+    data, issues = _replayable(platform, flow, champion.measure, today)
     days = _compared_days(issues, data.actuals, lines)
     if not days:
         return Comparison(
@@ -150,7 +154,7 @@ def compare_vintages(
 
 
 def _replayable(
-    platform: Platform, flow: Flow, measure: str, today: date
+    platform: Platform, flow: SeriesFlow, measure: str, today: date
 ) -> tuple[Any, pd.DataFrame]:
     """What is known of a measure before `today`, and the issues that may be replayed.
 
@@ -188,7 +192,7 @@ def _compared_days(
 
 def _replay(
     platform: Platform,
-    flow: Flow,
+    flow: SeriesFlow,
     line: Sequence[Reign],
     data: Any,
     wanted: pd.DataFrame,

@@ -53,7 +53,7 @@ def tune_month(
             f"{chosen:%Y-%m} has not begun in UTC: its vintages cannot be trained yet. Give an"
             " earlier month."
         )
-    spec, cutoff = spec_of(platform, flow), cutoff_of(chosen)
+    spec, cutoff = spec_of(platform, flow, measure), cutoff_of(chosen)
     data = read_history(platform, flow, measure, chosen)
     if not has_enough_history(data, cutoff, spec):
         raise ModelError(

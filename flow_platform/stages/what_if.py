@@ -34,7 +34,7 @@ def ask(
             f"No model of {flow.name} {measure} speaks for {centre_id} on {day:%Y-%m-%d}. Choose a"
             f" centre of `flow centres list {flow.name}` and a day after its first vintage."
         )
-    artefacts, spec = platform.registry.load(vintage), spec_of(platform, flow)
+    artefacts, spec = platform.registry.load(vintage), spec_of(platform, flow, measure)
     other = altered(data, centre_id, issues["issued_at"].iloc[0], change)
     plain, changed = (forecast(artefacts, facts, issues, spec) for facts in (data, other))
     rows = plain[["ds", "horizon", "prediction"]].merge(

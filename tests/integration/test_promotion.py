@@ -45,7 +45,10 @@ def home(settings: Settings) -> Platform:
     """Four months led by the seasonal naive; vintages of `effects` stand by."""
     platform = Platform(settings)
     land_history(platform, FIRST, LAST)
-    data, spec = read_history(platform, PARCELS, "parcels", LAST), spec_of(platform, PARCELS)
+    data, spec = (
+        read_history(platform, PARCELS, "parcels", LAST),
+        spec_of(platform, PARCELS, "parcels"),
+    )
     naive = replace(PARCELS, candidates=("seasonal_naive",))
     ensure_vintages(platform, naive, "parcels", MONTHS, lambda: data, spec)
     for month in MONTHS:
@@ -177,7 +180,7 @@ def test_a_challenger_whose_registered_cut_off_was_moved_back_is_refused(home: P
 def test_a_model_that_learned_after_the_cut_off_it_claims_is_not_registered(
     home: Platform,
 ) -> None:
-    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS)
+    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS, "parcels")
     learned_october = train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
     claimed = replace(learned_october, cutoff=cutoff_of(MONTHS[0]))
     for model in (claimed, learned_october, replace(claimed, train_last=claimed.train_first)):

@@ -82,7 +82,7 @@ def recorded(home: Platform, month: date, boosting: Boosting, *, adopted: bool =
 
 
 def trained(home: Platform, candidate: str, month: date) -> Trained:
-    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS)
+    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS, "parcels")
     return train_vintage(home, PARCELS, "parcels", candidate, month, data, spec)
 
 

@@ -46,6 +46,10 @@ MeasureQuery = Annotated[str | None, Query(max_length=40, description="Without i
 _DRIFT_DAYS = 30
 
 
+_ERRORS = ("first_date", "last_date", "n", "mae", "rmse", "wape", "coverage_80")
+_ROWS = ("rows_read", "rows_stored", "rows_quarantined")
+
+
 class _Page(BaseModel):
     next: str | None = Field(description=NEXT_DESCRIPTION)
 
@@ -288,31 +292,21 @@ async def kpis(
     }
     items = []
     for one in flows:
+        loaded = loads.get(one.name, {})
         for measure in one.measures:
-            said = errors.get((one.name, measure), {})
-            loaded = loads.get(one.name, {})
             standing = serving.get((one.name, measure))
-            items.append(
-                Kpi(
-                    flow=one.name,
-                    measure=measure,
-                    newest_actual_day=fresh.get((one.name, "actuals")),
-                    newest_prediction_day=fresh.get((one.name, "predictions")),
-                    model_version=standing.serving.model_version if standing else None,
-                    **{
-                        name: said.get(name)
-                        for name in (
-                            *("first_date", "last_date", "n", "mae", "rmse", "wape"),
-                            "coverage_80",
-                        )
-                    },
-                    open_alerts=alerts.get(one.name, 0),
-                    **{
-                        name: loaded.get(name, 0)
-                        for name in ("rows_read", "rows_stored", "rows_quarantined")
-                    },
-                )
-            )
+            row: dict[str, Any] = {
+                "flow": one.name,
+                "measure": measure,
+                "newest_actual_day": fresh.get((one.name, "actuals")),
+                "newest_prediction_day": fresh.get((one.name, "predictions")),
+                "model_version": standing.serving.model_version if standing else None,
+                "open_alerts": alerts.get(one.name, 0),
+            }
+            said = errors.get((one.name, measure), {})
+            row |= {name: said.get(name) for name in _ERRORS}
+            row |= {name: loaded.get(name, 0) for name in _ROWS}
+            items.append(Kpi(**row))
     return Kpis(items=items)
 
 
@@ -438,7 +432,7 @@ async def alerts(
 
 
 async def _check_centre(request: Request, flow: str, centre: str | None) -> None:
-    if centre not in (None, "*"):
+    if centre is not None and centre != "*":
         await check_centre(request.app.state.database, flow, centre)
 
 

@@ -99,7 +99,7 @@ async def forecasts(
     )
     own = measure_of(chosen, measure) if measure is not None else chosen.measures[0]
     check_order(first, last)
-    reach = max(chosen.horizons)
+    reach = chosen.longest_horizon
     if horizon is not None and horizon > reach:
         raise invalid("query.horizon", f"{flow} reaches {reach} steps ahead.")
     database: Database = request.app.state.database

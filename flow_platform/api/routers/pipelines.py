@@ -125,7 +125,7 @@ async def start(
     scores, and measures them. One run covers the whole range; each replaces what it makes, so that
     starting it again is safe. The answer comes at once; `Location` says where to follow the run.
     """
-    chosen = flow_in(body.flow, "body.flow", CATALOGUE)
+    chosen = flow_in(body.flow, "body.flow")
     if body.first > body.last:
         raise invalid("body.from", "is after `to`. Swap them.")
     client: DagsterClient = request.app.state.dagster

@@ -1,0 +1,279 @@
+"""What past trips say of a trip that is asked for: its zones' usual minutes, distance and pace.
+
+`features` is the one function that makes a model's frame. A trip of the past is told what was known
+when its own day began (`Expanding`), a trip to come what was known at the vintage's cut-off
+(`Table`); both hand the same sums to the same code.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from flow_platform.scoring.trips.data import Floats, Integers, TripData, TripInputs
+
+# Means are drawn towards what is known of more trips, as if so many more had said that.
+PRIOR_ZONE, PRIOR_PAIR, PRIOR_DISTANCE, PRIOR_HOUR = 20.0, 5.0, 3.0, 20.0
+# Where nothing is known at all: a trip of 3 km at 16 km/h.
+FIRST_KM, FIRST_MINUTES = 3.0, 11.0
+# Roads are longer than the bird's way: by a quarter, and by some streets at either end. Shares and
+# distances of city trips by Boscoe et al. (2012), Professional Geographer 64 (2), lie around 1.4.
+DETOUR, STREETS_KM = 1.3, 0.4
+_EARTH_KM = 6371.0
+_SPAN = 100_000
+
+GROUPS = ("all", "pickup", "dropoff", "pair", "pickup_hour", "week_hour")
+COMMON = (
+    "pickup_zone",
+    "dropoff_zone",
+    "local_minute",
+    "weekday",
+    "is_public_holiday",
+    "is_school_holiday",
+    "temperature_mean",
+    "precipitation_mm",
+    "snowfall_cm",
+    "wind_max_kmh",
+    "pair_log_minutes",
+    "pair_trips",
+    "pair_log_km",
+    "pair_pace",
+    "pickup_hour_pace",
+    "week_hour_pace",
+    "pickup_pace",
+    "dropoff_pace",
+    "beeline_km",
+)
+PLANNED = ("planned_km", "detour")
+# What a person is told of a prediction: which columns speak of what.
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "zones": (
+        "pickup_zone",
+        "dropoff_zone",
+        "pair_log_minutes",
+        "pair_trips",
+        "pair_log_km",
+        "pair_pace",
+        "pickup_pace",
+        "dropoff_pace",
+        "beeline_km",
+    ),
+    "time": ("local_minute", "weekday", "pickup_hour_pace", "week_hour_pace"),
+    "calendar": ("is_public_holiday", "is_school_holiday"),
+    "weather": ("temperature_mean", "precipitation_mm", "snowfall_cm", "wind_max_kmh"),
+    "distance": PLANNED,
+}
+
+
+def columns(has_distance: bool) -> tuple[str, ...]:
+    """The columns of a model's frame, in their order."""
+    return (*COMMON, *PLANNED) if has_distance else COMMON
+
+
+class Known(Protocol):
+    """Past trips as `features` asks for them."""
+
+    @property
+    def zones(self) -> Floats: ...
+
+    def sums(self, group: str, keys: Any) -> Any:
+        """Shape (3, n): for each key the trips, the sums of log minutes and of log km."""
+        ...
+
+
+def keys_of(inputs: Any, group: str) -> Any:
+    """Which of a group's means each trip belongs to: an array, or the number of a single one."""
+    hour = inputs.local_minute // 60
+    if group == "all":
+        return inputs.weekday * 0
+    if group == "pickup":
+        return inputs.pickup_zone
+    if group == "dropoff":
+        return inputs.dropoff_zone
+    if group == "pair":
+        return inputs.pickup_zone * _SPAN + inputs.dropoff_zone
+    if group == "pickup_hour":
+        return inputs.pickup_zone * 24 + hour
+    return inputs.weekday * 24 + hour
+
+
+@dataclass(frozen=True)
+class Table:
+    """Past trips as they were known at one moment: the sums of every key that had a trip."""
+
+    keys: dict[str, Integers]
+    values: dict[str, Floats]
+    zones: Floats
+
+    @classmethod
+    def of(cls, data: TripData) -> Table:
+        """The sums of all trips of `data`."""
+        keys: dict[str, Integers] = {}
+        values: dict[str, Floats] = {}
+        logs = _logs(data)
+        for group in GROUPS:
+            found, place = np.unique(keys_of(data.inputs, group), return_inverse=True)
+            keys[group] = found
+            values[group] = np.stack(
+                [np.bincount(place, weights=row, minlength=len(found)) for row in logs]
+            )
+        return cls(keys, values, data.zones)
+
+    def sums(self, group: str, keys: Any) -> Any:
+        if isinstance(keys, int):
+            return self._of_one_key[group].get(keys, (0.0, 0.0, 0.0))
+        known = self.keys[group]
+        if not len(known):
+            return np.zeros((3, len(keys)))
+        place = known.searchsorted(keys)
+        place[place == len(known)] = 0
+        return np.where(known[place] == keys, self.values[group][:, place], 0.0)
+
+    def as_bytes(self) -> bytes:
+        """The table as npz, which holds arrays alone; equal tables give equal bytes."""
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {f"{group}_keys": self.keys[group] for group in GROUPS}
+        arrays |= {f"{group}_values": self.values[group] for group in GROUPS}
+        np.savez_compressed(buffer, zones=self.zones, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Table:
+        """A table that `as_bytes` gave. Raises ValueError or KeyError for anything else."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+            return cls(
+                {group: kept[f"{group}_keys"] for group in GROUPS},
+                {group: kept[f"{group}_values"] for group in GROUPS},
+                kept["zones"],
+            )
+
+    @cached_property
+    def _of_one_key(self) -> dict[str, dict[int, tuple[float, float, float]]]:
+        return {
+            group: dict(zip(self.keys[group].tolist(), zip(*values, strict=True), strict=True))
+            for group, values in ((name, self.values[name].tolist()) for name in GROUPS)
+        }
+
+
+class Expanding:
+    """Past trips as they were known when the day of each asking trip began."""
+
+    def __init__(self, data: TripData, days: Integers) -> None:
+        """`days`: for each trip that will be asked for, its UTC day since 1970."""
+        self._data, self._days = data, days
+        self._first = int(data.known_day.min(initial=0)) if len(data) else 0
+        self._logs = _logs(data)
+
+    @property
+    def zones(self) -> Floats:
+        return self._data.zones
+
+    def sums(self, group: str, keys: Any) -> Any:
+        # Keys and days in one number: all trips of a key lie side by side, in the order in which
+        # they became known, and what was known before a day is a difference of running sums.
+        found, place = np.unique(
+            np.concatenate([keys_of(self._data.inputs, group), keys]), return_inverse=True
+        )
+        own, asking = place[: len(self._data)], place[len(self._data) :]
+        span = _SPAN
+        moment = own * span + (self._data.known_day - self._first)
+        order = np.argsort(moment, kind="stable")
+        running = np.zeros((3, len(order) + 1))
+        running[:, 1:] = self._logs[:, order].cumsum(axis=1)
+        ordered = moment[order]
+        until = ordered.searchsorted(asking * span + np.maximum(self._days - self._first, 0))
+        start = ordered.searchsorted(np.arange(len(found)) * span)[asking]
+        return running[:, until] - running[:, start]
+
+
+def _logs(data: TripData) -> Floats:
+    return np.stack(
+        [np.ones(len(data)), np.log(data.minutes), np.log(np.maximum(data.distance_km, 0.1))]
+    )
+
+
+def features(inputs: TripInputs, known: Known, has_distance: bool) -> Floats:
+    """The frame of a model: shape (n, len(columns(has_distance))), column order included.
+
+    What is asked for one trip alone, of a `Table`, is computed with plain numbers by the same
+    formulas: arrays of one element would take ten times as long.
+    """
+    alone = len(inputs) == 1 and isinstance(known, Table)
+    told: Any = _Single(inputs) if alone else inputs
+    count, minutes, km = known.sums("all", keys_of(told, "all"))
+    usual_minutes = (minutes + math.log(FIRST_MINUTES)) / (count + 1)
+    usual_km = (km + math.log(FIRST_KM)) / (count + 1)
+    usual_pace = usual_minutes - usual_km
+    frame: dict[str, Any] = {}
+    zone_minutes, zone_km = usual_minutes, usual_km
+    for end in ("pickup", "dropoff"):
+        n, log_minutes, log_km = known.sums(end, keys_of(told, end))
+        own_minutes = (log_minutes - n * usual_minutes) / (n + PRIOR_ZONE)
+        own_km = (log_km - n * usual_km) / (n + PRIOR_ZONE)
+        frame[f"{end}_pace"] = own_minutes - own_km
+        zone_minutes, zone_km = zone_minutes + own_minutes / 2, zone_km + own_km / 2
+    frame["beeline_km"] = beeline_km(known.zones, told.pickup_zone, told.dropoff_zone)
+    road_km = np.log(frame["beeline_km"] * DETOUR + STREETS_KM)
+    zone_km = _known_or(road_km, zone_km)
+    n, log_minutes, log_km = known.sums("pair", keys_of(told, "pair"))
+    frame["pair_trips"] = n
+    frame["pair_log_minutes"] = (log_minutes + PRIOR_PAIR * zone_minutes) / (n + PRIOR_PAIR)
+    frame["pair_log_km"] = (log_km + PRIOR_DISTANCE * zone_km) / (n + PRIOR_DISTANCE)
+    frame["pair_pace"] = (log_minutes - log_km - n * usual_pace) / (n + PRIOR_PAIR)
+    for group in ("pickup_hour", "week_hour"):
+        n, log_minutes, log_km = known.sums(group, keys_of(told, group))
+        frame[f"{group}_pace"] = (log_minutes - log_km - n * usual_pace) / (n + PRIOR_HOUR)
+    if has_distance:
+        planned = told.planned_distance_km
+        frame["planned_km"] = planned
+        frame["detour"] = np.log(np.maximum(planned, 0.1)) - frame["pair_log_km"]
+    own = [frame[name] if name in frame else getattr(told, name) for name in columns(has_distance)]
+    if alone:
+        return np.array([own], dtype=np.float64)
+    return np.stack([np.asarray(column, dtype=np.float64) for column in own], axis=1)
+
+
+class _Single:
+    """One trip's inputs as numbers."""
+
+    __slots__ = tuple(one.name for one in fields(TripInputs))
+
+    def __init__(self, inputs: TripInputs) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(inputs, name).item())
+
+
+def _known_or(value: Any, otherwise: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return np.where(np.isnan(value), otherwise, value)
+    return otherwise if math.isnan(value) else value
+
+
+def beeline_km(zones: Floats, pickup: Any, dropoff: Any) -> Any:
+    """Great-circle distance between zones (km), NaN where one is not placed.
+
+    Within a zone it is taken as a third of a kilometre: the mean way between two points of an area
+    of half a square kilometre. Zones are arrays, or two numbers.
+    """
+    if not len(zones) or np.isnan(zones[:, 1]).all():
+        return math.nan if isinstance(pickup, int) else np.full(len(pickup), np.nan)
+    order = np.argsort(zones[:, 0])
+    ids = zones[order, 0]
+    ends = []
+    for end in (np.atleast_1d(pickup), np.atleast_1d(dropoff)):
+        place = np.minimum(ids.searchsorted(end), len(ids) - 1)
+        point = np.radians(zones[order][place, 1:])
+        ends.append(np.where((ids[place] == end)[:, None], point, np.nan))
+    (lat1, lon1), (lat2, lon2) = ends[0].T, ends[1].T
+    half = (
+        np.sin((lat2 - lat1) / 2) ** 2
+        + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    )
+    same = np.atleast_1d(pickup) == np.atleast_1d(dropoff)
+    made = np.where(same, 0.33 + 0 * half, 2 * _EARTH_KM * np.arcsin(np.sqrt(half)))
+    return made.item() if isinstance(pickup, int) else made

@@ -1,0 +1,306 @@
+"""Scores trips: for each day the champion who serves it, for each block of days at once.
+
+What a vintage says is in `scoring/trips/`; here trips are read, the vintage is chosen as of the
+trip's own day, and scores are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+import pandas as pd
+
+from flow_platform.flows import RecordFlow
+from flow_platform.forecasting.metrics import coverage, mae, r2, rmse
+from flow_platform.forecasting.promotion import Comparison, judge, score, trained_until
+from flow_platform.partitions import cutoff_of, months_between
+from flow_platform.platform import Platform
+from flow_platform.registry.promotions import Reign, vintage_for
+from flow_platform.registry.vintages import ML_ROLE, Vintage
+from flow_platform.scoring.trips.data import Floats, TripData, TripSpec, inputs_of, joined, trips_of
+from flow_platform.scoring.trips.model import TripModel
+from flow_platform.scoring.trips.training import fallback_scores
+from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage
+from flow_platform.stages.history import spec_of
+from flow_platform.stages.training import Progress, Trained, ensure_vintages, logger
+from flow_platform.warehouse.store import Keys
+
+# Trips that are in memory at once while days are scored, and that a vintage may learn from.
+_TRIPS_A_BLOCK = 250_000
+MOST_TRIPS = 2_500_000
+# Days that a comparison looks at: a season's change.
+COMPARED_DAYS = 120
+_SAID = ("predicted_minutes", "lower_80", "upper_80")
+_COLUMNS = (
+    "trip_id",
+    "centre_id",
+    "day",
+    "pickup_at",
+    "available_at",
+    "pickup_zone",
+    "dropoff_zone",
+    "local_minute",
+    "weekday",
+    "minutes",
+    "distance_km",
+    "is_public_holiday",
+    "is_school_holiday",
+    "temperature_mean",
+    "precipitation_mm",
+    "snowfall_cm",
+    "wind_max_kmh",
+)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was said of one rectangle's trips by one model, as it stands in `ml.trips_scores`.
+
+    `trips` is how many the merged table has, `rows` how many have a score. The figures are over
+    all of them, NaN where there are none. `shown` has predicted and actual minutes of some.
+    """
+
+    trips: int
+    rows: int
+    vintages: list[Trained]
+    trips_by_version: dict[str, int]
+    rmse: float
+    mae: float
+    r2: float
+    coverage_80: float
+    shown: pd.DataFrame
+
+
+def score_trips(
+    platform: Platform,
+    flow: RecordFlow,
+    measure: str,
+    keys: Keys,
+    *,
+    refresh: Literal["missing", "stale"] = "missing",
+    progress: Progress = logger.info,
+) -> Scored:
+    """Score every trip of `keys` by a vintage trained before its day, and replace the partitions.
+
+    Vintages that the days need are trained first. Days before any vintage get the fallback.
+    """
+    spec = spec_of(platform, flow, measure)
+    months = months_between(keys.first_day, keys.last_day)
+    trained = ensure_vintages(
+        platform,
+        flow,
+        measure,
+        months,
+        lambda: read_for_months(platform, flow, months[0], months[-1]),
+        spec,
+        refresh=refresh,
+        progress=progress,
+    )
+    line = platform.registry.line(flow.name, measure)
+    store = platform.store(ML_ROLE)
+    versions: dict[str, int] = {}
+    outcomes, trips = [], 0
+    for block in _blocks(platform, flow, keys):
+        frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
+        trips += len(frame)
+        parts = []
+        for vintage, days in days_by_vintage(line, frame["day"]):
+            own = frame[frame["day"].isin(days)]
+            said = (
+                _fallback(platform, flow, own, spec)
+                if vintage is None
+                else TripModel.load(platform.registry.load(vintage)).score(inputs_of(own))
+            )
+            version = vintage.model_version if vintage else FALLBACK_VERSION
+            versions[version] = versions.get(version, 0) + len(said)
+            parts.append(
+                pd.DataFrame(said, columns=list(_SAID), index=own.index).assign(
+                    model_version=version
+                )
+            )
+        rows = frame[["trip_id", "centre_id", "day", "pickup_at"]]
+        if parts:
+            made = pd.concat(parts)
+            rows = rows.join(made)
+            outcomes.append(made.assign(minutes=frame["minutes"]))
+        store.replace(flow.scores, rows, block, equal={"model": measure})
+        if len(keys) > len(block):
+            progress(f"{flow.name} {measure}: scored until {block.last_day}")
+    every = pd.concat(outcomes, ignore_index=True) if outcomes else pd.DataFrame()
+    if every.empty:
+        every = pd.DataFrame(columns=["minutes", *_SAID], dtype="float64")
+    y, minutes = every["minutes"], every["predicted_minutes"]
+    return Scored(
+        trips=trips,
+        rows=len(every),
+        vintages=trained,
+        trips_by_version=versions,
+        rmse=rmse(y, minutes),
+        mae=mae(y, minutes),
+        r2=r2(y, minutes),
+        coverage_80=coverage(y, every["lower_80"], every["upper_80"]),
+        shown=every[["minutes", "predicted_minutes"]],
+    )
+
+
+def read_for_months(
+    platform: Platform, flow: RecordFlow, first_month: date, last_month: date
+) -> TripData:
+    """What vintages of these months may see: a year of trips, or as many as memory allows.
+
+    The newest `MOST_TRIPS` before the last month are enough, and those before the first one.
+    """
+    spec = spec_of(platform, flow, flow.measures[0])
+    last = cutoff_of(last_month).date()
+    per_day = platform.store(ML_ROLE).read(
+        f"select day, count(*) as trips from {flow.merged}"
+        " where day >= %(first)s and day < %(last)s group by day order by day desc",
+        {
+            "first": cutoff_of(first_month).date() - timedelta(days=spec.training_days),
+            "last": last,
+        },
+    )
+    kept = per_day[per_day["trips"].cumsum() <= MOST_TRIPS]
+    first = kept["day"].min().date() if len(kept) else last
+    return read_trips(platform, flow, first, last - timedelta(days=1))
+
+
+def read_trips(platform: Platform, flow: RecordFlow, first_day: date, last_day: date) -> TripData:
+    """The trips that began on these UTC days, of every borough, a part of the days at a time."""
+    zones = platform_zones(platform)
+    parts = [
+        trips_of(_read(platform, flow, block.first_day, block.last_day, block.centres), zones)
+        for block in _blocks(
+            platform, flow, Keys(platform.centre_ids_of(flow), first_day, last_day)
+        )
+    ]
+    return joined(parts)
+
+
+def platform_zones(platform: Platform) -> pd.DataFrame:
+    """The zones of the city as models know them: zone_id, latitude, longitude."""
+    rows = [(zone.zone_id, zone.latitude, zone.longitude) for zone in platform.trip_zones]
+    return pd.DataFrame(rows, columns=["zone_id", "latitude", "longitude"], dtype="float64")
+
+
+def _blocks(platform: Platform, flow: RecordFlow, keys: Keys) -> Iterator[Keys]:
+    """The rectangle in blocks of whole days that hold a bounded number of trips."""
+    if keys.last_day < keys.first_day:
+        return
+    counts = platform.store(ML_ROLE).read(
+        f"select day, count(*) as trips from {flow.merged}"
+        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s group by day",
+        {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day},
+    )
+    trips = dict(zip(counts["day"].dt.date, counts["trips"], strict=True))
+    first, held = keys.first_day, 0
+    for offset in range(keys.days):
+        day = keys.first_day + timedelta(days=offset)
+        if held and held + trips.get(day, 0) > _TRIPS_A_BLOCK:
+            yield Keys(keys.centres, first, day - timedelta(days=1))
+            first, held = day, 0
+        held += trips.get(day, 0)
+    yield Keys(keys.centres, first, keys.last_day)
+
+
+def _read(
+    platform: Platform, flow: RecordFlow, first_day: date, last_day: date, centres: tuple[str, ...]
+) -> pd.DataFrame:
+    return platform.store(ML_ROLE).read(
+        f"select {', '.join(_COLUMNS)} from {flow.merged}"
+        " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        " order by pickup_at, trip_id",
+        {"centres": list(centres), "first": first_day, "last": last_day},
+    )
+
+
+def _fallback(platform: Platform, flow: RecordFlow, asked: pd.DataFrame, spec: TripSpec) -> Floats:
+    """What is said before any vintage: the usual minutes of the zone pair, as of each day."""
+    last = asked["day"].max().date()
+    known = read_trips(platform, flow, last - timedelta(days=spec.training_days), last)
+    return fallback_scores(known, trips_of(asked, platform_zones(platform)), spec)
+
+
+def compare_scores(
+    platform: Platform,
+    flow: RecordFlow,
+    champion: Vintage,
+    challenger: Vintage,
+    lines: Sequence[Sequence[Reign]],
+    today: date,
+) -> Comparison:
+    """The verdict on two lines of vintages over the same trips, each after both cut-offs.
+
+    Days before `today` (UTC) are compared, at most `COMPARED_DAYS` of them, newest first; on a day
+    each line speaks by its newest vintage. Errors are scaled by that of the zone pair's usual
+    minutes, and added up by day; the rest is `judge`.
+    """
+    spec = spec_of(platform, flow, champion.measure)
+    first = today - timedelta(days=spec.training_days)
+    last = today - timedelta(days=1)
+    days = platform.store(ML_ROLE).read(
+        f"select distinct day from {flow.merged} where day between %(first)s and %(last)s"
+        " order by day desc",
+        {"first": first, "last": last},
+    )["day"]
+    chosen = []
+    for day in days:
+        speaking = [vintage_for(line, day.date()) for line in lines]
+        own, rival = speaking
+        if own and rival and own.model_version != rival.model_version:
+            chosen.append(day)
+    chosen = sorted(chosen[:COMPARED_DAYS])
+    if not chosen:
+        return Comparison(
+            champion.model_version,
+            challenger.model_version,
+            promoted=False,
+            reason="not enough evidence: no day with trips lies after the cut-offs of both",
+        )
+    rows: list[list[pd.DataFrame]] = [[], []]
+    whole = Keys(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
+    for block in _blocks(platform, flow, whole):
+        frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
+        for side, line in zip(rows, lines, strict=True):
+            for vintage, own_days in days_by_vintage(line, frame["day"]):
+                spoken = frame[frame["day"].isin(own_days) & frame["day"].isin(chosen)]
+                if vintage is None or spoken.empty:
+                    continue
+                artefacts = platform.registry.load(vintage)
+                until = trained_until(artefacts)
+                if until > spoken["pickup_at"].min():
+                    return Comparison(
+                        champion.model_version,
+                        challenger.model_version,
+                        promoted=False,
+                        reason=f"trained on test rows: {vintage.model_version} learned until"
+                        f" {until:%Y-%m-%d %H:%M} UTC, after trips it is compared on",
+                    )
+                side.append(_replayed(TripModel.load(artefacts), spoken))
+    own_rows, rival_rows = (pd.concat(side, ignore_index=True) for side in rows)
+    scale = float((own_rows["y"] - own_rows["usual"]).abs().mean())
+    return judge(
+        champion.model_version,
+        challenger.model_version,
+        score(own_rows.assign(scale=scale)),
+        score(rival_rows.assign(scale=scale)),
+        seed=spec.seed,
+    )
+
+
+def _replayed(model: TripModel, spoken: pd.DataFrame) -> pd.DataFrame:
+    said = model.score(inputs_of(spoken))
+    return pd.DataFrame(
+        {
+            "issue": spoken["day"].to_numpy(),
+            "ds": spoken["day"].to_numpy(),
+            "y": spoken["minutes"].to_numpy(),
+            "prediction": said[:, 0],
+            "lower_80": said[:, 1],
+            "upper_80": said[:, 2],
+            "usual": model.usual_minutes(inputs_of(spoken)),
+        }
+    )
