@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic_core
 from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -377,22 +378,12 @@ def _answer_batch(body: bytes, city: City, now: datetime, serving: dict[str, Ser
     )
 
 
-def _unreadable(error: ValidationError) -> Problem:
-    errors = [
-        {
-            "field": ".".join(["body", *(str(part) for part in found["loc"][:6])]),
-            "reason": found["msg"],
-        }
-        for found in error.errors(include_url=False, include_context=False, include_input=False)[
-            :50
-        ]
-    ]
-    return Problem(
-        422,
-        detail="A field is missing or cannot be used; `errors` names each.",
-        type="invalid",
-        more={"errors": errors},
-    )
+def _unreadable(error: ValidationError) -> Exception:
+    """The same error as of a body that FastAPI reads, so that one place decides what is told."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:50]
+    if found[0]["type"] == "json_invalid":
+        return invalid("body", "is not JSON.")
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found])
 
 
 def _arrival(question: _Question, minutes: float) -> datetime:
