@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +236,8 @@ def broken(home: Path, whole: world.Vintage, how: str) -> world.Vintage:
         golden["scores"][0][0] += 1
         artefacts["golden.json"] = json.dumps(golden).encode()
     if how == "measure":
-        artefacts["training.json"] = artefacts["training.json"].replace(b"default", b"planned_distance")  # fmt: skip
+        training = json.loads(artefacts["training.json"]) | {"measure": "planned_distance"}
+        artefacts["training.json"] = json.dumps(training).encode()
     if how == "file":
         del artefacts["history.npz"]
     made = world.keep(home, "default", "zone_pair_mean", MONTH, artefacts)
