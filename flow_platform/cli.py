@@ -309,8 +309,8 @@ def list_centres(flow: FlowArgument = "parcels", as_json: JsonOption = False) ->
 def discover(flow: FlowArgument = "parcels") -> None:
     """Print, as a centres file, every centre that the source of a flow names.
 
-    For parcels complete its columns (country, timezone, ...) and name it in FLOW_CENTRES. The
-    countries of retail need no file: they are taken from the source as they are printed.
+    For parcels complete its columns (country, timezone, ...) and name it in FLOW_CENTRES. Countries
+    of retail, counters and boroughs need no file: they are taken from the source as printed.
     """
     from flow_platform.flows import flow_named
     from flow_platform.sources.centres import COLUMNS
@@ -374,11 +374,12 @@ def _blocks(platform: Platform, flow: Flow, centres: str | None, keys: Keys) -> 
 
 
 def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> None:
-    """Land the weather of the counters' places for days that have none yet; it is a flow apart."""
+    """Land the weather of the flow's places for days that have none yet; it is a flow apart."""
     from flow_platform.partitions import contiguous, rectangle_tags
     from flow_platform.warehouse.store import Keys
 
-    if not flow.is_hourly or not platform.weather_places:
+    places = platform.weather_places_of(flow)
+    if not places:
         return
     last = min(keys.last_day, datetime.now(UTC).date() - timedelta(days=1))
     # The first day's morning knows what was forecast the day before.
@@ -388,10 +389,10 @@ def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> N
         " and day between %(first)s and %(last)s group by day"
         " having count(distinct centre_id) = %(count)s",
         {
-            "places": list(platform.weather_places),
+            "places": list(places),
             "first": first,
             "last": last,
-            "count": len(platform.weather_places),
+            "count": len(places),
         },
     )
     missing = sorted(
@@ -399,7 +400,7 @@ def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> N
         - {day.date() for day in known["day"]}
     )
     if missing:
-        blocks = contiguous(platform.weather_places, platform.centre_ids)
+        blocks = contiguous(places, platform.centre_ids)
         tags = [rectangle_tags(Keys(block, missing[0], missing[-1])) for block in blocks]
         runner("weather", tags, {})
 

@@ -14,25 +14,37 @@ from pathlib import Path
 
 import pandas as pd
 
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, Flow
+from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
-from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
-from flow_platform.sources.config import Sources, read_sources
+from flow_platform.sources.centres import (
+    DEFAULT_CENTRES,
+    Centre,
+    centre_named,
+    nearest_centre,
+    read_centres,
+)
+from flow_platform.sources.config import Sources, read_sources, trips_option
 from flow_platform.sources.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.sources.countries import SUBDIVISIONS
 from flow_platform.sources.events import read_events
 from flow_platform.sources.public_holidays import public_holidays
 from flow_platform.sources.retail import retail_centres, shop_country
 from flow_platform.sources.simulator import World
+from flow_platform.sources.trips_simulator import City
+from flow_platform.sources.zones import Zone, boroughs_of, read_zones
 from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.roles import Server, derived_key, locate_server
 from flow_platform.warehouse.store import Keys, Store
 
-# Where counters stand that are near no centre; a centre of the file cannot have such an id.
+# Where counters stand, and trips happen, that are near no centre; a centre of the file cannot have
+# such an id.
 PARIS = Centre("[paris]", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)
+NEW_YORK = Centre(
+    "[new york]", "New York", 40.7128, -74.006, "US", "NY", None, "America/New_York", None
+)
 
 
 class Platform:
@@ -56,7 +68,12 @@ class Platform:
         """The centres of a flow, in the order of their partitions."""
         if flow.centres_from == "file":
             return self.centres
-        return self._counter_centres if flow == TRAFFIC else self._retail_centres
+        by_source: dict[str, Callable[[], tuple[Centre, ...]]] = {
+            RETAIL.name: lambda: self._retail_centres,
+            TRAFFIC.name: lambda: self._counter_centres,
+            TRIPS.name: lambda: self._borough_centres,
+        }
+        return by_source[flow.name]()
 
     def centre_ids_of(self, flow: Flow) -> tuple[str, ...]:
         return tuple(centre.centre_id for centre in self.centres_of(flow))
@@ -117,11 +134,64 @@ class Platform:
         order = {area: place for place, area in enumerate(dict.fromkeys(areas.values()))}
         return tuple(sorted(made, key=lambda one: order[areas[one.centre_id]]))
 
-    @cached_property
-    def weather_places(self) -> tuple[str, ...]:
-        """The centres whose weather the road counters have."""
-        places = {one.place for one in self._counter_centres}
+    def weather_places_of(self, flow: Flow) -> tuple[str, ...]:
+        """The centres of the file whose weather the centres of this flow have."""
+        places = {one.place for one in self.centres_of(flow)}
         return tuple(one for one in self.centre_ids if one in places)
+
+    @cached_property
+    def trip_zones(self) -> tuple[Zone, ...]:
+        """The zones that trips begin and end in; some may have no borough."""
+        config = self.sources[TRIPS.name]
+        return self.trips_city.zones if config.kind == "simulated" else read_zones(config)
+
+    @cached_property
+    def trips_city(self) -> City:
+        """The simulated city, around the first centre of the file."""
+        return City(self.centres[0], self.world)
+
+    @cached_property
+    def trips_place(self) -> Centre:
+        """The place whose calendar, clock and weather all trips have.
+
+        The centre that `place` names, else the one near the middle of the zones, else New York.
+        Simulated trips happen at the first centre. Raises ConfigurationError for a wrong `place`.
+        """
+        config = self.sources[TRIPS.name]
+        if config.kind == "simulated":
+            return self.centres[0]
+        if (named := trips_option(config, "place")) is not None:
+            return centre_named(named, self.centres, "sources.toml, section [trips]")
+        points = [
+            (zone.latitude, zone.longitude)
+            for zone in self.trip_zones
+            if zone.latitude is not None and zone.longitude is not None
+        ]
+        if not points:
+            return NEW_YORK
+        latitude, longitude = (sum(axis) / len(points) for axis in zip(*points, strict=True))
+        return nearest_centre(latitude, longitude, self.centres) or NEW_YORK
+
+    @property
+    def trips_folder(self) -> Path:
+        """Where the official site's files of trips are kept, as they came."""
+        return self.settings.home_path / "bronze" / "trips"
+
+    @cached_property
+    def _borough_centres(self) -> tuple[Centre, ...]:
+        place = self.trips_place
+        return tuple(
+            replace(
+                place,
+                centre_id=borough,
+                name=borough,
+                latitude=None,
+                longitude=None,
+                daily_capacity=None,
+                place=place.centre_id,
+            )
+            for borough in boroughs_of(self.trip_zones)
+        )
 
     @cached_property
     def customer_key(self) -> bytes:
@@ -157,7 +227,12 @@ class Platform:
         shop = public_holidays(country, SUBDIVISIONS.get(country), first.year, LAST_DAY.year)
         parcels = parcels.assign(flow=PARCELS.name, shop_holiday=None)
         traffic = build_calendar(self._traffic_places, self.events, first)
-        parts = [parcels, traffic.assign(flow=TRAFFIC.name, shop_holiday=None)]
+        trips = build_calendar([self.trips_place], self.events, first)
+        parts = [
+            parcels,
+            traffic.assign(flow=TRAFFIC.name, shop_holiday=None),
+            trips.assign(flow=TRIPS.name, shop_holiday=None),
+        ]
         if retail.empty:
             return pd.concat(parts, ignore_index=True)
         holidays = retail["day"].map({pd.Timestamp(day): name for day, name in shop.items()})

@@ -47,11 +47,12 @@ class Translator(DagsterDbtTranslator):
         flow, parent = _flow_of(dbt_resource_props), dbt_parent_resource_props.get("identifier")
         if flow is None:
             return None
-        if parent == "forecasts":
+        if parent == "forecasts" and isinstance(flow, SeriesFlow):
             # What is said of an hour is said within the day before it ends.
             assert isinstance(flow, SeriesFlow)
             return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
-        if parent == "weather" and flow.is_hourly:
+        if parent == "weather" and flow.centres_from == "source":
+            # Their weather is that of a place, which is a centre of the centres file.
             return same_day()
         return None
 
@@ -60,6 +61,15 @@ def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
     """The flow whose name a dbt node bears, None for what flows share."""
     name = str(dbt_resource_props["name"])
     return next((flow for flow in CATALOGUE if flow.name in name), None)
+
+
+def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
+    """The models of a flow that are built by partition: its merged table and what is measured on it."""
+    return sorted(
+        str(node["name"])
+        for node in manifest["nodes"].values()
+        if node["config"]["materialized"] == "incremental" and _flow_of(node) == flow
+    )
 
 
 def window_variables(keys: Keys) -> dict[str, Any]:
@@ -134,11 +144,7 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
         yield from run(context, platform, None)
 
-    stages = [
-        partitioned(flow, model)
-        for flow in CATALOGUE
-        for model in (f"merged__{flow.name}", f"monitoring__{flow.name}_accuracy")
-    ]
+    stages = [partitioned(flow, model) for flow in CATALOGUE for model in _windowed(manifest, flow)]
     return [centres, staging, *stages, published]
 
 

@@ -25,6 +25,9 @@ class Booster:
         import lightgbm
         from lightgbm.basic import _LIB
 
+        # LightGBM ends the process over a text that was cut off.
+        if not text.startswith(b"tree\n") or b"\nend of trees\n" not in text:
+            raise ModelError("This is no whole LightGBM model. Train the vintage again.")
         try:
             self._booster = lightgbm.Booster(model_str=text.decode())
         except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:

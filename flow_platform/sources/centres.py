@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
@@ -36,6 +37,9 @@ _FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
 # Words that stand for "all centres" in events and in published.accuracy.
 _RESERVED_IDS = frozenset({"*", "all"})
 _LONGEST_ID = 100
+# Weather and calendar of a centre farther away than this are not those of a place.
+FARTHEST_PLACE_KM = 60.0
+_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Centre:
     `centre_id` is text, kept verbatim; latitude and longitude in degrees (WGS 84); `country` an
     ISO 3166 code; `subdivision` and `school_zone` as in `public_holidays` and `school_holidays`;
     `timezone` an IANA name; `daily_capacity` in parcels a day. None where it is not known. A road
-    counter has an `area`, whose partition bears its rows, and a `place`, whose calendar it has.
+    counter has an `area`, whose partition bears its rows; counters and boroughs have a `place`,
+    whose calendar and weather are theirs.
     """
 
     centre_id: str
@@ -256,3 +261,40 @@ def read_centres(path: Path) -> tuple[Centre, ...]:
     if not centres:
         raise ConfigurationError(f"{what} {path} names no centre. Add at least one line.")
     return tuple(centres.values())
+
+
+def centre_named(centre_id: str, centres: Sequence[Centre], where: str) -> Centre:
+    """The centre that a key `place` names. Raises ConfigurationError where there is none."""
+    for centre in centres:
+        if centre.centre_id == centre_id:
+            return centre
+    raise ConfigurationError(
+        f"{where}: place {centre_id!r} is no centre. Use one of"
+        f" {', '.join(centre.centre_id for centre in centres[:20])}, or leave it out."
+    )
+
+
+def nearest_centre(latitude: float, longitude: float, centres: Sequence[Centre]) -> Centre | None:
+    """The centre nearest to a point (degrees, WGS 84), or None where none is within 60 km."""
+    nearest, shortest = None, FARTHEST_PLACE_KM
+    for centre in centres:
+        if centre.latitude is None or centre.longitude is None:
+            continue
+        away = _kilometres(latitude, longitude, centre.latitude, centre.longitude)
+        # Of two at the same distance the first of the file.
+        if away < shortest or (nearest is None and away <= shortest):
+            nearest, shortest = centre, away
+    return nearest
+
+
+def _kilometres(
+    latitude: float, longitude: float, other_latitude: float, other_longitude: float
+) -> float:
+    """The distance on a sphere (haversine)."""
+    one, other = math.radians(latitude), math.radians(other_latitude)
+    across = math.radians(other_longitude - longitude)
+    chord = (
+        math.sin((other - one) / 2) ** 2
+        + math.cos(one) * math.cos(other) * math.sin(across / 2) ** 2
+    )
+    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))

@@ -21,7 +21,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "weather": ("simulated", "files", "open_meteo", "http"),
     "retail": ("simulated", "files"),
     "traffic": ("simulated", "files", "http", "mqtt"),
-    "trips": _ANY_KIND,
+    "trips": ("simulated", "files", "http"),
     "deliveries": _ANY_KIND,
 }
 # Our names that a section's `columns` may map. The first tuple must be mapped where `columns` is
@@ -55,6 +55,20 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id"),
     ),
+    "trips": (
+        (),
+        (
+            "pickup_at",
+            "dropoff_at",
+            "pickup_zone",
+            "dropoff_zone",
+            "distance_miles",
+            "distance_km",
+            "fare",
+            "total",
+            "passengers",
+        ),
+    ),
 }
 # Keys that only the section of one flow has, beside those of every section.
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -71,6 +85,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         "topic",
         "client_id",
     ),
+    "trips": ("zones", "geometry", "place", "services", "url"),
 }
 AREAS = ("counter", "grid", "district")
 # What a key of [traffic] is where sources.toml does not give it; None where it has no default.
@@ -86,6 +101,17 @@ TRAFFIC_DEFAULTS: dict[str, Any] = {
     "topic": "traffic/+/count",
     "client_id": "flow-platform",
 }
+TRIP_SERVICES = ("green", "yellow")
+# What a key of [trips] is where sources.toml does not give it; None where it has no default.
+TRIPS_DEFAULTS: dict[str, Any] = {
+    "zones": None,
+    "geometry": None,
+    "place": None,
+    "services": ["green"],
+    "url": "https://d37ci6vzurychx.cloudfront.net/trip-data",
+}
+# Keys of options that name a file beside sources.toml.
+_PATHS = ("counters", "zones", "geometry")
 # No counter's readings come a year late; a longer delay is a slip of the pen.
 _LONGEST_DELAY_HOURS = 24 * 366
 # MQTT 3.1.1, 3.1.3.1: the client id is an UTF-8 string of at most this many bytes.
@@ -243,6 +269,37 @@ def _check_traffic(options: dict[str, Any], where: str) -> dict[str, Any]:
     return options
 
 
+def trips_option(config: SourceConfig, name: str) -> Any:
+    """A key of [trips], or its default. Raises KeyError where [trips] has no such key."""
+    return config.options.get(name, TRIPS_DEFAULTS[name])
+
+
+def _check_trips(kind: Any, options: dict[str, Any], where: str) -> None:
+    for name, value in options.items():
+        if (expected := _trips_fault(name, value)) is not None:
+            raise ConfigurationError(f"{where}: {name} is {value!r}. Write {expected}.")
+    if kind in ("files", "http") and "zones" not in options:
+        raise ConfigurationError(
+            f'{where}: kind "{kind}" needs zones, the CSV file of the zones that trips begin and'
+            ' end in, such as "taxi_zone_lookup.csv".'
+        )
+
+
+def _trips_fault(name: str, value: Any) -> str | None:
+    """Why a key of [trips] cannot have this value, with the remedy, or None."""
+    if name == "services":
+        known = ", ".join(f'"{service}"' for service in TRIP_SERVICES)
+        is_list = isinstance(value, list) and len(value) > 0
+        if not is_list or not all(one in TRIP_SERVICES for one in value):
+            return f"a list of {known}"
+        return "each service once" if len(set(value)) < len(value) else None
+    if not isinstance(value, str) or not value.strip():
+        return "a text that is not empty"
+    if name == "url" and not _is_url(value, ("http", "https")):
+        return f"the address of the folder of monthly files, such as {TRIPS_DEFAULTS['url']}"
+    return None
+
+
 def _section(name: str, raw: Any, path: Path) -> SourceConfig:
     where = f"{path}, section [{name}]"
     if not isinstance(raw, dict):
@@ -258,6 +315,8 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
     extra = {key: values.pop(key) for key in own if key in values}
     if name == "traffic":
         extra = _check_traffic(extra, where)
+    if name == "trips":
+        _check_trips(values.get("kind"), extra, where)
     if extra:
         values["options"] = extra
     if isinstance(values.get("timeout_seconds"), int):
@@ -291,9 +350,10 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
             ) from error
     _check_columns(name, config, where)
     updates: dict[str, Any] = {}
-    if name == "traffic" and "counters" in config.options:
-        declared = _absolute(path.parent, config.options["counters"])
-        updates["options"] = {**config.options, "counters": declared}
+    if name in ("traffic", "trips"):
+        named = {key: value for key, value in config.options.items() if key in _PATHS}
+        declared = {key: _absolute(path.parent, value) for key, value in named.items()}
+        updates["options"] = {**config.options, **declared}
     if config.path:
         updates["path"] = _absolute(path.parent, config.path)
     if config.cache_dir:

@@ -22,7 +22,13 @@ import numpy as np
 
 from flow_platform.errors import ConfigurationError
 from flow_platform.sources import values
-from flow_platform.sources.centres import Centre, read_small_csv, why_not_an_id
+from flow_platform.sources.centres import (
+    Centre,
+    centre_named,
+    nearest_centre,
+    read_small_csv,
+    why_not_an_id,
+)
 from flow_platform.sources.columns import Column, Columns, read_columns
 from flow_platform.sources.config import SourceConfig, traffic_option
 from flow_platform.sources.tables import clean_text, source_files
@@ -36,9 +42,6 @@ UNPLACED = "unplaced"
 
 # A counter without coordinates in a layout of the city of Paris counts as standing there.
 PARIS = (48.8566, 2.3522)
-# Weather and calendar of a centre farther away than this are not those of a counter.
-FARTHEST_PLACE_KM = 60.0
-_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -348,35 +351,12 @@ def place_of(counter: Counter, centres: Sequence[Centre], config: SourceConfig) 
     """
     named = traffic_option(config, "place")
     if named is not None:
-        if all(centre.centre_id != named for centre in centres):
-            raise ConfigurationError(
-                f"sources.toml, section [traffic]: place {named!r} is no centre. Use one of"
-                f" {', '.join(centre.centre_id for centre in centres[:20])}, or leave it out."
-            )
-        return str(named)
+        return centre_named(named, centres, "sources.toml, section [traffic]").centre_id
     latitude, longitude = counter.latitude, counter.longitude
     if latitude is None or longitude is None:
         of_paris = config.kind == "http" or (config.kind == "files" and not config.columns)
         if not of_paris:
             return None
         latitude, longitude = PARIS
-    distances = [
-        (_kilometres(latitude, longitude, centre.latitude, centre.longitude), centre.centre_id)
-        for centre in centres
-        if centre.latitude is not None and centre.longitude is not None
-    ]
-    nearest = min(distances, key=lambda one: one[0], default=(math.inf, None))
-    return nearest[1] if nearest[0] <= FARTHEST_PLACE_KM else None
-
-
-def _kilometres(
-    latitude: float, longitude: float, other_latitude: float, other_longitude: float
-) -> float:
-    """The distance on a sphere (haversine)."""
-    one, other = math.radians(latitude), math.radians(other_latitude)
-    across = math.radians(other_longitude - longitude)
-    chord = (
-        math.sin((other - one) / 2) ** 2
-        + math.cos(one) * math.cos(other) * math.sin(across / 2) ** 2
-    )
-    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
+    near = nearest_centre(latitude, longitude, centres)
+    return near.centre_id if near else None

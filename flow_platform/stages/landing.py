@@ -6,18 +6,24 @@ How a source is read is in `sources/`; here its rows, its rejects and its balanc
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pandas as pd
+import psycopg
 
+from flow_platform.flows import TRIPS
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import remember_counters
-from flow_platform.sources.landing import Landing
+from flow_platform.sources.landing import FileBalance, Landing
 from flow_platform.sources.parcels import read_parcels
 from flow_platform.sources.portal import fetch_readings
 from flow_platform.sources.retail import DAY_COLUMNS, LINE_CLASSES, read_retail
+from flow_platform.sources.taxi_site import fetch_months
 from flow_platform.sources.traffic import read_traffic
+from flow_platform.sources.trips import read_trips
+from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.warehouse.store import Keys, copy_rows
 
@@ -42,7 +48,9 @@ _WEATHER_COLUMNS = [
 class Balance:
     """Rows of one landing: read = stored + quarantined, and the files that could not be read.
 
-    `classes` counts the stored rows by class, in flows whose rows have one.
+    `classes` counts the stored rows by class, in flows whose rows have one; `rejected` the rejects
+    by reason, in flows that reject for reasons of the data. `warnings` say what the source did not
+    have yet.
     """
 
     rows_read: int
@@ -53,6 +61,13 @@ class Balance:
     broken_files: tuple[str, ...]
     empty_partitions: int
     classes: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rows_in_files(self) -> int:
+        """Every row of the files that were opened."""
+        return self.rows_read + self.rows_left + self.rows_repeated
 
 
 def land_calendar(platform: Platform) -> int:
@@ -163,35 +178,105 @@ def land_retail(platform: Platform, keys: Keys) -> Balance:
     _record(platform, "retail", keys, landing)
     counts = landing.rows["line_class"].value_counts()
     return _balance(
-        landing,
+        landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
     )
+
+
+def land_trip_zones(platform: Platform) -> int:
+    """Replace the zones that have a borough; return how many. Trips to other zones are kept."""
+    zones = pd.DataFrame([vars(zone) for zone in platform.trip_zones if zone.borough is not None])
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        cursor.execute("delete from raw.trip_zones")
+        copy_rows(cursor, "raw.trip_zones", zones)
+    return len(zones)
+
+
+def land_trips(platform: Platform, keys: Keys) -> Balance:
+    """Replace the trips of these partitions, and record every row of every file that may have some.
+
+    Days are replaced in blocks, each in one transaction, with the rows of all files: a day is as it
+    was or as it is. A crash leaves whole days, and the next load finishes them. A partition is
+    empty where no trip began in any borough that day.
+    """
+    config, store = platform.sources[TRIPS.name], platform.store(INGEST_ROLE)
+    if config.kind == "simulated":
+        return _land_simulated_trips(platform, keys)
+    fetched = None
+    if config.kind == "http":
+        fetched = fetch_months(
+            config, keys.first_day, keys.last_day, platform.trips_folder, now=datetime.now(UTC)
+        )
+    reading = read_trips(
+        config,
+        platform.trip_zones,
+        platform.trips_place.timezone,
+        keys.first_day,
+        keys.last_day,
+        keys.centres,
+        paths=None if fetched is None else fetched.files,
+    )
+    for block in reading.blocks():
+        part = Keys(keys.centres, block.first_day, block.last_day)
+        store.replace("raw.trips", block.rows, part)
+        with store.connect() as connection, connection.cursor() as cursor:
+            _record_rejects(cursor, TRIPS.name, keys, block.rejected, block.judged)
+    with store.connect() as connection, connection.cursor() as cursor:
+        _record_loads(cursor, TRIPS.name, keys, reading.files)
+    return replace(
+        _balance(reading.files, reading.quiet_days * len(keys.centres)),
+        rejected=reading.rejected,
+        warnings=fetched.warnings if fetched else (),
+    )
+
+
+def _land_simulated_trips(platform: Platform, keys: Keys) -> Balance:
+    """Every simulated trip is a good one: nothing is rejected, no day is quiet."""
+    stored = 0
+    for first, last, rows in simulated_trips(
+        platform.trips_city, keys.first_day, keys.last_day, keys.centres
+    ):
+        part = Keys(keys.centres, first, last)
+        stored += platform.store(INGEST_ROLE).replace("raw.trips", rows, part)
+    files = (FileBalance(SIMULATED_FILE, stored, stored),)
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        _record_loads(cursor, TRIPS.name, keys, files)
+    return _balance(files, 0)
 
 
 def _replace(platform: Platform, flow: str, keys: Keys, landing: Landing) -> Balance:
     platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, keys)
     _record(platform, flow, keys, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return _balance(landing, len(keys) - len(filled))
+    return _balance(landing.files, len(keys) - len(filled))
 
 
 def _balance(
-    landing: Landing, empty_partitions: int, classes: dict[str, int] | None = None
+    files: Sequence[FileBalance], empty_partitions: int, classes: dict[str, int] | None = None
 ) -> Balance:
     return Balance(
-        rows_read=sum(file.rows_read for file in landing.files),
-        rows_stored=sum(file.rows_stored for file in landing.files),
-        rows_quarantined=sum(file.rows_quarantined for file in landing.files),
-        rows_left=sum(file.rows_left for file in landing.files),
-        rows_repeated=sum(file.rows_repeated for file in landing.files),
-        broken_files=tuple(file.error for file in landing.files if file.error),
+        rows_read=sum(file.rows_read for file in files),
+        rows_stored=sum(file.rows_stored for file in files),
+        rows_quarantined=sum(file.rows_quarantined for file in files),
+        rows_left=sum(file.rows_left for file in files),
+        rows_repeated=sum(file.rows_repeated for file in files),
+        broken_files=tuple(file.error for file in files if file.error),
         empty_partitions=empty_partitions,
         classes=classes or {},
     )
 
 
 def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None:
+    readable = [file.file for file in landing.files if file.error is None]
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        _record_loads(cursor, flow, keys, landing.files)
+        _record_rejects(cursor, flow, keys, landing.rejected, readable)
+
+
+def _record_loads(
+    cursor: psycopg.Cursor, flow: str, keys: Keys, files: Sequence[FileBalance]
+) -> None:
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
         "|".join([flow, *keys.centres, str(keys.first_day), str(keys.last_day)]).encode()
@@ -212,71 +297,75 @@ def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None
                 "rows_repeated": file.rows_repeated,
                 "error": file.error,
             }
-            for file in landing.files
+            for file in files
         ]
     )
-    rejected = landing.rejected.assign(
-        flow=flow,
-        payload_sha256=[
-            hashlib.sha256(payload.encode()).hexdigest() for payload in landing.rejected["payload"]
-        ],
+    cursor.execute(
+        "create temporary table new_loads (like ops.loads including defaults) on commit drop"
     )
-    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "create temporary table new_loads (like ops.loads including defaults) on commit drop"
-        )
-        copy_rows(cursor, "new_loads", loads)
-        # An unchanged load keeps its time: running again must leave the same rows.
-        cursor.execute(
-            """
-            delete from ops.loads
-            where load_id = %(load)s and file not in (select file from new_loads)
-            """,
-            {"load": load_id},
-        )
-        cursor.execute(
-            """
-            insert into ops.loads select * from new_loads
-            on conflict (load_id, flow, file) do update set
-                loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
-                rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
-                rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
-                rows_repeated = excluded.rows_repeated, error = excluded.error
-            where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
-                   ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
-                is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
-                   excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
-            """
-        )
-        cursor.execute(
-            "create temporary table new_rejects (like ops.quarantine including defaults)"
-            " on commit drop"
-        )
-        copy_rows(cursor, "new_rejects", rejected)
-        cursor.execute(
-            """
-            insert into ops.quarantine select * from new_rejects
-            on conflict (flow, source_file, source_line, payload_sha256) do update
-                set reason = excluded.reason, state = 'open'
-            where ops.quarantine.reason <> excluded.reason or ops.quarantine.state <> 'open'
-            """
-        )
-        cursor.execute(
-            """
-            update ops.quarantine as old set state = 'repaired'
-            where flow = %(flow)s and state = 'open'
-              and source_file in (select file from new_loads where error is null)
-              and (day is null or day between %(first)s and %(last)s)
-              and (centre_id is null or centre_id = any(%(centres)s))
-              and not exists (
-                  select from new_rejects as new
-                  where new.source_file = old.source_file and new.source_line = old.source_line
-                    and new.payload_sha256 = old.payload_sha256)
-            """,
-            {
-                "flow": flow,
-                "first": keys.first_day,
-                "last": keys.last_day,
-                "centres": list(keys.centres),
-            },
-        )
+    copy_rows(cursor, "new_loads", loads)
+    # An unchanged load keeps its time: running again must leave the same rows.
+    cursor.execute(
+        """
+        delete from ops.loads
+        where load_id = %(load)s and file not in (select file from new_loads)
+        """,
+        {"load": load_id},
+    )
+    cursor.execute(
+        """
+        insert into ops.loads select * from new_loads
+        on conflict (load_id, flow, file) do update set
+            loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
+            rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
+            rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
+            rows_repeated = excluded.rows_repeated, error = excluded.error
+        where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
+               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
+            is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
+               excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
+        """
+    )
+
+
+def _record_rejects(
+    cursor: psycopg.Cursor, flow: str, keys: Keys, rejected: pd.DataFrame, files: Sequence[str]
+) -> None:
+    """Keep the rejects of whole `files`; those there that are rejects no more are repaired."""
+    if not files and rejected.empty:
+        return
+    digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
+    cursor.execute(
+        "create temporary table new_rejects (like ops.quarantine including defaults) on commit drop"
+    )
+    copy_rows(cursor, "new_rejects", rejected.assign(flow=flow, payload_sha256=digests))
+    # Without statistics the planner would compare every row with every other.
+    cursor.execute("analyze new_rejects")
+    cursor.execute(
+        """
+        insert into ops.quarantine select * from new_rejects
+        on conflict (flow, source_file, source_line, payload_sha256) do update
+            set reason = excluded.reason, state = 'open'
+        where ops.quarantine.reason <> excluded.reason or ops.quarantine.state <> 'open'
+        """
+    )
+    cursor.execute(
+        """
+        update ops.quarantine as old set state = 'repaired'
+        where flow = %(flow)s and state = 'open'
+          and source_file = any(%(files)s)
+          and (day is null or day between %(first)s and %(last)s)
+          and (centre_id is null or centre_id = any(%(centres)s))
+          and not exists (
+              select from new_rejects as new
+              where new.source_file = old.source_file and new.source_line = old.source_line
+                and new.payload_sha256 = old.payload_sha256)
+        """,
+        {
+            "flow": flow,
+            "files": list(files),
+            "first": keys.first_day,
+            "last": keys.last_day,
+            "centres": list(keys.centres),
+        },
+    )

@@ -45,7 +45,10 @@ def home(settings: Settings) -> Platform:
     """Four months led by the seasonal naive; vintages of `effects` stand by."""
     platform = Platform(settings)
     land_history(platform, FIRST, LAST)
-    data, spec = read_history(platform, PARCELS, "parcels", LAST), spec_of(platform, PARCELS, "parcels")
+    data, spec = (
+        read_history(platform, PARCELS, "parcels", LAST),
+        spec_of(platform, PARCELS, "parcels"),
+    )
     naive = replace(PARCELS, candidates=("seasonal_naive",))
     ensure_vintages(platform, naive, "parcels", MONTHS, lambda: data, spec)
     for month in MONTHS:

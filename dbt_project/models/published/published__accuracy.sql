@@ -1,6 +1,7 @@
 -- Errors over the newest 60 days that have counts, per centre and horizon; centre '*' is all of them
 -- together. wape = sum |error| / sum actual; bias = sum error / sum actual; mape leaves out zeros. mase is
--- the mean of errors over those of the seasonal naive, for hourly flows the quotient of their sums.
+-- the mean of errors over those of the seasonal naive, for hourly flows the quotient of their sums. Trips have
+-- no naive and no 95 % band; their measure is the model, their horizon 0.
 with recent as (
     {% for flow in ['parcels', 'retail'] -%}
     select
@@ -22,6 +23,15 @@ with recent as (
         absolute_error_beside_persistence, persistence_error
     from {{ ref('monitoring__traffic_accuracy') }}
     where day > (select max(day) - 60 from {{ ref('monitoring__traffic_accuracy') }})
+    union all
+    select
+        'trips'::text as flow, model as measure, centre_id, day, 0 as horizon, trips as forecasts, actual,
+        error, absolute_error, squared_error, absolute_percentage_error, trips as above_zero,
+        null::double precision as scaled_error, null::double precision as naive_error, inside_80,
+        null::bigint as inside_95, null::double precision as absolute_error_beside_persistence,
+        null::double precision as persistence_error
+    from {{ ref('monitoring__trips_accuracy') }}
+    where day > (select max(day) - 60 from {{ ref('monitoring__trips_accuracy') }})
 )
 
 select

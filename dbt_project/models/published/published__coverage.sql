@@ -1,6 +1,6 @@
 -- How often what came lay inside the bands, over every forecast whose day has its count: each issue counts
 -- once for each day it spoke of, as in the accuracy tables. One row of a cut is one value of its key.
--- mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
+-- Trips have no horizon and no 95 % band. mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- depends_on: {{ source('ml', 'traffic_forecasts') }}
 with measured as (
@@ -48,6 +48,14 @@ summed as (
         min(day) as first_day, max(day) as last_day
     from {{ ref('monitoring__traffic_accuracy') }}
     group by flow, measure, centre_id, horizon, extract(isodow from day)
+    union all
+    select
+        'trips'::text as flow, model as measure, centre_id, null::integer as horizon,
+        extract(isodow from day)::integer as weekday, sum(trips) as forecasts,
+        sum(inside_80) as inside_80, null::numeric as inside_95, sum(actual) as actual,
+        sum(width_80) as width_80, sum(trips) as widths, min(day) as first_day, max(day) as last_day
+    from {{ ref('monitoring__trips_accuracy') }}
+    group by model, centre_id, extract(isodow from day)
 )
 
 select
@@ -59,7 +67,7 @@ select
     (sum(summed.inside_80) / sum(summed.forecasts))::double precision as coverage_80,
     (sum(summed.inside_95) / sum(summed.forecasts))::double precision as coverage_95,
     0.80::double precision as expected_80,
-    0.95::double precision as expected_95,
+    case when sum(summed.inside_95) is not null then 0.95 end::double precision as expected_95,
     (sum(summed.width_80) / sum(summed.widths)::double precision)
     / nullif(sum(summed.actual) / sum(summed.forecasts)::double precision, 0) as mean_width_80,
     min(summed.first_day) as first_day,
@@ -72,4 +80,5 @@ cross join lateral (
     ('weekday', summed.weekday::text),
     ('centre', summed.centre_id)
 ) as cuts (cut, key)
+where cuts.key is not null
 group by summed.flow, summed.measure, cuts.cut, cuts.key

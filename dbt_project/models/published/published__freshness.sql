@@ -1,6 +1,6 @@
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- depends_on: {{ source('ml', 'traffic_forecasts') }}
--- By the data itself: a backfill of an old day makes nothing fresh.
+-- By the data itself: a backfill of an old day makes nothing fresh. The score of a trip is said as it begins.
 select
     'parcels'::text as flow,
     'actuals'::text as dataset,
@@ -27,6 +27,22 @@ select
     count(*) as rows
 from {{ ref('merged__traffic') }}
 where vehicles is not null
+union all
+select
+    'trips'::text as flow,
+    'actuals'::text as dataset,
+    max(day) as newest_day,
+    max(available_at) as newest_at,
+    sum(trips)::bigint as rows
+from {{ ref('monitoring__trips_durations') }}
+union all
+select
+    'trips'::text as flow,
+    'predictions'::text as dataset,
+    max(day) as newest_day,
+    max(pickup_at) as newest_at,
+    count(*) as rows
+from {{ source('ml', 'trips_scores') }}
 union all
 select
     flow,

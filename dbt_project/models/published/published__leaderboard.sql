@@ -1,6 +1,7 @@
 -- How each candidate did over the rolling origins before its month, against those of the same month.
 -- depends_on: {{ source('ml', 'retail_vintages') }}
 -- depends_on: {{ source('ml', 'traffic_vintages') }}
+-- depends_on: {{ source('ml', 'trips_vintages') }}
 select
     flow,
     measure,

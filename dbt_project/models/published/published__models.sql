@@ -1,5 +1,6 @@
 -- depends_on: {{ source('ml', 'retail_vintages') }}
 -- depends_on: {{ source('ml', 'traffic_vintages') }}
+-- depends_on: {{ source('ml', 'trips_vintages') }}
 select
     flow,
     measure,
@@ -20,5 +21,6 @@ select
     train_first,
     train_last,
     sha256,
-    trained_at
+    trained_at,
+    artefact_path
 from {{ source('ml', 'vintages') }}

@@ -8,6 +8,8 @@ select
     champion_version,
     challenger_version,
     promoted,
+    serving_candidate,
+    serving_month,
     reason,
     first_origin,
     last_origin,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Protocol
@@ -26,6 +27,8 @@ FIRST_KM, FIRST_MINUTES = 3.0, 11.0
 DETOUR, STREETS_KM = 1.3, 0.4
 _EARTH_KM = 6371.0
 _SPAN = 100_000
+# A sum of ten million logs of an hour still fits into 64 bits.
+_FIXED_POINT = 2.0**32
 
 GROUPS = ("all", "pickup", "dropoff", "pair", "pickup_hour", "week_hour")
 COMMON = (
@@ -117,10 +120,13 @@ class Table:
         values: dict[str, Floats] = {}
         logs = _logs(data)
         for group in GROUPS:
-            found, place = np.unique(keys_of(data.inputs, group), return_inverse=True)
-            keys[group] = found
-            values[group] = np.stack(
-                [np.bincount(place, weights=row, minlength=len(found)) for row in logs]
+            own = keys_of(data.inputs, group)
+            order = np.argsort(own, kind="stable")
+            keys[group], starts = np.unique(own[order], return_index=True)
+            values[group] = _unfixed(
+                np.add.reduceat(logs[:, order], starts, axis=1)
+                if len(starts)
+                else np.zeros((3, 0), dtype=np.int64)
             )
         return cls(keys, values, data.zones)
 
@@ -145,12 +151,15 @@ class Table:
     @classmethod
     def from_bytes(cls, content: bytes) -> Table:
         """A table that `as_bytes` gave. Raises ValueError or KeyError for anything else."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
-            return cls(
-                {group: kept[f"{group}_keys"] for group in GROUPS},
-                {group: kept[f"{group}_values"] for group in GROUPS},
-                kept["zones"],
-            )
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+                return cls(
+                    {group: kept[f"{group}_keys"] for group in GROUPS},
+                    {group: kept[f"{group}_values"] for group in GROUPS},
+                    kept["zones"],
+                )
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"the table of zones is cut off: {error}") from error
 
     @cached_property
     def _of_one_key(self) -> dict[str, dict[int, tuple[float, float, float]]]:
@@ -183,18 +192,22 @@ class Expanding:
         span = _SPAN
         moment = own * span + (self._data.known_day - self._first)
         order = np.argsort(moment, kind="stable")
-        running = np.zeros((3, len(order) + 1))
+        running = np.zeros((3, len(order) + 1), dtype=np.int64)
         running[:, 1:] = self._logs[:, order].cumsum(axis=1)
         ordered = moment[order]
         until = ordered.searchsorted(asking * span + np.maximum(self._days - self._first, 0))
         start = ordered.searchsorted(np.arange(len(found)) * span)[asking]
-        return running[:, until] - running[:, start]
+        return _unfixed(running[:, until] - running[:, start])
 
 
-def _logs(data: TripData) -> Floats:
-    return np.stack(
-        [np.ones(len(data)), np.log(data.minutes), np.log(np.maximum(data.distance_km, 0.1))]
-    )
+def _logs(data: TripData) -> Integers:
+    """Ones, log minutes and log km in fixed point: sums are exact, whatever else was summed."""
+    logs = [np.ones(len(data)), np.log(data.minutes), np.log(np.maximum(data.distance_km, 0.1))]
+    return np.stack([np.rint(row * _FIXED_POINT).astype(np.int64) for row in logs])
+
+
+def _unfixed(sums: Integers) -> Floats:
+    return sums / _FIXED_POINT
 
 
 def features(inputs: TripInputs, known: Known, has_distance: bool) -> Floats:

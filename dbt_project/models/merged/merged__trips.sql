@@ -1,0 +1,90 @@
+-- Hash joins alone: before the first statistics of a table the planner sees one row, and looks up the zone,
+-- the calendar and the weather of each of millions of trips.
+{{ config(
+    incremental_strategy='replace_window',
+    pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
+) }}
+-- One row per trip, with what was known when it was asked for, and with its duration and driven distance,
+-- which are known when it is over. Calendar and clock are those of the local day of the pickup; the weather
+-- is the newest vintage that was known when the UTC day began, so that all trips of a partition share it.
+-- The raw tables are named too: through the staging views, which have no partitions, Dagster would not
+-- know that a day's trips and weather must land before the day is merged.
+-- depends_on: {{ source('raw', 'trips') }}
+-- depends_on: {{ source('raw', 'weather') }}
+with trips as (
+    select
+        trips.*,
+        coalesce(centres.place, centres.centre_id) as place,
+        trips.pickup_at at time zone centres.timezone as local_pickup
+    from {{ ref('staging__trips') }} as trips
+    inner join {{ ref('centres') }} as centres
+        on centres.flow = 'trips' and trips.centre_id = centres.centre_id
+    where {{ in_window('trips.centre_id', 'trips.day') }}
+),
+
+places as (
+    select distinct place, day, local_pickup::date as local_day
+    from trips
+),
+
+known_weather as (
+    select distinct on (places.place, places.day, places.local_day)
+        places.place,
+        places.day,
+        places.local_day,
+        weather.vintage as weather_vintage,
+        weather.available_at as weather_available_at,
+        weather.temperature_mean,
+        weather.precipitation_mm,
+        weather.snowfall_cm,
+        weather.wind_max_kmh
+    from places
+    inner join {{ ref('staging__weather') }} as weather
+        on
+            places.place = weather.centre_id
+            and places.local_day = weather.target_day
+            and weather.available_at <= places.day::timestamp at time zone 'UTC'
+    order by places.place, places.day, places.local_day, weather.available_at desc
+)
+
+select
+    trips.trip_id,
+    trips.centre_id,
+    trips.day,
+    trips.pickup_at,
+    trips.dropoff_at,
+    trips.service,
+    trips.pickup_zone,
+    trips.dropoff_zone,
+    zones.borough as dropoff_centre_id,
+    trips.local_pickup::date as local_day,
+    extract(hour from trips.local_pickup)::integer as local_hour,
+    (extract(hour from trips.local_pickup) * 60 + extract(minute from trips.local_pickup))::integer
+        as local_minute,
+    (extract(isodow from trips.local_pickup) - 1)::integer as weekday,
+    trips.minutes,
+    trips.distance_km,
+    trips.place,
+    calendar.holiday,
+    coalesce(calendar.is_public_holiday, false) as is_public_holiday,
+    coalesce(calendar.is_bridge_day, false) as is_bridge_day,
+    coalesce(calendar.is_school_holiday, false) as is_school_holiday,
+    known_weather.weather_vintage,
+    known_weather.weather_available_at,
+    known_weather.temperature_mean,
+    known_weather.precipitation_mm,
+    known_weather.snowfall_cm,
+    known_weather.wind_max_kmh,
+    trips.available_at
+from trips
+left join {{ source('raw', 'trip_zones') }} as zones on trips.dropoff_zone = zones.zone_id
+left join {{ ref('staging__calendar') }} as calendar
+    on
+        calendar.flow = 'trips'
+        and trips.place = calendar.centre_id
+        and trips.local_pickup::date = calendar.day
+left join known_weather
+    on
+        trips.place = known_weather.place
+        and trips.day = known_weather.day
+        and trips.local_pickup::date = known_weather.local_day

@@ -1,0 +1,16 @@
+{{ config(incremental_strategy='replace_window') }}
+-- The trips of a day added up by when they began and where they went, so that means over months read
+-- thousands of rows and not millions. day = UTC day of the pickup, weekday and hour those of the city.
+select
+    centre_id,
+    day,
+    weekday,
+    local_hour,
+    dropoff_centre_id,
+    count(*) as trips,
+    {{ exact_sum('minutes') }} as minutes,
+    {{ exact_sum('distance_km') }} as distance_km,
+    max(available_at) as available_at
+from {{ ref('merged__trips') }}
+where {{ in_window() }}
+group by centre_id, day, weekday, local_hour, dropoff_centre_id

@@ -1,0 +1,4 @@
+-- Sums, so that a reader can have the mean of any days and cut.
+select
+    centre_id, day as date, model, from_minutes, trips, predicted, actual, inside_80
+from {{ ref('monitoring__trips_calibration') }}

@@ -1,0 +1,4 @@
+-- Sums, so that a reader can have the mean of any days and cut.
+select
+    centre_id, day as date, weekday, local_hour, dropoff_centre_id, trips, minutes, distance_km
+from {{ ref('monitoring__trips_durations') }}

@@ -1,0 +1,18 @@
+-- What each model said of each trip, by a vintage trained before the trip's day, and how long it took.
+select
+    scores.trip_id,
+    scores.centre_id,
+    scores.pickup_at,
+    scores.model,
+    scores.predicted_minutes,
+    scores.lower_80,
+    scores.upper_80,
+    trips.minutes as actual_minutes,
+    scores.model_version,
+    scores.day
+from {{ source('ml', 'trips_scores') }} as scores
+inner join {{ ref('merged__trips') }} as trips
+    on
+        scores.trip_id = trips.trip_id
+        and scores.centre_id = trips.centre_id
+        and scores.day = trips.day
