@@ -100,14 +100,18 @@ class Passwords:
     async def verify(self, password: str, hash: str | None) -> tuple[bool, str | None]:
         """Whether the password is that of `hash`, and a better hash if that is an old one.
 
-        Without a hash (nobody of that name) it takes as long, and is never right. Raises Problem
+        Without a hash (nobody of that name, or none that can be read) it takes as long, and is
+        never right. Raises Problem
         503 when too many wait already.
         """
-        known = hash or self._nobody
+        is_known = hash is not None and any(
+            hasher.identify(hash) for hasher in self._hasher.hashers
+        )
+        known = hash if hash is not None and is_known else self._nobody
         right, fresh = await self._run(
             partial(self._hasher.verify_and_update, normalised(password), known)
         )
-        return right and hash is not None, fresh
+        return right and is_known, fresh
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -38,7 +38,7 @@ LOGIN_ROLES: dict[str, str] = {
 ADMIN = "admin"
 
 _SHORTEST_SECRET = 32
-_FEWEST_DIFFERENT = 10
+_FEWEST_DIFFERENT = 8
 # What examples, tutorials and compose files write; a random secret has none of these.
 _KNOWN_SECRETS = (
     *("changeme", "change-me", "change_me", "changethis", "change-this", "replaceme", "replace-me"),
