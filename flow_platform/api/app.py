@@ -43,12 +43,13 @@ from flow_platform.api.serving import open_models
 from flow_platform.api.sessions import Sessions
 
 # A new subject is a module in `routers/` and a line here.
+# Asked in this order: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
+    predictions.router,
     tokens.router,
     accounts.router,
     service.router,
     page.router,
-    predictions.router,
     trips.router,
     forecasts.router,
     analytics.router,

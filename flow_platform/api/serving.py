@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,18 @@ class Conditions:
     precipitation_mm: float = NAN
     snowfall_cm: float = NAN
     wind_max_kmh: float = NAN
+
+    @cached_property
+    def as_row(self) -> tuple[float, ...]:
+        """In the order in which TripInputs has them."""
+        return (
+            self.is_public_holiday,
+            self.is_school_holiday,
+            self.temperature_mean,
+            self.precipitation_mm,
+            self.snowfall_cm,
+            self.wind_max_kmh,
+        )
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says: the account and the session it was made for."""
+    """What a valid token says: the account and the session it was made for, and its end (seconds
+    since 1970)."""
 
     account_id: uuid.UUID
     session_id: uuid.UUID
+    expires_at: int
 
 
 def make_access_token(
@@ -68,6 +70,6 @@ def read_access_token(key: bytes, token: str) -> Claims:
         )
         if claims["typ"] != ACCESS or not isinstance(claims["jti"], str):
             raise InvalidToken
-        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]))
+        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), int(claims["exp"]))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise InvalidToken from error

@@ -329,24 +329,24 @@ def _unavailable(detail: str) -> Problem:
 def _inputs(questions: Sequence[_Question], city: City) -> TripInputs:
     from flow_platform.scoring.trips.data import TripInputs
 
-    days = [city.on(one.local.date()) for one in questions]
-    integers, floats = np.int64, np.float64
-    return TripInputs(
-        pickup_zone=np.array([one.trip.pickup_zone for one in questions], integers),
-        dropoff_zone=np.array([one.trip.dropoff_zone for one in questions], integers),
-        local_minute=np.array(
-            [60 * one.local.hour + one.local.minute for one in questions], integers
-        ),
-        weekday=np.array([one.local.weekday() for one in questions], integers),
-        is_public_holiday=np.array([day.is_public_holiday for day in days], floats),
-        is_school_holiday=np.array([day.is_school_holiday for day in days], floats),
-        temperature_mean=np.array([day.temperature_mean for day in days], floats),
-        precipitation_mm=np.array([day.precipitation_mm for day in days], floats),
-        snowfall_cm=np.array([day.snowfall_cm for day in days], floats),
-        wind_max_kmh=np.array([day.wind_max_kmh for day in days], floats),
-        # None becomes nan.
-        planned_distance_km=np.array([one.trip.planned_distance_km for one in questions], floats),
+    integers = np.array(
+        [
+            (
+                one.trip.pickup_zone,
+                one.trip.dropoff_zone,
+                60 * one.local.hour + one.local.minute,
+                one.local.weekday(),
+            )
+            for one in questions
+        ],
+        np.int64,
     )
+    # None, of a distance that was not planned, becomes nan.
+    floats = np.array(
+        [(*city.on(one.local.date()).as_row, one.trip.planned_distance_km) for one in questions],
+        np.float64,
+    )
+    return TripInputs(*np.ascontiguousarray(integers.T), *np.ascontiguousarray(floats.T))
 
 
 def _answer_batch(body: bytes, city: City, now: datetime, serving: dict[str, Serving]) -> Response:
