@@ -221,17 +221,30 @@ def train(
     last: Annotated[
         str | None, typer.Option("--to", help="Last month; without it the first.")
     ] = None,
+    load_from: Annotated[
+        str | None,
+        typer.Option(help="First load and merge the rows from this day up to the last cut-off."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train every candidate with its cut-off at the start of these months, and name champions."""
+    """Train every candidate with its cut-off at the start of these months, and name champions.
+
+    With --load-from this is one command from raw rows to trained models: nothing is forecast.
+    """
     from flow_platform.forecasting.training import lacks
-    from flow_platform.partitions import month_named, range_tags
+    from flow_platform.partitions import month_named, range_tags, rectangle_tags
 
     start, end = month_named(first), month_named(last or first)
-    with _session(flow) as (_, chosen, runner):
+    with _session(flow) as (platform, chosen, runner):
+        runs = []
+        if load_from is not None:
+            until = str(end - timedelta(days=1))
+            keys = _rectangle(platform, chosen, load_from, until)
+            _bring_weather(platform, chosen, keys, runner)
+            runs += runner(f"{chosen.name}_history", [rectangle_tags(keys)], {})
         models = range_tags(f"{chosen.candidates[0]}|{start}", f"{chosen.candidates[-1]}|{end}")
         champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
-        runs = runner(f"{chosen.name}_models", [models], {})
+        runs += runner(f"{chosen.name}_models", [models], {})
         runs += runner(f"{chosen.name}_champions", [champions], {})
     left_out = [
         f"Without {name}: {reason}." for name in chosen.candidates if (reason := lacks(name))

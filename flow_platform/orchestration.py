@@ -138,7 +138,7 @@ def run_job(
 def ensure_foundation(
     platform: Platform, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
-    """Materialise centres, calendar and views unless they are there as these settings want them."""
+    """Materialise what has no partitions, unless it is there as these settings want it."""
     import hashlib
 
     import pandas as pd
@@ -146,6 +146,7 @@ def ensure_foundation(
     stamp = platform.settings.home_path / "dagster" / "foundation"
     state = hashlib.sha256(
         pd.util.hash_pandas_object(platform.calendar, index=False).to_numpy().tobytes()
+        + repr(platform.trip_zones).encode()
         + (platform.dbt.home / "parsed").read_bytes()
         + platform.server.admin_dsn.encode()
     ).hexdigest()

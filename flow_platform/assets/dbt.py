@@ -49,7 +49,6 @@ class Translator(DagsterDbtTranslator):
             return None
         if parent == "forecasts" and isinstance(flow, SeriesFlow):
             # What is said of an hour is said within the day before it ends.
-            assert isinstance(flow, SeriesFlow)
             return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
         if parent == "weather" and flow.centres_from == "source":
             # Their weather is that of a place, which is a centre of the centres file.
@@ -64,7 +63,7 @@ def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
 
 
 def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
-    """The models of a flow that are built by partition: its merged table and what is measured on it."""
+    """The models of a flow that are built by partition: merged, and what is measured on it."""
     return sorted(
         str(node["name"])
         for node in manifest["nodes"].values()

@@ -169,17 +169,19 @@ def weather_job() -> UnresolvedAssetJobDefinition:
 
 
 def foundation_job() -> UnresolvedAssetJobDefinition:
-    """Centres, calendar and views: what has no partitions."""
+    """Centres, zones, calendar and views: what has no partitions."""
     return dg.define_asset_job(
         "foundation",
-        selection=dg.AssetSelection.assets(["staging", "centres"], ["raw", "calendar"])
+        selection=dg.AssetSelection.assets(
+            ["staging", "centres"], ["raw", "calendar"], ["raw", "trip_zones"]
+        )
         | dg.AssetSelection.assets(
             ["staging", "calendar"],
             ["staging", "weather"],
             *(["staging", flow.name] for flow in CATALOGUE),
         )
         | dg.AssetSelection.groups("published"),
-        description="Centres, calendar, staging views and published views.",
+        description="Centres, zones, calendar, staging views and published views.",
     )
 
 

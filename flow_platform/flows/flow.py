@@ -1,4 +1,4 @@
-"""What every flow of the catalogue declares; `series.py` and `record.py` say what each kind adds."""
+"""What every flow of the catalogue declares; `series.py` and `record.py` say what a kind adds."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from flow_platform.errors import SourceError
 from flow_platform.sources.config import SourceConfig, trips_option
@@ -221,13 +222,15 @@ class _Fetch:
         if start == 0:
             self.part.write_bytes(b"")
             _write_json(self._part_record_path, asdict(version))
+        # What came before the answer broke off is kept: the length is compared below.
+        response.raw.enforce_content_length = False
         try:
             with self.part.open("ab") as part:
-                for chunk in response.iter_content(_CHUNK_BYTES):
+                while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
                     part.write(chunk)
                 part.flush()
                 os.fsync(part.fileno())
-        except requests.RequestException as error:
+        except HTTPError as error:
             raise _CutOffError(f"{type(error).__name__}: {error}") from error
         size = self._part_bytes()
         if version.bytes is not None and size < version.bytes:
@@ -248,6 +251,9 @@ class _Fetch:
             pq.ParquetFile(self.part).close()
         except (pa.ArrowException, OSError) as error:
             self._discard()
+            if version.bytes is None and start.startswith(_MAGIC):
+                # Without a length, its end is all that tells whether all of it came.
+                raise _CutOffError("the file has no end") from error
             shown = clean_text(start[:60].decode("utf-8", errors="replace"))
             fault = (
                 "its end is damaged" if start.startswith(_MAGIC) else f"it begins with {shown!r}"

@@ -1,14 +1,13 @@
 """Taxi trips: monthly files as they came, read in batches, judged row by row, given out by days.
 
 No row is dropped: it is given out, rejected with its reason, left for the partition it belongs to,
-or known already from another file. Fetching files is in `taxi_site.py`, writing rows in
-`stages/landing.py`.
+or known already from another file. What files say is in `trip_files.py`, fetching them in
+`taxi_site.py`, writing rows in `stages/landing.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,12 +21,22 @@ import pandas as pd
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, no_file
 from flow_platform.sources.tables import FileUnreadableError, clean_text, source_files
+from flow_platform.sources.trip_files import (
+    NO_PASSENGERS,
+    NO_TIME,
+    Columns,
+    columns_of,
+    guarded,
+    layout_of,
+    month_of,
+    open_file,
+    payloads,
+)
 from flow_platform.sources.zones import Zone, boroughs_of
 
-KILOMETRES_A_MILE = 1.609344
 # Why a row is no trip, in the order in which it is asked; the first that holds is its reason.
 REASONS: dict[str, str] = {
-    "stray_month": "the pickup is more than two days outside of the file's month",
+    "stray_month": "the pickup is more than a week outside of the file's month",
     "missing_time": "pickup or drop-off is empty or cannot be read",
     "skipped_hour": "pickup or drop-off is in an hour that the city's clock skips",
     "not_after": "the drop-off is not after the pickup",
@@ -62,45 +71,17 @@ COLUMNS = (
     "source_line",
 )
 
-# Names of columns, without regard to case and to blanks around them: they changed over the years.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "pickup_at": ("lpep_pickup_datetime", "tpep_pickup_datetime", "pickup_datetime", "pickup_at"),
-    "dropoff_at": (
-        "lpep_dropoff_datetime",
-        "tpep_dropoff_datetime",
-        "dropoff_datetime",
-        "dropoff_at",
-    ),
-    "pickup_zone": ("pulocationid", "pickup_zone"),
-    "dropoff_zone": ("dolocationid", "dropoff_zone"),
-    "distance_miles": ("trip_distance", "distance_miles"),
-    "distance_km": ("distance_km",),
-    "fare": ("fare_amount", "fare"),
-    "total": ("total_amount", "total"),
-    "passengers": ("passenger_count", "passengers"),
-}
-_NEEDED = ("pickup_at", "dropoff_at", "pickup_zone", "dropoff_zone")
-_SERVICES = {"lpep": "green", "tpep": "yellow"}
-_OTHER = "other"
-_MONTH_NAMED = re.compile(r"(?<!\d)(20\d\d)[-_]?(0[1-9]|1[0-2])(?!\d)")
-_PARQUET = (".parquet", ".pq")
-_NO_TABLES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-
-_STRAY_DAYS = 2
+# Meters report up to a week late, into the next month's file; what is farther off is a wrong clock.
+_STRAY_DAYS = 7
 # Between a local and a UTC day lies less than one day.
 EDGE = timedelta(days=_STRAY_DAYS + 1)
 # The longest plausible trip, and more: a drop-off beyond is judged without asking for its zone.
 _FAR_APART = np.int64(10 * 86_400_000_000)
 
-_BATCH_ROWS = 262_144
-_CSV_BLOCK_BYTES = 1 << 24
 # A block is written in one transaction: it bounds memory, and the work a crash throws away.
 BLOCK_ROWS = 250_000
 
 _MINUTE, _HOUR, _DAY = (np.int64(seconds * 1_000_000) for seconds in (60, 3600, 86_400))
-_NO_TIME = np.iinfo("int64").min
-_NO_ZONE = np.int64(-1)
-_NO_PASSENGERS = -1
 
 # A good row, in 60 bytes: times in microseconds of UTC, `centre` and `file` places in their lists.
 TRIP = np.dtype(
@@ -267,7 +248,7 @@ def rows_of(
     `files` what their `file` does.
     """
     passengers = pd.array(trips["passengers"], dtype="Int16")
-    passengers[trips["passengers"] == _NO_PASSENGERS] = pd.NA
+    passengers[trips["passengers"] == NO_PASSENGERS] = pd.NA
     pickup, dropoff = (
         pd.DatetimeIndex(np.ascontiguousarray(trips[name]).view("M8[us]"))
         for name in ("pickup", "dropoff")
@@ -333,7 +314,7 @@ class _City:
         return known, np.where(known, self.borough[place], -1).astype("i2")
 
     def to_utc(self, local: np.ndarray, is_first_turn: bool) -> np.ndarray:
-        """Local microseconds as UTC; _NO_TIME where there is none or the clock skips the hour."""
+        """Local microseconds as UTC; NO_TIME where there is none or the clock skips the hour."""
         moments = pd.DatetimeIndex(local.view("M8[us]")).tz_localize(
             self.timezone,
             # In an hour that comes twice, summer time is the first turn.
@@ -342,31 +323,6 @@ class _City:
         )
         utc: np.ndarray = moments.tz_convert("UTC").as_unit("us").asi8
         return utc
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """The times of a column in microseconds: as written, and whether they are UTC already."""
-
-    at: np.ndarray
-    is_utc: bool
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """The columns of a batch that a trip is made of; `fare` and `total` NaN where there is none."""
-
-    pickup: _Moments
-    dropoff: _Moments
-    pickup_zone: np.ndarray
-    dropoff_zone: np.ndarray
-    km: np.ndarray
-    fare: np.ndarray
-    total: np.ndarray
-    passengers: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.km)
 
 
 @dataclass(frozen=True)
@@ -379,10 +335,10 @@ class _Judged:
     centre: np.ndarray
 
 
-def _judge(rows: _Columns, month: tuple[np.int64, np.int64], city: _City) -> _Judged:
+def _judge(rows: Columns, month: tuple[np.int64, np.int64], city: _City) -> _Judged:
     """What becomes of each row. `month`: the local times (from, before) a pickup may have."""
     pickup_local, dropoff_local = rows.pickup.at, rows.dropoff.at
-    no_pickup, no_dropoff = pickup_local == _NO_TIME, dropoff_local == _NO_TIME
+    no_pickup, no_dropoff = pickup_local == NO_TIME, dropoff_local == NO_TIME
     stray = ~no_pickup & ((pickup_local < month[0]) | (pickup_local >= month[1]))
     # What is far off is told by the local times alone: not every clock reaches that far.
     near = ~no_pickup & ~no_dropoff & ~stray
@@ -395,7 +351,7 @@ def _judge(rows: _Columns, month: tuple[np.int64, np.int64], city: _City) -> _Ju
         late = city.to_utc(dropoff_local[near], False)
         # The second turn only where the first would end the trip before it began.
         dropoff[near] = np.where(early <= pickup[near], late, early)
-    skipped = near & ((pickup == _NO_TIME) | (dropoff == _NO_TIME))
+    skipped = near & ((pickup == NO_TIME) | (dropoff == NO_TIME))
     timed = ~(no_pickup | no_dropoff | skipped)
     lasted = np.where(timed, dropoff - pickup, 0)
     hours = lasted / _HOUR
@@ -419,11 +375,11 @@ def _judge(rows: _Columns, month: tuple[np.int64, np.int64], city: _City) -> _Ju
     reason = np.select(
         [checks[name] for name in REASONS], list(range(len(REASONS))), default=-1
     ).astype("i2")
-    pickup = np.where(pickup == _NO_TIME, pickup_local, pickup)
+    pickup = np.where(pickup == NO_TIME, pickup_local, pickup)
     return _Judged(reason, pickup, dropoff, centre)
 
 
-def _trips(rows: _Columns, judged: _Judged, city: _City, service: str) -> np.ndarray:
+def _trips(rows: Columns, judged: _Judged, city: _City, service: str) -> np.ndarray:
     """The rows of a batch that are trips, without file and line, as TRIP."""
     good = np.flatnonzero(judged.reason < 0)
     trips = np.zeros(len(good), dtype=TRIP)
@@ -436,260 +392,6 @@ def _trips(rows: _Columns, judged: _Judged, city: _City, service: str) -> np.nda
     return trips
 
 
-# -- columns as they came ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Which column of a file is which, and which service wrote it."""
-
-    names: Mapping[str, str]
-    service: str
-
-
-def _layout(header: Sequence[str], config: SourceConfig, path: Path) -> _Layout:
-    folded: dict[str, list[str]] = {}
-    for name in header:
-        folded.setdefault(name.strip().casefold(), []).append(name)
-    names: dict[str, str] = {}
-    for ours, known in _NAMES.items():
-        mapped = config.columns.get(ours)
-        wanted = (mapped.strip().casefold(),) if mapped else known
-        theirs = [name for one in wanted for name in folded.get(one, ())]
-        if len(theirs) > 1:
-            shown = " and ".join(clean_text(name) for name in theirs)
-            raise FileUnreadableError(
-                f"columns {shown} both mean {ours}. Rename one, or map the right one in columns of"
-                " sources.toml."
-            )
-        if theirs:
-            names[ours] = theirs[0]
-    missing = [name for name in _NEEDED if name not in names]
-    if not {"distance_miles", "distance_km"} & set(names):
-        missing.append("distance_miles")
-    if missing:
-        expected = " and no column ".join(
-            config.columns.get(name) or " or ".join(_NAMES[name]) for name in missing
-        )
-        shown = ", ".join(clean_text(name)[:60] for name in header[:25]) or "nothing"
-        old = any("longitude" in name for name in folded)
-        raise FileUnreadableError(
-            f"no column {expected} (found: {shown})."
-            + (" It is of the years with coordinates in place of zones." if old else "")
-            + " Take a file of trips with zones, or map its columns in sources.toml."
-        )
-    prefix = names["pickup_at"].strip().casefold()[:4]
-    by_name = next((one for one in _SERVICES.values() if one in path.name.casefold()), _OTHER)
-    return _Layout(names, _SERVICES.get(prefix, by_name))
-
-
-def _moments(column: Any, name: str, config: SourceConfig) -> _Moments:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        is_utc = kind.tz is not None
-        found = pc.cast(column, pa.timestamp("us", kind.tz), safe=False)
-        return _Moments(_integers(found), is_utc)
-    if pa.types.is_null(kind):
-        return _Moments(np.full(len(column), _NO_TIME), False)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise FileUnreadableError(
-            f"column {clean_text(name)} holds {kind}, not times. Export it as a timestamp or text."
-        )
-    texts = pd.Series(column.to_pandas(), dtype=object).str.strip()
-    try:
-        parsed = pd.to_datetime(texts, format=config.date_format or "ISO8601", errors="coerce")
-    except ValueError as error:
-        raise FileUnreadableError(
-            f"column {clean_text(name)} mixes times with and without an offset. Write all in one"
-            " way."
-        ) from error
-    moments = pd.DatetimeIndex(parsed)
-    is_utc = moments.tz is not None
-    if is_utc:
-        moments = moments.tz_convert("UTC")
-    return _Moments(moments.as_unit("us").asi8.copy(), is_utc)
-
-
-def _integers(column: Any) -> np.ndarray:
-    """A column of Arrow timestamps as int64, _NO_TIME where it is null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pc.fill_null(pc.cast(column, pa.int64()), int(_NO_TIME))
-    return np.array(found.to_numpy(zero_copy_only=False), dtype="i8")
-
-
-def _numbers(column: Any, name: str, config: SourceConfig) -> np.ndarray:
-    """A column as float64, NaN where it is empty or no number."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = pd.Series(column.to_pandas(), dtype=object).str.strip()
-        if config.decimal != ".":
-            texts = texts.str.replace(config.decimal, ".", regex=False)
-        return pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if not (is_number or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
-        raise FileUnreadableError(
-            f"column {clean_text(name)} holds {kind}, not numbers. Export it as numbers."
-        )
-    found = pc.cast(column, pa.float64(), safe=False)
-    return np.array(found.to_numpy(zero_copy_only=False), dtype=float)
-
-
-def _zones(found: np.ndarray) -> np.ndarray:
-    """Zone numbers as int64, _NO_ZONE for what is no whole number."""
-    with np.errstate(invalid="ignore"):
-        whole = (found >= 0) & (found < 2**31) & (found == np.floor(found))
-    return np.where(whole, np.where(whole, found, 0).astype("i8"), _NO_ZONE)
-
-
-def _columns(batch: Any, layout: _Layout, config: SourceConfig) -> _Columns:
-    def column(ours: str) -> Any:
-        return batch.column(batch.schema.get_field_index(layout.names[ours]))
-
-    def numbers(ours: str) -> np.ndarray:
-        if ours not in layout.names:
-            return np.full(batch.num_rows, np.nan)
-        return _numbers(column(ours), layout.names[ours], config)
-
-    if "distance_km" in layout.names:
-        km = numbers("distance_km")
-    else:
-        km = numbers("distance_miles") * KILOMETRES_A_MILE
-    passengers = numbers("passengers")
-    with np.errstate(invalid="ignore"):
-        counted = (passengers >= 0) & (passengers <= 1000)
-    return _Columns(
-        _moments(column("pickup_at"), layout.names["pickup_at"], config),
-        _moments(column("dropoff_at"), layout.names["dropoff_at"], config),
-        _zones(numbers("pickup_zone")),
-        _zones(numbers("dropoff_zone")),
-        # To 10 cm: beyond that it says only how miles were turned into kilometres.
-        np.round(km, 4),
-        numbers("fare"),
-        numbers("total"),
-        np.where(counted, np.where(counted, passengers, 0), _NO_PASSENGERS).astype("i2"),
-    )
-
-
-# -- one file ----------------------------------------------------------------------------------
-
-
-@dataclass
-class _Open:
-    """A file being read: its Arrow record batches, and the rows that CSV could not cut."""
-
-    header: list[str]
-    batches: Iterator[Any]
-    # Row number (from 1) to its text, of the rows that were passed over.
-    ragged: dict[int, str] = field(default_factory=dict)
-
-
-def _opened(path: Path, config: SourceConfig) -> _Open:
-    """Raises FileUnreadableError, here or while the batches are read."""
-    suffix = path.suffix.casefold()
-    if suffix in _NO_TABLES:
-        raise FileUnreadableError(
-            f"is a {suffix} workbook, which holds no month of trips. Save it as Parquet or CSV."
-        )
-    try:
-        if not path.stat().st_size:
-            raise FileUnreadableError("is empty. Remove it, or fetch it again.")
-        return _opened_parquet(path) if suffix in _PARQUET else _opened_csv(path, config)
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: BaseException) -> FileUnreadableError:
-    said = clean_text(" ".join(str(error).split()))[:160]
-    return FileUnreadableError(
-        f"cannot be read ({type(error).__name__}: {said}). Fetch or export it again."
-    )
-
-
-def _opened_parquet(path: Path) -> _Open:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        header = list(file.schema_arrow.names)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(error) from error
-
-    def batches() -> Iterator[Any]:
-        with file:
-            yield from file.iter_batches(batch_size=_BATCH_ROWS)
-
-    return _Open(header, batches())
-
-
-def _opened_csv(path: Path, config: SourceConfig) -> _Open:
-    import pyarrow as pa
-    import pyarrow.csv
-
-    encoding, separator = config.encoding or "utf-8-sig", config.separator or ","
-    header, width = _header(path, encoding, separator)
-    # Some years have more fields in each row than in the header, all of them empty.
-    names = [*header, *(f"(beyond the header {place})" for place in range(len(header), width))]
-    opened = _Open(header, iter(()))
-
-    def passed_over(row: Any) -> str:
-        opened.ragged[row.number - 1] = row.text or ""
-        return "skip"
-
-    try:
-        reader = pyarrow.csv.open_csv(
-            path,
-            # One thread: only then are the rows numbered that are passed over.
-            pyarrow.csv.ReadOptions(
-                use_threads=False,
-                block_size=_CSV_BLOCK_BYTES,
-                column_names=names,
-                skip_rows=1,
-                encoding="utf-8" if encoding == "utf-8-sig" else encoding,
-            ),
-            pyarrow.csv.ParseOptions(delimiter=separator, invalid_row_handler=passed_over),
-            pyarrow.csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=True
-            ),
-        )
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    opened.batches = iter(reader)
-    return opened
-
-
-def _header(path: Path, encoding: str, separator: str) -> tuple[list[str], int]:
-    """The header of a CSV file, and how many fields its rows have."""
-    import csv
-
-    import pyarrow as pa
-
-    try:
-        with pa.input_stream(path, compression="detect") as stream:
-            start = stream.read(1 << 16)
-        text = bytes(start).decode(encoding, errors="replace")
-    except (pa.ArrowException, LookupError) as error:
-        raise _unreadable(error) from error
-    lines = [line for line in text.splitlines()[:20] if line.strip()]
-    if not lines:
-        raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
-    header, *rows = csv.reader(lines, delimiter=separator)
-    fields = rows[0] if rows else header
-    beyond = fields[len(header) :]
-    width = len(fields) if beyond and not any(beyond) else len(header)
-    if len({name.strip().casefold() for name in header}) < len(header):
-        raise FileUnreadableError("has two columns of one name in its header. Rename one.")
-    return header, width
-
-
 @dataclass(frozen=True)
 class _File:
     """A file and its month: the first local day of it."""
@@ -697,36 +399,6 @@ class _File:
     path: Path
     name: str
     month: date
-
-
-def _month_of(path: Path, config: SourceConfig) -> date | None:
-    """The month that a file's name says, else that of most of its pickups; None without any."""
-    if named := _MONTH_NAMED.search(path.stem):
-        return date(int(named[1]), int(named[2]), 1)
-    opened = _opened(path, config)
-    layout = _layout(opened.header, config, path)
-    counts: Counter[int] = Counter()
-    for batch in _guarded(opened.batches):
-        column = batch.column(batch.schema.get_field_index(layout.names["pickup_at"]))
-        at = _moments(column, layout.names["pickup_at"], config).at
-        months = at[at != _NO_TIME].view("M8[us]").astype("M8[M]").astype("i8")
-        found, number = np.unique(months, return_counts=True)
-        counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
-    if not counts:
-        return None
-    # Of two that are as common the earlier one.
-    best = min(counts, key=lambda month: (-counts[month], month))
-    month: date = np.datetime64(best, "M").astype("M8[D]").astype(date)
-    return month if isinstance(month, date) else None
-
-
-def _guarded(batches: Iterator[Any]) -> Iterator[Any]:
-    import pyarrow as pa
-
-    try:
-        yield from batches
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from error
 
 
 def _next_month(month: date) -> date:
@@ -744,34 +416,6 @@ def _lines(size: int, start: int, ragged: Mapping[int, str]) -> tuple[np.ndarray
     found = np.arange(start, start + size + len(ragged))
     found = found[~np.isin(found, list(ragged))][:size]
     return found, int(found[-1]) + 1 if size else start
-
-
-def _payloads(batch: Any) -> list[str]:
-    """The rows of an Arrow table as JSON texts, whole."""
-    frame = batch.to_pandas()
-    for name in frame.columns:
-        texts = frame[name]
-        if not pd.api.types.is_numeric_dtype(texts.dtype) and not (
-            pd.api.types.is_datetime64_any_dtype(texts.dtype)
-        ):
-            texts = texts.astype(object)
-            frame[name] = texts.map(clean_text, na_action="ignore") if _is_text(texts) else texts
-        elif texts.dtype.kind == "f" and np.isinf(texts).any():
-            frame[name] = texts.astype(object).where(~np.isinf(texts), texts.astype(str))
-    frame.columns = pd.Index([clean_text(str(name)) for name in frame.columns])
-    text = frame.to_json(
-        orient="records",
-        lines=True,
-        date_format="iso",
-        date_unit="us",
-        double_precision=15,
-        force_ascii=False,
-    )
-    return text.split("\n")[: len(frame)]
-
-
-def _is_text(values: pd.Series) -> bool:
-    return all(isinstance(value, str) for value in values.dropna())
 
 
 class _Reader:
@@ -814,7 +458,7 @@ class _Reader:
         for path in reading.paths:
             name = clean_text(str(path))
             try:
-                month = _month_of(path, reading.config)
+                month = month_of(path, reading.config)
             except FileUnreadableError as error:
                 self._broken(name, error)
                 continue
@@ -842,10 +486,10 @@ class _Reader:
         busy: set[int] = set()
         size, start = 0, 1
         try:
-            opened = _opened(file.path, reading.config)
-            layout = _layout(opened.header, reading.config, file.path)
-            for batch in _guarded(opened.batches):
-                rows = _columns(batch, layout, reading.config)
+            opened = open_file(file.path, reading.config)
+            layout = layout_of(opened.header, reading.config, file.path)
+            for batch in guarded(opened.batches):
+                rows = columns_of(batch, layout, reading.config)
                 judged = _judge(rows, limits, self.city)
                 lines, start = _lines(len(rows), start, opened.ragged)
                 bad = np.flatnonzero(judged.reason >= 0)
@@ -904,7 +548,7 @@ class _Reader:
                 "reason": said[judged.reason[bad]],
                 "day": pd.DatetimeIndex(days.astype("M8[us]")),
                 "centre_id": boroughs[judged.centre[bad]],
-                "payload": _payloads(taken),
+                "payload": payloads(taken),
             },
             columns=list(REJECTED_COLUMNS),
         )

@@ -293,7 +293,7 @@ class City:
         begins = pd.date_range(day, periods=24, freq="h", tz="UTC").as_unit("us")
         local = begins.tz_convert(self.place.timezone)
         free = np.array([self._is_free(moment) for moment in local.date]).astype(int)
-        weekday = np.where(free == 1, np.maximum(local.weekday, _SATURDAY), local.weekday)
+        weekday = np.where(free == 1, np.maximum(local.day_of_week, _SATURDAY), local.day_of_week)
         mean = self.trips_a_day * _PICKUPS[free, local.hour] * (_BUSY / _BUSY.mean())[weekday]
         hour = np.repeat(np.arange(24), draw.poisson(mean))
         size = len(hour)

@@ -170,12 +170,12 @@ def read_for_months(
 
 def read_trips(platform: Platform, flow: RecordFlow, first_day: date, last_day: date) -> TripData:
     """The trips that began on these UTC days, of every borough, a part of the days at a time."""
-    zones = platform_zones(platform)
+    zones, centres = platform_zones(platform), platform.centre_ids_of(flow)
+    blocks = list(_blocks(platform, flow, Keys(centres, first_day, last_day)))
     parts = [
-        trips_of(_read(platform, flow, block.first_day, block.last_day, block.centres), zones)
-        for block in _blocks(
-            platform, flow, Keys(platform.centre_ids_of(flow), first_day, last_day)
-        )
+        trips_of(_read(platform, flow, block.first_day, block.last_day, centres), zones)
+        # No day at all is no trip.
+        for block in blocks or [Keys(centres, first_day, last_day)]
     ]
     return joined(parts)
 

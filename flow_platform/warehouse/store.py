@@ -183,13 +183,24 @@ class Store:
 
 
 def copy_rows(cursor: psycopg.Cursor, table: str, frame: pd.DataFrame) -> None:
-    """COPY `frame` into `table` inside the cursor's transaction; columns go by name."""
+    """COPY `frame` into `table` inside the cursor's transaction; columns go by name.
+
+    The cursor is one of `Store.connect`: its session takes moments without an offset as UTC.
+    """
     if frame.empty:
         return
     import pyarrow as pa
     import pyarrow.csv
 
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    # Moments that bear a zone are written twenty times slower, half of the cost of a load.
+    bare = [
+        pa.field(
+            one.name, pa.timestamp(one.type.unit) if pa.types.is_timestamp(one.type) else one.type
+        )
+        for one in arrow.schema
+    ]
+    arrow = arrow.cast(pa.schema(bare))
     buffer = io.BytesIO()
     pyarrow.csv.write_csv(
         arrow, buffer, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")

@@ -15,7 +15,7 @@ from flow_platform.platform import Platform
 from flow_platform.stages.landing import land_calendar, land_parcels
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.roles import LOGIN_ROLES
-from flow_platform.warehouse.store import Keys
+from flow_platform.warehouse.store import Keys, copy_rows
 from tests.conftest import new_settings
 
 pytestmark = pytest.mark.integration
@@ -59,6 +59,15 @@ BAD = (
 
 def read(platform: Platform, query: str) -> pd.DataFrame:
     return platform.store("admin").read(query)
+
+
+def test_a_moment_is_stored_as_it_is_whatever_zone_it_is_written_in(platform: Platform) -> None:
+    at = pd.Timestamp("2025-07-01 10:00", tz="UTC")
+    frame = pd.DataFrame({"at": pd.DatetimeIndex([at]).tz_convert("Asia/Tokyo").as_unit("us")})
+    with platform.store("flow_ingest").connect() as connection, connection.cursor() as cursor:
+        cursor.execute("create temporary table moments (at timestamptz) on commit drop")
+        copy_rows(cursor, "moments", frame)
+        assert cursor.execute("select at from moments").fetchall() == [(at.to_pydatetime(),)]
 
 
 def test_rows_of_a_centre_and_day_are_added_up(platform: Platform, home: Path) -> None:

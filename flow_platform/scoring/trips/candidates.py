@@ -29,9 +29,9 @@ _MOST_ROWS_SKLEARN = 200_000
 _BOOSTING: dict[str, Any] = {
     "learning_rate": 0.1,
     "min_data_in_leaf": 80,
-    "bagging_fraction": 0.7,
+    "bagging_fraction": 0.9,
     "bagging_freq": 1,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.8,
     "lambda_l2": 5.0,
     "num_threads": 1,
     "deterministic": True,

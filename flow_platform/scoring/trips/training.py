@@ -36,7 +36,7 @@ from flow_platform.scoring.trips.model import (
 
 # The first days tell little of zones; the last part of the trips is kept for the backtest.
 WARM_UP_DAYS = 3
-BACKTEST_SHARE, MOST_BACKTEST_DAYS = 1 / 3, 28
+BACKTEST_SHARE, MOST_BACKTEST_DAYS = 1 / 5, 28
 MOST_BACKTEST_ROWS = 150_000
 _GOLDEN_ROWS = 5
 
