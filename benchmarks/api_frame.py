@@ -38,7 +38,7 @@ from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import Server, create_roles_and_databases
 
 _PASSWORD = "vier alltägliche Wörter 7"
-_ROUNDS, _SECONDS = 7, 4.0
+_ROUNDS, _SECONDS = 7, 2.0
 _ENOUGH = Limit(100_000_000, 60)
 
 

@@ -142,7 +142,9 @@ def create_app(config: ApiConfig) -> FastAPI:
     install_handlers(app)
     install_description(app)
     for router in ROUTERS:
-        app.include_router(router)
+        # Not `include_router`: since FastAPI 0.137 it asks every router in turn for every request,
+        # a tenth of what a small request costs. These have no prefix and no dependencies.
+        app.router.routes.extend(router.routes)
     return app
 
 

@@ -10,7 +10,6 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,15 +24,15 @@ from flow_platform.api.problems import MEANINGS, Problem, problem_response
 # Probes come from machines that must be told, and say nothing worth limiting.
 _UNLIMITED = frozenset({"/health/live", "/health/ready", "/health", "/metrics"})
 # Only the page of the description shows anything in a browser; it sets a policy of its own.
-_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Permissions-Policy", "interest-cohort=()"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
-_HSTS = ("Strict-Transport-Security", "max-age=31536000")
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_NO_STORE = (b"cache-control", b"no-store")
 _PRIVATE_PATHS = frozenset({"/register", "/token", "/token/refresh", "/token/revoke"})
 _LONGEST_LOGGED_METHOD = 16
 
@@ -123,15 +122,15 @@ class _Exchange:
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.context.request_id
-            for name, value in _HEADERS:
-                headers[name] = value
-            headers.setdefault("Content-Security-Policy", _POLICY)
+            headers = [*message["headers"], *_HEADERS]
+            headers.append((b"x-request-id", self.context.request_id.encode()))
+            if not any(name == b"content-security-policy" for name, _ in headers):
+                headers.append((b"content-security-policy", _POLICY))
             if self.is_private:
-                headers["Cache-Control"] = "no-store"
+                headers = [one for one in headers if one[0] != b"cache-control"] + [_NO_STORE]
             if self.context.is_secure:
-                headers[_HSTS[0]] = _HSTS[1]
+                headers.append(_HSTS)
+            message["headers"] = headers
         await self.send(message)
 
     async def _send_problem(self, *args: Any, **kwargs: Any) -> None:

@@ -13,6 +13,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flow_platform.api.config import Limit, Limits
 from flow_platform.api.database import Database
@@ -176,6 +177,7 @@ def too_many(seconds: float, detail: str | None = None, type: str = "rate-limite
     )
 
 
+@lru_cache(10_000)
 def address_subject(address: str) -> str:
     """What an address counts as: itself, or of IPv6 its /64, which one household or server has."""
     try:

@@ -27,12 +27,11 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says: the account and the session it was made for, and its end (seconds
-    since 1970)."""
+    """What a valid token says: the account and the session it was made for, and until when."""
 
     account_id: uuid.UUID
     session_id: uuid.UUID
-    expires_at: int
+    expires_at: float
 
 
 def make_access_token(
@@ -70,6 +69,6 @@ def read_access_token(key: bytes, token: str) -> Claims:
         )
         if claims["typ"] != ACCESS or not isinstance(claims["jti"], str):
             raise InvalidToken
-        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), int(claims["exp"]))
+        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), float(claims["exp"]))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise InvalidToken from error
