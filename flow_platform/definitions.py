@@ -28,6 +28,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         from flow_platform.assets.models import build_model_assets
         from flow_platform.assets.raw import build_raw_assets
         from flow_platform.assets.scores import build_scores_asset
+        from flow_platform.automation.promotion import build_promotion_jobs
         from flow_platform.automation.schedules import (
             build_jobs,
             build_schedules,
@@ -49,6 +50,7 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             assets += build_model_assets(platform, flow)
             assets.append(build_drift_asset(platform, flow))
             jobs += build_jobs(flow)
+            jobs += build_promotion_jobs(flow)
         assets += [build_forecast_asset(platform, flow) for flow in SERIES_FLOWS]
         assets += [build_scores_asset(platform, flow) for flow in RECORD_FLOWS]
         jobs += [build_tuning_job(flow) for flow in SERIES_FLOWS if flow.is_tuned]

@@ -26,15 +26,35 @@ from flow_platform.api.metrics import Metrics
 from flow_platform.api.openapi import install_description
 from flow_platform.api.passwords import Passwords
 from flow_platform.api.problems import install_handlers
-from flow_platform.api.routers import accounts, page, service, tokens
+from flow_platform.api.routers import (
+    accounts,
+    analytics,
+    forecasts,
+    models,
+    page,
+    pipelines,
+    predictions,
+    service,
+    tokens,
+    trips,
+)
+from flow_platform.api.runs import open_dagster
+from flow_platform.api.serving import open_models
 from flow_platform.api.sessions import Sessions
 
 # A new subject is a module in `routers/` and a line here.
+# Asked in this order: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
+    predictions.router,
     tokens.router,
     accounts.router,
     service.router,
     page.router,
+    trips.router,
+    forecasts.router,
+    analytics.router,
+    models.router,
+    pipelines.router,
 )
 
 # What lives as long as the app: put onto `app.state` when it opens, given back when it closes.
@@ -89,7 +109,7 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
 
 
 # In this order; closed in the reverse one.
-OPENINGS: tuple[Opening, ...] = (open_core,)
+OPENINGS: tuple[Opening, ...] = (open_core, open_models, open_dagster)
 
 
 def create_app(config: ApiConfig) -> FastAPI:

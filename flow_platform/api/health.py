@@ -24,12 +24,19 @@ class Readiness:
 
     def __init__(self) -> None:
         self._probes: dict[str, Probe] = {}
+        self._needed: set[str] = set()
         self._found: dict[str, bool] = {}
         self._until = 0.0
         self._lock = asyncio.Lock()
 
-    def add(self, name: str, probe: Probe) -> None:
+    def add(self, name: str, probe: Probe, *, needed: bool = True) -> None:
+        """Ask `probe` too. What is not `needed` is told of when it is down, and no more."""
         self._probes[name] = probe
+        if needed:
+            self._needed.add(name)
+
+    def is_needed(self, name: str) -> bool:
+        return name in self._needed
 
     async def results(self) -> dict[str, bool]:
         """Each probe's name and whether it is well, no older than a second."""

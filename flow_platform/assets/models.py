@@ -21,6 +21,9 @@ from flow_platform.platform import Platform
 from flow_platform.stages.history import read_for_training, spec_of
 from flow_platform.stages.training import Trained, name_champions, train_vintage
 
+# A run of the model asset with this tag at "name" also decides the champions of its months.
+CHAMPIONS_TAG = "flow/champions"
+
 
 def model_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(["ml", f"{flow.name}_model"])
@@ -146,6 +149,8 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                         if len(wanted) == 1:
                             raise
                         context.log.warning("%s %s left out: %s", candidate, month, error)
+        if context.run_tags.get(CHAMPIONS_TAG) == "name":
+            _crown(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
         yield dg.MaterializeResult(
             metadata={
                 "vintages": len(trained),
@@ -187,6 +192,29 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         return dg.MaterializeResult(metadata={"champions": dg.MetadataValue.json(named)})
 
     return [model, champion]
+
+
+def _crown(
+    context: dg.AssetExecutionContext, platform: Platform, flow: Flow, months: set[date]
+) -> None:
+    """Decide the champions of the months just trained, and tell Dagster: they are partitions of the
+    champion asset. A measure that has no vintage of any of them raises ModelError."""
+    for measure in flow.measures:
+        with platform.registry.training_lock(flow.name):
+            named = name_champions(platform, flow, measure, months)
+        led = sorted(months & {vintage.month for vintage in named})
+        if not led:
+            raise ModelError(
+                f"{flow.name} {measure} has no vintage of {min(months):%Y-%m} to"
+                f" {max(months):%Y-%m}: the run's log says why each candidate was left out."
+            )
+        for month in led:
+            context.log_event(
+                dg.AssetMaterialization(
+                    champion_key(flow),
+                    partition=dg.MultiPartitionKey({MEASURE: measure, MONTH: month.isoformat()}),
+                )
+            )
 
 
 def _multi(key: str) -> dg.MultiPartitionKey:

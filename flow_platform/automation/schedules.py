@@ -133,6 +133,29 @@ def build_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
             selection=dg.AssetSelection.assets(champion_key(flow)),
             description="The champion of each month of a range.",
         ),
+        *pipeline_jobs(flow),
+    ]
+
+
+def pipeline_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
+    """The parts of a flow's daily job that programs start one by one, through the API."""
+    history = history_keys(flow)
+    return [
+        dg.define_asset_job(
+            f"{flow.name}_ingest",
+            selection=dg.AssetSelection.assets(*(k for k in history if k != merged_key(flow))),
+            description="Rows of the source, and the weather, of a rectangle of centres and days.",
+        ),
+        dg.define_asset_job(
+            f"{flow.name}_etl",
+            selection=dg.AssetSelection.assets(merged_key(flow)),
+            description="The merged table, of the rows that are there.",
+        ),
+        dg.define_asset_job(
+            f"{flow.name}_predict",
+            selection=dg.AssetSelection.assets(*(k for k in stage_keys(flow) if k not in history)),
+            description="Predictions, accuracy and drift, of the merged rows that are there.",
+        ),
     ]
 
 

@@ -39,18 +39,19 @@ async def live() -> Alive:
 
 
 @router.get("/health/ready", summary="Can it do its work?", responses=responses(503))
-async def ready(checks: Checks) -> Health:
+async def ready(request: Request, checks: Checks) -> Health:
     """503 while something it needs is down: send it no requests until this says ok."""
-    if "down" in checks.values():
-        down = ", ".join(name for name, state in checks.items() if state == "down")
+    is_needed = request.app.state.readiness.is_needed
+    down = [name for name, state in checks.items() if state == "down" and is_needed(name)]
+    if down:
         raise Problem(
             503,
-            detail=f"Down: {down}.",
+            detail=f"Down: {', '.join(down)}.",
             type="not-ready",
             headers={"Retry-After": "5"},
             more={"checks": checks},
         )
-    return Health(status="ok", checks=checks)
+    return Health(status="degraded" if "down" in checks.values() else "ok", checks=checks)
 
 
 @router.get("/health", summary="How are its parts?")

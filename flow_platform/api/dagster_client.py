@@ -1,0 +1,318 @@
+"""Starts Dagster runs and reads them, through the GraphQL of the webserver that `flow up` runs.
+
+What a request may start is decided in `pipelines.py` and `models.py`. Nothing here imports Dagster:
+the service stays small, and asks the one place that knows which partitions there are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+
+from flow_platform.errors import FlowError
+
+# workspace.yaml names the location; the repository of a module with `@definitions` has this name.
+LOCATION, REPOSITORY = "flow_platform", "__repository__"
+# Of partitions.range_tags; a test holds them equal.
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+# A launch writes an event for each partition before it answers: 0.002 s each.
+LAUNCH_SECONDS = 60.0
+READ_SECONDS = 10.0
+# Pages of a failed run's log that are read for the reasons; the partitions come first in it.
+LOG_PAGE, LOG_PAGES = 1000, 30
+MOST_REASON = 400
+# Errors whose text is written for people; any other may hold whatever a library put there.
+_TOLD = {
+    "FlowError",
+    "ConfigurationError",
+    "SourceError",
+    "WarehouseError",
+    "ModelError",
+    "DagsterInvalidConfigError",
+}
+
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+_STATUS: dict[str, Status] = {
+    "QUEUED": "queued",
+    "NOT_STARTED": "queued",
+    "MANAGED": "queued",
+    "STARTING": "queued",
+    "STARTED": "running",
+    "SUSPENDED": "running",
+    "CANCELING": "running",
+    "SUCCESS": "succeeded",
+    "FAILURE": "failed",
+    "CANCELED": "canceled",
+}
+
+_RUN = """
+fragment R on Run {
+  runId jobName status creationTime startTime endTime
+  tags { key value }
+  stepStats { stepKey status }
+}
+"""
+_ONE_RUN = f"""
+query Run($id: ID!) {{
+  runOrError(runId: $id) {{
+    __typename
+    ... on Run {{ ...R executionPlan {{ steps {{ key }} }} }}
+  }}
+}}
+{_RUN}
+"""
+_RUNS = f"""
+query Runs($filter: RunsFilter!) {{
+  runsOrError(filter: $filter, limit: 1) {{ __typename ... on Runs {{ results {{ ...R }} }} }}
+}}
+{_RUN}
+"""
+_LAUNCH = f"""
+mutation Launch($params: ExecutionParams!) {{
+  launchRun(executionParams: $params) {{
+    __typename
+    ... on LaunchRunSuccess {{ run {{ ...R }} }}
+    ... on RunConfigValidationInvalid {{ errors {{ message }} }}
+    ... on Error {{ message }}
+  }}
+}}
+{_RUN}
+"""
+_PARTITIONS = """
+query Partitions($keys: [AssetKeyInput!]) {
+  assetNodes(assetKeys: $keys) { partitionKeysByDimension { name partitionKeys } }
+}
+"""
+_LOG = """
+query Log($id: ID!, $after: String, $limit: Int!) {
+  logsForRun(runId: $id, afterCursor: $after, limit: $limit) {
+    __typename
+    ... on EventConnection {
+      cursor hasMore
+      events {
+        __typename
+        ... on ExecutionStepFailureEvent {
+          stepKey
+          error { className message causes { className message } }
+        }
+        ... on ExecutionStepOutputEvent {
+          stepKey
+          metadataEntries { label ... on JsonMetadataEntry { jsonString } }
+        }
+      }
+    }
+  }
+}
+"""
+
+
+class DagsterDown(FlowError):
+    """Dagster's webserver does not answer, or its code does not load.
+
+    `may_have_started`: whether a launch could have happened, its answer lost.
+    """
+
+    def __init__(self, message: str, *, may_have_started: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_started = may_have_started
+
+
+class LaunchRefused(FlowError):
+    """Dagster would not start the run."""
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that failed, and why in a sentence; never a trace."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A Dagster run. Moments are UTC; `steps_total` is None where the plan was not asked for."""
+
+    run_id: str
+    job: str
+    status: Status
+    created_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    tags: Mapping[str, str]
+    steps_done: int
+    steps_total: int | None
+    failed: tuple[str, ...]
+
+
+class DagsterClient:
+    """The webserver at `url`, such as http://127.0.0.1:3000. One connection pool; close it."""
+
+    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            timeout=httpx.Timeout(READ_SECONDS, connect=2.0),
+            transport=transport,
+            # The webserver is on this machine: a proxy of the environment has no part in it.
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def launch(
+        self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any] | None = None
+    ) -> Run:
+        """Start a run of `job`. Raises DagsterDown, or LaunchRefused with Dagster's own reason."""
+        answer = await self._ask(
+            _LAUNCH,
+            {
+                "params": {
+                    "selector": {
+                        "repositoryLocationName": LOCATION,
+                        "repositoryName": REPOSITORY,
+                        "jobName": job,
+                    },
+                    "runConfigData": dict(run_config or {}),
+                    "executionMetadata": {"tags": _pairs(tags)},
+                }
+            },
+            LAUNCH_SECONDS,
+        )
+        launched = answer["launchRun"]
+        if launched["__typename"] == "LaunchRunSuccess":
+            return _run(launched["run"])
+        told = "; ".join(one["message"] for one in launched.get("errors") or [launched])
+        if launched["__typename"] == "PythonError":
+            # Whatever a library put there: it is in the webserver's log.
+            told = "its code failed"
+        raise LaunchRefused(
+            f"Dagster would not start {job}: {_short(told)}. `flow doctor` says what is wrong."
+        )
+
+    async def run(self, run_id: str) -> Run | None:
+        """The run, or None where there is none."""
+        found = (await self._ask(_ONE_RUN, {"id": run_id}))["runOrError"]
+        return _run(found) if found["__typename"] == "Run" else None
+
+    async def newest_run(self, tags: Mapping[str, str]) -> Run | None:
+        """The newest run that bears all of `tags`, or None."""
+        found = (await self._ask(_RUNS, {"filter": {"tags": _pairs(tags)}}))["runsOrError"]
+        runs = found.get("results") or []
+        return _run(runs[0]) if runs else None
+
+    async def partitions(self, asset: Sequence[str]) -> dict[str, list[str]]:
+        """The partition keys of an asset by dimension, in their order; empty where it has none."""
+        nodes = (await self._ask(_PARTITIONS, {"keys": [{"path": list(asset)}]}))["assetNodes"]
+        return {
+            one["name"]: one["partitionKeys"]
+            for node in nodes
+            for one in node["partitionKeysByDimension"]
+        }
+
+    async def failures(self, run: Run) -> list[FailedStep]:
+        """Why each failed step of a run failed."""
+        if not run.failed:
+            return []
+        reasons = {}
+        async for event in self._events(run.run_id):
+            if event["__typename"] == "ExecutionStepFailureEvent":
+                reasons[event["stepKey"]] = _reason(event["error"])
+                if len(reasons) == len(run.failed):
+                    break
+        unknown = "its log in the Dagster UI says why"
+        return [FailedStep(step, reasons.get(step, unknown)) for step in run.failed]
+
+    async def output(self, run_id: str, label: str) -> Any:
+        """What a job told as JSON metadata `label` of an output; None where it told nothing."""
+        async for event in self._events(run_id):
+            for entry in event.get("metadataEntries") or ():
+                if entry["label"] == label and "jsonString" in entry:
+                    return json.loads(entry["jsonString"])
+        return None
+
+    async def _events(self, run_id: str) -> Any:
+        after = None
+        for _ in range(LOG_PAGES):
+            asked = {"id": run_id, "after": after, "limit": LOG_PAGE}
+            page = (await self._ask(_LOG, asked))["logsForRun"]
+            for event in page.get("events") or ():
+                yield event
+            if not page.get("hasMore"):
+                return
+            after = page["cursor"]
+
+    async def _ask(
+        self, query: str, variables: Mapping[str, Any], seconds: float = READ_SECONDS
+    ) -> dict[str, Any]:
+        try:
+            answer = await self._http.post(
+                "/graphql",
+                json={"query": query, "variables": variables},
+                timeout=httpx.Timeout(seconds, connect=2.0),
+            )
+            told = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise DagsterDown(
+                f"Dagster's webserver does not answer ({type(error).__name__})."
+                " `flow status` says what is up; `flow up` starts it.",
+                may_have_started=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
+            ) from error
+        data = told.get("data") if isinstance(told, dict) else None
+        if told.get("errors") or not data:
+            # Its text may hold a trace: it is in the webserver's log.
+            raise DagsterDown(
+                "Dagster's webserver answered with an error; its log is"
+                " FLOW_HOME/logs/dagster-webserver.log."
+            )
+        found: dict[str, Any] = data
+        return found
+
+
+def _run(told: Mapping[str, Any]) -> Run:
+    stats = {one["stepKey"]: one["status"] for one in told["stepStats"]}
+    plan = told.get("executionPlan")
+    return Run(
+        run_id=told["runId"],
+        job=told["jobName"],
+        status=_STATUS[told["status"]],
+        created_at=_moment(told["creationTime"]),
+        started_at=_moment(told["startTime"]),
+        ended_at=_moment(told["endTime"]),
+        tags={one["key"]: one["value"] for one in told["tags"]},
+        steps_done=sum(status in ("SUCCESS", "SKIPPED") for status in stats.values()),
+        steps_total=len(plan["steps"]) if plan else None,
+        failed=tuple(step for step, status in stats.items() if status == "FAILURE"),
+    )
+
+
+def _reason(error: Mapping[str, Any] | None) -> str:
+    """The first error of a chain that was written for people; of any other only its kind."""
+    if error is None:
+        return "unknown"
+    chain = [error, *error["causes"]]
+    for one in chain:
+        if one["className"] in _TOLD:
+            return _short(one["message"].split(": ", 1)[-1])
+    kind = chain[-1]["className"]
+    return f"an error of kind {kind}; its log in the Dagster UI says more"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_REASON else f"{line[: MOST_REASON - 4]} ..."
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -1,0 +1,262 @@
+"""Starting a Dagster run once, however often and at how many moments it is asked for.
+
+The key of a request is kept in `auth.idempotency_keys`, and on the run as a tag: if this process
+ends between the launch and its record, the tag finds the run again. Which job a request means is
+decided in the routers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import FastAPI, Header, Request, Response
+from pydantic import BaseModel, Field
+
+from flow_platform.api.config import ApiConfig
+from flow_platform.api.dagster_client import (
+    LAUNCH_SECONDS,
+    DagsterClient,
+    DagsterDown,
+    LaunchRefused,
+    Run,
+)
+from flow_platform.api.listing import invalid
+from flow_platform.api.problems import Problem
+
+if TYPE_CHECKING:
+    from flow_platform.api.access import Account
+    from flow_platform.api.database import Database
+
+REQUESTED_BY_TAG = "flow/requested_by"
+KEY_TAG = "flow/idempotency_key"
+# Two requests of one key at once: so long the second waits for what the first has started.
+_WAIT_SECONDS, _POLL_SECONDS = 10.0, 0.25
+# A launch that has taken longer belongs to a process that is gone.
+_ABANDONED = timedelta(seconds=LAUNCH_SECONDS + 15)
+_OLDEST = timedelta(hours=1)
+_RETRY = {"Retry-After": "5"}
+_KEY = re.compile(r"[A-Za-z0-9._:\-]{1,128}", re.ASCII)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=130,
+        pattern=r'^"?[A-Za-z0-9._:\-]{1,128}"?$',
+        description="A name for this request, such as a UUID: sent again with the same body it"
+        " starts nothing and answers with the run that was started; with another body it is"
+        " refused (422). Kept for seven days. Without it every request starts a run.",
+        examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
+    ),
+]
+
+# What every operation that starts a run documents beside its body.
+STARTED_HEADERS: dict[str, Any] = {
+    "Location": {"description": "Where to read the run.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "true when an earlier request with this key started the run.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+class StartedRun(BaseModel):
+    """A run that was started, or had been started by the same key."""
+
+    run_id: str = Field(examples=["4984082a-ec46-45e8-8d4c-790c38af4b94"])
+    job: str = Field(examples=["parcels_etl"])
+    status: Literal["queued", "running", "succeeded", "failed", "canceled"]
+    tags: dict[str, str]
+
+
+@asynccontextmanager
+async def open_dagster(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
+    """The client of Dagster's webserver, `app.state.dagster`."""
+    client = app.state.dagster = DagsterClient(config.dagster_url)
+    try:
+        yield
+    finally:
+        await client.close()
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a request asks to start."""
+
+    job: str
+    tags: Mapping[str, str]
+    run_config: Mapping[str, Any] | None = None
+
+
+async def start_run(
+    request: Request,
+    response: Response,
+    account: Account,
+    key: str | None,
+    body: Mapping[str, Any],
+    start: Start,
+) -> StartedRun:
+    """Start the run unless `key` has started it, and set the headers of a 202.
+
+    `body` is what makes two requests the same. Raises Problem 409 while the first request of a key
+    is at work, 422 for a key that stands for another request, 503 when Dagster does not answer.
+    """
+    client: DagsterClient = request.app.state.dagster
+    tags = {**start.tags, REQUESTED_BY_TAG: str(account.id)}
+    replayed = False
+    try:
+        if key is None:
+            run = await client.launch(start.job, tags, start.run_config)
+        else:
+            name = key.strip('"')
+            if not _KEY.fullmatch(name):
+                raise invalid("header.Idempotency-Key", "use letters, digits and . _ : - alone.")
+            wanted = {"path": request.url.path, "body": dict(body)}
+            once = _Once(request.app.state.database, client, account, name, _sha256(wanted))
+            run, replayed = await once.run(start, {**tags, KEY_TAG: name})
+    except LaunchRefused as error:
+        raise Problem(409, detail=str(error), type="launch-refused") from error
+    except DagsterDown as error:
+        raise dagster_down(error) from error
+    response.headers["Location"] = f"/pipelines/runs/{run.run_id}"
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return StartedRun(run_id=run.run_id, job=run.job, status=run.status, tags=own_tags(run))
+
+
+def own_tags(run: Run) -> dict[str, str]:
+    """The tags that say what a run is for, without those Dagster keeps for itself."""
+    kept = ("flow/", "dagster/asset_partition_range")
+    return {name: value for name, value in run.tags.items() if name.startswith(kept)}
+
+
+def dagster_down(error: DagsterDown) -> Problem:
+    """The 503 of an operation that needs Dagster."""
+    return Problem(503, detail=str(error), type="dagster-down", headers={"Retry-After": "10"})
+
+
+class _Once:
+    """One key of one account, and the request it stands for."""
+
+    def __init__(
+        self, database: Database, client: DagsterClient, account: Account, key: str, sha256: bytes
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._key = {"account": account.id, "key": key}
+        self._sha256 = sha256
+
+    async def run(self, start: Start, tags: Mapping[str, str]) -> tuple[Run, bool]:
+        """The run of the key, and whether an earlier request had started it."""
+        deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
+        while not await self._claim():
+            row = await self._row()
+            if row is None:
+                continue  # The first request was refused by Dagster meanwhile: the key is free.
+            if bytes(row["request_sha256"]) != self._sha256:
+                raise invalid(
+                    "header.Idempotency-Key",
+                    "stands for another request. Choose a new key for a new request.",
+                )
+            if (found := await self._started(row, tags)) is not None:
+                return found, True
+            if row["is_abandoned"] and await self._take_over(row["created_at"]):
+                break
+            if asyncio.get_running_loop().time() > deadline:
+                raise Problem(
+                    409,
+                    detail="The first request with this key is still at work. Ask again.",
+                    type="idempotency-key-at-work",
+                    headers=_RETRY,
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+        return await self._launch(start, tags), False
+
+    async def _launch(self, start: Start, tags: Mapping[str, str]) -> Run:
+        try:
+            run = await self._client.launch(start.job, tags, start.run_config)
+        except LaunchRefused:
+            await self._release()
+            raise
+        except DagsterDown as error:
+            # An answer that was lost may be that of a run which started: the key stays taken, and
+            # the next request of it looks for that run.
+            if not error.may_have_started:
+                await self._release()
+            raise
+        await self._record(run.run_id)
+        return run
+
+    async def _claim(self) -> bool:
+        rows = await self._database.rows(
+            "insert into auth.idempotency_keys (account_id, key, request_sha256)"
+            " values (%(account)s, %(key)s, %(sha256)s) on conflict do nothing returning 1",
+            {**self._key, "sha256": self._sha256},
+        )
+        return bool(rows)
+
+    async def _row(self) -> dict[str, Any] | None:
+        rows = await self._database.rows(
+            "select request_sha256, run_id, created_at,"
+            " created_at < now() - %(abandoned)s as is_abandoned from auth.idempotency_keys"
+            " where account_id = %(account)s and key = %(key)s",
+            {**self._key, "abandoned": _ABANDONED},
+        )
+        return rows[0] if rows else None
+
+    async def _started(self, row: Mapping[str, Any], tags: Mapping[str, str]) -> Run | None:
+        """The run that the key has started, by its record or else by its tags."""
+        if row["run_id"] is not None:
+            run = await self._client.run(row["run_id"])
+            if run is None:
+                raise Problem(
+                    409,
+                    detail="The run that this key started has been deleted. Choose a new key.",
+                    type="run-deleted",
+                )
+            return run
+        wanted = {name: tags[name] for name in (REQUESTED_BY_TAG, KEY_TAG)}
+        run = await self._client.newest_run(wanted)
+        if run is None or run.created_at is None:
+            return None
+        # A key that was forgotten after its seven days may have started another run before.
+        if run.created_at < row["created_at"] - _OLDEST:
+            return None
+        await self._record(run.run_id)
+        return run
+
+    async def _take_over(self, created_at: datetime) -> bool:
+        rows = await self._database.rows(
+            "update auth.idempotency_keys set created_at = now()"
+            " where account_id = %(account)s and key = %(key)s and run_id is null"
+            " and created_at = %(seen)s returning 1",
+            {**self._key, "seen": created_at},
+        )
+        return bool(rows)
+
+    async def _record(self, run_id: str) -> None:
+        await self._database.execute(
+            "update auth.idempotency_keys set run_id = %(run)s, status = 202"
+            " where account_id = %(account)s and key = %(key)s",
+            {**self._key, "run": run_id},
+        )
+
+    async def _release(self) -> None:
+        await self._database.execute(
+            "delete from auth.idempotency_keys"
+            " where account_id = %(account)s and key = %(key)s and run_id is null",
+            self._key,
+        )
+
+
+def _sha256(wanted: Mapping[str, Any]) -> bytes:
+    text = json.dumps(wanted, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,128 @@
+"""The jobs by which people promote a vintage or roll back, from the UI and through the API.
+
+They make no asset: what is decided is a row of `ml.promotions`. How it is decided is in
+`stages/promotion.py`. A comparison that is lost is a success of the job, whose decision says so.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from flow_platform.assets.common import PlatformParam
+from flow_platform.errors import ConfigurationError
+from flow_platform.flows import Flow
+from flow_platform.partitions import day_named
+from flow_platform.registry.promotions import Decision
+from flow_platform.stages.promotion import promote, roll_back
+
+
+class Promotion(dg.Config):
+    """What the launchpad asks to promote a vintage."""
+
+    version: str = Field(description="A vintage, as `flow models list` names it.")
+    effective_day: str | None = Field(
+        None, description="First issue day it counts for, such as 2026-11-30; without it today."
+    )
+    decided_by: str = Field(description="Who asks for it; kept with the decision.")
+
+
+class Rollback(dg.Config):
+    """What the launchpad asks to roll back."""
+
+    measure: str | None = Field(None, description="One of the flow's; without it, all of them.")
+    effective_day: str | None = Field(
+        None, description="First issue day it counts for, such as 2026-11-30; without it today."
+    )
+    decided_by: str = Field(description="Who asks for it; kept with the decision.")
+
+
+def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
+    """The jobs `promote_<flow>` and `rollback_<flow>`."""
+
+    @dg.op(
+        name=f"compare_{flow.name}",
+        description="Replays the vintage and the champion; it serves only if it wins.",
+        out=dg.Out(dg.Nothing),
+    )
+    def compare(
+        context: dg.OpExecutionContext, config: Promotion, platform: PlatformParam
+    ) -> Iterator[dg.Output[None]]:
+        vintage = platform.registry.find(config.version)
+        if vintage.flow != flow.name:
+            raise ConfigurationError(
+                f"{config.version} is a vintage of {vintage.flow}, not of {flow.name}. Run the job"
+                f" promote_{vintage.flow}."
+            )
+        today = _today()
+        first = _first_day(config.effective_day, today)
+        decision = promote(platform, flow, vintage, first, today, config.decided_by)
+        yield _output(context, [decision])
+
+    @dg.op(
+        name=f"take_back_{flow.name}",
+        description="Lets the champion before the present one serve again.",
+        out=dg.Out(dg.Nothing),
+    )
+    def take_back(
+        context: dg.OpExecutionContext, config: Rollback, platform: PlatformParam
+    ) -> Iterator[dg.Output[None]]:
+        if config.measure is not None:
+            flow.check_measure(config.measure)
+        today = _today()
+        first = _first_day(config.effective_day, today)
+        yield _output(
+            context,
+            [
+                roll_back(platform, flow, measure, first, today, config.decided_by)
+                for measure in ((config.measure,) if config.measure else flow.measures)
+            ],
+        )
+
+    @dg.job(
+        name=f"promote_{flow.name}",
+        description=f"{flow.title}: compares a vintage with the champion on days new to both; it"
+        " serves only if it wins. Nothing is trained.",
+    )
+    def promotion() -> None:
+        compare()
+
+    @dg.job(
+        name=f"rollback_{flow.name}",
+        description=f"{flow.title}: the champion before the present one serves again. Nothing is"
+        " trained, nothing compared.",
+    )
+    def rollback() -> None:
+        take_back()
+
+    return [promotion, rollback]
+
+
+def _today() -> date:
+    """The first day that is not over yet: its forecasts are still to be issued."""
+    return datetime.now(UTC).date()
+
+
+def _first_day(text: str | None, today: date) -> date:
+    return day_named(text) if text else today
+
+
+def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Output[None]:
+    """Tell what was decided, as metadata of the run: its readers have no database."""
+    told = [
+        {
+            "measure": one.serving.measure,
+            "kind": one.kind,
+            "promoted": one.promoted,
+            "effective_day": str(one.effective_day),
+            "champion_version": one.champion.model_version if one.champion else None,
+            "challenger_version": one.challenger.model_version if one.challenger else None,
+            "serving_version": one.serving.model_version,
+            "reason": one.reason,
+        }
+        for one in decisions
+    ]
+    for decision in decisions:
+        context.log.info("%s %s: %s", decision.kind, decision.serving.measure, decision.reason)
+    return dg.Output(None, metadata={"decisions": dg.MetadataValue.json(told)})
