@@ -37,6 +37,8 @@ POLL_SECONDS = 2.0
 CITY_SECONDS = 60.0
 # A broken vintage is tried again: its files may have been put right.
 RETRY_SECONDS = 30.0
+# Days whose calendar and weather are kept at hand: five years.
+FURTHEST_BACK_DAYS = 5 * 365
 
 NAN = float("nan")
 
@@ -256,8 +258,9 @@ class ModelStore:
         )
         days = await self._database.rows(
             "select timezone, date, is_public_holiday, is_school_holiday, temperature_mean,"
-            " precipitation_mm, snowfall_cm, wind_max_kmh from published.trip_conditions",
-            {},
+            " precipitation_mm, snowfall_cm, wind_max_kmh from published.trip_conditions"
+            " where date > current_date - %(days)s::integer - 2",
+            {"days": FURTHEST_BACK_DAYS},
         )
         if not zones or not days:
             return None

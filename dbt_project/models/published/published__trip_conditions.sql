@@ -1,5 +1,5 @@
--- What a trip model is told of each date at the place of the trips, from 400 days ago to 30 days ahead: the
--- calendar, and the newest weather that is known of the date by now.
+-- What a trip model is told of each date at the place of the trips, from the calendar's begin to 30 days ahead:
+-- the calendar, and the newest weather that is known of the date by now.
 with places as (
     select distinct coalesce(place, centre_id) as place, timezone
     from {{ ref('centres') }}
@@ -10,9 +10,17 @@ dates as (
     select
         places.place,
         places.timezone,
-        ((now() at time zone places.timezone)::date + ahead) as date
+        calendar.day as date,
+        calendar.holiday,
+        calendar.is_public_holiday,
+        calendar.is_bridge_day,
+        calendar.is_school_holiday
     from places
-    cross join generate_series(-400, 30) as ahead
+    inner join {{ source('raw', 'calendar') }} as calendar
+        on
+            calendar.flow = 'trips'
+            and places.place = calendar.centre_id
+            and calendar.day <= (now() at time zone places.timezone)::date + 30
 ),
 
 known_weather as (
@@ -36,15 +44,13 @@ select
     dates.place,
     dates.timezone,
     dates.date,
-    calendar.holiday,
-    coalesce(calendar.is_public_holiday, false) as is_public_holiday,
-    coalesce(calendar.is_bridge_day, false) as is_bridge_day,
-    coalesce(calendar.is_school_holiday, false) as is_school_holiday,
+    dates.holiday,
+    dates.is_public_holiday,
+    dates.is_bridge_day,
+    dates.is_school_holiday,
     known_weather.temperature_mean,
     known_weather.precipitation_mm,
     known_weather.snowfall_cm,
     known_weather.wind_max_kmh
 from dates
-left join {{ source('raw', 'calendar') }} as calendar
-    on calendar.flow = 'trips' and dates.place = calendar.centre_id and dates.date = calendar.day
 left join known_weather using (place, date)

@@ -28,15 +28,15 @@ from pydantic import (
 from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.listing import invalid
 from flow_platform.api.problems import Problem, responses
-from flow_platform.api.serving import City, ModelStore, Serving
+from flow_platform.api.serving import FURTHEST_BACK_DAYS, City, ModelStore, Serving
 
 if TYPE_CHECKING:
     from flow_platform.scoring.trips.data import TripInputs
 
 MOST_TRIPS = 10_000
 LONGEST_KM = 160.0
-# Trips asked for beyond what the calendar and the weather are published for.
-FURTHEST_AHEAD, FURTHEST_BACK = timedelta(days=30), timedelta(days=365)
+# As far as calendar and weather are published; past trips may be asked for, to try the service on.
+FURTHEST_AHEAD, FURTHEST_BACK = timedelta(days=30), timedelta(days=FURTHEST_BACK_DAYS)
 # No model yet, or not the one that was asked: training takes minutes.
 RETRY_SECONDS = 30
 DECIMALS = 3
@@ -85,7 +85,7 @@ class Trip(BaseModel):
     dropoff_zone: ZoneId = Field(description="Zone of the drop-off.")
     pickup_at: Moment = Field(
         description="ISO 8601. Without an offset it is the city's clock. At most 30 days ahead and"
-        " 365 back."
+        " five years back."
     )
     planned_distance_km: float | None = Field(
         None,
@@ -182,7 +182,7 @@ class _Question:
         if at.tzinfo is None:
             at = at.replace(tzinfo=city.timezone)
         if not now - FURTHEST_BACK <= at <= now + FURTHEST_AHEAD:
-            raise _Refused("pickup_at", "must be at most 30 days ahead and 365 days back.")
+            raise _Refused("pickup_at", "must be at most 30 days ahead and five years back.")
         # A local time that the spring leaves out becomes the moment it stands for.
         self.seconds = at.timestamp()
         self.local = datetime.fromtimestamp(self.seconds, city.timezone)
