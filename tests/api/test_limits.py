@@ -296,7 +296,9 @@ def test_a_large_form_in_pieces_is_refused(client: TestClient) -> None:
     assert answer.status_code == 413
 
 
-def test_only_the_batch_may_be_larger(config: ApiConfig) -> None:
+def test_only_the_batch_may_be_larger_and_only_for_accounts(
+    config: ApiConfig, new_account: Callable[..., dict[str, Any]]
+) -> None:
     app = create_app(config)
 
     @app.post("/predict/batch")
@@ -308,9 +310,11 @@ def test_only_the_batch_may_be_larger(config: ApiConfig) -> None:
         return len(rows)
 
     text = b"[" + b"1," * 700_000 + b"1]"
-    headers = {"Content-Type": "application/json"}
+    nobody = {"Content-Type": "application/json"}
+    headers = new_account()["headers"] | nobody
     with TestClient(app) as client:
         assert client.post("/predict", content=text, headers=headers).status_code == 413
+        assert client.post("/predict/batch", content=text, headers=nobody).status_code == 413
         assert client.post("/predict/batch", content=text, headers=headers).json() == 700_001
         assert client.post("/predict/batch", content=text * 4, headers=headers).status_code == 413
 
