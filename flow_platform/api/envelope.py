@@ -35,6 +35,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _NO_STORE = (b"cache-control", b"no-store")
 _PRIVATE_PATHS = frozenset({"/register", "/token", "/token/refresh", "/token/revoke"})
 _LONGEST_LOGGED_METHOD = 16
+_LONGEST_LENGTH = 18
 
 
 class Envelope:
@@ -105,9 +106,10 @@ class _Exchange:
         if self.is_large and not await self._has_account():
             # FastAPI reads a body before it asks who sent it.
             self.body_left = self.config.limits.body_bytes
-        length = self.headers.get(b"content-length")
-        # What is no number the server has refused already, or counts as it comes.
-        if length is not None and length.isdigit() and int(length) > self.body_left:
+        length = self.headers.get(b"content-length", b"")
+        # What is no number the server has refused already, or counts as it comes. Python itself
+        # refuses to read a number of thousands of digits.
+        if length.isdigit() and (len(length) > _LONGEST_LENGTH or int(length) > self.body_left):
             raise _too_large()
         if self.scope["path"] not in _UNLIMITED:
             limits = self.scope["app"].state.limits

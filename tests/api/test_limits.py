@@ -283,6 +283,12 @@ def test_a_large_body_is_refused_however_it_is_sent(client: TestClient, chunked:
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize("length", ["1048577", "9" * 18, "9" * 19, "9" * 5000])
+def test_a_body_that_says_it_is_large_is_refused_unread(client: TestClient, length: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": length}
+    assert client.post("/register", content=b"{}", headers=headers).status_code == 413
+
+
 def test_a_large_form_in_pieces_is_refused(client: TestClient) -> None:
     def pieces() -> Any:
         for _ in range(20):
