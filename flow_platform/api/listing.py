@@ -22,6 +22,7 @@ MOST_ROWS = 1000
 
 AnyFlow = TypeVar("AnyFlow", bound=Flow)
 
+FLOW_NAMES = [flow.name for flow in CATALOGUE]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows a page, at the most.")]
 Cursor = Annotated[
     str | None,

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
-from prometheus_client import Gauge
 
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.lineup import Standing, standings
@@ -130,12 +129,7 @@ class ModelStore:
         self._home = home
         self._load = load or _trip_model
         self._swaps = metrics.model_swaps.labels(TRIPS.name)
-        self._broken = Gauge(
-            "flow_api_model_broken",
-            "1 while the vintage that should serve cannot be used.",
-            ("flow", "measure"),
-            registry=metrics.registry,
-        )
+        self._broken = metrics.model_broken
         self._task: asyncio.Task[None] | None = None
         self._city_read = -CITY_SECONDS
         self._is_stale = False

@@ -14,6 +14,7 @@ from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.database import Database
 from flow_platform.api.lineup import standings
 from flow_platform.api.listing import (
+    FLOW_NAMES,
     NEXT_DESCRIPTION,
     Cursor,
     Limit,
@@ -34,7 +35,7 @@ Day = date
 router = APIRouter(prefix="/analytics", tags=["analytics"])
 
 FlowQuery = Annotated[
-    str, Query(max_length=40, description="parcels, retail, traffic or trips.", examples=["trips"])
+    str, Query(max_length=40, examples=["trips"], json_schema_extra={"enum": FLOW_NAMES})
 ]
 AnyFlow = Annotated[str | None, Query(max_length=40, description="Without it, every flow.")]
 CentreQuery = Annotated[
