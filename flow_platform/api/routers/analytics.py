@@ -16,6 +16,7 @@ from flow_platform.api.lineup import standings
 from flow_platform.api.listing import (
     FLOW_NAMES,
     NEXT_DESCRIPTION,
+    AskedDay,
     Cursor,
     Limit,
     Pages,
@@ -381,9 +382,9 @@ async def drift(
     feature: Annotated[str | None, Query(max_length=200)] = None,
     status: Annotated[str | None, Query(max_length=40, description="Such as drift.")] = None,
     first: Annotated[
-        date | None, Query(alias="from", description="Without it 30 days ago (UTC).")
+        AskedDay | None, Query(alias="from", description="Without it 30 days ago (UTC).")
     ] = None,
-    last: Annotated[date | None, Query(alias="to")] = None,
+    last: Annotated[AskedDay | None, Query(alias="to")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Drifts:
