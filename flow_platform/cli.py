@@ -61,7 +61,7 @@ def main() -> None:
 
 @app.command()
 def demo(as_json: JsonOption = False) -> None:
-    """Fill this home with two simulated years and forecast the last 60 days. Safe to repeat."""
+    """Fill this home with two simulated years, forecasts and trips. Safe to repeat."""
     from flow_platform.demo import run_demo
 
     platform = _platform()
@@ -529,9 +529,19 @@ def _show_demo(result: Any) -> None:
         f" R2 {result.r2:.3f}."
     )
     output.print(
+        "Trips of the last two weeks: "
+        + "; ".join(
+            f"{row.model} RMSE {row.rmse:.1f} minutes, R2 {row.r2:.2f}, 80 % interval covers"
+            f" {row.coverage_80:.0%}"
+            for row in result.trips.itertuples()
+        )
+        + "."
+    )
+    output.print(
         f"\n{'Nothing had to be done' if result.was_done else 'Done'} in {result.seconds:.0f} s."
         " What to open next:\n"
-        "  make up        Dagster UI on http://127.0.0.1:3000, the app on http://127.0.0.1:8501\n"
+        "  make up        Dagster UI on http://127.0.0.1:3000, the app on http://127.0.0.1:8501,\n"
+        "                 the API on http://127.0.0.1:8000\n"
         "  flow dsn       a read-only connection string; try:"
         " select * from published.latest_predictions\n"
         "  README.md      how to bring your own centres and counts"

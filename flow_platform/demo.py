@@ -1,4 +1,5 @@
-"""The demonstration: two simulated years, the last 60 days forecast as they would have been.
+"""The demonstration: two simulated years, the last 60 days forecast as they would have been; and
+some weeks of trips, the last of them scored.
 
 The window is fixed at the first run and kept in FLOW_HOME, so that a later `flow demo` finds its
 work done and changes no row.
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import PARCELS
+from flow_platform.flows import PARCELS, TRIPS
 from flow_platform.orchestration import dagster_instance, run_job
 from flow_platform.partitions import rectangle_tags
 from flow_platform.platform import Platform
@@ -25,17 +26,22 @@ from flow_platform.warehouse.store import Keys
 
 HISTORY_DAYS = 730
 FORECAST_DAYS = 60
+TRIPS_DAYS, SCORED_DAYS = 60, 14
 
 Tracker = Callable[[str], Callable[[int, int], None]]
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo shows: tomorrow's forecasts, errors by horizon, ratio to the noise floor."""
+    """What the demo shows: tomorrow's forecasts, errors by horizon, ratio to the noise floor.
+
+    `trips` has a row a model: how many trips of the last weeks, RMSE in minutes, R2, coverage.
+    """
 
     last_day: date
     forecasts: pd.DataFrame
     errors: pd.DataFrame
+    trips: pd.DataFrame
     wape_ratio: float
     rmse_ratio: float
     r2: float
@@ -48,10 +54,11 @@ class DemoResult:
             **{
                 name: value
                 for name, value in vars(self).items()
-                if name not in ("forecasts", "errors")
+                if name not in ("forecasts", "errors", "trips")
             },
             "forecasts": json.loads(self.forecasts.to_json(orient="records", date_format="iso")),
             "errors": json.loads(self.errors.to_json(orient="records")),
+            "trips": json.loads(self.trips.to_json(orient="records")),
         }
 
 
@@ -101,6 +108,20 @@ def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
             rectangle_tags(recent),
             track("Vintages, forecasts, accuracy, drift"),
         )
+        for days, job, title in (
+            (TRIPS_DAYS, "history", "Two months of trips"),
+            (SCORED_DAYS, "daily", "Arrival times and how right they were"),
+        ):
+            first = last_day - timedelta(days=days - 1)
+            keys = Keys(platform.centre_ids_of(TRIPS), first, last_day)
+            run_job(
+                platform,
+                instance,
+                definitions,
+                f"{TRIPS.name}_{job}",
+                rectangle_tags(keys),
+                track(title),
+            )
 
 
 def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
@@ -134,12 +155,25 @@ def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -
         last_day=last_day,
         forecasts=forecasts,
         errors=errors,
+        trips=_trips(platform, last_day),
         wape_ratio=own["wape"] / floor.wape,
         rmse_ratio=own["rmse"] / floor.rmse,
         r2=own["r2"],
         floor_rows=floor.n,
         was_done=was_done,
         seconds=time.monotonic() - start,
+    )
+
+
+def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
+    return platform.store("flow_dashboard").read(
+        "select model, count(*) as trips,"
+        " sqrt(avg((predicted_minutes - actual_minutes) ^ 2)) as rmse,"
+        " 1 - avg((predicted_minutes - actual_minutes) ^ 2) / var_pop(actual_minutes) as r2,"
+        " avg((actual_minutes between lower_80 and upper_80)::integer)::double precision"
+        " as coverage_80 from published.trip_predictions"
+        " where day between %(first)s and %(last)s group by model order by model",
+        {"first": last_day - timedelta(days=SCORED_DAYS - 1), "last": last_day},
     )
 
 

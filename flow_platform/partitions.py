@@ -119,6 +119,20 @@ def same_day() -> dg.PartitionMapping:
     )
 
 
+def day_before() -> dg.PartitionMapping:
+    """(centre, day) <- every centre on the day before: what their place knew as the day began."""
+    return dg.MultiPartitionMapping(
+        {
+            DAY: dg.DimensionPartitionMapping(
+                DAY,
+                dg.TimeWindowPartitionMapping(
+                    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+                ),
+            )
+        }
+    )
+
+
 def days_before(first: int, last: int) -> dg.PartitionMapping:
     """(centre, day) <- the same centre on the days from day-first to day-last."""
     return dg.MultiPartitionMapping(

@@ -22,6 +22,7 @@ pages = [
     st.Page("pages_/parcels.py", title=say("parcels.title"), url_path="parcels", default=True),
     st.Page("pages_/retail.py", title=say("retail.title"), url_path="retail"),
     st.Page("pages_/traffic.py", title=say("traffic.title"), url_path="traffic"),
+    st.Page("pages_/trips.py", title=say("trips.title"), url_path="trips"),
     st.Page("pages_/data_state.py", title=say("state.title"), url_path="data-state"),
 ]
 page = st.navigation(pages, position="top")

@@ -356,6 +356,17 @@ def streams() -> pd.DataFrame:
     )
 
 
+@st.cache_data(ttl=LONG_CACHE_SECONDS, show_spinner=False)
+def is_simulated(flow: str) -> bool | None:
+    """Whether all rows of a flow came from the simulator; None where nothing was loaded."""
+    found = read(
+        "select bool_and(file = 'simulated') as simulated from published.loads"
+        " where flow = %s and error is null",
+        (flow,),
+    )["simulated"].iloc[0]
+    return None if found is None else bool(found)
+
+
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def load_totals() -> pd.DataFrame:
     """Per flow: loads, rows_read, rows_stored, rows_quarantined, unbalanced (count of loads)."""
@@ -419,6 +430,11 @@ def champions() -> pd.DataFrame:
                 order by issued_at desc limit 1
             ) p
             group by s.flow, s.measure, p.model_version
+            union all
+            -- Trips are scored one by one: what spoke last is what scored the newest day.
+            select 'trips', model, model_version, sum(trips) from published.trip_accuracy
+            where centre_id <> '*' and date = (select max(date) from published.trip_accuracy)
+            group by model, model_version
         ) spoke using (flow, measure, model_version)
         order by m.flow, m.measure, spoke.said desc, m.trained_at desc
         """

@@ -224,16 +224,6 @@ def errors(centre_id: str) -> pd.DataFrame:
     )
 
 
-@st.cache_data(ttl=LONG_CACHE_SECONDS, show_spinner=False)
-def is_simulated() -> bool | None:
-    """Whether all readings came from the simulator; None where nothing was loaded."""
-    found = read(
-        "select bool_and(file = 'simulated') as simulated from published.loads"
-        " where flow = 'traffic' and error is null"
-    )["simulated"].iloc[0]
-    return None if found is None else bool(found)
-
-
 def _filed(issued_at: datetime) -> list[date]:
     """The partition days under which an issue may be filed: its UTC day, or the one it closes."""
     day = issued_at.astimezone(UTC).date()

@@ -12,7 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
 from flow_platform.flows import CATALOGUE, PARCELS, Flow, SeriesFlow
-from flow_platform.partitions import days_before, keys_of, partitions_of, same_day
+from flow_platform.partitions import day_before, days_before, keys_of, partitions_of, same_day
 from flow_platform.platform import Platform
 from flow_platform.warehouse.store import Keys
 
@@ -51,8 +51,9 @@ class Translator(DagsterDbtTranslator):
             # What is said of an hour is said within the day before it ends.
             return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
         if parent == "weather" and flow.centres_from == "source":
-            # Their weather is that of a place, which is a centre of the centres file.
-            return same_day()
+            # Their weather is that of a place, which is a centre of the centres file. A trip knows
+            # what was known when its day began, an hour of traffic what was known by then.
+            return same_day() if isinstance(flow, SeriesFlow) else day_before()
         return None
 
 
@@ -63,7 +64,7 @@ def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
 
 
 def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
-    """The models of a flow that are built by partition: merged, and what is measured on it."""
+    """The models of a flow built by partition: its merged table, and what is measured on it."""
     return sorted(
         str(node["name"])
         for node in manifest["nodes"].values()

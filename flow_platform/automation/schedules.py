@@ -87,10 +87,11 @@ SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models"], str, str]] = {
 
 def stage_keys(flow: Flow) -> list[dg.AssetKey]:
     """The assets of a flow that are partitioned by centre and day, in the order of the lineage."""
+    measured = (*flow.measured, "accuracy") if isinstance(flow, RecordFlow) else ("accuracy",)
     return [
         *history_keys(flow),
         said_key(flow),
-        dg.AssetKey(["monitoring", f"{flow.name}_accuracy"]),
+        *(dg.AssetKey(["monitoring", f"{flow.name}_{name}"]) for name in measured),
         drift_key(flow),
     ]
 

@@ -13,8 +13,10 @@ class RecordFlow(Flow):
 
     `measures` are its models: what they predict, or what they are told. `scores` is the table that
     their scores are kept in, told apart by its column `model`; `watched` are the columns of
-    `merged` whose means of a day are watched for drift, beside the number of records.
+    `merged` whose means of a day are watched for drift, beside the number of records;
+    `measured` the tables of `monitoring` that add its days up, beside its accuracy.
     """
 
     scores: str
     watched: tuple[str, ...]
+    measured: tuple[str, ...]

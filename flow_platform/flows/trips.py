@@ -14,4 +14,5 @@ TRIPS = RecordFlow(
     centres_from="source",
     scores="ml.trips_scores",
     watched=("minutes", "distance_km"),
+    measured=("durations", "zone_pairs", "calibration"),
 )

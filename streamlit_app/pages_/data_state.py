@@ -25,7 +25,7 @@ from streamlit_app.hourly import age_in_words
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say, name_of
 
-FLOWS = ("parcels", "retail", "traffic")
+FLOWS = ("parcels", "retail", "traffic", "trips")
 
 
 def show() -> None:
@@ -172,7 +172,7 @@ def _models(language: Language, say: Say) -> None:
     for row in rows.to_dict("records"):
         st.markdown(
             say(
-                "state.model.words",
+                "state.model.trips" if row["flow"] == "trips" else "state.model.words",
                 flow=capitalised(_series(row["flow"], row["measure"], language)),
                 version=row["model_version"],
                 candidate=name_of("candidate", row["candidate"], language),
@@ -180,6 +180,7 @@ def _models(language: Language, say: Say) -> None:
                 first=long_day(row["train_first"].date(), language, year=True),
                 last=long_day(row["train_last"].date(), language, year=True),
                 wape=percent(row["wape"], language, 1),
+                mae=number(row["mae"], language, 1),
                 coverage=percent(row["coverage_80"], language),
                 promised=percent(0.8, language),
             )

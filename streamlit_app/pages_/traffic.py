@@ -414,7 +414,7 @@ def _counter(
 
 def _credit(say: Say) -> None:
     """Whose data these are: a condition of the licence."""
-    simulated = traffic_data.is_simulated()
+    simulated = data.is_simulated(SERIES.flow)
     if simulated is None:
         return
     st.caption(say("traffic.simulated") if simulated else say("traffic.credit", url=_LICENCE))

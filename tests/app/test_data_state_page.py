@@ -12,6 +12,7 @@ from tests.app.published_fixture import (
     Published,
     fill,
     fill_traffic,
+    fill_trips,
     make_tables,
     this_hour,
     yesterday,
@@ -113,3 +114,23 @@ def test_live_streams_say_when_they_spoke_last_and_what_they_stored(
     (row,) = next(t.value for t in app.table if "Ago" in t.value.columns).to_dict("records")
     assert row["Ago"] == "1 hour"
     assert (row["Stored"], row["Repeated"], row["Quarantined"]) == (30, 12, 3)
+
+
+def test_trips_are_among_the_flows_and_both_models_speak(
+    published: Published, start_app: StartApp
+) -> None:
+    fill_trips(published.admin_dsn, yesterday(), days=30)
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(
+            "insert into published.drift values"
+            " ('trips', 'Queens', %s, 'minutes', 0.7, 0.3, 0.2, 0.4, 28, 168, 'drift')",
+            [yesterday()],
+        )
+    app = start_app(PAGE, lang="en")
+    assert not app.exception and not app.error
+    assert "trips" in set(app.table[0].value["Flow"])
+    said = [element.value for element in app.markdown]
+    for model in ("Trips, without planned distance", "Trips, with planned distance"):
+        (words,) = [text for text in said if model in text]
+        assert "minutes on average" in words and "of trips inside the range" in words
+    assert any("duration (Queens)" in warning.value for warning in app.warning)

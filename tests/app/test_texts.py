@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamlit_app import data, formats, texts, traffic_data
+from streamlit_app import data, formats, texts, traffic_data, trips_data
 
 SOURCES = list((Path(__file__).resolve().parents[2] / "streamlit_app").rglob("*.py"))
 
@@ -56,6 +56,8 @@ def test_every_column_of_the_tables_has_a_heading() -> None:
     shown = (
         *(*data.FORECAST_COLUMNS, *data.LEADER_COLUMNS, *data.COVERAGE_COLUMNS),
         *(*traffic_data.HOUR_COLUMNS, *traffic_data.LIST_COLUMNS, *traffic_data.ERROR_COLUMNS),
+        *(*trips_data.HOUR_COLUMNS, *trips_data.PAIR_COLUMNS),
+        *(*trips_data.MODEL_COLUMNS, *trips_data.STEP_COLUMNS),
     )
     assert {f"column.{column}" for column in shown} <= set(texts.keys())
 

@@ -17,7 +17,7 @@ from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
 from flow_platform.errors import ConfigurationError
-from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, SeriesFlow
+from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, Flow
 from flow_platform.partitions import contiguous, keys_of, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
@@ -88,6 +88,26 @@ LINEAGE = {
     },
     "monitoring/traffic_accuracy": {"merged/traffic", "ml/traffic_forecast"},
     "monitoring/traffic_drift": {"merged/traffic"},
+    "raw/trip_zones": set(),
+    "raw/trips": {"raw/trip_zones"},
+    "staging/trips": {"raw/trips"},
+    "merged/trips": {
+        "raw/trips",
+        "raw/trip_zones",
+        "raw/weather",
+        "staging/trips",
+        "staging/weather",
+        "staging/calendar",
+        "staging/centres",
+    },
+    "ml/trips_model": {"merged/trips"},
+    "ml/trips_champion": {"ml/trips_model"},
+    "ml/trips_scores": {"merged/trips", "ml/trips_champion"},
+    "monitoring/trips_drift": {"merged/trips"},
+    "monitoring/trips_calibration": {"merged/trips", "ml/trips_scores"},
+    "monitoring/trips_accuracy": {"monitoring/trips_calibration"},
+    "monitoring/trips_durations": {"merged/trips"},
+    "monitoring/trips_zone_pairs": {"merged/trips", "ml/trips_scores"},
 }
 
 
@@ -113,7 +133,7 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in ("shared", "parcels", "retail", "traffic", "published"), key
+        assert node.group_name in ("shared", *(flow.name for flow in CATALOGUE), "published"), key
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
@@ -205,24 +225,26 @@ def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
         ("train_colis_monthly", "blend"),
         ("train_retail_monthly", "lstm"),
         ("train_traffic_monthly", "lightgbm"),
+        ("train_trips_monthly", "gradient_boosting"),
     ],
 )
 def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     definitions: dg.Definitions, name: str, last: str
 ) -> None:
+    first = SCHEDULES[name][0].candidates[0]
     tick = dg.build_schedule_context(
         scheduled_execution_time=datetime.fromisoformat("2025-04-01T04:00:00+02:00")
     )
     requests = definitions.resolve_schedule_def(name).evaluate_tick(tick).run_requests
     assert requests is not None
     tags = requests[0].tags
-    assert tags[ASSET_PARTITION_RANGE_START_TAG] == "seasonal_naive|2025-04-01"
+    assert tags[ASSET_PARTITION_RANGE_START_TAG] == f"{first}|2025-04-01"
     assert tags[ASSET_PARTITION_RANGE_END_TAG] == f"{last}|2025-04-01"
 
 
-@pytest.mark.parametrize("flow", [flow for flow in CATALOGUE if not flow.is_hourly])
+@pytest.mark.parametrize("flow", [flow for flow in CATALOGUE if flow.is_tuned])
 def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
-    definitions: dg.Definitions, flow: SeriesFlow
+    definitions: dg.Definitions, flow: Flow
 ) -> None:
     job = definitions.resolve_job_def(f"tune_{flow.name}")
     assert job.description
@@ -266,7 +288,7 @@ def test_dbt_arguments_confine_a_build_to_its_window() -> None:
     }
 
 
-PURE = ("forecasting", "monitoring", "sources")
+PURE = ("forecasting", "monitoring", "scoring", "sources")
 FORBIDDEN = ("dagster", "psycopg", "sqlalchemy", "mlflow")
 ABOVE = (
     *("assets", "automation", "stages", "registry", "warehouse", "ingest", "api"),

@@ -78,6 +78,15 @@ def read(platform: Platform, query: str) -> list[dict[str, object]]:
     return rows
 
 
+def enthrone(platform: Platform, candidate: str) -> None:
+    own = "where flow = 'trips' and measure = 'default'"
+    with platform.store("admin").connect() as connection:
+        connection.execute(f"update ml.vintages set is_champion = false {own}")
+        connection.execute(
+            f"update ml.vintages set is_champion = true {own} and candidate = %s", (candidate,)
+        )
+
+
 def test_every_trip_has_a_score_of_both_models(scored: Platform) -> None:
     (row,) = read(
         scored,
@@ -152,11 +161,7 @@ def test_a_kind_is_promoted_only_by_trips_that_are_new_to_both(scored: Platform)
     assert refused.kind == "refused" and "not better beyond noise" in refused.reason
     assert refused.comparison is not None and refused.comparison.rows > 10_000
     # Put the mean on the throne, as if people had: the better kind may take its place.
-    with scored.store("admin").connect() as connection:
-        connection.execute(
-            "update ml.vintages set is_champion = not is_champion"
-            " where flow = 'trips' and measure = 'default'"
-        )
+    enthrone(scored, "zone_pair_mean")
     won = promote(scored, FLOW, boosted, today, today, "test")
     assert won.kind == "promote", won.reason
     assert won.serving.model_version == boosted.model_version
@@ -164,10 +169,7 @@ def test_a_kind_is_promoted_only_by_trips_that_are_new_to_both(scored: Platform)
     assert back.serving.model_version == mean.model_version
     with scored.store("admin").connect() as connection:
         connection.execute("delete from ml.promotions where decided_by = 'test'")
-        connection.execute(
-            "update ml.vintages set is_champion = not is_champion"
-            " where flow = 'trips' and measure = 'default'"
-        )
+    enthrone(scored, "lightgbm")
 
 
 def test_drift_is_measured_for_minutes_distance_and_number(scored: Platform) -> None:

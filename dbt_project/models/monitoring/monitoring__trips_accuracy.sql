@@ -1,45 +1,21 @@
-{{ config(
-    incremental_strategy='replace_window',
-    pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
-) }}
+{{ config(incremental_strategy='replace_window') }}
 -- How the scores of a day's trips did, added up per borough, day and model. Sums, so that the figures of any
--- cut can be had from them: R2 = 1 - squared_error / (squared_actual - actual ^ 2 / trips). They are exact, so
--- that they do not depend on the order in which trips are read.
-with measured as (
-    select
-        trips.centre_id,
-        trips.day,
-        scores.model,
-        trips.minutes as actual,
-        scores.predicted_minutes - trips.minutes as error,
-        trips.minutes between scores.lower_80 and scores.upper_80 as is_inside,
-        scores.upper_80 - scores.lower_80 as width,
-        scores.model_version
-    from {{ ref('merged__trips') }} as trips
-    inner join {{ source('ml', 'trips_scores') }} as scores
-        on
-            trips.trip_id = scores.trip_id
-            and trips.centre_id = scores.centre_id
-            and trips.day = scores.day
-    where
-        {{ in_window('trips.centre_id', 'trips.day') }}
-        and {{ in_window('scores.centre_id', 'scores.day') }}
-)
-
+-- cut can be had from them: R2 = 1 - squared_error / (squared_actual - actual ^ 2 / trips).
 select
     centre_id,
     day,
     model,
-    count(*) as trips,
+    sum(trips)::bigint as trips,
     {{ exact_sum('actual') }} as actual,
-    {{ exact_sum('actual ^ 2') }} as squared_actual,
+    {{ exact_sum('squared_actual') }} as squared_actual,
     {{ exact_sum('error') }} as error,
-    {{ exact_sum('abs(error)') }} as absolute_error,
-    {{ exact_sum('error ^ 2') }} as squared_error,
-    {{ exact_sum('abs(error) / actual') }} as absolute_percentage_error,
-    count(*) filter (where is_inside) as inside_80,
-    {{ exact_sum('width') }} as width_80,
-    count(*) filter (where model_version = 'fallback') as by_fallback,
+    {{ exact_sum('absolute_error') }} as absolute_error,
+    {{ exact_sum('squared_error') }} as squared_error,
+    {{ exact_sum('absolute_percentage_error') }} as absolute_percentage_error,
+    sum(inside_80)::bigint as inside_80,
+    {{ exact_sum('width_80') }} as width_80,
+    sum(by_fallback)::bigint as by_fallback,
     min(model_version) as model_version
-from measured
+from {{ ref('monitoring__trips_calibration') }}
+where {{ in_window() }}
 group by centre_id, day, model

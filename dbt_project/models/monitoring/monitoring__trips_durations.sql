@@ -1,4 +1,8 @@
-{{ config(incremental_strategy='replace_window') }}
+-- By hashing alone, as in monitoring__trips_calibration.
+{{ config(
+    incremental_strategy='replace_window',
+    pre_hook=["set local enable_sort = off", "set local work_mem = '32MB'"]
+) }}
 -- The trips of a day added up by when they began and where they went, so that means over months read
 -- thousands of rows and not millions. day = UTC day of the pickup, weekday and hour those of the city.
 select

@@ -1,6 +1,10 @@
+-- By hashing alone, as in monitoring__trips_calibration.
 {{ config(
     incremental_strategy='replace_window',
-    pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
+    pre_hook=[
+        "set local enable_nestloop = off", "set local enable_mergejoin = off",
+        "set local enable_sort = off", "set local work_mem = '32MB'",
+    ]
 ) }}
 -- The trips of a day added up by zone pair, with the errors of the default model. A trip that no model has
 -- scored yet counts as a trip and has no error.

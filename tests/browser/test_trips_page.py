@@ -1,0 +1,77 @@
+"""The page Trips as a desk meets it: a real browser, a real server, a real database."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app.published_fixture import Server, fill, fill_trips, running_app, yesterday
+from tests.browser.conftest import WAIT_MS, Served
+
+pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest.fixture(scope="module")
+def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app over seventy days of trips that were scored until last night."""
+    server = Server()
+    try:
+        published = server.start()
+        fill(published.admin_dsn, yesterday(), days=90, issues=2)
+        fill_trips(published.admin_dsn, datetime.now(UTC).date() - timedelta(days=1))
+        log = tmp_path_factory.mktemp("streamlit") / "streamlit.log"
+        with running_app(published.dashboard_dsn, log) as address:
+            yield Served(address, published, server)
+    finally:
+        server.remove()
+
+
+def test_a_desk_chooses_a_borough_and_reads_it_in_both_languages(
+    page: Page, served: Served
+) -> None:
+    page.goto(f"{served.address}/trips?lang=en")
+    expect(page.get_by_role("heading", name=re.compile("^All boroughs, "))).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    page.get_by_role("combobox", name=re.compile("Borough")).click()
+    page.get_by_role("option", name="Queens").click()
+    page.wait_for_url(re.compile(r"[?&]borough=Queens(&|$)"))
+    expect(page.get_by_role("heading", name=re.compile("^Queens, "))).to_be_visible()
+    page.get_by_role("radio", name="Français").or_(
+        page.get_by_role("button", name="Français")
+    ).first.click()
+    expect(page.get_by_role("heading", name=re.compile("^Queens, du "))).to_be_visible()
+    expect(page.get_by_text("Que vaut la durée annoncée")).to_be_visible()
+
+
+def test_the_file_of_the_busiest_routes_is_the_table_shown(
+    page: Page, served: Served, tmp_path: Path
+) -> None:
+    page.goto(f"{served.address}/trips?lang=en&borough=Queens")
+    table = page.locator(".st-key-pairs-table table")
+    expect(table).to_be_visible()
+    with page.expect_download() as download:
+        page.locator(".st-key-pairs-csv button").click()
+    path = tmp_path / "pairs.csv"
+    download.value.save_as(path)
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    shown = table.locator("tbody tr")
+    expect(shown).to_have_count(len(rows))
+    first = shown.first.locator("td")
+    assert first.nth(0).inner_text() == rows[0]["pickup"]
+    assert first.nth(2).inner_text() == f"{int(rows[0]['trips']):,}"
+
+
+def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{served.address}/trips?lang=fr")
+    expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
