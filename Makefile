@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= python3
 FLOW := $(BIN)/flow
 
-.PHONY: help setup demo up down status test check lint types unit graph integration app browser \
+.PHONY: help setup demo up down status test check lint types unit graph integration api app browser \
 	browser-deps broker-deps deep deep-install bench lock clean
 
 help: ## Show this help
@@ -50,6 +50,9 @@ graph: setup
 integration: setup broker-deps
 	$(BIN)/python -m pytest tests/integration -q
 
+api: setup
+	$(BIN)/python -m pytest tests/api -q
+
 app: setup
 	$(BIN)/python -m pytest tests/app -q
 
@@ -88,6 +91,7 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/traffic_cycle.py
 	$(BIN)/python benchmarks/mqtt_exactly_once.py
 	$(BIN)/python benchmarks/mqtt_rate.py
+	$(BIN)/python benchmarks/api_frame.py
 
 lock: setup ## Resolve the requirements anew, with hashes
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \

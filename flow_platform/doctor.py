@@ -11,6 +11,7 @@ from flow_platform.errors import FlowError
 from flow_platform.flows import CATALOGUE
 from flow_platform.platform import Platform
 from flow_platform.settings import Settings
+from flow_platform.warehouse.roles import check_secret
 
 _FREE_GIB = 2
 
@@ -30,6 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", _python),
         ("disk", lambda: _disk(settings)),
+        ("secret", lambda: _secret(settings)),
         ("sources", lambda: _sources(platform)),
         ("centres", lambda: _centres(platform)),
         ("calendar and events", lambda: f"{len(platform.calendar):,} centre-days"),
@@ -62,6 +64,13 @@ def _disk(settings: Settings) -> str:
     if free < _FREE_GIB:
         raise FlowError(f"Only {free:.1f} GiB free at {place}. Free at least {_FREE_GIB} GiB.")
     return f"{free:.0f} GiB free at {place}"
+
+
+def _secret(settings: Settings) -> str:
+    if settings.secret is None:
+        return "FLOW_SECRET is not set: one is kept in FLOW_HOME/secret"
+    check_secret(settings.secret.get_secret_value())
+    return "FLOW_SECRET is strong enough"
 
 
 def _sources(platform: Platform) -> str:

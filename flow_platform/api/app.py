@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -96,7 +97,12 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
     async def database_answers() -> None:
         await state.database.rows("select 1 from auth.accounts limit 1")
 
+    async def models_can_be_read() -> None:
+        models = config.home / "models"
+        await asyncio.to_thread(os.listdir, models if models.exists() else config.home)
+
     state.readiness.add("database", database_answers)
+    state.readiness.add("models", models_can_be_read)
     upkeep = asyncio.create_task(keep_house(state.database))
     try:
         yield

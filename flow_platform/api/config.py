@@ -31,7 +31,7 @@ class Limits:
     # Requests of one signed-in account, and of one address whoever signs in from it.
     account: Limit = Limit(60_000, 60)
     address: Limit = Limit(120_000, 60)
-    # Each of these costs an Argon2 hash: 64 MiB of memory and a twentieth of a second.
+    # Each of these costs an Argon2 hash: 64 MiB of memory and tenths of a second of a core.
     sign_in_address: Limit = Limit(60, 60)
     sign_in_name: Limit = Limit(20, 60)
     register_address: Limit = Limit(20, 3600)

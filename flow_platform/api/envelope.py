@@ -35,6 +35,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _NO_STORE = (b"cache-control", b"no-store")
 _PRIVATE_PATHS = frozenset({"/register", "/token", "/token/refresh", "/token/revoke"})
 _LONGEST_LOGGED_METHOD = 16
+_LONGEST_LENGTH = 18
 
 
 class Envelope:
@@ -69,8 +70,8 @@ class _Exchange:
         self.context = self._context(b",".join(forwarded))
         contexts.attach(scope, self.context)
         limits = config.limits
-        is_large = scope["path"] in limits.large_body_paths
-        self.body_left = limits.large_body_bytes if is_large else limits.body_bytes
+        self.is_large = scope["path"] in limits.large_body_paths
+        self.body_left = limits.large_body_bytes if self.is_large else limits.body_bytes
         self.status = 0
         self.is_private = b"authorization" in self.headers or scope["path"] in _PRIVATE_PATHS
 
@@ -102,13 +103,25 @@ class _Exchange:
             await self._send_problem(500, HTTPStatus(500).phrase, MEANINGS[500])
 
     async def _admit(self) -> None:
-        length = self.headers.get(b"content-length")
-        # What is no number the server has refused already, or counts as it comes.
-        if length is not None and length.isdigit() and int(length) > self.body_left:
+        if self.is_large and not await self._has_account():
+            # FastAPI reads a body before it asks who sent it.
+            self.body_left = self.config.limits.body_bytes
+        length = self.headers.get(b"content-length", b"")
+        # What is no number the server has refused already, or counts as it comes. Python itself
+        # refuses to read a number of thousands of digits.
+        if length.isdigit() and (len(length) > _LONGEST_LENGTH or int(length) > self.body_left):
             raise _too_large()
         if self.scope["path"] not in _UNLIMITED:
             limits = self.scope["app"].state.limits
             await limits.take("address", address_subject(self.context.address))
+
+    async def _has_account(self) -> bool:
+        scheme, _, token = self.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        try:
+            await self.scope["app"].state.sessions.account(token.strip())
+        except Problem:
+            return False
+        return scheme.lower() == "bearer"
 
     async def _receive(self) -> Message:
         message = await self.receive()

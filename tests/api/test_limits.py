@@ -283,6 +283,12 @@ def test_a_large_body_is_refused_however_it_is_sent(client: TestClient, chunked:
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize("length", ["1048577", "9" * 18, "9" * 19, "9" * 5000])
+def test_a_body_that_says_it_is_large_is_refused_unread(client: TestClient, length: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": length}
+    assert client.post("/register", content=b"{}", headers=headers).status_code == 413
+
+
 def test_a_large_form_in_pieces_is_refused(client: TestClient) -> None:
     def pieces() -> Any:
         for _ in range(20):
@@ -296,7 +302,9 @@ def test_a_large_form_in_pieces_is_refused(client: TestClient) -> None:
     assert answer.status_code == 413
 
 
-def test_only_the_batch_may_be_larger(config: ApiConfig) -> None:
+def test_only_the_batch_may_be_larger_and_only_for_accounts(
+    config: ApiConfig, new_account: Callable[..., dict[str, Any]]
+) -> None:
     app = create_app(config)
 
     @app.post("/predict/batch")
@@ -308,9 +316,11 @@ def test_only_the_batch_may_be_larger(config: ApiConfig) -> None:
         return len(rows)
 
     text = b"[" + b"1," * 700_000 + b"1]"
-    headers = {"Content-Type": "application/json"}
+    nobody = {"Content-Type": "application/json"}
+    headers = new_account()["headers"] | nobody
     with TestClient(app) as client:
         assert client.post("/predict", content=text, headers=headers).status_code == 413
+        assert client.post("/predict/batch", content=text, headers=nobody).status_code == 413
         assert client.post("/predict/batch", content=text, headers=headers).json() == 700_001
         assert client.post("/predict/batch", content=text * 4, headers=headers).status_code == 413
 

@@ -29,7 +29,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
-    return {"FLOW_DAGSTER_PORT": str(free_port()), "FLOW_STREAMLIT_PORT": str(free_port())}
+    names = ("FLOW_DAGSTER_PORT", "FLOW_STREAMLIT_PORT", "FLOW_API_PORT")
+    return {name: str(free_port()) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,23 @@ def test_the_dagster_page_shows_the_lineage(
     page.close()
 
 
+def test_the_page_of_the_api_shows_its_operations_from_this_machine_alone(
+    home: Settings, ports: dict[str, str], browser: Browser
+) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    address = f"http://127.0.0.1:{ports['FLOW_API_PORT']}"
+    page.goto(f"{address}/docs")
+    expect(page.get_by_text("/token/refresh").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Sign in", exact=True).first).to_be_visible()
+    assert all(url.startswith((address, "data:")) for url in asked), asked
+    assert not faults
+    page.close()
+
+
 def test_what_kill_9_leaves_is_started_over(home: Settings, ports: dict[str, str]) -> None:
     before = states(home, ports)
     for service in ("dagster-webserver", "streamlit"):
@@ -81,6 +99,6 @@ def test_down_stops_everything_and_says_what(home: Settings, ports: dict[str, st
     pids = [state["pid"] for state in states(home, ports).values() if state["pid"]]
     done = flow(home, "down", **ports)
     assert done.returncode == 0, done.stderr
-    for name in ("postgresql", "dagster-webserver", "dagster-daemon", "streamlit"):
+    for name in ("postgresql", "dagster-webserver", "dagster-daemon", "streamlit", "api"):
         assert name in done.stderr
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
