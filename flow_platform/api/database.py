@@ -118,7 +118,7 @@ def _named_errors() -> Iterator[None]:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             # Views are replaced in a run, and made by the first command after an update.
             raise DatabaseDown(
-                "A published view is not there, or not as this version has it: `flow init` makes it."
+                "A published view is missing or of another version. `flow init` makes it."
             ) from error
         raise
     except (sqlalchemy.exc.DataError, psycopg.DataError) as error:

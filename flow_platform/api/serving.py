@@ -272,7 +272,7 @@ async def open_models(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
     """The models in use, `app.state.models`, looked up as long as the app is open."""
     store = app.state.models = ModelStore(app.state.database, config.home, app.state.metrics)
     # The service answers what else it can without a model: it is ready all the same.
-    app.state.readiness.add("models", store.probe, needed=False)
+    app.state.readiness.add("champions", store.probe, needed=False)
     await store.start()
     try:
         yield
