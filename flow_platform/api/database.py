@@ -114,5 +114,12 @@ def _named_errors() -> Iterator[None]:
         ) from error
     except sqlalchemy.exc.TimeoutError as error:
         raise DatabaseDown("Every connection to PostgreSQL is busy. Try again.") from error
+    except sqlalchemy.exc.ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+            # Views are replaced in a run, and made by the first command after an update.
+            raise DatabaseDown(
+                "A published view is missing or of another version. `flow init` makes it."
+            ) from error
+        raise
     except (sqlalchemy.exc.DataError, psycopg.DataError) as error:
         raise UnusableValue("A value cannot be stored or compared by PostgreSQL.") from error

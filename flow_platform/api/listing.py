@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request
+from pydantic import BeforeValidator
 
 from flow_platform.api.problems import Problem
 from flow_platform.flows import CATALOGUE, Flow
@@ -22,6 +24,20 @@ MOST_ROWS = 1000
 
 AnyFlow = TypeVar("AnyFlow", bound=Flow)
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _day_text(value: Any) -> Any:
+    # Pydantic would take a number as the seconds since 1970.
+    if (isinstance(value, str) and not _DAY.fullmatch(value)) or isinstance(value, int | float):
+        raise ValueError("write a day as 2026-11-21")
+    return value
+
+
+# A day that a request names.
+AskedDay = Annotated[date, BeforeValidator(_day_text)]
+
+FLOW_NAMES = [flow.name for flow in CATALOGUE]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows a page, at the most.")]
 Cursor = Annotated[
     str | None,

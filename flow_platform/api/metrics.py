@@ -38,6 +38,12 @@ class Metrics:
         self.model_swaps = Counter(
             "flow_api_model_swaps", "Champions taken into use.", ("flow",), registry=self.registry
         )
+        self.model_broken = Gauge(
+            "flow_api_model_broken",
+            "1 while the vintage that should serve cannot be used.",
+            ("flow", "measure"),
+            registry=self.registry,
+        )
         # `labels` takes a lock and builds a key: a third of the cost of counting.
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

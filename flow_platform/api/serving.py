@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
-from prometheus_client import Gauge
 
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.lineup import Standing, standings
@@ -132,12 +131,7 @@ class ModelStore:
         self._home = home
         self._load = load or _trip_model
         self._swaps = metrics.model_swaps.labels(TRIPS.name)
-        self._broken = Gauge(
-            "flow_api_model_broken",
-            "1 while the vintage that should serve cannot be used.",
-            ("flow", "measure"),
-            registry=metrics.registry,
-        )
+        self._broken = metrics.model_broken
         self._task: asyncio.Task[None] | None = None
         self._city_read = -CITY_SECONDS
         self._is_stale = False
@@ -281,7 +275,7 @@ async def open_models(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
     """The models in use, `app.state.models`, looked up as long as the app is open."""
     store = app.state.models = ModelStore(app.state.database, config.home, app.state.metrics)
     # The service answers what else it can without a model: it is ready all the same.
-    app.state.readiness.add("models", store.probe, needed=False)
+    app.state.readiness.add("champions", store.probe, needed=False)
     await store.start()
     try:
         yield

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import psycopg
 import pytest
 import uvicorn
@@ -25,8 +27,10 @@ from flow_platform.api.access import Role
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit, Limits
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import Server, create_roles_and_databases
+from flow_platform.warehouse.roles import Server
+from tests.integration.api import world
+from tests.integration.api.conftest import listening
+from tests.integration.api.dagster_stand_in import DagsterStandIn
 
 PASSWORD = "vier alltägliche Wörter 7"
 # Tests that are not about limits must not meet them.
@@ -43,21 +47,36 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(scope="session")
 def server(scratch: Path) -> Iterator[Server]:
-    """PostgreSQL with every role and table, without dbt's views."""
+    """PostgreSQL with every role and table; the published views are tables, with a small city."""
     home = scratch / "api"
     found = Server(embedded.start(home), None)
-    create_roles_and_databases(found)
-    migrate(found)
+    world.make_database(found)
+    world.fill_city(found, datetime.now(UTC).date())
     yield found
     embedded.stop(home)
 
 
 @pytest.fixture(scope="session")
-def config(server: Server, scratch: Path) -> ApiConfig:
+def dagster() -> Iterator[str]:
+    """The address of a stand-in for Dagster's webserver."""
+    with listening(DagsterStandIn()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def config(server: Server, scratch: Path, dagster: str) -> ApiConfig:
+    month = datetime.now(UTC).date().replace(day=1)
+    cutoff = pd.Timestamp(month, tz="UTC")
+    trips = world.draw_trips(4_000, cutoff)
+    for measure in ("default", "planned_distance"):
+        artefacts = world.train_artefacts(measure, "zone_pair_mean", trips, cutoff)
+        kept = world.keep(scratch / "api", measure, "zone_pair_mean", month, artefacts)
+        world.serve(server, kept)
     return ApiConfig(
         dsn=server.dsn("flow_api"),
         token_key=secrets.token_bytes(32),
         home=scratch / "api",
+        dagster_url=dagster,
         limits=PLENTY,
     )
 

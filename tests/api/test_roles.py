@@ -28,6 +28,23 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("GET", "/health/ready"): "public",
     ("GET", "/health"): "public",
     ("GET", "/metrics"): "public",
+    ("POST", "/predict"): "viewer",
+    ("POST", "/predict/batch"): "viewer",
+    ("POST", "/predict/explain"): "viewer",
+    ("GET", "/trips/zones"): "viewer",
+    ("GET", "/trips/predictions"): "viewer",
+    ("GET", "/forecasts/{flow}"): "viewer",
+    ("GET", "/analytics/hourly-means"): "viewer",
+    ("GET", "/analytics/kpis"): "viewer",
+    ("GET", "/analytics/accuracy"): "viewer",
+    ("GET", "/analytics/coverage"): "viewer",
+    ("GET", "/analytics/drift"): "analyst",
+    ("GET", "/analytics/alerts"): "analyst",
+    ("GET", "/models"): "analyst",
+    ("POST", "/models/{flow}/promote"): "admin",
+    ("POST", "/models/{flow}/rollback"): "admin",
+    ("POST", "/pipelines/{pipeline}/runs"): "operator",
+    ("GET", "/pipelines/runs/{run_id}"): "operator",
 }
 CALLERS: tuple[Role | None, ...] = (None, *Role)
 
@@ -55,7 +72,8 @@ def test_each_cell_of_roles_and_operations(
 ) -> None:
     needed = EXPECTED[method, path]
     # Of things that do not exist, so that whoever may call it changes nothing.
-    place = path.replace("{account_id}", str(uuid.uuid4()))
+    nothing = dict.fromkeys(("account_id", "run_id", "flow", "pipeline"), uuid.uuid4())
+    place = path.format_map(nothing)
     headers = accounts[caller]["headers"] if caller else {}
     answer = client.request(method, place, headers=headers)
     if needed == "public":

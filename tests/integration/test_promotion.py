@@ -8,14 +8,17 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import psycopg
 import pytest
 
+from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets, champion_key
+from flow_platform.automation.promotion import build_promotion_jobs
 from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import PARCELS
 from flow_platform.forecasting.training import train
-from flow_platform.partitions import cutoff_of, months_between
+from flow_platform.partitions import cutoff_of, months_between, range_tags
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
 from flow_platform.settings import Settings
@@ -249,3 +252,67 @@ def test_the_command_lists_shows_promotes_refuses_and_rolls_back(
     unknown = flow(settings, "models", "promote", "blend-2020-01-00000000")
     assert unknown.returncode == 1
     assert "There is no vintage blend-2020-01-00000000" in " ".join(unknown.stderr.split())
+
+
+def run_job(home: Platform, name: str, config: dict[str, str]) -> list[dict[str, object]]:
+    """What a promotion job tells of its decisions."""
+    job = next(one for one in build_promotion_jobs(PARCELS) if one.name == name)
+    (step,) = job.graph.node_dict
+    result = job.execute_in_process(
+        run_config={"ops": {step: {"config": config}}},
+        resources={"platform": home},
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    (output,) = [one for one in result.all_events if one.is_successful_output]
+    told = output.step_output_data.metadata["decisions"].value
+    assert isinstance(told, list)
+    return told
+
+
+def test_the_jobs_promote_refuse_and_roll_back_and_tell_what_was_decided(home: Platform) -> None:
+    better, worse = vintage(home, "effects"), vintage(home, "seasonal_naive")
+    asked = {"decided_by": "somebody"}
+    (won,) = run_job(home, "promote_parcels", asked | {"version": better.model_version})
+    assert (won["promoted"], won["serving_version"]) == (True, better.model_version)
+    (lost,) = run_job(home, "promote_parcels", asked | {"version": worse.model_version})
+    assert (lost["kind"], lost["promoted"]) == ("refused", False)
+    assert str(lost["reason"]).startswith("not better beyond noise")
+    (back,) = run_job(home, "rollback_parcels", asked)
+    assert (back["kind"], back["serving_version"]) == ("rollback", worse.model_version)
+    last = home.registry.decisions("parcels", "parcels").iloc[-1]
+    assert (last["kind"], last["decided_by"]) == ("rollback", "somebody")
+
+
+def test_a_job_refuses_a_vintage_that_does_not_exist_and_a_day_that_is_over(home: Platform) -> None:
+    version = vintage(home, "effects").model_version
+    with pytest.raises(ConfigurationError, match="is over"):
+        run_job(
+            home,
+            "promote_parcels",
+            {"version": version, "decided_by": "x", "effective_day": "2025-01-01"},
+        )
+    with pytest.raises(ModelError, match="There is no vintage nope"):
+        run_job(home, "promote_parcels", {"version": "nope", "decided_by": "x"})
+
+
+def test_training_with_the_tag_also_names_the_champions(home: Platform) -> None:
+    with home.store("admin").connect() as connection:
+        connection.execute("update ml.vintages set is_champion = false")
+    model = next(
+        one for one in build_model_assets(home, PARCELS) if one.key.path[-1] == "parcels_model"
+    )
+    first, last = (f"{name}|{MONTHS[-1]}" for name in ("seasonal_naive", "effects"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tags, expected in (({}, 0), ({CHAMPIONS_TAG: "name"}, 1)):
+            result = dg.materialize(
+                [model],
+                instance=instance,
+                resources={"platform": home},
+                tags={**range_tags(first, last), **tags},
+            )
+            assert result.success
+            champions = home.registry.champions("parcels", "parcels")
+            assert len([one for one in champions if one.month == MONTHS[-1]]) == expected
+        record = instance.get_latest_materialization_event(champion_key(PARCELS))
+    assert record is not None and record.asset_materialization is not None
+    assert str(record.asset_materialization.partition) == f"parcels|{MONTHS[-1]}"

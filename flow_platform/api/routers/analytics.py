@@ -14,7 +14,9 @@ from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.database import Database
 from flow_platform.api.lineup import standings
 from flow_platform.api.listing import (
+    FLOW_NAMES,
     NEXT_DESCRIPTION,
+    AskedDay,
     Cursor,
     Limit,
     Pages,
@@ -34,7 +36,7 @@ Day = date
 router = APIRouter(prefix="/analytics", tags=["analytics"])
 
 FlowQuery = Annotated[
-    str, Query(max_length=40, description="parcels, retail, traffic or trips.", examples=["trips"])
+    str, Query(max_length=40, examples=["trips"], json_schema_extra={"enum": FLOW_NAMES})
 ]
 AnyFlow = Annotated[str | None, Query(max_length=40, description="Without it, every flow.")]
 CentreQuery = Annotated[
@@ -380,9 +382,9 @@ async def drift(
     feature: Annotated[str | None, Query(max_length=200)] = None,
     status: Annotated[str | None, Query(max_length=40, description="Such as drift.")] = None,
     first: Annotated[
-        date | None, Query(alias="from", description="Without it 30 days ago (UTC).")
+        AskedDay | None, Query(alias="from", description="Without it 30 days ago (UTC).")
     ] = None,
-    last: Annotated[date | None, Query(alias="to")] = None,
+    last: Annotated[AskedDay | None, Query(alias="to")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Drifts:

@@ -15,6 +15,7 @@ from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.database import Database
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
+    AskedDay,
     Cursor,
     Limit,
     Pages,
@@ -75,11 +76,12 @@ async def forecasts(
     flow: Annotated[str, Path(max_length=40, description="parcels, retail or traffic.")],
     centre: Annotated[str | None, Query(max_length=200, description="Without it, all.")] = None,
     first: Annotated[
-        date | None,
+        AskedDay | None,
         Query(alias="from", description="First local day of targets; without it today (UTC)."),
     ] = None,
     last: Annotated[
-        date | None, Query(alias="to", description="Last local day; without it there is no end.")
+        AskedDay | None,
+        Query(alias="to", description="Last local day; without it there is no end."),
     ] = None,
     horizon: Annotated[
         int | None,

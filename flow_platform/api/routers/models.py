@@ -17,6 +17,7 @@ from flow_platform.api.database import Database
 from flow_platform.api.lineup import standings
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
+    AskedDay,
     Cursor,
     Limit,
     Pages,
@@ -83,7 +84,7 @@ class Promotion(BaseModel):
     version: str = Field(
         max_length=200, examples=["lightgbm-2026-11-8caad29e"], description="As GET /models has it."
     )
-    from_day: date | None = Field(
+    from_day: AskedDay | None = Field(
         None, description="First day it counts for, today (UTC) or later; without it today."
     )
 
@@ -96,7 +97,7 @@ class Rollback(BaseModel):
     measure: str | None = Field(
         None, max_length=40, description="One of the flow's; without it, all."
     )
-    from_day: date | None = Field(
+    from_day: AskedDay | None = Field(
         None, description="First day it counts for, today (UTC) or later; without it today."
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -22,7 +22,7 @@ from flow_platform.api.dagster_client import (
     Run,
 )
 from flow_platform.api.database import Database
-from flow_platform.api.listing import flow_in, invalid
+from flow_platform.api.listing import AskedDay, flow_in, invalid
 from flow_platform.api.problems import Problem, responses
 from flow_platform.api.runs import (
     STARTED_HEADERS,
@@ -64,10 +64,10 @@ class PipelineRange(BaseModel):
     )
 
     flow: str = Field(max_length=40, description="parcels, retail, traffic or trips.")
-    first: date = Field(
+    first: AskedDay = Field(
         alias="from", description="First partition day (UTC); of training its month."
     )
-    last: date = Field(alias="to", description="Last partition day; of training its month.")
+    last: AskedDay = Field(alias="to", description="Last partition day; of training its month.")
     centres: list[Annotated[str, Field(max_length=200)]] | None = Field(
         None,
         min_length=1,

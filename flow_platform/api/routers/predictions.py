@@ -248,7 +248,7 @@ _BATCH_SCHEMA.pop("$defs")
     "/predict/batch",
     summary="How long up to 10,000 trips will take",
     response_model=BatchPredictions,
-    responses=responses(422, 503),
+    responses=responses(415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,

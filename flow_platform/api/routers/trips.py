@@ -12,6 +12,7 @@ from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.database import Database
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
+    AskedDay,
     Cursor,
     Limit,
     Pages,
@@ -91,7 +92,7 @@ async def zones(
 async def predictions(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
-    day: Annotated[date, Query(description="UTC day of the pickups.")],
+    day: Annotated[AskedDay, Query(description="UTC day of the pickups.")],
     centre: Annotated[
         str | None, Query(max_length=200, description="Borough of the pickup.")
     ] = None,

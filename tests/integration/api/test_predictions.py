@@ -259,12 +259,12 @@ def test_the_old_model_goes_on_when_the_new_one_is_broken(
 ) -> None:
     world.serve(database, broken(api_home, defaults[1], how))
     for _ in range(80):
-        if viewer.get("/health").json()["checks"]["models"] == "down":
+        if viewer.get("/health").json()["checks"]["champions"] == "down":
             break
         time.sleep(0.1)
     health = viewer.get("/health").json()
     assert health["status"] == "degraded"
-    assert health["checks"]["models"] == "down"
+    assert health["checks"]["champions"] == "down"
     assert viewer.get("/health/ready").status_code == 200
     assert (
         'flow_api_model_broken{flow="trips",measure="default"} 1.0' in viewer.get("/metrics").text
