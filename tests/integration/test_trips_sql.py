@@ -256,7 +256,8 @@ def test_conditions_have_each_date_once_with_the_newest_weather_known_by_now(
     )
     rows = read(filled, "select * from published.trip_conditions order by date")
     days = pd.to_datetime(rows["date"]).dt.date
-    known = read(filled, "select day from raw.calendar where flow = 'trips'")
+    calendar = "select day from staging.calendar where flow = 'trips'"
+    known = filled.store("flow_ml").read(calendar)
     assert len(rows) == days.nunique() and set(days) <= set(known["day"].dt.date)
     assert soon in set(days) and days.max() <= soon + timedelta(days=30)
     assert set(rows["place"]) == {PLACE} and set(rows["timezone"]) == {"America/New_York"}

@@ -23,8 +23,8 @@ from flow_platform.scoring.trips.history import columns
 CANDIDATES = ("zone_pair_mean", "lightgbm", "gradient_boosting")
 PARTS = ("middle", "lower", "upper")
 QUANTILES = {"lower": 0.1, "upper": 0.9}
-# Beyond so many rows a fit of scikit-learn takes minutes and gains nothing.
-_MOST_ROWS_SKLEARN = 200_000
+# Beyond so many rows the sides of a band, and scikit-learn, take minutes and gain nothing.
+_MOST_ROWS_SIDE, _MOST_ROWS_SKLEARN = 200_000, 100_000
 
 _BOOSTING: dict[str, Any] = {
     "learning_rate": 0.1,
@@ -154,6 +154,8 @@ def _fit_booster(part: str, frame: Floats, root: Floats, seed: int) -> bytes:
     trees, leaves = _SIZES[part]
     goal: dict[str, Any] = {"objective": "regression"}
     if part in QUANTILES:
+        rows = evenly(len(frame), _MOST_ROWS_SIDE)
+        frame, root = frame[rows], root[rows]
         goal = {"objective": "quantile", "alpha": QUANTILES[part]}
     booster = lightgbm.train(
         {**_BOOSTING, **goal, "num_leaves": leaves, "seed": seed},

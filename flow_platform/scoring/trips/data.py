@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 # Raised whenever equal data would train other models: vintages are then trained anew.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 WEATHER = ("temperature_mean", "precipitation_mm", "snowfall_cm", "wind_max_kmh")
 
 Floats = NDArray[np.float64]

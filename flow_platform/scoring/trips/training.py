@@ -67,6 +67,35 @@ class _Fold:
     tested_frame: Floats
 
 
+class _Prepared:
+    """What all candidates share at one cut-off: the backtest's rows, the final ones, the table."""
+
+    def __init__(self, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> None:
+        self.known = known = data.before(cutoff)
+        if gap := _gap(known, spec):
+            raise ModelError(
+                f"Cannot train {spec.measure} at {cutoff}: {gap}. Use the fallback until more is"
+                " known."
+            )
+        self.fold = _fold(known, spec)
+        chosen = np.flatnonzero(known.day >= int(known.day.min()) + WARM_UP_DAYS)
+        self.own = known.take(chosen[evenly(len(chosen), spec.most_rows)])
+        self.frame = features(self.own.inputs, Expanding(known, self.own.day), spec.has_distance)
+        self.table = Table.of(known)
+
+
+_latest: dict[str, _Prepared] = {}
+
+
+def _prepare(data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> _Prepared:
+    """The shared work at a cut-off; the newest is kept: candidates train one after another."""
+    key = fingerprint(data, cutoff, spec)
+    if key not in _latest:
+        _latest.clear()
+        _latest[key] = _Prepared(data, cutoff, spec)
+    return _latest[key]
+
+
 def train(candidate: str, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> TrainedModel:
     """One vintage of `candidate` from the trips that were over before `cutoff` (UTC).
 
@@ -75,24 +104,14 @@ def train(candidate: str, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) 
     band has to be widened to hold 8 of 10 (conformalized quantile regression, Romano, Patterson
     and Candes 2019). Then all is fitted. Raises ModelError where too little is known.
     """
-    cutoff, known = utc(cutoff), data.before(cutoff)
-    if gap := _gap(known, spec):
-        raise ModelError(
-            f"Cannot train {spec.measure} at {cutoff}: {gap}. Use the fallback until more is known."
-        )
-    fold = _fold(known, spec)
+    cutoff = utc(cutoff)
+    prepared = _prepare(data, cutoff, spec)
+    fold, known, own = prepared.fold, prepared.known, prepared.own
     roots = fit(candidate, fold.frame, fold.minutes, spec).predict(fold.tested_frame)
     widening = _widening(roots, fold.tested.minutes)
     tested = _tested(fold, roots, widening, spec)
-
-    first = int(known.day.min()) + WARM_UP_DAYS
-    chosen = np.flatnonzero(known.day >= first)
-    chosen = chosen[evenly(len(chosen), spec.most_rows)]
-    own = known.take(chosen)
-    frame = features(own.inputs, Expanding(known, own.day), spec.has_distance)
-    fitted = fit(candidate, frame, own.minutes, spec)
-    table = Table.of(known)
-    artefacts = _artefacts(candidate, fitted, table, widening, frame, own, tested, cutoff, spec)
+    fitted = fit(candidate, prepared.frame, own.minutes, spec)
+    artefacts = _artefacts(candidate, fitted, prepared, widening, tested, cutoff, spec)
     days = [pd.Timestamp(day, unit="D") for day in (known.day.min(), known.day.max())]
     return TrainedModel(
         candidate=candidate,
@@ -177,17 +196,16 @@ def _metrics(tested: pd.DataFrame) -> dict[str, float]:
 def _artefacts(
     candidate: str,
     fitted: Fitted,
-    table: Table,
+    prepared: _Prepared,
     widening: float,
-    frame: Floats,
-    own: TripData,
     tested: pd.DataFrame,
     cutoff: pd.Timestamp,
     spec: TripSpec,
 ) -> dict[str, bytes]:
+    own = prepared.own
     kept = {
         **fitted.artefacts(),
-        "history.npz": table.as_bytes(),
+        "history.npz": prepared.table.as_bytes(),
         "training.json": _json(
             {
                 "candidate": candidate,
@@ -195,7 +213,7 @@ def _artefacts(
                 "cutoff": str(cutoff),
                 "train_last": str(own.pickup_at.max().astype("datetime64[s]")),
                 "columns": list(columns(spec.has_distance)),
-                "typical": [float(f"{v:.9g}") for v in _typical(frame)],
+                "typical": [float(f"{v:.9g}") for v in _typical(prepared.frame)],
             }
         ),
         "calibration.json": _json(
