@@ -67,7 +67,7 @@ broker-deps:
 
 test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests
 	$(BIN)/python -m pytest tests/unit -q -n 2
-	$(BIN)/python -m pytest tests --ignore tests/unit -q
+	$(BIN)/python -m pytest tests --ignore tests/unit -q -n 2 --dist loadfile
 
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep
