@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import base64
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
 from flow_platform.platform import Platform
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The platform is a plain object: Dagster hands it to each asset under this name.
 PlatformParam = dg.ResourceParam[Platform]
@@ -21,6 +27,24 @@ REFRESH_TAG = "flow/vintages"
 def refresh_of(context: dg.AssetExecutionContext) -> Literal["missing", "stale"]:
     """What a run does about vintages: train those that are missing, or those that are stale too."""
     return "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
+
+
+def told(context: dg.AssetExecutionContext, platform: Platform) -> Callable[[str], None]:
+    """What tells of a long step as it ends: the run's log, and whoever waits at a command."""
+
+    def tell(message: str) -> None:
+        context.log.info(message)
+        platform.announce(message)
+
+    return tell
+
+
+def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:
+    """A matplotlib figure as metadata: a PNG inside Markdown; `about` says what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    content = base64.b64encode(buffer.getvalue()).decode()
+    return dg.MetadataValue.md(f"![{about}](data:image/png;base64,{content})")
 
 
 def columns_metadata(table: str, **columns: str) -> dict[str, Any]:

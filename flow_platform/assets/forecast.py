@@ -9,8 +9,10 @@ from flow_platform.assets.common import (
     ONE_RUN,
     PlatformParam,
     columns_metadata,
+    picture,
     refresh_of,
     rows_metadata,
+    told,
 )
 from flow_platform.assets.models import (
     champion_key,
@@ -91,10 +93,7 @@ def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefin
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
         keys = platform.rows_of(flow, keys_of(context.partition_keys))
 
-        def progress(message: str) -> None:
-            context.log.info(message)
-            platform.announce(message)
-
+        progress = told(context, platform)
         by_measure: dict[str, Issued] = {}
         for measure in flow.measures:
             by_measure[measure] = issue_forecasts(
@@ -150,9 +149,6 @@ def _plot(
     platform: Platform, flow: SeriesFlow, keys: Keys, rows: pd.DataFrame
 ) -> dg.MarkdownMetadataValue:
     """Forecast one step ahead against actual, of the first centre, as a picture in Markdown."""
-    import base64
-    import io
-
     from matplotlib.figure import Figure
 
     centre, measure = keys.centres[0], flow.measures[0]
@@ -176,7 +172,4 @@ def _plot(
     axes.tick_params(labelsize=7)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7, loc="lower left")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![forecast against actual](data:image/png;base64,{picture})")
+    return picture(figure, "forecast against actual")

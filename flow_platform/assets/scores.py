@@ -10,8 +10,10 @@ from flow_platform.assets.common import (
     ONE_RUN,
     PlatformParam,
     columns_metadata,
+    picture,
     refresh_of,
     rows_metadata,
+    told,
 )
 from flow_platform.assets.models import champion_key, log_vintages, merged_key
 from flow_platform.flows import RecordFlow
@@ -72,10 +74,7 @@ def build_scores_asset(platform: Platform, flow: RecordFlow) -> dg.AssetsDefinit
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
         keys = platform.rows_of(flow, keys_of(context.partition_keys))
 
-        def progress(message: str) -> None:
-            context.log.info(message)
-            platform.announce(message)
-
+        progress = told(context, platform)
         by_measure: dict[str, Scored] = {}
         for measure in flow.measures:
             by_measure[measure] = score_trips(
@@ -126,9 +125,6 @@ def build_scores_asset(platform: Platform, flow: RecordFlow) -> dg.AssetsDefinit
 
 def _plot(flow: RecordFlow, by_measure: dict[str, Scored]) -> dg.MarkdownMetadataValue:
     """Mean actual over mean predicted minutes, by tenths of the prediction, as a picture."""
-    import base64
-    import io
-
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.4, 3.4), dpi=80)
@@ -149,7 +145,4 @@ def _plot(flow: RecordFlow, by_measure: dict[str, Scored]) -> dg.MarkdownMetadat
     axes.set_title(flow.title, fontsize=9)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![predicted against actual](data:image/png;base64,{picture})")
+    return picture(figure, "predicted against actual")
