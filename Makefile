@@ -91,7 +91,11 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/traffic_cycle.py
 	$(BIN)/python benchmarks/mqtt_exactly_once.py
 	$(BIN)/python benchmarks/mqtt_rate.py
+	$(BIN)/python benchmarks/trips.py
+	$(BIN)/python benchmarks/trips_landing.py
+	$(BIN)/python benchmarks/trips_speed.py
 	$(BIN)/python benchmarks/api_frame.py
+	$(BIN)/python benchmarks/api.py
 
 lock: setup ## Resolve the requirements anew, with hashes
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \
