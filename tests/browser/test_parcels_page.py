@@ -144,7 +144,7 @@ def test_every_choice_is_reached_with_the_keyboard(page: Page, served: Served) -
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
     wanted = ("Sorting centre", "Forecast made on the evening of", "Forecast how many days ahead")
     reached = ""
-    for _ in range(60):
+    for _ in range(80):
         page.keyboard.press("Tab")
         reached += page.evaluate(
             "(document.activeElement.ariaLabel || '') + document.activeElement.innerText + '|'"

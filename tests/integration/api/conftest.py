@@ -53,7 +53,7 @@ def listening(app: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def api_home(scratch: Path) -> Iterator[Path]:
-    home = scratch / "api"
+    home = scratch / "api-world"
     home.mkdir()
     yield home
     embedded.stop(home)
