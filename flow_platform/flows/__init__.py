@@ -5,6 +5,7 @@ are forecast in `forecasting/`, how records are scored in `scoring/`.
 """
 
 from flow_platform.errors import ConfigurationError
+from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.flows.flow import Flow
 from flow_platform.flows.parcels import PARCELS
 from flow_platform.flows.record import RecordFlow
@@ -14,7 +15,7 @@ from flow_platform.flows.traffic import TRAFFIC
 from flow_platform.flows.trips import TRIPS
 
 SERIES_FLOWS: tuple[SeriesFlow, ...] = (PARCELS, RETAIL, TRAFFIC)
-RECORD_FLOWS: tuple[RecordFlow, ...] = (TRIPS,)
+RECORD_FLOWS: tuple[RecordFlow, ...] = (TRIPS, DELIVERIES)
 CATALOGUE: tuple[Flow, ...] = (*SERIES_FLOWS, *RECORD_FLOWS)
 
 
@@ -41,6 +42,7 @@ def series_flow_named(name: str) -> SeriesFlow:
 
 __all__ = [
     "CATALOGUE",
+    "DELIVERIES",
     "PARCELS",
     "RECORD_FLOWS",
     "RETAIL",

@@ -32,6 +32,16 @@ class Flow:
         return False
 
     @property
+    def has_today(self) -> bool:
+        """Whether its partitions reach to the present day, which is not over yet."""
+        return self.is_hourly
+
+    @property
+    def staging(self) -> tuple[str, ...]:
+        """The staging views of its own rows."""
+        return (self.name,)
+
+    @property
     def is_tuned(self) -> bool:
         """Whether `flow tune` seeks parameters for it."""
         return False

@@ -14,9 +14,23 @@ class RecordFlow(Flow):
     `measures` are its models: what they predict, or what they are told. `scores` is the table that
     their scores are kept in, told apart by its column `model`; `watched` are the columns of
     `merged` whose means of a day are watched for drift, beside the number of records;
-    `measured` the tables of `monitoring` that add its days up, beside its accuracy.
+    `measured` the tables of `monitoring` that add its days up, beside its accuracy. A record may
+    live on after its day: for `life_days` more it is loaded and scored again, and then its day is
+    as good as over. `events` are the tables of `raw` where they are not one of the flow's name,
+    `beside` the tables that are merged beside its own.
     """
 
     scores: str
     watched: tuple[str, ...]
     measured: tuple[str, ...]
+    life_days: int = 0
+    events: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    @property
+    def has_today(self) -> bool:
+        return self.life_days > 0
+
+    @property
+    def staging(self) -> tuple[str, ...]:
+        return self.events or (self.name,)

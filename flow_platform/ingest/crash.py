@@ -1,4 +1,4 @@
-"""Named points at which a subscriber under test kills itself, as a power cut would.
+"""Named points at which a command under test kills itself, as a power cut would.
 
 FLOW_CRASH_AT=<point>:<n> arms one point: SIGKILL at its n-th passing. Never armed otherwise.
 """
@@ -10,7 +10,10 @@ import signal
 
 from flow_platform.errors import ConfigurationError
 
-POINTS = ("mid_transaction", "before_commit", "after_commit_before_ack")
+POINTS = (
+    *("mid_transaction", "before_commit", "after_commit_before_ack"),
+    *("before_ledger", "after_commit"),  # of erasing a person
+)
 
 _armed: dict[str, int] = {}
 

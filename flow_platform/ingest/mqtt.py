@@ -7,11 +7,9 @@ holds one batch. What a message means is in `sources/messages.py`, writing in `s
 from __future__ import annotations
 
 import hashlib
-import json
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +23,11 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from flow_platform.errors import FlowError
 from flow_platform.ingest import crash
+from flow_platform.ingest.back_off import DATABASE_AWAY, BackOff, first_line, say
 from flow_platform.ingest.options import Options
 from flow_platform.ingest.settlement import Message, Outcome, Settlement
-from flow_platform.sources.messages import LONGEST_PAYLOAD
+from flow_platform.ingest.signals import stopping_on_signals
+from flow_platform.sources.json_objects import LONGEST_PAYLOAD
 from flow_platform.sources.tables import clean_text
 
 BATCH_MESSAGES = 500
@@ -37,15 +37,11 @@ RECEIVE_MAXIMUM = 2 * BATCH_MESSAGES
 # How long the broker keeps messages for a subscriber that is away.
 SESSION_SECONDS = 30 * 24 * 3600
 _KEEP_ALIVE = 60
-_LONGEST_BACK_OFF = 15.0
 # A connection that ends sooner does not count as a success: two clients of one name, of which the
 # broker throws out the older, would fight without a pause.
 _SOUND_CONNECTION = 5.0
 _REPORT_SECONDS = 10.0
 _SESSION_TAKEN_OVER = 142
-
-# A broken connection of psycopg shows as one of these; errors in the rows do not.
-_DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 
 
 @dataclass
@@ -88,7 +84,7 @@ class Subscriber:
         self._total = Outcome()
         self._report = _Report()
         self._last_arrival = time.monotonic()
-        self._broker_wait = _BackOff()
+        self._broker_wait = BackOff()
         self._client = self._new_client()
 
     def run(self) -> Outcome:
@@ -96,7 +92,7 @@ class Subscriber:
 
         Raises FlowError when another subscriber is at work, or the broker refuses the topic.
         """
-        with self._stopping_on_signals():
+        with stopping_on_signals(self._stop):
             if not self._open_database():
                 return self._total
             try:
@@ -114,7 +110,7 @@ class Subscriber:
                 self._leave_broker()
                 self._settlement.close()
         self._say_report()
-        _say("stopped", messages=self._total.messages - self._total.redelivered)
+        say("stopped", messages=self._total.messages - self._total.redelivered)
         return self._total
 
     # The broker.
@@ -154,19 +150,19 @@ class Subscriber:
                 properties=properties,
             )
         except (OSError, ValueError) as error:
-            _say("broker_away", broker=self._options.address, why=str(error))
+            say("broker_away", broker=self._options.address, why=str(error))
 
     def _connected(
         self, client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            _say("broker_refuses", broker=self._options.address, why=str(reason))
+            say("broker_refuses", broker=self._options.address, why=str(reason))
             return
         self._is_connected = True
         self._connected_at = self._last_arrival = time.monotonic()
         # Packet identifiers of a session that is gone say nothing about those of the new one.
         self._is_new_session = self._is_new_session or not flags.session_present
-        _say("connected", broker=self._options.address, session=bool(flags.session_present))
+        say("connected", broker=self._options.address, session=bool(flags.session_present))
         # At every connection: a broker that lost its sessions has lost the subscription too.
         client.subscribe(
             self._options.topic,
@@ -178,7 +174,7 @@ class Subscriber:
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if not refused:
-            _say("subscribed", topic=self._options.topic)
+            say("subscribed", topic=self._options.topic)
         else:
             self._fatal = FlowError(
                 f"The broker {self._options.address} refuses the subscription of"
@@ -189,7 +185,7 @@ class Subscriber:
         self, _client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any
     ) -> None:
         if self._is_connected and time.monotonic() - self._connected_at > _SOUND_CONNECTION:
-            self._broker_wait = _BackOff()
+            self._broker_wait = BackOff()
         self._is_connected = False
         # Nothing of these was acknowledged: the broker sends them again.
         self._queue.clear()
@@ -199,7 +195,7 @@ class Subscriber:
                 f"Another client connected to {self._options.address} as"
                 f" {self._options.client_id}. Stop it, or give one of the two another client_id."
             )
-        _say("disconnected", broker=self._options.address, why=str(reason))
+        say("disconnected", broker=self._options.address, why=str(reason))
 
     def _received(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         now = datetime.now(UTC)
@@ -256,14 +252,14 @@ class Subscriber:
 
     def _open_database(self) -> bool:
         """Connect to it, however long that takes; False when told to stop meanwhile."""
-        wait = _BackOff()
+        wait = BackOff()
         while not self._is_stopping:
             try:
                 self._settlement.open()
                 return True
-            except _DATABASE_AWAY as error:
+            except DATABASE_AWAY as error:
                 self._leave_broker()
-                _say("database_away", why=_first_line(error), again_in=round(wait.extend(), 1))
+                say("database_away", why=first_line(error), again_in=round(wait.extend(), 1))
                 while not (wait.is_over() or self._is_stopping):
                     time.sleep(0.05)
         return False
@@ -285,8 +281,8 @@ class Subscriber:
                     self._is_new_session = False
                 outcome.add(self._settlement.settle(batch))
                 break
-            except _DATABASE_AWAY as error:
-                _say("database_lost", why=_first_line(error), messages=len(batch))
+            except DATABASE_AWAY as error:
+                say("database_lost", why=first_line(error), messages=len(batch))
                 self._leave_broker()
                 if not self._open_database():
                     return  # the broker has them still
@@ -306,7 +302,7 @@ class Subscriber:
         try:
             self._on_counters(new)
         except (FlowError, OSError, psycopg.Error) as error:
-            _say("counters_not_remembered", why=_first_line(error))
+            say("counters_not_remembered", why=first_line(error))
             return  # told again with the next message of any of them
         self._counters |= new
 
@@ -334,17 +330,8 @@ class Subscriber:
             or (self._idle_seconds is not None and idle > self._idle_seconds)
         )
 
-    @contextmanager
-    def _stopping_on_signals(self) -> Iterator[None]:
-        def stop(_number: int, _frame: Any) -> None:
-            self._is_stopping = True
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _stop(self) -> None:
+        self._is_stopping = True
 
     # What is said.
 
@@ -363,7 +350,7 @@ class Subscriber:
         if not outcome.messages:
             return
         newest = outcome.last_event_at
-        _say(
+        say(
             "settled",
             stored=outcome.stored,
             quarantined=outcome.quarantined,
@@ -374,31 +361,3 @@ class Subscriber:
             queued=len(self._queue),
             lag_seconds=newest and round((datetime.now(UTC) - newest).total_seconds()),
         )
-
-
-class _BackOff:
-    """Waits that double up to a bound; the first is none."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.25
-        self._until = 0.0
-
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._until
-
-    def extend(self) -> float:
-        """Begin the next wait; returns its seconds."""
-        seconds = self._seconds
-        self._until = time.monotonic() + seconds
-        self._seconds = min(2 * seconds, _LONGEST_BACK_OFF)
-        return seconds
-
-
-def _say(event: str, **facts: Any) -> None:
-    """One line of JSON for the log; never a payload."""
-    line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts}
-    print(json.dumps(line, ensure_ascii=False), flush=True)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -17,19 +17,15 @@ import psycopg
 
 from flow_platform.errors import FlowError
 from flow_platform.ingest import crash
-from flow_platform.sources.messages import LONGEST_PAYLOAD, Poison, Reading, parse
+from flow_platform.ingest.back_off import CONNECTION
+from flow_platform.sources.json_objects import LONGEST_PAYLOAD
+from flow_platform.sources.messages import Poison, Reading, parse
 from flow_platform.sources.tables import clean_text
 from flow_platform.warehouse.store import Store
 
 SOURCE = "mqtt"
 # A killed subscriber's connection takes a moment to end, and holds its lock so long.
 _LOCK_PATIENCE = 10.0
-# A server that is gone must not hold the subscriber for the hours that TCP would wait.
-_CONNECTION: dict[str, Any] = {
-    "connect_timeout": 10,
-    "tcp_user_timeout": 20_000,
-    "options": "-c timezone=UTC -c statement_timeout=30s",
-}
 
 _INSERT = """
 insert into raw.traffic (centre_id, day, counted_at, vehicles, occupancy, state, available_at,
@@ -177,7 +173,7 @@ class Settlement:
             self._store.server.dsn(self._store.role),
             autocommit=True,
             prepare_threshold=0,
-            **_CONNECTION,
+            **CONNECTION,
         )
         self._take_lock(connection)
         rows = connection.execute(

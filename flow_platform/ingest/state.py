@@ -5,7 +5,7 @@ Read by `flow ingest status` and by checks; nothing is written here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,16 @@ import pandas as pd
 
 from flow_platform.warehouse.store import Store
 
+# Rows that a stream has brought, and no file.
+_STREAMED = "source_file ~ '^(mqtt:|kafka:|http)'"
+
 
 @dataclass(frozen=True)
 class StreamState:
     """The state of a flow's stream at `at`.
 
-    `by_topic`: topic (of the portal its data set), messages, stored, quarantined, repeated,
+    `by_topic`: topic (of the portal its data set, of Kafka topic/partition), position, messages,
+    stored, quarantined, repeated, erased, lost (offsets that the broker had deleted unread),
     last_event_at, last_message_at (UTC, NaT where there was none), lag_seconds (NaN without an
     event), newest message first.
     `open_reasons`: reason code (what stands before the colon), rows that lie open in quarantine.
@@ -29,6 +33,11 @@ class StreamState:
     by_topic: pd.DataFrame
     open_reasons: dict[str, int]
     quarantined_last_day: int
+
+    def of_topic(self, topic: str) -> StreamState:
+        """The same of one topic of Kafka. What lies in quarantine is told of the whole."""
+        chosen = self.by_topic["topic"].str.partition("/")[0] == topic
+        return replace(self, by_topic=self.by_topic[chosen])
 
     @property
     def messages(self) -> int:
@@ -47,18 +56,26 @@ class StreamState:
         return int(self.by_topic["repeated"].sum())
 
     @property
+    def erased(self) -> int:
+        return int(self.by_topic["erased"].sum())
+
+    @property
+    def lost(self) -> int:
+        return int(self.by_topic["lost"].sum())
+
+    @property
     def last_message_at(self) -> datetime | None:
         """When the newest message was settled."""
         return _newest(self.by_topic["last_message_at"])
 
     @property
     def last_event_at(self) -> datetime | None:
-        """End of the newest hour that any counter has reported."""
+        """The newest moment that a message has spoken of: of traffic, the end of an hour."""
         return _newest(self.by_topic["last_event_at"])
 
     @property
     def lag_seconds(self) -> float | None:
-        """Seconds since the end of the newest hour reported; None before the first."""
+        """Seconds since `last_event_at`; None before the first."""
         newest = self.last_event_at
         return None if newest is None else (self.at - newest).total_seconds()
 
@@ -70,6 +87,8 @@ class StreamState:
             "stored": self.stored,
             "quarantined": self.quarantined,
             "repeated": self.repeated,
+            "erased": self.erased,
+            "lost": self.lost,
             "last_message_at": self.last_message_at,
             "last_event_at": self.last_event_at,
             "lag_seconds": self.lag_seconds,
@@ -82,10 +101,11 @@ class StreamState:
 def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
     """The state of the stream of `flow` at `now` (aware)."""
     topics = store.read(
-        "select partition as topic,"
-        " rows_stored + rows_quarantined + rows_repeated as messages, rows_stored as stored,"
-        " rows_quarantined as quarantined, rows_repeated as repeated, last_event_at,"
-        " last_message_at from ops.offsets where flow = %(flow)s"
+        "select partition as topic, position,"
+        " rows_stored + rows_quarantined + rows_repeated + rows_erased as messages,"
+        " rows_stored as stored, rows_quarantined as quarantined, rows_repeated as repeated,"
+        " rows_erased as erased, offsets_lost as lost, last_event_at, last_message_at"
+        " from ops.offsets where flow = %(flow)s"
         " order by last_message_at desc, topic",
         {"flow": flow},
     )
@@ -95,13 +115,13 @@ def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
     reasons = store.read(
         "select split_part(reason, ':', 1) as code, count(*) as rows from ops.quarantine"
         " where flow = %(flow)s and state = 'open'"
-        " and (starts_with(source_file, 'mqtt:') or starts_with(source_file, 'http'))"
+        f" and {_STREAMED}"
         " group by 1 order by 2 desc, 1",
         streamed,
     )
     recent = store.read(
         "select count(*) as rows from ops.quarantine where flow = %(flow)s"
-        " and (starts_with(source_file, 'mqtt:') or starts_with(source_file, 'http'))"
+        f" and {_STREAMED}"
         " and quarantined_at > %(now)s::timestamptz - interval '24 hours'",
         streamed | {"now": now},
     )

@@ -5,7 +5,9 @@ Reading the sources themselves is in the module of each flow.
 
 from __future__ import annotations
 
+import re
 import tomllib
+import zoneinfo
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +16,19 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flow_platform.errors import ConfigurationError
+from flow_platform.sources.centres import why_not_an_id
+from flow_platform.sources.public_holidays import known_country
 
-_ANY_KIND = ("simulated", "files", "http", "kafka", "mqtt")
 KINDS: dict[str, tuple[str, ...]] = {
     "parcels": ("simulated", "files"),
     "weather": ("simulated", "files", "open_meteo", "http"),
     "retail": ("simulated", "files"),
     "traffic": ("simulated", "files", "http", "mqtt"),
     "trips": ("simulated", "files", "http"),
-    "deliveries": _ANY_KIND,
+    "deliveries": ("simulated", "files", "kafka"),
 }
 # Our names that a section's `columns` may map. The first tuple must be mapped where `columns` is
-# given at all; the second may be. Sections that are not here take any names.
+# given at all; the second may be.
 _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "parcels": (("centre_id", "day", "parcels"), ("available_at",)),
     "retail": (
@@ -69,6 +72,44 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "passengers",
         ),
     ),
+    # One name for every table of a marketplace that has the column.
+    "deliveries": (
+        (),
+        (
+            "order_id",
+            "customer_id",
+            "person_id",
+            "status",
+            "placed_at",
+            "approved_at",
+            "handed_over_at",
+            "delivered_at",
+            "promised_at",
+            "cancelled_at",
+            "carrier",
+            "region",
+            "postal_code",
+            "item_number",
+            "product_id",
+            "seller_id",
+            "price",
+            "freight",
+            "payment_number",
+            "method",
+            "installments",
+            "value",
+            "category",
+            "weight_g",
+            "length_cm",
+            "height_cm",
+            "width_cm",
+            "category_translated",
+            "seller_postal_code",
+            "geo_postal_code",
+            "latitude",
+            "longitude",
+        ),
+    ),
 }
 # Keys that only the section of one flow has, beside those of every section.
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -86,6 +127,17 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         "client_id",
     ),
     "trips": ("zones", "geometry", "place", "services", "url"),
+    "deliveries": (
+        "regions",
+        "time_zone",
+        "country",
+        "brokers",
+        "group",
+        "topic_prefix",
+        "client",
+        "cost_late",
+        "cost_call",
+    ),
 }
 AREAS = ("counter", "grid", "district")
 # What a key of [traffic] is where sources.toml does not give it; None where it has no default.
@@ -110,12 +162,27 @@ TRIPS_DEFAULTS: dict[str, Any] = {
     "services": ["green"],
     "url": "https://d37ci6vzurychx.cloudfront.net/trip-data",
 }
+# What a key of [deliveries] is where sources.toml does not give it; None where it has no default.
+# The costs are those of an order that comes late and of a call that warns its customer.
+DELIVERIES_DEFAULTS: dict[str, Any] = {
+    "regions": None,
+    "time_zone": None,
+    "country": None,
+    "brokers": "127.0.0.1:9092",
+    "group": "flow-platform",
+    "topic_prefix": "",
+    "client": {},
+    "cost_late": 10.0,
+    "cost_call": 1.0,
+}
 # Keys of options that name a file beside sources.toml.
 _PATHS = ("counters", "zones", "geometry")
 # No counter's readings come a year late; a longer delay is a slip of the pen.
 _LONGEST_DELAY_HOURS = 24 * 366
 # MQTT 3.1.1, 3.1.3.1: the client id is an UTF-8 string of at most this many bytes.
 _LONGEST_CLIENT_ID = 65535
+# Kafka: names of topics have these characters, at most 249; ours add a word of up to eight.
+_TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,240}", re.ASCII)
 
 
 class SourceConfig(BaseModel):
@@ -196,7 +263,7 @@ def _check_columns(section: str, config: SourceConfig, where: str) -> None:
     for ours, theirs in config.columns.items():
         if not theirs:
             raise ConfigurationError(f"{where}: columns.{ours} is empty. Name the source's column.")
-    if section not in _COLUMNS or not config.columns:
+    if not config.columns:
         return
     required, optional = _COLUMNS[section]
     unknown = sorted(set(config.columns) - set(required) - set(optional))
@@ -300,13 +367,75 @@ def _trips_fault(name: str, value: Any) -> str | None:
     return None
 
 
+def deliveries_option(config: SourceConfig, name: str) -> Any:
+    """A key of [deliveries], or its default. Raises KeyError where it has no such key."""
+    return config.options.get(name, DELIVERIES_DEFAULTS[name])
+
+
+def _check_deliveries(options: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, value in options.items():
+        if (expected := _deliveries_fault(name, value)) is not None:
+            raise ConfigurationError(f"{where}: {name} is {value!r}. Write {expected}.")
+    costs = {name: options.get(name, DELIVERIES_DEFAULTS[name]) for name in _COSTS}
+    if costs["cost_call"] >= costs["cost_late"]:
+        raise ConfigurationError(
+            f"{where}: cost_call is {costs['cost_call']} and cost_late {costs['cost_late']}: no"
+            " call would ever pay. Write a cost_call that is less than cost_late."
+        )
+    return {name: float(value) if name in _COSTS else value for name, value in options.items()}
+
+
+_COSTS = ("cost_late", "cost_call")
+
+
+def _deliveries_fault(name: str, value: Any) -> str | None:
+    """Why a key of [deliveries] cannot have this value, with the remedy, or None."""
+    if name in _COSTS:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if is_number and 0 < value < float("inf") else "a number above 0"
+    if name == "regions":
+        return _regions_fault(value)
+    if name == "client":
+        fits = isinstance(value, dict) and all(
+            isinstance(one, str | int | float) for one in value.values()
+        )
+        return None if fits else 'librdkafka\'s keys, such as {"security.protocol" = "SASL_SSL"}'
+    if name == "topic_prefix":
+        fits = isinstance(value, str) and _TOPIC_PREFIX.fullmatch(value) is not None
+        return None if fits else "letters, digits, dots, underscores and hyphens, such as shop."
+    if not isinstance(value, str) or not value.strip():
+        return "a text that is not empty"
+    if name == "time_zone" and value not in zoneinfo.available_timezones():
+        return "an IANA time zone, such as America/Sao_Paulo"
+    if name == "country" and not known_country(value):
+        return "the ISO 3166 code of a country whose public holidays are known, such as BR"
+    if name == "brokers" and not all(_is_broker(one) for one in value.split(",")):
+        return "host:port, several separated by commas"
+    return None
+
+
+def _regions_fault(value: Any) -> str | None:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        return 'a list of region ids, such as ["SP", "RJ"]; leave it out to take those that come'
+    for region in value:
+        if (fault := why_not_an_id(region)) is not None:
+            return (
+                "region ids that can be partition keys (" + fault.replace("centre_id", "id") + ")"
+            )
+    return "each region once" if len(set(value)) < len(value) else None
+
+
+def _is_broker(text: str) -> bool:
+    return _is_url(f"kafka://{text.strip()}", ("kafka",)) and text.rpartition(":")[2].isdecimal()
+
+
 def _section(name: str, raw: Any, path: Path) -> SourceConfig:
     where = f"{path}, section [{name}]"
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: {name} is not a section. Write [{name}] above its keys.")
     values = dict(raw)
     allowed = [key for key in SourceConfig.model_fields if key != "options"]
-    own = _OPTIONS.get(name, tuple(key for key in values if key not in allowed))
+    own = _OPTIONS[name]
     allowed += own
     if "options" in values:
         raise ConfigurationError(
@@ -317,6 +446,8 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
         extra = _check_traffic(extra, where)
     if name == "trips":
         _check_trips(values.get("kind"), extra, where)
+    if name == "deliveries":
+        extra = _check_deliveries(extra, where)
     if extra:
         values["options"] = extra
     if isinstance(values.get("timeout_seconds"), int):
@@ -337,8 +468,9 @@ def _section(name: str, raw: Any, path: Path) -> SourceConfig:
             f"{where}: unknown kind {config.kind!r}. Allowed: {', '.join(KINDS[name])}."
         )
     if config.kind == "files" and not config.path:
+        wanted = "the folder of its tables, or" if name == "deliveries" else "a file or"
         raise ConfigurationError(
-            f'{where}: kind "files" needs path, a file or a pattern such as "data/*.csv".'
+            f'{where}: kind "files" needs path, {wanted} a pattern such as "data/*.csv".'
         )
     if config.encoding is not None:
         try:

@@ -6,13 +6,9 @@ Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of parti
 
 from __future__ import annotations
 
-import fcntl
-import json
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +27,7 @@ from flow_platform.sources.centres import (
 )
 from flow_platform.sources.columns import Column, Columns, read_columns
 from flow_platform.sources.config import SourceConfig, traffic_option
+from flow_platform.sources.kept import alone_at, read_kept, write_kept
 from flow_platform.sources.tables import clean_text, source_files
 from flow_platform.sources.traffic import REQUIRED, centre_id_of, layouts, stamps_of
 
@@ -198,7 +195,7 @@ def known_counters(config: SourceConfig, cache: Path) -> tuple[Counter, ...]:
         if declared:
             found = {centre_id: one for centre_id, one in found.items() if centre_id in declared}
     else:
-        found = _remembered(_kept(cache))
+        found = _remembered(read_kept(cache))
     for centre_id, counter in declared.items():
         known = found.get(centre_id)
         found[centre_id] = counter if known is None else _merged(known, counter)
@@ -214,12 +211,12 @@ def remember_counters(cache: Path, counters: Iterable[Counter]) -> bool:
     new = list(counters)
     if not new:
         return False
-    known = _remembered(_kept(cache))
+    known = _remembered(read_kept(cache))
     if all(one.centre_id in known and _merged(known[one.centre_id], one) == known[one.centre_id]
            for one in new):  # fmt: skip
         return False
-    with _alone(cache):
-        kept = _kept(cache)
+    with alone_at(cache):
+        kept = read_kept(cache)
         before = _remembered(kept)
         after = dict(before)
         for one in new:
@@ -228,7 +225,7 @@ def remember_counters(cache: Path, counters: Iterable[Counter]) -> bool:
         if after == before:
             return False
         ordered = in_order(after.values())
-        _write(cache, {**kept, "counters": {one.centre_id: asdict(one) for one in ordered}})
+        write_kept(cache, {**kept, "counters": {one.centre_id: asdict(one) for one in ordered}})
     return True
 
 
@@ -245,7 +242,7 @@ def _merged(known: Counter, new: Counter) -> Counter:
 
 
 def _discovered(config: SourceConfig, cache: Path) -> dict[str, Counter]:
-    kept = _kept(cache).get("files", {})
+    kept = read_kept(cache).get("files", {})
     reading = config.model_dump_json(exclude={"path", "options"})
     known: dict[str, Any] = {}
     for path in source_files(config):
@@ -253,8 +250,8 @@ def _discovered(config: SourceConfig, cache: Path) -> dict[str, Counter]:
         stamp = f"{path}|{state.st_size}|{state.st_mtime_ns}|{reading}"
         known[stamp] = kept[stamp] if stamp in kept else _asked(path, config)
     if known != kept:
-        with _alone(cache):
-            _write(cache, {**_kept(cache), "files": known})
+        with alone_at(cache):
+            write_kept(cache, {**read_kept(cache), "files": known})
     found: dict[str, tuple[Counter, str]] = {}
     for names in known.values():
         for centre_id, (name, latitude, longitude, newest) in names.items():
@@ -283,31 +280,8 @@ def _asked(path: Path, config: SourceConfig) -> dict[str, list[Any]]:
 # -- the file that remembers ---------------------------------------------------------------------
 
 
-def _kept(cache: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
     return {centre_id: Counter(**one) for centre_id, one in document.get("counters", {}).items()}
-
-
-@contextmanager
-def _alone(cache: Path) -> Any:
-    """No other process writes this cache meanwhile."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _write(cache: Path, document: dict[str, Any]) -> None:
-    fresh = cache.with_suffix(f".new{os.getpid()}")
-    fresh.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    fresh.replace(cache)
 
 
 # -- where a counter stands ----------------------------------------------------------------------

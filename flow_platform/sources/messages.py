@@ -5,18 +5,17 @@ What a reading may be is in `readings.py`; receiving messages and settling them 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from flow_platform.sources import readings, values
 from flow_platform.sources.centres import why_not_an_id
+from flow_platform.sources.json_objects import UnusableError, object_in
 from flow_platform.sources.tables import clean_text
 
 TOPIC = "traffic/+/count"
-LONGEST_PAYLOAD = 64 * 1024
 _LONGEST_EVENT_ID = 200
 
 # What makers of counters call our keys. Ours comes first; `columns` stands above all of them.
@@ -56,10 +55,6 @@ class Poison:
     centre_id: str | None = None
 
 
-class _UnusableError(ValueError):
-    """Why a message is poison, on its way to `parse`."""
-
-
 def parse(
     topic: str,
     payload: bytes,
@@ -80,14 +75,14 @@ def parse(
     counter: str | None = None
     try:
         counter = _counter_of(topic, pattern)
-        body = _object_in(payload)
+        body = object_in(payload)
         counter = _agreed_counter(counter, _value(body, "counter", columns))
         event_id = _event_id(_value(body, "event_id", columns))
         counted_at = _counted_at(_value(body, "counted_at", columns), now, timezone)
         counts = [_value(body, key, columns) for key in ("vehicles", "occupancy", "state")]
         if all(value is _ABSENT for value in counts):
             # A silent counter says null; without any of the keys this is another kind of message.
-            raise _UnusableError("missing_value: none of vehicles, occupancy and state is there")
+            raise UnusableError("missing_value: none of vehicles, occupancy and state is there")
         vehicles, occupancy, state = (None if value is _ABSENT else value for value in counts)
         return Reading(
             counter,
@@ -98,7 +93,7 @@ def parse(
             max(counted_at, now.astimezone(UTC)),
             event_id,
         )
-    except _UnusableError as error:
+    except UnusableError as error:
         return Poison(clean_text(str(error)), counter)
 
 
@@ -119,7 +114,7 @@ def _value(body: dict[str, Any], key: str, columns: Mapping[str, str]) -> Any:
 def _sound(read: tuple[Any, str | None]) -> Any:
     value, fault = read
     if fault is not None:
-        raise _UnusableError(fault)
+        raise UnusableError(fault)
     return value
 
 
@@ -132,13 +127,13 @@ def _counter_of(topic: str, pattern: str) -> str | None:
     if len(wanted) != len(levels) or any(
         want not in ("+", level) for want, level in zip(wanted, levels, strict=True)
     ):
-        raise _UnusableError(f"wrong_topic: the topic does not fit {pattern}")
+        raise UnusableError(f"wrong_topic: the topic does not fit {pattern}")
     return _counter(levels[wanted.index("+")]) if "+" in wanted else None
 
 
 def _counter(text: str) -> str:
     if (why := why_not_an_id(text)) is not None:
-        raise _UnusableError(f"bad_counter: {why}")
+        raise UnusableError(f"bad_counter: {why}")
     return text
 
 
@@ -146,84 +141,50 @@ def _agreed_counter(of_topic: str | None, named: Any) -> str:
     """The counter by topic and payload; one of the two may be silent."""
     if named is None or named is _ABSENT:
         if of_topic is None:
-            raise _UnusableError("missing_value: neither topic nor payload names the counter")
+            raise UnusableError("missing_value: neither topic nor payload names the counter")
         return of_topic
     if isinstance(named, bool) or not isinstance(named, str | int | float):
-        raise _UnusableError("wrong_type: counter is neither a text nor a number")
+        raise UnusableError("wrong_type: counter is neither a text nor a number")
     counter = _counter(values.text(named))
     if of_topic is not None and counter != of_topic:
-        raise _UnusableError(f"other_counter: the payload names {counter!r}, unlike the topic")
+        raise UnusableError(f"other_counter: the payload names {counter!r}, unlike the topic")
     return counter
-
-
-def _refuse(constant: str) -> NoReturn:
-    # JSON has neither NaN nor Infinity; Python's reader takes them.
-    raise _UnusableError(f"not_finite: the payload holds {constant}")
-
-
-_READER = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _object_in(payload: bytes) -> dict[str, Any]:
-    if len(payload) > LONGEST_PAYLOAD:
-        raise _UnusableError(f"too_long: the payload has more than {LONGEST_PAYLOAD} bytes")
-    try:
-        body = _READER.decode(payload.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise _UnusableError(f"undecodable: not UTF-8 at byte {error.start}") from error
-    except json.JSONDecodeError as error:
-        raise _UnusableError(f"not_json: {error.msg} at character {error.pos}") from error
-    except RecursionError as error:
-        raise _UnusableError("too_deep: the payload is nested too deeply") from error
-    except _UnusableError:
-        raise
-    except ValueError as error:  # an integer of thousands of digits
-        raise _UnusableError("not_json: a number has too many digits") from error
-    if not isinstance(body, dict):
-        raise _UnusableError(f"not_an_object: the payload is JSON, but a {_kind(body)}")
-    return body
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    return {list: "list", str: "text", bool: "truth value"}.get(type(value), "number")
 
 
 def _event_id(value: Any) -> str:
     if value is None or value is _ABSENT:
-        raise _UnusableError("missing_event_id: the message has no event_id")
+        raise UnusableError("missing_event_id: the message has no event_id")
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _UnusableError("wrong_type: event_id is neither a text nor a whole number")
+        raise UnusableError("wrong_type: event_id is neither a text nor a whole number")
     event_id = str(value).strip()
     if not event_id:
-        raise _UnusableError("missing_event_id: event_id is blank")
+        raise UnusableError("missing_event_id: event_id is blank")
     if len(event_id) > _LONGEST_EVENT_ID:
-        raise _UnusableError(f"bad_event_id: event_id has more than {_LONGEST_EVENT_ID} characters")
+        raise UnusableError(f"bad_event_id: event_id has more than {_LONGEST_EVENT_ID} characters")
     if not event_id.isprintable():
-        raise _UnusableError("bad_event_id: event_id holds a character that cannot be printed")
+        raise UnusableError("bad_event_id: event_id holds a character that cannot be printed")
     return event_id
 
 
 def _counted_at(value: Any, now: datetime, timezone: str) -> datetime:
     """The moment in UTC. A day alone is none: an hour is counted."""
     if value is _ABSENT:
-        raise _UnusableError("missing_value: counted_at is not there")
+        raise UnusableError("missing_value: counted_at is not there")
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             found: Any = datetime.fromtimestamp(value, UTC)
         except (OverflowError, ValueError, OSError) as error:
-            raise _UnusableError(
+            raise UnusableError(
                 "impossible_date: counted_at is no number of seconds since 1970"
             ) from error
     else:
         found = _sound(values.moment(value, "counted_at", None))
         if not isinstance(found, datetime):
-            raise _UnusableError("wrong_type: counted_at is a day without its hour")
+            raise UnusableError("wrong_type: counted_at is a day without its hour")
     utc = values.naive_utc(found, timezone)
     if utc is None:
-        raise _UnusableError("impossible_date: counted_at lies beyond the calendar")
+        raise UnusableError("impossible_date: counted_at lies beyond the calendar")
     counted_at = utc.replace(tzinfo=UTC)
     if (fault := readings.moment_fault(counted_at, now)) is not None:
-        raise _UnusableError(fault)
+        raise UnusableError(fault)
     return counted_at

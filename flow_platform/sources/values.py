@@ -80,6 +80,11 @@ def number(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
     return found, None
 
 
+def looks_iso(written: str) -> bool:
+    """Whether a text has the form of an ISO 8601 day or moment, be it possible or not."""
+    return _LOOKS_ISO.fullmatch(written) is not None
+
+
 def moment(value: Any, name: str, form: str | None) -> tuple[date | datetime | None, str | None]:
     """A day (date), or a moment (datetime, aware or naive), or None with the fault."""
     if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
@@ -103,7 +108,7 @@ def moment(value: Any, name: str, form: str | None) -> tuple[date | datetime | N
                 else datetime.fromisoformat(written)
             ), None
         except ValueError:
-            if _LOOKS_ISO.fullmatch(written):
+            if looks_iso(written):
                 return None, f"impossible_date: {name} is {shown!r}"
     return None, (
         f"wrong_type: {name} is {shown!r}, not a day such as 2025-12-31 (set date_format for"

@@ -177,7 +177,7 @@ def land_retail(platform: Platform, keys: Keys) -> Balance:
     store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], keys)
     _record(platform, "retail", keys, landing)
     counts = landing.rows["line_class"].value_counts()
-    return _balance(
+    return balance_of(
         landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
@@ -221,11 +221,11 @@ def land_trips(platform: Platform, keys: Keys) -> Balance:
         part = Keys(keys.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
         with store.connect() as connection, connection.cursor() as cursor:
-            _record_rejects(cursor, TRIPS.name, keys, block.rejected, block.judged)
+            record_rejects(cursor, TRIPS.name, keys, block.rejected, block.judged)
     with store.connect() as connection, connection.cursor() as cursor:
-        _record_loads(cursor, TRIPS.name, keys, reading.files)
+        record_loads(cursor, TRIPS.name, keys, reading.files)
     return replace(
-        _balance(reading.files, reading.quiet_days * len(keys.centres)),
+        balance_of(reading.files, reading.quiet_days * len(keys.centres)),
         rejected=reading.rejected,
         warnings=fetched.warnings if fetched else (),
     )
@@ -241,20 +241,21 @@ def _land_simulated_trips(platform: Platform, keys: Keys) -> Balance:
         stored += platform.store(INGEST_ROLE).replace("raw.trips", rows, part)
     files = (FileBalance(SIMULATED_FILE, stored, stored),)
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        _record_loads(cursor, TRIPS.name, keys, files)
-    return _balance(files, 0)
+        record_loads(cursor, TRIPS.name, keys, files)
+    return balance_of(files, 0)
 
 
 def _replace(platform: Platform, flow: str, keys: Keys, landing: Landing) -> Balance:
     platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, keys)
     _record(platform, flow, keys, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return _balance(landing.files, len(keys) - len(filled))
+    return balance_of(landing.files, len(keys) - len(filled))
 
 
-def _balance(
+def balance_of(
     files: Sequence[FileBalance], empty_partitions: int, classes: dict[str, int] | None = None
 ) -> Balance:
+    """The balance of a landing: its files' added up."""
     return Balance(
         rows_read=sum(file.rows_read for file in files),
         rows_stored=sum(file.rows_stored for file in files),
@@ -270,13 +271,14 @@ def _balance(
 def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None:
     readable = [file.file for file in landing.files if file.error is None]
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        _record_loads(cursor, flow, keys, landing.files)
-        _record_rejects(cursor, flow, keys, landing.rejected, readable)
+        record_loads(cursor, flow, keys, landing.files)
+        record_rejects(cursor, flow, keys, landing.rejected, readable)
 
 
-def _record_loads(
+def record_loads(
     cursor: psycopg.Cursor, flow: str, keys: Keys, files: Sequence[FileBalance]
 ) -> None:
+    """Write one row a file of what became of its rows."""
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
         "|".join([flow, *keys.centres, str(keys.first_day), str(keys.last_day)]).encode()
@@ -328,17 +330,22 @@ def _record_loads(
     )
 
 
-def _record_rejects(
+def record_rejects(
     cursor: psycopg.Cursor, flow: str, keys: Keys, rejected: pd.DataFrame, files: Sequence[str]
 ) -> None:
-    """Keep the rejects of whole `files`; those there that are rejects no more are repaired."""
+    """Keep the rejects of whole `files`; those there that are rejects no more are repaired.
+
+    `rejected` may say by which digest a row is known, where its payload is another each time.
+    """
     if not files and rejected.empty:
         return
-    digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
+    if "payload_sha256" not in rejected:
+        digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
+        rejected = rejected.assign(payload_sha256=digests)
     cursor.execute(
         "create temporary table new_rejects (like ops.quarantine including defaults) on commit drop"
     )
-    copy_rows(cursor, "new_rejects", rejected.assign(flow=flow, payload_sha256=digests))
+    copy_rows(cursor, "new_rejects", rejected.assign(flow=flow))
     # Without statistics the planner would compare every row with every other.
     cursor.execute("analyze new_rejects")
     cursor.execute(

@@ -33,6 +33,7 @@ LOGIN_ROLES: dict[str, str] = {
     "flow_ml": "read merged, write models, forecasts and monitoring; own mlflow and optuna",
     "flow_api": "own its sign-in tables, read published views",
     "flow_dashboard": "read published views only",
+    "flow_desk": "read published views, add notes and resolutions of the deliveries desk",
     "flow_dagster": "own the database dagster: runs and events",
 }
 ADMIN = "admin"

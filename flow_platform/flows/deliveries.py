@@ -1,0 +1,23 @@
+"""How long orders of a marketplace take, and which will be late."""
+
+from flow_platform.flows.record import RecordFlow
+
+DELIVERIES = RecordFlow(
+    name="deliveries",
+    title="Deliveries",
+    description="Days from placing to delivery and the risk of being late, said when an order is"
+    " approved and at every tracking event.",
+    # Two models for two moments: what is known when approved, and on the way.
+    measures=("delay", "late_risk", "delay_in_transit", "late_risk_in_transit"),
+    candidates=("usual", "lightgbm", "mlp"),
+    merged="merged.deliveries",
+    owner="team:forecasting",
+    centres_from="source",
+    scores="ml.deliveries_scores",
+    watched=("days", "price", "distance_km"),
+    measured=("performance", "calibration"),
+    # Nine of ten orders have arrived after three weeks, and nearly all after seven.
+    life_days=49,
+    events=("orders", "payments", "tracking", "incident_logs"),
+    beside=("merged.deliveries_history",),
+)
