@@ -54,12 +54,16 @@ class Translator(DagsterDbtTranslator):
             # Their weather is that of a place, which is a centre of the centres file. A trip knows
             # what was known when its day began, an hour of traffic what was known by then.
             return same_day() if isinstance(flow, SeriesFlow) else day_before()
+        if parent == "customer_segments":
+            # Made by month, of which a rectangle may need any: that of placing, or an earlier one.
+            return dg.AllPartitionMapping()
         return None
 
 
 def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
-    """The flow whose name a dbt node bears, None for what flows share."""
-    name = str(dbt_resource_props["name"])
+    """The flow whose name a dbt node bears or whose `meta` names it, None for what flows share."""
+    meta = dbt_resource_props.get("config", {}).get("meta", {})
+    name = str(meta.get("flow", dbt_resource_props["name"]))
     return next((flow for flow in CATALOGUE if flow.name in name), None)
 
 

@@ -1,7 +1,8 @@
 -- Errors over the newest 60 days that have counts, per centre and horizon; centre '*' is all of them
 -- together. wape = sum |error| / sum actual; bias = sum error / sum actual; mape leaves out zeros. mase is
 -- the mean of errors over those of the seasonal naive, for hourly flows the quotient of their sums. Trips have
--- no naive and no 95 % band; their measure is the model, their horizon 0.
+-- no naive and no 95 % band; their measure is the model, their horizon 0. So do deliveries, whose measure is the
+-- delay said when approved or on the way, in days; a probability has no such errors (see delivery_accuracy).
 with recent as (
     {% for flow in ['parcels', 'retail'] -%}
     select
@@ -32,6 +33,15 @@ with recent as (
         null::double precision as persistence_error
     from {{ ref('monitoring__trips_accuracy') }}
     where day > (select max(day) - 60 from {{ ref('monitoring__trips_accuracy') }})
+    union all
+    select
+        'deliveries'::text as flow, {{ delay_measure('stage') }} as measure, centre_id, day, 0 as horizon,
+        orders as forecasts, actual, error, absolute_error, squared_error, absolute_percentage_error, above_zero,
+        null::double precision as scaled_error, null::double precision as naive_error, inside_80,
+        null::bigint as inside_95, null::double precision as absolute_error_beside_persistence,
+        null::double precision as persistence_error
+    from {{ ref('monitoring__deliveries_accuracy') }}
+    where day > (select max(day) - 60 from {{ ref('monitoring__deliveries_accuracy') }})
 )
 
 select

@@ -1,6 +1,6 @@
 -- How often what came lay inside the bands, over every forecast whose day has its count: each issue counts
 -- once for each day it spoke of, as in the accuracy tables. One row of a cut is one value of its key.
--- Trips have no horizon and no 95 % band. mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
+-- Trips and deliveries have no horizon and no 95 % band. mean_width_80 = mean band width / mean actual; a forecast that was withdrawn since has no width.
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- depends_on: {{ source('ml', 'traffic_forecasts') }}
 with measured as (
@@ -56,6 +56,14 @@ summed as (
         sum(width_80) as width_80, sum(trips) as widths, min(day) as first_day, max(day) as last_day
     from {{ ref('monitoring__trips_accuracy') }}
     group by model, centre_id, extract(isodow from day)
+    union all
+    select
+        'deliveries'::text as flow, {{ delay_measure('stage') }} as measure, centre_id,
+        null::integer as horizon, extract(isodow from day)::integer as weekday, sum(orders) as forecasts,
+        sum(inside_80) as inside_80, null::numeric as inside_95, sum(actual) as actual,
+        sum(width_80) as width_80, sum(orders) as widths, min(day) as first_day, max(day) as last_day
+    from {{ ref('monitoring__deliveries_accuracy') }}
+    group by stage, centre_id, extract(isodow from day)
 )
 
 select

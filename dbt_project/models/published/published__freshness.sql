@@ -1,6 +1,7 @@
 -- depends_on: {{ source('ml', 'retail_forecasts') }}
 -- depends_on: {{ source('ml', 'traffic_forecasts') }}
 -- By the data itself: a backfill of an old day makes nothing fresh. The score of a trip is said as it begins.
+-- The orders of deliveries are facts from the day of placing on; newest_at is when the newest event came.
 select
     'parcels'::text as flow,
     'actuals'::text as dataset,
@@ -43,6 +44,22 @@ select
     max(pickup_at) as newest_at,
     count(*) as rows
 from {{ source('ml', 'trips_scores') }}
+union all
+select
+    'deliveries'::text as flow,
+    'actuals'::text as dataset,
+    max(day) as newest_day,
+    max(known_at) as newest_at,
+    sum(orders)::bigint as rows
+from {{ ref('monitoring__deliveries_performance') }}
+union all
+select
+    'deliveries'::text as flow,
+    'predictions'::text as dataset,
+    max(day) as newest_day,
+    max(scored_at) as newest_at,
+    count(*) as rows
+from {{ source('ml', 'deliveries_scores') }}
 union all
 select
     flow,

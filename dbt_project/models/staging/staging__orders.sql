@@ -1,0 +1,24 @@
+-- Every event of an order's life. Which of them counts is chosen in merged.deliveries.
+select
+    event_id,
+    type,
+    order_id,
+    occurred_at,
+    available_at,
+    centre_id,
+    day,
+    customer,
+    region,
+    postal_area,
+    promised_at,
+    seller,
+    sellers::integer as sellers,
+    carrier,
+    category,
+    items::integer as items,
+    price,
+    freight,
+    weight_kg,
+    volume_l,
+    distance_km
+from {{ source('raw', 'orders') }}
