@@ -5,7 +5,9 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,6 +126,21 @@ def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
     return kept & ((place + age // step) % turns == 0)
 
 
+def lightgbm_settings(boosting: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
+    """LightGBM's parameters: those that are tuned, less the number of trees, and the fixed ones."""
+    return {name: value for name, value in boosting.items() if name != "rounds"} | {
+        "objective": objective,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+
+
 def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:
     """LightGBM (text format) of log(1 + y) less `base`, by absolute error, as `spec.boosting` says.
 
@@ -132,19 +149,6 @@ def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec:
     """
     import lightgbm
 
-    boosting = asdict(spec.boosting)
-    rounds = boosting.pop("rounds")
-    settings = boosting | {
-        "objective": "l1",
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "seed": spec.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
     target = np.log1p(frame["y"].to_numpy()) - base(frame, memory)
     matrix = lightgbm.Dataset(
         frame[features].to_numpy(dtype=float),
@@ -153,7 +157,8 @@ def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec:
         feature_name=features,
         free_raw_data=True,
     )
-    booster = lightgbm.train(settings, matrix, num_boost_round=rounds)
+    settings = lightgbm_settings(asdict(spec.boosting), "l1", spec.seed)
+    booster = lightgbm.train(settings, matrix, num_boost_round=spec.boosting.rounds)
     return booster.model_to_string()
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from flow_platform.errors import ModelError
 
@@ -183,6 +184,11 @@ def nanoseconds(times: pd.Series) -> np.ndarray:
 def day_numbers(days: pd.Series) -> np.ndarray:
     """Naive local days as int64 days since 1970, shape (rows,)."""
     return pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def evenly_placed(rows: int, most: int) -> NDArray[np.int64]:
+    """The places of at most so many of `rows`, evenly chosen, in their order."""
+    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)
 
 
 def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str:

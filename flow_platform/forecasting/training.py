@@ -29,6 +29,7 @@ from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.frame import build_frame, feature_names
 from flow_platform.forecasting.metrics import seasonal_scale, summarise
 from flow_platform.forecasting.panel import Panel, build_panel, places
+from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
 
 # Simplest first: a tie goes to the earlier one.
@@ -242,17 +243,12 @@ def _scales(known: pd.DataFrame, season: int) -> dict[str, float]:
     return {str(name): seasonal_scale(row, season) for name, row in zip(names, table, strict=True)}
 
 
-_latest: dict[str, _Prepared] = {}
+_latest = Newest[_Prepared]()
 
 
 def _prepare(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> _Prepared:
-    """The shared work at a cut-off; the newest is kept: candidates train one after another."""
-    key = fingerprint(data, cutoff, spec)
-    if key not in _latest:
-        prepared = _Prepared(data, cutoff, spec)
-        _latest.clear()
-        _latest[key] = prepared
-    return _latest[key]
+    """The shared work at a cut-off."""
+    return _latest.of(fingerprint(data, cutoff, spec), lambda: _Prepared(data, cutoff, spec))
 
 
 @dataclass(frozen=True)
@@ -450,7 +446,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         len(prepared.training_rows(moment, final.memory)) if needs_booster else prepared.known_days
     )
     artefacts: dict[str, bytes] = {
-        "training.json": _json(
+        "training.json": artefact(
             {
                 "candidate": candidate,
                 "cutoff": moment.isoformat(),
@@ -461,8 +457,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 "code_version": CODE_VERSION,
             }
         ),
-        "features.json": _json(final.features),
-        "parameters.json": _json(
+        "features.json": artefact(final.features),
+        "parameters.json": artefact(
             {
                 "memory": asdict(final.memory),
                 "gain": gain,
@@ -478,7 +474,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 },
             }
         ),
-        "calibration.json": _json(
+        "calibration.json": artefact(
             calibration.as_json()
             | {
                 "recent": {
@@ -492,13 +488,13 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 },
             }
         ),
-        "metrics.json": _json(metrics),
-        "backtest.json": _json(score(scored).as_json()),
+        "metrics.json": artefact(metrics),
+        "backtest.json": artefact(score(scored).as_json()),
     }
     if needs_booster:
         artefacts["model.txt"] = final.booster.encode()
     if candidate == "lstm":
-        artefacts["network.json"] = _json(asdict(final.network))
+        artefacts["network.json"] = artefact(asdict(final.network))
     backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
     backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
     return TrainedModel(
@@ -579,7 +575,8 @@ def _choose_gain(tested: pd.DataFrame, bias: np.ndarray, young: bool) -> float:
     return max(near) if young else min(near)
 
 
-def _json(content: Any) -> bytes:
+def artefact(content: Any) -> bytes:
+    """JSON of a vintage: equal contents give equal bytes."""
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -698,6 +695,11 @@ def succeed(
         return Succession(best, f"the reigning kind, {reigning}, has no vintage of the month")
     if best == reigning:
         return Succession(reigning, "the reigning kind has the best backtest")
+    if np.isfinite(metrics[best].get("mase", np.nan)) and not np.isfinite(
+        metrics[reigning].get("mase", np.nan)
+    ):
+        # What cannot win cannot stay: a late risk without skill puts no figure forward.
+        return Succession(best, f"the reigning kind, {reigning}, has no backtest MASE")
     try:
         compared = judge(reigning, best, backtest(reigning), backtest(best), seed=seed)
     except ModelError as error:

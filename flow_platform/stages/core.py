@@ -1,6 +1,6 @@
-"""Which forecasting core a flow has: the daily one or the hourly one.
+"""Which core a flow has: that of days, of hours, of trips or of deliveries.
 
-Both train vintages of one form from data of their own, so that stages, registry and promotion are
+All train vintages of one form from data of their own, so that stages, registry and promotion are
 written once. Reading the data is in `history.py`.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from flow_platform.flows import Flow, RecordFlow
+from flow_platform.flows import DELIVERIES, Flow, RecordFlow
 from flow_platform.forecasting import training as daily
 from flow_platform.forecasting.hourly import training as hourly
 from flow_platform.forecasting.training import TrainedModel
@@ -38,9 +38,10 @@ class Core(Protocol):
 def core_of(flow: Flow) -> Core:
     """The core that trains a flow, and forecasts it or scores its records."""
     if isinstance(flow, RecordFlow):
+        from flow_platform.scoring.deliveries import training as deliveries
         from flow_platform.scoring.trips import training as trips
 
-        record_core: Any = trips
+        record_core: Any = deliveries if flow == DELIVERIES else trips
         return record_core
     chosen: Any = hourly if flow.is_hourly else daily
     core: Core = chosen

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError
-from flow_platform.flows import Flow, RecordFlow, SeriesFlow
+from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.data import (
     CALENDAR_LOOKAHEAD,
     WEATHER_COLUMNS,
@@ -30,11 +30,23 @@ from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEAT
 from flow_platform.partitions import cutoff_of, issue_times
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
+from flow_platform.sources.config import deliveries_option
 from flow_platform.sources.local_time import local_midnight_after
 
 
 def spec_of(platform: Platform, flow: Flow, measure: str) -> Any:
-    """The flow's fixed choices, as its core takes them: SeriesSpec, HourlySpec or TripSpec."""
+    """The flow's fixed choices, as its core takes them: Series-, Hourly-, Trip- or DeliverySpec."""
+    if flow == DELIVERIES:
+        from flow_platform.scoring.deliveries.data import DeliverySpec
+
+        config = platform.sources[flow.name]
+        return DeliverySpec(
+            measure=measure,
+            seed=platform.settings.seed,
+            timezone=platform.deliveries_timezone,
+            cost_late=deliveries_option(config, "cost_late"),
+            cost_call=deliveries_option(config, "cost_call"),
+        )
     if not isinstance(flow, SeriesFlow):
         from flow_platform.scoring.trips.data import TripSpec
 
@@ -52,11 +64,12 @@ def spec_of(platform: Platform, flow: Flow, measure: str) -> Any:
 def read_for_training(
     platform: Platform, flow: Flow, measure: str, first_month: date, last_month: date
 ) -> Any:
-    """What vintages of these months may see, for the flow's core: Series-, Hourly- or TripData."""
+    """What vintages of these months may see, for the flow's core, as its data class."""
     if isinstance(flow, RecordFlow):
-        from flow_platform.stages.trips import read_for_months
+        from flow_platform.stages import deliveries, trips
 
-        return read_for_months(platform, flow, first_month, last_month)
+        stage = deliveries if flow == DELIVERIES else trips
+        return stage.read_for_months(platform, flow, first_month, last_month)
     assert isinstance(flow, SeriesFlow)
     if not flow.is_hourly:
         return read_history(platform, flow, measure, last_month)

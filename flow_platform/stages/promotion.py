@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.errors import ConfigurationError, ModelError
-from flow_platform.flows import Flow, RecordFlow, SeriesFlow
+from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
+from flow_platform.stages.deliveries import compare_orders
 from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage, forecast_with
 from flow_platform.stages.history import read_for_hours, read_history, spec_of
 from flow_platform.stages.trips import compare_scores
@@ -126,7 +127,8 @@ def compare_vintages(
         for own in (champion, challenger)
     ]
     if isinstance(flow, RecordFlow):
-        return compare_scores(platform, flow, champion, challenger, lines, today)
+        replay = compare_orders if flow == DELIVERIES else compare_scores
+        return replay(platform, flow, champion, challenger, lines, today)
     assert isinstance(flow, SeriesFlow)
     spec = spec_of(platform, flow, champion.measure)
     data, issues = _replayable(platform, flow, champion.measure, today)

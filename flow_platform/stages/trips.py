@@ -6,9 +6,10 @@ trip's own day, and scores are written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Literal
 
 import pandas as pd
@@ -20,7 +21,15 @@ from flow_platform.partitions import cutoff_of, months_between
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import ML_ROLE, Vintage
-from flow_platform.scoring.trips.data import Floats, TripData, TripSpec, inputs_of, joined, trips_of
+from flow_platform.scoring.trips.data import (
+    WEATHER,
+    Floats,
+    TripData,
+    TripSpec,
+    inputs_of,
+    joined,
+    trips_of,
+)
 from flow_platform.scoring.trips.model import TripModel
 from flow_platform.scoring.trips.training import fallback_scores
 from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage
@@ -48,10 +57,7 @@ _COLUMNS = (
     "distance_km",
     "is_public_holiday",
     "is_school_holiday",
-    "temperature_mean",
-    "precipitation_mm",
-    "snowfall_cm",
-    "wind_max_kmh",
+    *WEATHER,
 )
 
 
@@ -77,67 +83,139 @@ class Scored:
 def score_trips(
     platform: Platform,
     flow: RecordFlow,
-    measure: str,
     keys: Keys,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
-) -> Scored:
+) -> dict[str, Scored]:
     """Score every trip of `keys` by a vintage trained before its day, and replace the partitions.
 
+    Returns what each measure said: they read the same trips, so a block is read for all of them.
     Vintages that the days need are trained first. Days before any vintage get the fallback.
     """
-    spec = spec_of(platform, flow, measure)
-    months = months_between(keys.first_day, keys.last_day)
-    trained = ensure_vintages(
-        platform,
-        flow,
-        measure,
-        months,
-        lambda: read_for_months(platform, flow, months[0], months[-1]),
-        spec,
-        refresh=refresh,
-        progress=progress,
-    )
-    line = platform.registry.line(flow.name, measure)
+    trained = _ensure_vintages(platform, flow, keys, refresh, progress)
+    speakers = _speakers(platform, flow, keys)
     store = platform.store(ML_ROLE)
-    versions: dict[str, int] = {}
-    outcomes, trips = [], 0
+    outcomes: dict[str, list[pd.DataFrame]] = {measure: [] for measure in speakers}
+    trips = 0
     for block in _blocks(platform, flow, keys):
         frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
         trips += len(frame)
+        for measure, speaker in speakers.items():
+            rows = frame[["trip_id", "centre_id", "day", "pickup_at"]]
+            if len(frame):
+                said = speaker.of(frame)
+                rows = rows.join(said)
+                outcomes[measure].append(said.assign(minutes=frame["minutes"]))
+            store.replace(flow.scores, rows, block, equal={"model": measure})
+            if len(keys) > len(block):
+                progress(f"{flow.name} {measure}: scored until {block.last_day}")
+    return {
+        measure: _scored(trips, trained[measure], outcomes[measure]) for measure in flow.measures
+    }
+
+
+def _ensure_vintages(
+    platform: Platform,
+    flow: RecordFlow,
+    keys: Keys,
+    refresh: Literal["missing", "stale"],
+    progress: Progress,
+) -> dict[str, list[Trained]]:
+    """The vintages that these days need, of each measure; what they learn from is read once."""
+    months = months_between(keys.first_day, keys.last_day)
+    read = cache(lambda: read_for_months(platform, flow, months[0], months[-1]))
+    return {
+        measure: ensure_vintages(
+            platform,
+            flow,
+            measure,
+            months,
+            read,
+            spec_of(platform, flow, measure),
+            refresh=refresh,
+            progress=progress,
+        )
+        for measure in flow.measures
+    }
+
+
+def _speakers(platform: Platform, flow: RecordFlow, keys: Keys) -> dict[str, _Speaker]:
+    """Who speaks of the trips of `keys`, by measure. The fallback's past is read where needed."""
+    lines = {measure: platform.registry.line(flow.name, measure) for measure in flow.measures}
+    unserved = [
+        day
+        for day in (keys.first_day + timedelta(days=n) for n in range(keys.days))
+        if any(vintage_for(line, day) is None for line in lines.values())
+    ]
+    specs = {measure: spec_of(platform, flow, measure) for measure in flow.measures}
+    reach = timedelta(days=max(spec.training_days for spec in specs.values()))
+    past = cache(lambda: read_trips(platform, flow, unserved[0] - reach, unserved[-1]))
+    return {
+        measure: _Speaker(platform, line, specs[measure], past) for measure, line in lines.items()
+    }
+
+
+class _Speaker:
+    """What one measure says of a rectangle's trips, block after block, forward in time."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        line: Sequence[Reign],
+        spec: TripSpec,
+        past: Callable[[], TripData],
+    ) -> None:
+        self._platform, self._line, self._spec, self._past = platform, line, spec, past
+        # Of the vintages of a block only the last may serve in the next: one is kept in memory.
+        self._loaded: tuple[str, TripModel] | None = None
+
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """`_SAID` and model_version of each trip, by the index of `frame`."""
         parts = []
-        for vintage, days in days_by_vintage(line, frame["day"]):
+        for vintage, days in days_by_vintage(self._line, frame["day"]):
             own = frame[frame["day"].isin(days)]
             said = (
-                _fallback(platform, flow, own, spec)
+                self._fallback(own)
                 if vintage is None
-                else TripModel.load(platform.registry.load(vintage)).score(inputs_of(own))
+                else self._model(vintage).score(inputs_of(own))
             )
-            version = vintage.model_version if vintage else FALLBACK_VERSION
-            versions[version] = versions.get(version, 0) + len(said)
             parts.append(
                 pd.DataFrame(said, columns=list(_SAID), index=own.index).assign(
-                    model_version=version
+                    model_version=vintage.model_version if vintage else FALLBACK_VERSION
                 )
             )
-        rows = frame[["trip_id", "centre_id", "day", "pickup_at"]]
-        if parts:
-            made = pd.concat(parts)
-            rows = rows.join(made)
-            outcomes.append(made.assign(minutes=frame["minutes"]))
-        store.replace(flow.scores, rows, block, equal={"model": measure})
-        if len(keys) > len(block):
-            progress(f"{flow.name} {measure}: scored until {block.last_day}")
-    every = pd.concat(outcomes, ignore_index=True) if outcomes else pd.DataFrame()
-    if every.empty:
-        every = pd.DataFrame(columns=["minutes", *_SAID], dtype="float64")
+        return pd.concat(parts)
+
+    def _model(self, vintage: Vintage) -> TripModel:
+        if self._loaded is None or self._loaded[0] != vintage.model_version:
+            model = TripModel.load(self._platform.registry.load(vintage))
+            self._loaded = (vintage.model_version, model)
+        return self._loaded[1]
+
+    def _fallback(self, asked: pd.DataFrame) -> Floats:
+        """What is said before any vintage: the usual minutes of the zone pair, as of each day."""
+        known, last = self._past(), asked["day"].max().to_datetime64().astype("datetime64[D]")
+        until = int(last.astype("int64"))
+        chosen = (known.day >= until - self._spec.training_days) & (known.day <= until)
+        trips = trips_of(asked, platform_zones(self._platform))
+        return fallback_scores(known.take(chosen), trips, self._spec)
+
+
+def _scored(trips: int, trained: list[Trained], outcomes: Sequence[pd.DataFrame]) -> Scored:
+    """What is told of one measure; `outcomes` have `_SAID`, model_version and the minutes."""
+    every = (
+        pd.concat(outcomes, ignore_index=True)
+        if outcomes
+        else pd.DataFrame(columns=["minutes", *_SAID], dtype="float64").assign(model_version="")
+    )
     y, minutes = every["minutes"], every["predicted_minutes"]
+    counts = every["model_version"].value_counts(sort=False)
     return Scored(
         trips=trips,
         rows=len(every),
         vintages=trained,
-        trips_by_version=versions,
+        trips_by_version={str(version): int(count) for version, count in counts.items()},
         rmse=rmse(y, minutes),
         mae=mae(y, minutes),
         r2=r2(y, minutes),
@@ -217,13 +295,6 @@ def _read(
     )
 
 
-def _fallback(platform: Platform, flow: RecordFlow, asked: pd.DataFrame, spec: TripSpec) -> Floats:
-    """What is said before any vintage: the usual minutes of the zone pair, as of each day."""
-    last = asked["day"].max().date()
-    known = read_trips(platform, flow, last - timedelta(days=spec.training_days), last)
-    return fallback_scores(known, trips_of(asked, platform_zones(platform)), spec)
-
-
 def compare_scores(
     platform: Platform,
     flow: RecordFlow,
@@ -261,6 +332,7 @@ def compare_scores(
             reason="not enough evidence: no day with trips lies after the cut-offs of both",
         )
     rows: list[list[pd.DataFrame]] = [[], []]
+    loaded: dict[str, tuple[pd.Timestamp, TripModel]] = {}
     whole = Keys(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
     for block in _blocks(platform, flow, whole):
         frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
@@ -269,8 +341,13 @@ def compare_scores(
                 spoken = frame[frame["day"].isin(own_days) & frame["day"].isin(chosen)]
                 if vintage is None or spoken.empty:
                     continue
-                artefacts = platform.registry.load(vintage)
-                until = trained_until(artefacts)
+                if vintage.model_version not in loaded:
+                    artefacts = platform.registry.load(vintage)
+                    loaded[vintage.model_version] = (
+                        trained_until(artefacts),
+                        TripModel.load(artefacts),
+                    )
+                until, model = loaded[vintage.model_version]
                 if until > spoken["pickup_at"].min():
                     return Comparison(
                         champion.model_version,
@@ -279,7 +356,7 @@ def compare_scores(
                         reason=f"trained on test rows: {vintage.model_version} learned until"
                         f" {until:%Y-%m-%d %H:%M} UTC, after trips it is compared on",
                     )
-                side.append(_replayed(TripModel.load(artefacts), spoken))
+                side.append(_replayed(model, spoken))
     own_rows, rival_rows = (pd.concat(side, ignore_index=True) for side in rows)
     scale = float((own_rows["y"] - own_rows["usual"]).abs().mean())
     return judge(

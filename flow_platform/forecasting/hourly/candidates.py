@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flow_platform.errors import ModelError
+from flow_platform.forecasting.candidates import lightgbm_settings
 from flow_platform.forecasting.hourly.data import HourlySpec
 from flow_platform.forecasting.hourly.frame import Frame
 
@@ -136,21 +137,10 @@ def _base(frame: Frame, learner: str) -> np.ndarray:
 def _fit(features: np.ndarray, target: np.ndarray, objective: str, spec: HourlySpec) -> str:
     import lightgbm
 
-    boosting = asdict(spec.boosting)
-    rounds = boosting.pop("rounds")
-    settings = boosting | {
-        "objective": objective,
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "seed": spec.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
     data = lightgbm.Dataset(features, target, free_raw_data=True)
-    return str(lightgbm.train(settings, data, num_boost_round=rounds).model_to_string())
+    settings = lightgbm_settings(asdict(spec.boosting), objective, spec.seed)
+    trained = lightgbm.train(settings, data, num_boost_round=spec.boosting.rounds)
+    return str(trained.model_to_string())
 
 
 _loaded: dict[str, Any] = {}

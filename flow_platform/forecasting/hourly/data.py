@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting.data import utc
+from flow_platform.forecasting.data import evenly_placed, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "4"
@@ -177,8 +177,7 @@ def fingerprint(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> str
 
 def evenly(ids: Sequence[str], most: int) -> list[str]:
     """At most so many of `ids`, every k-th in their order."""
-    places = np.linspace(0, len(ids) - 1, min(len(ids), most)).astype(int).tolist()
-    return [ids[place] for place in dict.fromkeys(places)]
+    return [ids[place] for place in evenly_placed(len(ids), most)]
 
 
 def _plain(column: pd.Series) -> np.ndarray:

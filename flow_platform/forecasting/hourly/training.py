@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
+from flow_platform.forecasting import training as daily
 from flow_platform.forecasting.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.adaptation import Positions
@@ -44,22 +45,11 @@ from flow_platform.forecasting.hourly.intervals import Bands, calibrate, ordered
 from flow_platform.forecasting.hourly.levels import LEVELS, level_of
 from flow_platform.forecasting.hourly.panel import Panel, build_panel
 from flow_platform.forecasting.metrics import seasonal_scale, summarise
+from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import score
-from flow_platform.forecasting.training import DECIMALS, TrainedModel
+from flow_platform.forecasting.training import DECIMALS, TrainedModel, artefact
 
-FORECAST_COLUMNS = (
-    "unique_id",
-    "issue",
-    "issued_at",
-    "horizon",
-    "ds",
-    "prediction",
-    "lower_80",
-    "upper_80",
-    "lower_95",
-    "upper_95",
-    "level",
-)
+FORECAST_COLUMNS = (*daily.FORECAST_COLUMNS, "level")
 # Rows that are learned from one hour ahead and later, and rows of the backtest.
 TRAINING_ROWS = {"next": 40_000, "later": 80_000}
 BACKTEST_ROWS = 45_000
@@ -191,17 +181,12 @@ class _Prepared:
         return np.array([seasonal_scale(row[:until], self.spec.season) for row in self.panel.y])
 
 
-_latest: dict[str, _Prepared] = {}
+_latest = Newest[_Prepared]()
 
 
 def _prepare(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> _Prepared:
-    """The shared work at a cut-off; the newest is kept: candidates train one after another."""
-    key = fingerprint(data, cutoff, spec)
-    if key not in _latest:
-        prepared = _Prepared(data, cutoff, spec)
-        _latest.clear()
-        _latest[key] = prepared
-    return _latest[key]
+    """The shared work at a cut-off."""
+    return _latest.of(fingerprint(data, cutoff, spec), lambda: _Prepared(data, cutoff, spec))
 
 
 def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> TrainedModel:
@@ -237,7 +222,7 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
     metrics = _metrics(rows)
     newest = int(min(tested.y_known.max(), prepared.end * HOUR) + prepared.panel.first * HOUR)
     artefacts = {
-        "training.json": _json(
+        "training.json": artefact(
             {
                 "candidate": candidate,
                 "cutoff": moment.isoformat(),
@@ -248,14 +233,14 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
                 "code_version": f"hourly {CODE_VERSION}",
             }
         ),
-        "features.json": _json(final.names),
-        "parameters.json": _json(
+        "features.json": artefact(final.names),
+        "parameters.json": artefact(
             {
                 "persistence": dict(sorted(final.persistence.items())),
                 "lightgbm": asdict(spec.boosting) if candidate in BOOSTED else {},
             }
         ),
-        "calibration.json": _json(
+        "calibration.json": artefact(
             bands.as_json()
             | {
                 "positions": _positions(prepared, tested, rows).as_json(),
@@ -264,8 +249,8 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
             }
         ),
         "size.txt": bands.size.encode(),
-        "metrics.json": _json(metrics),
-        "backtest.json": _json(score(rows.assign(ds=rows["ds"].dt.normalize())).as_json()),
+        "metrics.json": artefact(metrics),
+        "backtest.json": artefact(score(rows.assign(ds=rows["ds"].dt.normalize())).as_json()),
         **{f"model.{name}.txt": text.encode() for name, text in final.boosters.items()},
     }
     return TrainedModel(
@@ -343,10 +328,6 @@ def _metrics(rows: pd.DataFrame) -> dict[str, float]:
         error = (ahead["y"] - ahead["prediction"]).abs().mean()
         figures[f"mae_{step}_h"] = float(f"{error:.10g}")
     return figures
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flow_platform.errors import ModelError
+from flow_platform.forecasting.data import evenly_placed
 from flow_platform.scoring.boosters import Booster
 from flow_platform.scoring.trips.data import Floats, TripSpec
-from flow_platform.scoring.trips.history import columns
+from flow_platform.scoring.trips.history import columns, usual_minutes
 
 # The simplest first; LightGBM stands before its equal of scikit-learn, which takes a hundred times
 # as long to answer a single request.
@@ -59,12 +59,11 @@ class ZonePairMean(Fitted):
     """The usual minutes of the zone pair; its band is the spread of all past trips around it."""
 
     def __init__(self, has_distance: bool, spread: tuple[float, float, float]) -> None:
-        self._column = columns(has_distance).index("pair_log_minutes")
+        self._has_distance = has_distance
         self._spread = spread
 
     def predict(self, frame: Floats, threads: int = 1) -> Floats:
-        usual = np.exp(frame[:, self._column])
-        return np.sqrt(np.outer(self._spread, usual))
+        return np.sqrt(np.outer(self._spread, usual_minutes(frame, self._has_distance)))
 
     def artefacts(self) -> dict[str, bytes]:
         return {"spread.txt": " ".join(repr(float(f"{v:.12g}")) for v in self._spread).encode()}
@@ -103,8 +102,7 @@ def fit(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitte
     Raises ModelError for a candidate that does not exist.
     """
     if candidate == "zone_pair_mean":
-        usual = np.exp(frame[:, columns(spec.has_distance).index("pair_log_minutes")])
-        ratio = minutes / usual
+        ratio = minutes / usual_minutes(frame, spec.has_distance)
         low, high = np.quantile(ratio, list(QUANTILES.values()))
         return ZonePairMean(spec.has_distance, (float(ratio.mean()), float(low), float(high)))
     root = np.sqrt(minutes)
@@ -113,7 +111,7 @@ def fit(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitte
         texts = {part: _fit_booster(part, frame, root, spec.seed) for part in PARTS}
         return LightGBM(texts, width)
     if candidate == "gradient_boosting":
-        rows = evenly(len(frame), _MOST_ROWS_SKLEARN)
+        rows = evenly_placed(len(frame), _MOST_ROWS_SKLEARN)
         fitted = {part: _fit_sklearn(part, frame[rows], root[rows], spec.seed) for part in PARTS}
         return GradientBoosting(fitted)
     raise ModelError(f"There is no candidate {candidate!r}. Use one of: {', '.join(CANDIDATES)}.")
@@ -123,8 +121,8 @@ def load(candidate: str, artefacts: Mapping[str, bytes], has_distance: bool) -> 
     """A fitted candidate from its artefacts. Raises ModelError where they cannot be used."""
     try:
         if candidate == "zone_pair_mean":
-            low, middle, high = (float(v) for v in artefacts["spread.txt"].split())
-            return ZonePairMean(has_distance, (low, middle, high))
+            mean, low, high = (float(v) for v in artefacts["spread.txt"].split())
+            return ZonePairMean(has_distance, (mean, low, high))
         if candidate == "lightgbm":
             texts = {part: artefacts[f"{part}.txt"] for part in PARTS}
             return LightGBM(texts, len(columns(has_distance)))
@@ -141,20 +139,13 @@ def load(candidate: str, artefacts: Mapping[str, bytes], has_distance: bool) -> 
     raise ModelError(f"There is no candidate {candidate!r}. Use one of: {', '.join(CANDIDATES)}.")
 
 
-def evenly(rows: int, most: int) -> NDArray[np.int64]:
-    """At most so many of `rows`, evenly chosen, in their order."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.linspace(0, rows - 1, most).astype(np.int64)
-
-
 def _fit_booster(part: str, frame: Floats, root: Floats, seed: int) -> bytes:
     import lightgbm
 
     trees, leaves = _SIZES[part]
     goal: dict[str, Any] = {"objective": "regression"}
     if part in QUANTILES:
-        rows = evenly(len(frame), _MOST_ROWS_SIDE)
+        rows = evenly_placed(len(frame), _MOST_ROWS_SIDE)
         frame, root = frame[rows], root[rows]
         goal = {"objective": "quantile", "alpha": QUANTILES[part]}
     booster = lightgbm.train(

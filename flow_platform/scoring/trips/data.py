@@ -79,8 +79,8 @@ class TripData:
     """Trips that are over, in the order of their pickups.
 
     `pickup_at` and `available_at` (the drop-off) are datetime64[us] in UTC; `minutes` and
-    `distance_km` what came of the trip; `centre` indexes `centres`, the boroughs of the pickups.
-    `zones` says where zones lie: rows of zone, latitude, longitude (degrees, NaN where unknown).
+    `distance_km` what came of the trip. `zones` says where zones lie: rows of zone, latitude,
+    longitude (degrees, NaN where unknown), in the order of the zones' numbers.
     """
 
     inputs: TripInputs
@@ -137,7 +137,10 @@ def trips_of(frame: pd.DataFrame, zones: pd.DataFrame) -> TripData:
         available_at=_moments(frame["available_at"]),
         minutes=frame["minutes"].to_numpy("float64"),
         distance_km=frame["distance_km"].to_numpy("float64"),
-        zones=zones[["zone_id", "latitude", "longitude"]].to_numpy("float64"),
+        # In order once, so that no single prediction has to sort them to find its own two.
+        zones=zones.sort_values("zone_id")[["zone_id", "latitude", "longitude"]].to_numpy(
+            "float64"
+        ),
     )
 
 

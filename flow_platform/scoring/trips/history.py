@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from flow_platform.scoring.trips.data import Floats, Integers, TripData, TripInputs
+from flow_platform.scoring.trips.data import WEATHER, Floats, Integers, TripData, TripInputs
 
 # Means are drawn towards what is known of more trips, as if so many more had said that.
 PRIOR_ZONE, PRIOR_PAIR, PRIOR_DISTANCE, PRIOR_HOUR = 20.0, 5.0, 3.0, 20.0
@@ -38,10 +38,7 @@ COMMON = (
     "weekday",
     "is_public_holiday",
     "is_school_holiday",
-    "temperature_mean",
-    "precipitation_mm",
-    "snowfall_cm",
-    "wind_max_kmh",
+    *WEATHER,
     "pair_log_minutes",
     "pair_trips",
     "pair_log_km",
@@ -68,7 +65,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     ),
     "time": ("local_minute", "weekday", "pickup_hour_pace", "week_hour_pace"),
     "calendar": ("is_public_holiday", "is_school_holiday"),
-    "weather": ("temperature_mean", "precipitation_mm", "snowfall_cm", "wind_max_kmh"),
+    "weather": WEATHER,
     "distance": PLANNED,
 }
 
@@ -251,6 +248,11 @@ def features(inputs: TripInputs, known: Known, has_distance: bool) -> Floats:
     return np.stack([np.asarray(column, dtype=np.float64) for column in own], axis=1)
 
 
+def usual_minutes(frame: Floats, has_distance: bool) -> Floats:
+    """Shape (n,): the usual minutes of each row's zone pair, of a frame that `features` made."""
+    return np.exp(frame[:, columns(has_distance).index("pair_log_minutes")])
+
+
 class _Single:
     """One trip's inputs as numbers."""
 
@@ -271,16 +273,16 @@ def beeline_km(zones: Floats, pickup: Any, dropoff: Any) -> Any:
     """Great-circle distance between zones (km), NaN where one is not placed.
 
     Within a zone it is taken as a third of a kilometre: the mean way between two points of an area
-    of half a square kilometre. Zones are arrays, or two numbers.
+    of half a square kilometre. `zones` are those of `TripData`; `pickup` and `dropoff` are arrays,
+    or two numbers.
     """
     if not len(zones) or np.isnan(zones[:, 1]).all():
         return math.nan if isinstance(pickup, int) else np.full(len(pickup), np.nan)
-    order = np.argsort(zones[:, 0])
-    ids = zones[order, 0]
+    ids = zones[:, 0]
     ends = []
     for end in (np.atleast_1d(pickup), np.atleast_1d(dropoff)):
         place = np.minimum(ids.searchsorted(end), len(ids) - 1)
-        point = np.radians(zones[order][place, 1:])
+        point = np.radians(zones[place, 1:])
         ends.append(np.where((ids[place] == end)[:, None], point, np.nan))
     (lat1, lon1), (lat2, lon2) = ends[0].T, ends[1].T
     half = (

@@ -15,7 +15,7 @@ import numpy as np
 from flow_platform.errors import ModelError
 from flow_platform.scoring.trips import candidates
 from flow_platform.scoring.trips.data import Floats, TripInputs
-from flow_platform.scoring.trips.history import SUBJECTS, Table, columns, features
+from flow_platform.scoring.trips.history import SUBJECTS, Table, columns, features, usual_minutes
 
 # No trip is shorter: those are kept aside before they reach a model.
 SHORTEST_MINUTES = 1.0
@@ -72,7 +72,7 @@ class TripModel:
     def usual_minutes(self, inputs: TripInputs) -> Floats:
         """Shape (n,): the usual minutes of each trip's zone pair, as the vintage knows them."""
         frame = features(inputs, self.table, self.has_distance)
-        return np.exp(frame[:, columns(self.has_distance).index("pair_log_minutes")])
+        return usual_minutes(frame, self.has_distance)
 
     def explain(self, inputs: TripInputs) -> dict[str, Floats]:
         """Minutes that add up to the prediction: "usual", then what each subject adds.

@@ -6,19 +6,19 @@ know which kind a flow is. How a vintage serves is in `model.py`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.errors import ModelError
-from flow_platform.forecasting.data import utc
+from flow_platform.forecasting.data import evenly_placed, utc
 from flow_platform.forecasting.metrics import summarise
+from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import score
 from flow_platform.forecasting.training import TrainedModel
-from flow_platform.scoring.trips.candidates import CANDIDATES, Fitted, evenly, fit
+from flow_platform.scoring.artefacts import artefact
+from flow_platform.scoring.trips.candidates import CANDIDATES, Fitted, fit
 from flow_platform.scoring.trips.data import (
     Floats,
     Integers,
@@ -26,7 +26,7 @@ from flow_platform.scoring.trips.data import (
     TripSpec,
     fingerprint,
 )
-from flow_platform.scoring.trips.history import Expanding, Table, columns, features
+from flow_platform.scoring.trips.history import Expanding, Table, columns, features, usual_minutes
 from flow_platform.scoring.trips.model import (
     SHORTEST_MINUTES,
     TripModel,
@@ -79,21 +79,17 @@ class _Prepared:
             )
         self.fold = _fold(known, spec)
         chosen = np.flatnonzero(known.day >= int(known.day.min()) + WARM_UP_DAYS)
-        self.own = known.take(chosen[evenly(len(chosen), spec.most_rows)])
+        self.own = known.take(chosen[evenly_placed(len(chosen), spec.most_rows)])
         self.frame = features(self.own.inputs, Expanding(known, self.own.day), spec.has_distance)
         self.table = Table.of(known)
 
 
-_latest: dict[str, _Prepared] = {}
+_latest = Newest[_Prepared]()
 
 
 def _prepare(data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> _Prepared:
-    """The shared work at a cut-off; the newest is kept: candidates train one after another."""
-    key = fingerprint(data, cutoff, spec)
-    if key not in _latest:
-        _latest.clear()
-        _latest[key] = _Prepared(data, cutoff, spec)
-    return _latest[key]
+    """The shared work at a cut-off."""
+    return _latest.of(fingerprint(data, cutoff, spec), lambda: _Prepared(data, cutoff, spec))
 
 
 def train(candidate: str, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> TrainedModel:
@@ -132,7 +128,7 @@ def fallback_scores(known: TripData, asked: TripData, spec: TripSpec) -> Floats:
     The band is 0.5 to 1.7 times that, about what trips of a city stray.
     """
     frame = features(asked.inputs, Expanding(known, asked.day), spec.has_distance)
-    usual = np.exp(frame[:, columns(spec.has_distance).index("pair_log_minutes")])
+    usual = usual_minutes(frame, spec.has_distance)
     minutes = np.maximum(usual, SHORTEST_MINUTES)
     return np.column_stack([minutes, np.maximum(0.5 * usual, SHORTEST_MINUTES), 1.7 * minutes])
 
@@ -144,9 +140,9 @@ def _fold(known: TripData, spec: TripSpec) -> _Fold:
     # What was not over yet when the backtest began was not known either.
     earlier = known.take((known.day < start) & (known.known_day < start))
     chosen = np.flatnonzero(earlier.day >= int(known.day.min()) + WARM_UP_DAYS)
-    own = earlier.take(chosen[evenly(len(chosen), spec.most_rows)])
+    own = earlier.take(chosen[evenly_placed(len(chosen), spec.most_rows)])
     later = np.flatnonzero(known.day >= start)
-    tested = known.take(later[evenly(len(later), MOST_BACKTEST_ROWS)])
+    tested = known.take(later[evenly_placed(len(later), MOST_BACKTEST_ROWS)])
     return _Fold(
         frame=features(own.inputs, Expanding(earlier, own.day), spec.has_distance),
         minutes=own.minutes,
@@ -166,7 +162,7 @@ def _widening(roots: Floats, minutes: Floats) -> float:
 
 def _tested(fold: _Fold, roots: Floats, widening: float, spec: TripSpec) -> pd.DataFrame:
     said = banded(roots, widening)
-    pair = np.exp(fold.tested_frame[:, columns(spec.has_distance).index("pair_log_minutes")])
+    usual = usual_minutes(fold.tested_frame, spec.has_distance)
     day = pd.DatetimeIndex(fold.tested.pickup_at).normalize()
     return pd.DataFrame(
         {
@@ -179,7 +175,7 @@ def _tested(fold: _Fold, roots: Floats, widening: float, spec: TripSpec) -> pd.D
             "upper_80": said[:, 2],
             "y": fold.tested.minutes,
             # MASE is against the zone pair's usual minutes, over the same trips.
-            "scale": float(np.abs(fold.tested.minutes - pair).mean()),
+            "scale": float(np.abs(fold.tested.minutes - usual).mean()),
         }
     )
 
@@ -206,7 +202,7 @@ def _artefacts(
     kept = {
         **fitted.artefacts(),
         "history.npz": prepared.table.as_bytes(),
-        "training.json": _json(
+        "training.json": artefact(
             {
                 "candidate": candidate,
                 "measure": spec.measure,
@@ -216,7 +212,7 @@ def _artefacts(
                 "typical": [float(f"{v:.9g}") for v in _typical(prepared.frame)],
             }
         ),
-        "calibration.json": _json(
+        "calibration.json": artefact(
             {
                 "widening": widening,
                 # Until when the rows were known that the band and the figures rest on.
@@ -224,12 +220,12 @@ def _artefacts(
                 "errors": {"known_at": [str(own.available_at.max().astype("datetime64[s]"))]},
             }
         ),
-        "backtest.json": _json(score(tested).as_json()),
+        "backtest.json": artefact(score(tested).as_json()),
     }
-    chosen = evenly(len(own), _GOLDEN_ROWS)
+    chosen = evenly_placed(len(own), _GOLDEN_ROWS)
     model = TripModel.load({**kept, "golden.json": b"{}"})
     golden = own.inputs.take(chosen)
-    kept["golden.json"] = _json(
+    kept["golden.json"] = artefact(
         {"inputs": inputs_as_json(golden), "scores": model.score(golden).tolist()}
     )
     return kept
@@ -241,7 +237,3 @@ def _typical(frame: Floats) -> Floats:
     made = np.zeros(frame.shape[1])
     made[known] = np.nanmedian(frame[:, known], axis=0)
     return made
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, sort_keys=True).encode()

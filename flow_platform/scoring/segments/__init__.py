@@ -1,0 +1,1 @@
+"""Which kinds of customers there are: features as of a month, K-Means, how many segments, names."""
