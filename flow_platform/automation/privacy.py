@@ -1,0 +1,30 @@
+"""The job that removes what has been kept long enough. When it runs stands in `schedules.py`.
+
+It makes no asset: what it removed is a row of `ops.privacy_audit`, and counts in the run's log.
+"""
+
+import dagster as dg
+
+from flow_platform.assets.common import PlatformParam
+from flow_platform.privacy.retention import purge
+
+PURGE_JOB = "purge"
+
+
+def build_purge_job() -> dg.JobDefinition:
+    """The job `purge`."""
+
+    @dg.op(name="remove_what_has_run_out", out=dg.Out(dg.Nothing))
+    def remove(context: dg.OpExecutionContext, platform: PlatformParam) -> None:
+        purged = purge(platform, f"run {context.run_id}", announce=context.log.info)
+        context.log.info("%s rows removed, %s of erased persons", purged.total, purged.swept)
+
+    @dg.job(
+        name=PURGE_JOB,
+        description="Removes rows and exports that were kept longer than their days, and what has"
+        " come of erased persons.",
+    )
+    def job() -> None:
+        remove()
+
+    return job

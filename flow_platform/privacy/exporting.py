@@ -1,0 +1,113 @@
+"""All that is held of a person, as one JSON file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from flow_platform.errors import ConfigurationError
+from flow_platform.platform import Platform
+from flow_platform.privacy.holdings import Holdings, Person, holdings_of_person
+from flow_platform.privacy.places import NOTES, QUARANTINE, select_rows
+from flow_platform.warehouse.roles import ADMIN
+
+
+@dataclass(frozen=True)
+class Export:
+    """Where an export was written, and how many rows by table it has."""
+
+    path: Path
+    rows: dict[str, int]
+
+
+def export(platform: Platform, person: Person, actor: str, output: Path | None = None) -> Export:
+    """Write all that is held of a person; without `output` into FLOW_HOME/privacy/exports.
+
+    Rows are as the tables hold them, rejected ones with what was sealed. Raises ConfigurationError
+    when the file exists or cannot be written.
+    """
+    pseudonyms = platform.deliveries_pseudonyms
+    pseudonym = pseudonyms.customer(person.customer_id)
+    with platform.store(ADMIN).connect() as connection:
+        connection.execute("set transaction isolation level repeatable read")
+        held = holdings_of_person(connection, person, pseudonyms)
+        tables = {
+            place.table: rows
+            for place in held.places
+            if (rows := select_rows(connection, place, held.theirs))
+        }
+        _add_sealed_and_notes(connection, held, tables)
+        counts = {table: len(rows) for table, rows in tables.items()}
+        path = output or _default_path(platform, pseudonym)
+        told = {
+            "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "customer": person.customer_id,
+            "emails": list(person.emails),
+            "names": list(person.names),
+            "pseudonym": pseudonym,
+            "rows": counts,
+            "tables": tables,
+        }
+        _write(path, json.dumps(told, ensure_ascii=False, indent=2, default=str))
+        connection.execute(
+            "insert into ops.privacy_audit (actor, action, subject, rows)"
+            " values (%s, 'export', %s, %s)",
+            (actor, pseudonyms.erased_customer(pseudonym), Jsonb(counts)),
+        )
+    return Export(path, counts)
+
+
+def remove_exports(platform: Platform, pseudonym: str) -> int:
+    """Delete a person's files in FLOW_HOME/privacy/exports; returns how many."""
+    found = list(exports_folder(platform).glob(f"{pseudonym}-*"))
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def exports_folder(platform: Platform) -> Path:
+    return platform.privacy_folder / "exports"
+
+
+def _add_sealed_and_notes(
+    connection: Any, held: Holdings, tables: dict[str, list[dict[str, object]]]
+) -> None:
+    for row in held.sealed:
+        facts = connection.execute(
+            "select to_jsonb(q) - 'subjects' - 'payload' || (q.payload - 'sealed')"
+            " from ops.quarantine as q where q.ctid = %s::tid",
+            (row.ctid,),
+        ).fetchone()[0]
+        tables.setdefault(QUARANTINE, []).append({**facts, "payload": row.text})
+    for note in held.notes:
+        facts = connection.execute(
+            "select to_jsonb(a) from ops.desk_actions as a where action_id = %s",
+            (note.action_id,),
+        ).fetchone()[0]
+        tables.setdefault(NOTES, []).append(facts)
+
+
+def _default_path(platform: Platform, pseudonym: str) -> Path:
+    folder = exports_folder(platform)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Named by the pseudonym, so that erasing finds it.
+    return folder / f"{pseudonym}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path} exists. Name another file with --output.") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}. Name another file with --output."
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
