@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +23,9 @@ from flow_platform.cli_explain import explain, what_if
 from flow_platform.cli_ingest import ingest_app
 from flow_platform.cli_models import models_app
 from flow_platform.cli_options import FlowArgument, JsonOption, print_json
+from flow_platform.cli_privacy import privacy_app
+from flow_platform.cli_quarantine import quarantine_app
+from flow_platform.cli_simulate import simulate_app
 from flow_platform.cli_tune import tune
 from flow_platform.cli_users import users_app
 from flow_platform.errors import ConfigurationError, FlowError
@@ -44,7 +47,10 @@ centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform f
 app.add_typer(centres_app, name="centres")
 app.add_typer(models_app, name="models")
 app.add_typer(ingest_app, name="ingest")
+app.add_typer(simulate_app, name="simulate")
+app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(users_app, name="user")
+app.add_typer(privacy_app, name="privacy")
 console = Console(stderr=True)
 
 
@@ -203,8 +209,9 @@ def backfill(
     from flow_platform.assets.common import REFRESH_TAG
     from flow_platform.partitions import rectangle_tags
 
+    days = _days(flow, first, last)
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, chosen, first, last)
+        keys = _rectangle(platform, chosen, days)
         parts = _blocks(platform, chosen, centres, keys)
         _bring_weather(platform, chosen, keys, runner)
         job = f"{chosen.name}_{'history' if history else 'daily'}"
@@ -235,11 +242,11 @@ def train(
     from flow_platform.partitions import month_named, range_tags, rectangle_tags
 
     start, end = month_named(first), month_named(last or first)
+    days = _days(flow, load_from, str(end - timedelta(days=1))) if load_from is not None else None
     with _session(flow) as (platform, chosen, runner):
         runs = []
-        if load_from is not None:
-            until = str(end - timedelta(days=1))
-            keys = _rectangle(platform, chosen, load_from, until)
+        if days is not None:
+            keys = _rectangle(platform, chosen, days)
             _bring_weather(platform, chosen, keys, runner)
             runs += runner(f"{chosen.name}_history", [rectangle_tags(keys)], {})
         models = range_tags(f"{chosen.candidates[0]}|{start}", f"{chosen.candidates[-1]}|{end}")
@@ -271,8 +278,9 @@ def forecast(
 
     days_ago = 0 if series_flow_named(flow).is_hourly else 1
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
+    days = _days(flow, issued_on, issued_on)
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, chosen, issued_on, issued_on)
+        keys = _rectangle(platform, chosen, days)
         parts = _blocks(platform, chosen, centres, keys)
         _bring_weather(platform, chosen, keys, runner)
         runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
@@ -347,28 +355,36 @@ def _platform() -> Platform:
     return Platform(get_settings())
 
 
-def _rectangle(platform: Platform, flow: Flow, first: str, last: str) -> Keys:
+def _days(name: str, first: str, last: str) -> tuple[date, date]:
+    """The days that a command names, which its flow must have; asked before anything is started."""
+    from flow_platform.flows import flow_named
     from flow_platform.partitions import day_named
+
+    flow, first_day, last_day = flow_named(name), day_named(first), day_named(last)
+    start, today = get_settings().first_day, datetime.now(UTC).date()
+    if first_day > last_day:
+        raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
+    if first_day < start:
+        raise ConfigurationError(
+            f"{first} is before the first partition day {start}. Set FLOW_FIRST_DAY={first}."
+        )
+    if flow.has_today and last_day > today:
+        raise ConfigurationError(f"{last} has not begun in UTC; the newest day is {today}.")
+    if not flow.has_today and last_day >= today:
+        raise ConfigurationError(
+            f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
+        )
+    return first_day, last_day
+
+
+def _rectangle(platform: Platform, flow: Flow, days: tuple[date, date]) -> Keys:
     from flow_platform.warehouse.store import Keys
 
-    keys = Keys(platform.areas_of(flow), day_named(first), day_named(last))
+    keys = Keys(platform.areas_of(flow), *days)
     if not keys.centres:
         raise ConfigurationError(
             f"The source of {flow.name} names no centre: no file of"
             f" {platform.sources[flow.name].path} could be read. Correct path in sources.toml."
-        )
-    start, today = platform.settings.first_day, datetime.now(UTC).date()
-    if keys.first_day > keys.last_day:
-        raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
-    if keys.first_day < start:
-        raise ConfigurationError(
-            f"{first} is before the first partition day {start}. Set FLOW_FIRST_DAY={first}."
-        )
-    if flow.is_hourly and keys.last_day > today:
-        raise ConfigurationError(f"{last} has not begun in UTC; the newest day is {today}.")
-    if not flow.is_hourly and keys.last_day >= today:
-        raise ConfigurationError(
-            f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
         )
     return keys
 
@@ -387,35 +403,10 @@ def _blocks(platform: Platform, flow: Flow, centres: str | None, keys: Keys) -> 
 
 
 def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> None:
-    """Land the weather of the flow's places for days that have none yet; it is a flow apart."""
-    from flow_platform.partitions import contiguous, rectangle_tags
-    from flow_platform.warehouse.store import Keys
+    from flow_platform.partitions import rectangle_tags
+    from flow_platform.stages.weather import lacking_weather
 
-    places = platform.weather_places_of(flow)
-    if not places:
-        return
-    last = min(keys.last_day, datetime.now(UTC).date() - timedelta(days=1))
-    # The first day's morning knows what was forecast the day before.
-    first = max(keys.first_day - timedelta(days=1), platform.settings.first_day)
-    known = platform.store("flow_ingest").read(
-        "select day from raw.weather where centre_id = any(%(places)s)"
-        " and day between %(first)s and %(last)s group by day"
-        " having count(distinct centre_id) = %(count)s",
-        {
-            "places": list(places),
-            "first": first,
-            "last": last,
-            "count": len(places),
-        },
-    )
-    missing = sorted(
-        {first + timedelta(days=n) for n in range((last - first).days + 1)}
-        - {day.date() for day in known["day"]}
-    )
-    if missing:
-        blocks = contiguous(places, platform.centre_ids)
-        tags = [rectangle_tags(Keys(block, missing[0], missing[-1])) for block in blocks]
-        runner("weather", tags, {})
+    runner("weather", [rectangle_tags(one) for one in lacking_weather(platform, flow, keys)], {})
 
 
 @contextmanager

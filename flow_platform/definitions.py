@@ -28,13 +28,17 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         from flow_platform.assets.models import build_model_assets
         from flow_platform.assets.raw import build_raw_assets
         from flow_platform.assets.scores import build_scores_asset
+        from flow_platform.assets.segments import build_segments_asset
+        from flow_platform.automation.privacy import build_purge_job
         from flow_platform.automation.promotion import build_promotion_jobs
         from flow_platform.automation.schedules import (
             build_jobs,
             build_schedules,
             foundation_job,
+            segments_job,
             weather_job,
         )
+        from flow_platform.automation.streams import build_stream_sensors
         from flow_platform.automation.tuning import build_tuning_job
         from flow_platform.flows import CATALOGUE, RECORD_FLOWS, SERIES_FLOWS
 
@@ -45,6 +49,8 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
             foundation_job(),
             weather_job(),
+            segments_job(),
+            build_purge_job(),
         ]
         for flow in CATALOGUE:
             assets += build_model_assets(platform, flow)
@@ -53,13 +59,14 @@ def build_definitions(platform: Platform) -> dg.Definitions:
             jobs += build_promotion_jobs(flow)
         assets += [build_forecast_asset(platform, flow) for flow in SERIES_FLOWS]
         assets += [build_scores_asset(platform, flow) for flow in RECORD_FLOWS]
+        assets.append(build_segments_asset(platform))
         jobs += [build_tuning_job(flow) for flow in SERIES_FLOWS if flow.is_tuned]
         live = build_live_assets(platform)
         checks = [one for one in live if isinstance(one, dg.AssetChecksDefinition)]
         return dg.Definitions(
             assets=[*assets, *(one for one in live if isinstance(one, dg.AssetSpec))],
             asset_checks=checks,
-            sensors=build_live_sensors(platform),
+            sensors=[*build_live_sensors(platform), *build_stream_sensors()],
             jobs=jobs,
             schedules=build_schedules(platform),
             resources={"platform": platform},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flow_platform.errors import FlowError
 from flow_platform.flows import CATALOGUE
 from flow_platform.platform import Platform
+from flow_platform.privacy.retention import retention_days
 from flow_platform.settings import Settings
 from flow_platform.warehouse.roles import check_secret
 
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("python", _python),
         ("disk", lambda: _disk(settings)),
         ("secret", lambda: _secret(settings)),
+        ("retention", lambda: _retention(settings)),
         ("sources", lambda: _sources(platform)),
         ("centres", lambda: _centres(platform)),
         ("calendar and events", lambda: f"{len(platform.calendar):,} centre-days"),
@@ -71,6 +73,11 @@ def _secret(settings: Settings) -> str:
         return "FLOW_SECRET is not set: one is kept in FLOW_HOME/secret"
     check_secret(settings.secret.get_secret_value())
     return "FLOW_SECRET is strong enough"
+
+
+def _retention(settings: Settings) -> str:
+    days = retention_days(settings.retention)
+    return ", ".join(f"{kind}: {kept or 'no limit'}" for kind, kept in days.items())
 
 
 def _sources(platform: Platform) -> str:

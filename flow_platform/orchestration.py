@@ -17,6 +17,7 @@ import psutil
 
 from flow_platform.errors import FlowError
 from flow_platform.platform import Platform
+from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import (
@@ -36,10 +37,13 @@ EVENT_BATCH_SIZE = 500
 def prepare(platform: Platform) -> None:
     """Bring the database to the present version: roles, databases, tables, empty dbt models.
 
+    Persons who were erased after the backup that was put back are erased again.
+
     Quick when there is nothing to do, and safe to repeat after any interruption.
     """
     create_roles_and_databases(platform.server)
     migrate(platform.server)
+    reapply_erasures(platform)  # before anything reads what a backup may have brought back
     platform.dbt.manifest(platform.centres_by_flow)
     stamp = platform.dbt.home / "built"
     state = (platform.dbt.home / "parsed").read_text() + platform.server.admin_dsn
@@ -73,6 +77,7 @@ def set_environment(platform: Platform) -> dict[str, str]:
         # Two threads are slower than one on small panels.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "FLOW_DASHBOARD_DSN": platform.server.dsn("flow_dashboard"),
+        "FLOW_DESK_DSN": platform.server.dsn("flow_desk"),
         "FLOW_API_DSN": platform.server.dsn("flow_api"),
         "FLOW_API_TOKEN_KEY": derived_key(platform.settings, "api tokens").hex(),
     }

@@ -14,11 +14,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from numpy.typing import NDArray
 
 from flow_platform.errors import ConfigurationError
 from flow_platform.sources.local_time import day_closes_at, days_index
@@ -65,9 +67,9 @@ def centre_day_partitions(
 
 
 def partitions_of(platform: Platform, flow: Flow) -> dg.MultiPartitionsDefinition:
-    """The partitions of a flow's rows: centres or areas, and days; hourly flows have today's."""
+    """The partitions of a flow's rows: centres or areas, and days, of some flows today's too."""
     return centre_day_partitions(
-        platform.areas_of(flow), platform.settings.first_day, flow.is_hourly
+        platform.areas_of(flow), platform.settings.first_day, flow.has_today
     )
 
 
@@ -195,6 +197,57 @@ def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[
     order = sorted({place[centre] for centre in chosen})
     cuts = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(order)) if b != a + 1), len(order)]
     return [tuple(all_centres[i] for i in order[a:b]) for a, b in pairwise(cuts)]
+
+
+# What starting a run costs, in partitions that it could have covered instead.
+_RUN_WORTH = 60
+
+
+def covering(
+    cells: Iterable[tuple[str, date]], all_centres: Sequence[str], most: int
+) -> list[Keys]:
+    """Few rectangles, at most `most`, that cover these centres and days: what runs are asked for.
+
+    A rectangle is cut in two where that saves more partitions than starting a run is worth. The
+    centres of each stand side by side in `all_centres`; cells of other centres raise KeyError.
+    """
+    place = {centre: index for index, centre in enumerate(all_centres)}
+    points = np.array(
+        sorted({(place[centre], day.toordinal()) for centre, day in cells}), dtype=np.int64
+    ).reshape(-1, 2)
+    worth = _RUN_WORTH
+    while len(boxes := _cut(points, worth)) > most:
+        worth *= 2
+    return [
+        Keys(
+            tuple(all_centres[box[0, 0] : box[1, 0] + 1]),
+            date.fromordinal(int(box[0, 1])),
+            date.fromordinal(int(box[1, 1])),
+        )
+        for box in boxes
+    ]
+
+
+def _cut(points: NDArray[np.int64], worth: int) -> list[NDArray[np.int64]]:
+    """Boxes (lowest and highest corner) around the points, cut where it pays."""
+    if not len(points):
+        return []
+    whole = np.array([points.min(axis=0), points.max(axis=0)])
+    best, parts = _area(whole) - worth, None
+    for axis in (0, 1):
+        for border in np.unique(points[:, axis])[1:]:
+            below = points[:, axis] < border
+            sides = [points[below], points[~below]]
+            area = sum(_area(np.array([one.min(axis=0), one.max(axis=0)])) for one in sides)
+            if area < best:
+                best, parts = area, sides
+    if parts is None:
+        return [whole]
+    return [box for part in parts for box in _cut(part, worth)]
+
+
+def _area(box: NDArray[np.int64]) -> int:
+    return int(np.prod(box[1] - box[0] + 1))
 
 
 def day_named(text: str) -> date:

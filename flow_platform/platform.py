@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
+from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
@@ -26,10 +27,18 @@ from flow_platform.sources.centres import (
     nearest_centre,
     read_centres,
 )
-from flow_platform.sources.config import Sources, read_sources, trips_option
+from flow_platform.sources.config import (
+    Sources,
+    deliveries_option,
+    read_sources,
+    trips_option,
+)
 from flow_platform.sources.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.sources.countries import SUBDIVISIONS
+from flow_platform.sources.deliveries import delivery_timezone, known_regions, region_centre
+from flow_platform.sources.deliveries_simulator import Marketplace
 from flow_platform.sources.events import read_events
+from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.sources.public_holidays import public_holidays
 from flow_platform.sources.retail import retail_centres, shop_country
 from flow_platform.sources.simulator import World
@@ -72,6 +81,7 @@ class Platform:
             RETAIL.name: lambda: self._retail_centres,
             TRAFFIC.name: lambda: self._counter_centres,
             TRIPS.name: lambda: self._borough_centres,
+            DELIVERIES.name: lambda: self._region_centres,
         }
         return by_source[flow.name]()
 
@@ -194,9 +204,53 @@ class Platform:
         )
 
     @cached_property
+    def marketplace(self) -> Marketplace:
+        """The simulated marketplace, on the clock and with the holidays of its country."""
+        config = self.sources[DELIVERIES.name]
+        country = deliveries_option(config, "country") or self.centres[0].country
+        place = replace(self.centres[0], timezone=self.deliveries_timezone, country=country)
+        return Marketplace(place, self.settings.seed)
+
+    @cached_property
+    def deliveries_timezone(self) -> str:
+        """The clock of the marketplace, in which files write moments without an offset."""
+        return delivery_timezone(self.sources[DELIVERIES.name], self.centres[0])
+
+    @cached_property
+    def delivery_regions(self) -> tuple[str, ...]:
+        """The regions that orders go to, as far as they are known."""
+        return known_regions(self.sources[DELIVERIES.name], self.delivery_regions_cache)
+
+    @property
+    def delivery_regions_cache(self) -> Path:
+        """Where the regions are remembered that files and messages have named."""
+        return self.settings.home_path / "cache" / "delivery_regions.json"
+
+    @cached_property
+    def _region_centres(self) -> tuple[Centre, ...]:
+        config = self.sources[DELIVERIES.name]
+        country = deliveries_option(config, "country")
+        if config.kind == "simulated":
+            country = self.marketplace.place.country
+        return tuple(
+            region_centre(region, self.deliveries_timezone, country)
+            for region in self.delivery_regions
+        )
+
+    @cached_property
+    def deliveries_pseudonyms(self) -> Pseudonyms:
+        """What stands for customers of deliveries, and seals what names them."""
+        return Pseudonyms(derived_key(self.settings, "deliveries customers"))
+
+    @cached_property
     def customer_key(self) -> bytes:
         """The key of customers' pseudonyms."""
         return derived_key(self.settings, "retail customers")
+
+    @property
+    def privacy_folder(self) -> Path:
+        """Who was erased, and exports: to be kept apart from backups of the database."""
+        return self.settings.home_path / "privacy"
 
     @cached_property
     def sources(self) -> Sources:
@@ -233,6 +287,11 @@ class Platform:
             traffic.assign(flow=TRAFFIC.name, shop_holiday=None),
             trips.assign(flow=TRIPS.name, shop_holiday=None),
         ]
+        # A region of no country has no holidays, and weekdays need no calendar.
+        regions = [one for one in self._region_centres if one.country is not None]
+        if regions:
+            deliveries = build_calendar(regions, self.events, first)
+            parts.append(deliveries.assign(flow=DELIVERIES.name, shop_holiday=None))
         if retail.empty:
             return pd.concat(parts, ignore_index=True)
         holidays = retail["day"].map({pd.Timestamp(day): name for day, name in shop.items()})

@@ -60,16 +60,24 @@ class State:
 def services(settings: Settings) -> list[Service]:
     """The services of an installation, in the order in which they start.
 
-    The subscriber is one of them where sources.toml has traffic come as messages. Raises
+    What receives messages is among them where sources.toml has a flow's rows come so. Raises
     ConfigurationError when sources.toml cannot be used.
     """
-    has_messages = read_sources(settings.sources)["traffic"].kind == "mqtt"
-    return [*_lasting(settings), *([_subscriber(settings)] if has_messages else [])]
+    sources = read_sources(settings.sources)
+    return [
+        *_lasting(settings),
+        *(_receiver(settings, kind) for flow, kind in RECEIVED if sources[flow].kind == kind),
+    ]
 
 
-def _subscriber(settings: Settings) -> Service:
-    command = (sys.executable, "-m", "flow_platform.cli", "ingest", "mqtt")
-    return Service("mqtt-subscriber", command, None, None, settings.bind)
+# Flows whose rows may come as messages, and by what.
+RECEIVED = (("traffic", "mqtt"), ("deliveries", "kafka"))
+_RECEIVERS = {"mqtt": "mqtt-subscriber", "kafka": "kafka-consumer"}
+
+
+def _receiver(settings: Settings, kind: str) -> Service:
+    command = (sys.executable, "-m", "flow_platform.cli", "ingest", kind)
+    return Service(_RECEIVERS[kind], command, None, None, settings.bind)
 
 
 def _lasting(settings: Settings) -> list[Service]:
@@ -165,8 +173,8 @@ def become(settings: Settings, name: str, environment: Mapping[str, str]) -> NoR
 
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service of this home, then its embedded database; returns what was stopped."""
-    # The subscriber too: sources.toml may have changed, or broken, since it was started.
-    every = [*_lasting(settings), _subscriber(settings)]
+    # Receivers too: sources.toml may have changed, or broken, since they were started.
+    every = [*_lasting(settings), *(_receiver(settings, kind) for kind in _RECEIVERS)]
     stopped = [service.name for service in reversed(every) if _end(settings, service)]
     if settings.uses_embedded_database and embedded.stop(settings.home_path):
         stopped.append("postgresql")
@@ -234,13 +242,15 @@ def _start(settings: Settings, service: Service, environment: dict[str, str]) ->
 
 def _environment(service: Service, given: Mapping[str, str]) -> dict[str, str]:
     """What the service's process is told. The API answers strangers: it gets no credentials but its
-    own role's, and nobody else gets the key of its tokens."""
+    own role's, and nobody else gets the key of its tokens. The app alone writes for the desk."""
     known = {**os.environ, **given, "PYTHONPATH": str(PROJECT_ROOT)}
     if service.name == "api":
         withheld = {name for name in known if name.startswith("FLOW_PASSWORD_")}
         withheld |= {"FLOW_DATABASE_URL", "FLOW_SECRET", "FLOW_DAGSTER_URL", "FLOW_DASHBOARD_DSN"}
     else:
         withheld = {"FLOW_API_DSN", "FLOW_API_TOKEN_KEY"}
+    if service.name != "streamlit":
+        withheld |= {"FLOW_DESK_DSN"}
     return {name: value for name, value in known.items() if name not in withheld}
 
 

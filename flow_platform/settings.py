@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         None,
         description="CSV of known events: campaigns, strikes (first day, last day, where, name).",
     )
+    retention: Path | None = Field(
+        None,
+        description="TOML file of the days for which each kind of personal data is kept. Without it"
+        " the defaults of docs/privacy.md.",
+    )
     first_day: date = Field(
         date(2020, 1, 1), description="First partition day of the daily flows (UTC)."
     )
@@ -70,6 +75,11 @@ class Settings(BaseSettings):
     dashboard_dsn: SecretStr | None = Field(
         None,
         description="DSN the app reads with. `flow up` sets it from the role flow_dashboard.",
+    )
+    desk_dsn: SecretStr | None = Field(
+        None,
+        description="DSN with which the app adds what the deliveries desk writes. `flow up` sets it"
+        " from the role flow_desk; without it the desk only reads.",
     )
     api_proxies: str | None = Field(
         None,

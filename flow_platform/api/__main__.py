@@ -14,22 +14,11 @@ def main() -> None:
 
     from flow_platform.api.app import create_app
     from flow_platform.api.logs import set_up_logs
+    from flow_platform.api.server import listening_on
 
     config = ApiConfig.from_environment()
     set_up_logs()
-    uvicorn.run(
-        create_app(config),
-        host=config.bind,
-        port=config.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        # Both are the service's own: one line of JSON a request, and addresses by its own rule.
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    uvicorn.run(create_app(config), **listening_on(config.bind, config.port))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.errors import ModelError
-from flow_platform.flows import Flow, SeriesFlow
+from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.training import lacks
 from flow_platform.partitions import (
     CANDIDATE,
@@ -37,10 +38,19 @@ def merged_key(flow: Flow) -> dg.AssetKey:
     return dg.AssetKey(flow.merged.split("."))
 
 
+def merged_keys(flow: Flow) -> list[dg.AssetKey]:
+    """The merged table of a flow, and those built beside it."""
+    beside = flow.beside if isinstance(flow, RecordFlow) else ()
+    return [merged_key(flow), *(dg.AssetKey(table.split(".")) for table in beside)]
+
+
 def view_keys(flow: Flow) -> list[dg.AssetKey]:
     """The staging views that training and forecasts read beside the merged table."""
+    if flow == DELIVERIES:
+        # The holidays ahead, and where each order was when.
+        return [dg.AssetKey(["staging", name]) for name in ("calendar", "tracking")]
     if not isinstance(flow, SeriesFlow):
-        # A record bears the calendar and the weather that were known when it began.
+        # A trip bears the calendar and the weather that were known when it began.
         return []
     with_weather = flow.has_weather or flow.is_hourly
     names = ("calendar", "weather") if with_weather else ("calendar",)
@@ -127,10 +137,13 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         if len(wanted) > 1:
             wanted = _without_absent(context, wanted)
         trained: list[Trained] = []
+        data: Any = None
         for measure in flow.measures:
             spec = spec_of(platform, flow, measure)
             months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
-            data = read_for_training(platform, flow, measure, *months)
+            if isinstance(flow, SeriesFlow) or data is None:
+                # The measures of a record flow are models of the same records.
+                data = read_for_training(platform, flow, measure, *months)
             with platform.registry.training_lock(flow.name):
                 for month, candidate in wanted:
                     try:

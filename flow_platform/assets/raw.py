@@ -12,10 +12,11 @@ from flow_platform.assets.common import (
     columns_metadata,
     rows_metadata,
 )
-from flow_platform.assets.live import LIVE
-from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
+from flow_platform.assets.live import live_keys
+from flow_platform.flows import CATALOGUE, DELIVERIES, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
 from flow_platform.partitions import centre_day_partitions, keys_of, partitions_of
 from flow_platform.platform import Platform
+from flow_platform.stages.deliveries_landing import land_deliveries
 from flow_platform.stages.landing import (
     Balance,
     land_calendar,
@@ -45,6 +46,8 @@ class Landed:
     description: str
     days_reported: str
     deps: tuple[dg.AssetKey, ...] = ()
+    # Where it is not the one of the flow's name.
+    table: str | None = None
     # Whether its rows are rejected for what they say, and must not be too many.
     checks_rejects: bool = False
 
@@ -104,7 +107,7 @@ LANDED: dict[str, Landed] = {
         description="Readings of road counters as the source gave them, several of one hour"
         " included; an hour without a volume is null.",
         days_reported="Counter-days without any reading: missing, not zero.",
-        deps=(LIVE,),
+        deps=live_keys(TRAFFIC),
     ),
     TRIPS.name: Landed(
         land=land_trips,
@@ -127,6 +130,40 @@ LANDED: dict[str, Landed] = {
         description="Trips that passed the checks, by the borough and the UTC day of the pickup.",
         days_reported="Partitions of days on which no trip began anywhere: missing, not zero.",
         deps=(TRIP_ZONES,),
+        checks_rejects=True,
+    ),
+    DELIVERIES.name: Landed(
+        land=land_deliveries,
+        table="raw.orders",
+        columns={
+            "event_id": "text",
+            "type": "text",
+            "order_id": "text",
+            "occurred_at": "timestamptz",
+            "available_at": "timestamptz",
+            "centre_id": "text",
+            "day": "date",
+            "customer": "text",
+            "region": "text",
+            "postal_area": "text",
+            "promised_at": "timestamptz",
+            "seller": "text",
+            "sellers": "smallint",
+            "carrier": "text",
+            "category": "text",
+            "items": "smallint",
+            "price": "double precision",
+            "freight": "double precision",
+            "weight_kg": "double precision",
+            "volume_l": "double precision",
+            "distance_km": "double precision",
+            "source": "text",
+            "source_position": "bigint",
+        },
+        description="Events of orders, by the region and the UTC day of placing: raw.orders, with"
+        " raw.payments, raw.tracking and raw.incident_logs beside it. Customers are pseudonyms.",
+        days_reported="Regions and days on which no order was placed.",
+        deps=live_keys(DELIVERIES),
         checks_rejects=True,
     ),
 }
@@ -238,7 +275,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=list(landed.deps),
-        metadata=columns_metadata(f"raw.{flow.name}", **landed.columns),
+        metadata=columns_metadata(landed.table or f"raw.{flow.name}", **landed.columns),
         description=f"{landed.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=[
             dg.AssetCheckSpec(

@@ -18,24 +18,28 @@ from flow_platform.registry.promotions import Decision
 from flow_platform.stages.promotion import promote, roll_back
 
 
-class Promotion(dg.Config):
+class _Asked(dg.Config):
+    effective_day: str | None = Field(
+        None, description="First issue day it counts for, such as 2026-11-30; without it today."
+    )
+    decided_by: str = Field(description="Who asks for it; kept with the decision.")
+
+    def days(self) -> tuple[date, date]:
+        """The first day it counts for, and today (UTC): a day whose forecasts are not over yet."""
+        today = datetime.now(UTC).date()
+        return day_named(self.effective_day) if self.effective_day else today, today
+
+
+class Promotion(_Asked):
     """What the launchpad asks to promote a vintage."""
 
     version: str = Field(description="A vintage, as `flow models list` names it.")
-    effective_day: str | None = Field(
-        None, description="First issue day it counts for, such as 2026-11-30; without it today."
-    )
-    decided_by: str = Field(description="Who asks for it; kept with the decision.")
 
 
-class Rollback(dg.Config):
+class Rollback(_Asked):
     """What the launchpad asks to roll back."""
 
     measure: str | None = Field(None, description="One of the flow's; without it, all of them.")
-    effective_day: str | None = Field(
-        None, description="First issue day it counts for, such as 2026-11-30; without it today."
-    )
-    decided_by: str = Field(description="Who asks for it; kept with the decision.")
 
 
 def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
@@ -55,9 +59,7 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
                 f"{config.version} is a vintage of {vintage.flow}, not of {flow.name}. Run the job"
                 f" promote_{vintage.flow}."
             )
-        today = _today()
-        first = _first_day(config.effective_day, today)
-        decision = promote(platform, flow, vintage, first, today, config.decided_by)
+        decision = promote(platform, flow, vintage, *config.days(), config.decided_by)
         yield _output(context, [decision])
 
     @dg.op(
@@ -70,12 +72,11 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
     ) -> Iterator[dg.Output[None]]:
         if config.measure is not None:
             flow.check_measure(config.measure)
-        today = _today()
-        first = _first_day(config.effective_day, today)
+        days = config.days()
         yield _output(
             context,
             [
-                roll_back(platform, flow, measure, first, today, config.decided_by)
+                roll_back(platform, flow, measure, *days, config.decided_by)
                 for measure in ((config.measure,) if config.measure else flow.measures)
             ],
         )
@@ -97,15 +98,6 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
         take_back()
 
     return [promotion, rollback]
-
-
-def _today() -> date:
-    """The first day that is not over yet: its forecasts are still to be issued."""
-    return datetime.now(UTC).date()
-
-
-def _first_day(text: str | None, today: date) -> date:
-    return day_named(text) if text else today
 
 
 def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Output[None]:

@@ -14,10 +14,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from flow_platform.assets.drift import drift_key
 from flow_platform.assets.forecast import forecast_key
-from flow_platform.assets.models import champion_key, merged_key, model_key
+from flow_platform.assets.models import champion_key, merged_keys, model_key
 from flow_platform.assets.scores import scores_key
+from flow_platform.assets.segments import SEGMENTS_KEY
+from flow_platform.automation.privacy import PURGE_JOB
 from flow_platform.flows import (
     CATALOGUE,
+    DELIVERIES,
     PARCELS,
     RETAIL,
     TRAFFIC,
@@ -32,7 +35,7 @@ from flow_platform.warehouse.store import Keys
 
 TIMEZONE = "Europe/Paris"
 # name: (flow, what it runs, cron, what for)
-SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models"], str, str]] = {
+SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models", "segments"], str, str]] = {
     "predict_traffic_hourly": (
         TRAFFIC,
         "daily",
@@ -58,6 +61,12 @@ SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models"], str, str]] = {
         "30 6 * * *",
         "yesterday's trips, what both models said of them, all boroughs",
     ),
+    "score_deliveries_daily": (
+        DELIVERIES,
+        "daily",
+        "0 7 * * *",
+        "orders placed in the last seven weeks, what was said of them since, all regions",
+    ),
     "train_colis_monthly": (
         PARCELS,
         "models",
@@ -82,7 +91,21 @@ SCHEDULES: dict[str, tuple[Flow, Literal["daily", "models"], str, str]] = {
         "30 5 1 * *",
         "vintages of the month that begins",
     ),
+    "train_deliveries_monthly": (
+        DELIVERIES,
+        "models",
+        "0 6 1 * *",
+        "vintages of the month that begins",
+    ),
+    "segment_customers_monthly": (
+        DELIVERIES,
+        "segments",
+        "30 6 1 * *",
+        "the customers' segments, by what was known as the month began",
+    ),
 }
+# Of no flow, and no asset: its job is in `privacy.py`.
+PURGE = ("purge_daily", "45 3 * * *", "what has been kept long enough, all flows (docs/privacy.md)")
 
 
 def stage_keys(flow: Flow) -> list[dg.AssetKey]:
@@ -108,7 +131,7 @@ def history_keys(flow: Flow) -> list[dg.AssetKey]:
     """The stages that bring history in, without forecasts."""
     is_weathered = isinstance(flow, SeriesFlow) and flow.has_weather
     weather = [dg.AssetKey(["raw", "weather"])] if is_weathered else []
-    return [*weather, dg.AssetKey(["raw", flow.name]), merged_key(flow)]
+    return [*weather, dg.AssetKey(["raw", flow.name]), *merged_keys(flow)]
 
 
 def build_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
@@ -144,12 +167,12 @@ def pipeline_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             f"{flow.name}_ingest",
-            selection=dg.AssetSelection.assets(*(k for k in history if k != merged_key(flow))),
+            selection=dg.AssetSelection.assets(*(k for k in history if k not in merged_keys(flow))),
             description="Rows of the source, and the weather, of a rectangle of centres and days.",
         ),
         dg.define_asset_job(
             f"{flow.name}_etl",
-            selection=dg.AssetSelection.assets(merged_key(flow)),
+            selection=dg.AssetSelection.assets(*merged_keys(flow)),
             description="The merged table, of the rows that are there.",
         ),
         dg.define_asset_job(
@@ -158,6 +181,15 @@ def pipeline_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
             description="Predictions, accuracy and drift, of the merged rows that are there.",
         ),
     ]
+
+
+def segments_job() -> UnresolvedAssetJobDefinition:
+    """The customers' segments of a month."""
+    return dg.define_asset_job(
+        f"{DELIVERIES.name}_segments",
+        selection=dg.AssetSelection.assets(SEGMENTS_KEY),
+        description="Which segment each customer is in, by what was known as the month began.",
+    )
 
 
 def weather_job() -> UnresolvedAssetJobDefinition:
@@ -179,7 +211,7 @@ def foundation_job() -> UnresolvedAssetJobDefinition:
         | dg.AssetSelection.assets(
             ["staging", "calendar"],
             ["staging", "weather"],
-            *(["staging", flow.name] for flow in CATALOGUE),
+            *(["staging", name] for flow in CATALOGUE for name in flow.staging),
         )
         | dg.AssetSelection.groups("published"),
         description="Centres, zones, calendar, staging views and published views.",
@@ -188,7 +220,24 @@ def foundation_job() -> UnresolvedAssetJobDefinition:
 
 def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
     """The schedules of one installation; they start switched on."""
-    return [_schedule(platform, name) for name in SCHEDULES]
+    return [*(_schedule(platform, name) for name in SCHEDULES), _purge_schedule()]
+
+
+def _purge_schedule() -> dg.ScheduleDefinition:
+    name, cron, description = PURGE
+
+    @dg.schedule(
+        name=name,
+        job_name=PURGE_JOB,
+        cron_schedule=cron,
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}")
+
+    return tick
 
 
 def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
@@ -206,8 +255,11 @@ def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         moment = context.scheduled_execution_time
+        month = moment.date().replace(day=1)
+        if job == "segments":
+            yield dg.RunRequest(run_key=f"{name} {month}", partition_key=str(month))
+            return
         if job == "models":
-            month = moment.date().replace(day=1)
             tags = range_tags(f"{flow.candidates[0]}|{month}", f"{flow.candidates[-1]}|{month}")
             yield dg.RunRequest(run_key=f"{name} {month}", tags=tags)
             return
@@ -222,8 +274,11 @@ def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
             keys = Keys(centres, first, hour.date())
             yield dg.RunRequest(run_key=f"{name} {hour:%Y-%m-%dT%H}", tags=rectangle_tags(keys))
             return
-        # The last complete UTC day, for every centre, in one run.
+        # The last complete UTC day, for every centre, in one run; with those whose records live on.
         day = moment.astimezone(UTC).date() - timedelta(days=1)
-        yield dg.RunRequest(run_key=f"{name} {day}", tags=rectangle_tags(Keys(centres, day, day)))
+        life = flow.life_days if isinstance(flow, RecordFlow) else 0
+        first = max(day - timedelta(days=life), platform.settings.first_day)
+        keys = Keys(centres, min(first, day), day)
+        yield dg.RunRequest(run_key=f"{name} {day}", tags=rectangle_tags(keys))
 
     return tick

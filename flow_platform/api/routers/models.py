@@ -30,7 +30,7 @@ from flow_platform.api.listing import (
 )
 from flow_platform.api.problems import responses
 from flow_platform.api.runs import STARTED_HEADERS, IdempotencyKey, Start, StartedRun, start_run
-from flow_platform.flows import CATALOGUE
+from flow_platform.flows import CATALOGUE, Flow
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -76,6 +76,11 @@ class Models(BaseModel):
     next: str | None = Field(description=NEXT_DESCRIPTION)
 
 
+_FROM_DAY = Field(
+    None, description="First day it counts for, today (UTC) or later; without it today."
+)
+
+
 class Promotion(BaseModel):
     """Which vintage is to serve, if it wins."""
 
@@ -84,9 +89,7 @@ class Promotion(BaseModel):
     version: str = Field(
         max_length=200, examples=["lightgbm-2026-11-8caad29e"], description="As GET /models has it."
     )
-    from_day: AskedDay | None = Field(
-        None, description="First day it counts for, today (UTC) or later; without it today."
-    )
+    from_day: AskedDay | None = _FROM_DAY
 
 
 class Rollback(BaseModel):
@@ -97,9 +100,7 @@ class Rollback(BaseModel):
     measure: str | None = Field(
         None, max_length=40, description="One of the flow's; without it, all."
     )
-    from_day: AskedDay | None = Field(
-        None, description="First day it counts for, today (UTC) or later; without it today."
-    )
+    from_day: AskedDay | None = _FROM_DAY
 
 
 _STARTED: dict[int | str, dict[str, Any]] = {
@@ -169,9 +170,7 @@ async def promote(
         {"flow": chosen.name, "version": body.version},
     ):
         raise invalid("body.version", "There is no such vintage. `GET /models` lists them.")
-    asked = {"version": body.version, "decided_by": str(account.id)} | _from_day(body.from_day)
-    config = {"ops": {f"compare_{chosen.name}": {"config": asked}}}
-    start = Start(f"promote_{chosen.name}", {}, config)
+    start = _start("promote", "compare", chosen, account, body, {"version": body.version})
     return await start_run(
         request, response, account, idempotency_key, body.model_dump(mode="json"), start
     )
@@ -196,11 +195,10 @@ async def rollback(
     """
     chosen = flow_at(flow, CATALOGUE)
     _check_day(body.from_day)
-    asked = {"decided_by": str(account.id)} | _from_day(body.from_day)
+    asked = {}
     if body.measure is not None:
         asked["measure"] = measure_of(chosen, body.measure, "body.measure")
-    config = {"ops": {f"take_back_{chosen.name}": {"config": asked}}}
-    start = Start(f"rollback_{chosen.name}", {}, config)
+    start = _start("rollback", "take_back", chosen, account, body, asked)
     return await start_run(
         request, response, account, idempotency_key, body.model_dump(mode="json"), start
     )
@@ -211,5 +209,16 @@ def _check_day(day: date | None) -> None:
         raise invalid("body.from_day", "is over: what was said on it stays. Give today or later.")
 
 
-def _from_day(day: date | None) -> dict[str, str]:
-    return {} if day is None else {"effective_day": day.isoformat()}
+def _start(
+    job: str,
+    op: str,
+    flow: Flow,
+    account: Account,
+    body: Promotion | Rollback,
+    asked: dict[str, str],
+) -> Start:
+    """A job of `automation/promotion.py`, told what is asked, who asks and from which day on."""
+    config = asked | {"decided_by": str(account.id)}
+    if body.from_day is not None:
+        config["effective_day"] = body.from_day.isoformat()
+    return Start(f"{job}_{flow.name}", {}, {"ops": {f"{op}_{flow.name}": {"config": config}}})

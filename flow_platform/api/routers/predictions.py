@@ -202,6 +202,14 @@ class _Refused(Exception):
         self.field, self.reason = field, reason
 
 
+def _question(trip: Trip, city: City, now: datetime, where: str) -> _Question:
+    """The trip as models are asked. Raises the client's error, which names the field in `where`."""
+    try:
+        return _Question(trip, city, now)
+    except _Refused as refused:
+        raise invalid(f"{where}.{refused.field}", refused.reason) from refused
+
+
 @router.post(
     "/predict",
     summary="How long a trip will take",
@@ -220,10 +228,7 @@ async def predict(
     the model that knows the zones alone.
     """
     store, city, now = _asked(request)
-    try:
-        question = _Question(trip, city, now)
-    except _Refused as refused:
-        raise invalid(f"body.{refused.field}", refused.reason) from refused
+    question = _question(trip, city, now, "body")
     serving = _serving(store, question.model)
     # One row takes less than a millisecond: handing it to a thread would cost more.
     minutes, lower, upper = serving.model.score(_inputs([question], city))[0].tolist()
@@ -291,10 +296,7 @@ async def explain(
     planned distance add to it or take from it. They add up to the minutes of `POST /predict`.
     """
     store, city, now = _asked(request)
-    try:
-        question = _Question(trip, city, now)
-    except _Refused as refused:
-        raise invalid(f"body.{refused.field}", refused.reason) from refused
+    question = _question(trip, city, now, "body")
     serving = _serving(store, question.model)
     inputs = _inputs([question], city)
     said = await asyncio.to_thread(serving.model.explain, inputs)
@@ -357,12 +359,9 @@ def _answer_batch(body: bytes, city: City, now: datetime, serving: dict[str, Ser
         asked = Trips.model_validate_json(body)
     except ValidationError as error:
         raise _unreadable(error) from error
-    questions = []
-    for place, trip in enumerate(asked.trips):
-        try:
-            questions.append(_Question(trip, city, now))
-        except _Refused as refused:
-            raise invalid(f"body.trips.{place}.{refused.field}", refused.reason) from refused
+    questions = [
+        _question(trip, city, now, f"body.trips.{place}") for place, trip in enumerate(asked.trips)
+    ]
     scores = np.empty((len(questions), 3))
     versions = {}
     for measure in ("default", "planned_distance"):
