@@ -23,6 +23,8 @@ pages = [
     st.Page("pages_/retail.py", title=say("retail.title"), url_path="retail"),
     st.Page("pages_/traffic.py", title=say("traffic.title"), url_path="traffic"),
     st.Page("pages_/trips.py", title=say("trips.title"), url_path="trips"),
+    st.Page("pages_/deliveries.py", title=say("desk.title"), url_path="deliveries"),
+    st.Page("pages_/customers.py", title=say("customers.title"), url_path="customers"),
     st.Page("pages_/data_state.py", title=say("state.title"), url_path="data-state"),
 ]
 page = st.navigation(pages, position="top")

@@ -64,6 +64,18 @@ def select(
     return chosen
 
 
+def kept(name: str) -> str:
+    """A choice that has no box, such as a row that was opened: the address's when it was just typed
+    there, else what was taken last; "" where nothing is chosen. Any text may come from an address.
+    """
+    typed = st.query_params.get(name)
+    if typed and typed != st.session_state.get(f"written.{name}"):
+        st.session_state[f"chosen.{name}"] = typed
+    chosen = str(st.session_state.get(f"chosen.{name}") or "")
+    _write(name, chosen or None)
+    return chosen
+
+
 def take(name: str, value: str) -> None:
     """Choose for the reader what was clicked elsewhere than in the select box `name`."""
     st.session_state[f"chosen.{name}"] = value

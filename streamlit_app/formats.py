@@ -82,6 +82,26 @@ def percent(
     return f"{text}{_THIN}%" if language == "fr" else f"{text}%"
 
 
+def lasting(days: float | None, language: Language, *, signed: bool = False) -> str:
+    """Days as people say them: 2.875 -> "2 d 21 h" or "2 j 21 h", 0.3 -> "7 h", 0.01 -> "14 min".
+
+    `signed` shows the plus too.
+    """
+    if days is None or math.isnan(days):
+        return MISSING
+    minutes = round(abs(days) * 1440)
+    if minutes < 60:
+        text = f"{minutes} min"
+    else:
+        whole, hours = divmod(round(minutes / 60), 24)
+        day = "j" if language == "fr" else "d"
+        parts = [f"{number(whole, language)} {day}"] if whole else []
+        parts += [f"{hours} h"] if hours else []
+        text = " ".join(parts)
+    sign = _MINUS if days < 0 else "+" if signed else ""
+    return f"{sign}{text}" if minutes else text
+
+
 def long_day(day: date, language: Language, *, year: bool = False) -> str:
     """ "Friday 12 December" or "vendredi 12 décembre", with the year if asked."""
     ordinal = "1er" if language == "fr" and day.day == 1 else str(day.day)
@@ -103,6 +123,11 @@ def weekday(iso: int, language: Language, *, short: bool = False) -> str:
 def long_month(day: date, language: Language) -> str:
     """ "December 2025" or "décembre 2025"."""
     return f"{_MONTHS[language][day.month - 1]} {day.year}"
+
+
+def short_month(day: date, language: Language) -> str:
+    """ "Dec 2025" or "déc. 2025"."""
+    return f"{_MONTHS_SHORT[language][day.month - 1]} {day.year}"
 
 
 def moment(at: datetime | None, language: Language, timezone: str) -> str:

@@ -6,7 +6,7 @@ What it reads is in `trips_data.py`, its charts are in `trips_charts.py`.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -24,6 +24,7 @@ from streamlit_app.formats import (
     weekday,
 )
 from streamlit_app.layout import literal
+from streamlit_app.periods import Period
 from streamlit_app.texts import Say
 
 PERIODS = ("7", "28", "91")
@@ -34,19 +35,6 @@ AS_PROMISED = 0.04
 # A change below this is none, in minutes and in shares.
 _SAME_MINUTES = 0.05
 _SAME_SHARE = 0.005
-
-
-class Period(NamedTuple):
-    """Days (UTC) that are looked at together, both ends included."""
-
-    first: date
-    last: date
-
-    @property
-    def before(self) -> Period:
-        """As many days, just before."""
-        days = self.last - self.first + timedelta(days=1)
-        return Period(self.first - days, self.first - timedelta(days=1))
 
 
 def show() -> None:
