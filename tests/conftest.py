@@ -15,6 +15,36 @@ from flow_platform.settings import PROJECT_ROOT, Settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Files that take more than a minute, longest first: dealt out in this order, no worker is left with
+# a long one at the end.
+LONGEST = (
+    "integration/test_traffic.py",
+    "integration/test_backfill.py",
+    "integration/api/test_real_run.py",
+    "browser/test_services.py",
+    "integration/test_erasure_end_to_end.py",
+    "integration/test_kafka.py",
+    "integration/test_tuning.py",
+    "api/test_description.py",
+    "integration/test_mqtt.py",
+    "integration/test_retail.py",
+    "integration/test_promotion.py",
+    "browser/test_deliveries_page.py",
+    "integration/test_privacy.py",
+    "api/test_accounts.py",
+    "browser/test_parcels_page.py",
+    "unit/forecasting/test_panels_evaluation.py",
+    "unit/forecasting/test_forecasting_training.py",
+    "unit/scoring/test_delivery_models.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first; all else stays in its order."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data; the test is skipped, and says so, where it is absent."""

@@ -26,6 +26,7 @@ from fastapi.testclient import TestClient
 from flow_platform.api.access import Role
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit, Limits
+from flow_platform.api.server import listening_on
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.roles import Server
 from tests.integration.api import world
@@ -152,17 +153,7 @@ def serving(config: ApiConfig, app: FastAPI | None = None) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    settings = uvicorn.Config(
-        app or create_app(config),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
+    settings = uvicorn.Config(app or create_app(config), **listening_on("127.0.0.1", port))
     running = uvicorn.Server(settings)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()

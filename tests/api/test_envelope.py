@@ -386,6 +386,7 @@ def test_only_the_service_gets_its_key_and_it_gets_nobody_else_s(
         "FLOW_API_TOKEN_KEY": "b",
         "FLOW_DASHBOARD_DSN": "c",
         "FLOW_DAGSTER_URL": "d",
+        "FLOW_DESK_DSN": "e",
     }
     told = {
         service.name: _environment(service, given) for service in services(new_settings(tmp_path))
@@ -394,7 +395,8 @@ def test_only_the_service_gets_its_key_and_it_gets_nobody_else_s(
     assert {"FLOW_API_DSN", "FLOW_API_TOKEN_KEY"} <= kept
     assert not kept & {
         *("FLOW_DATABASE_URL", "FLOW_SECRET", "FLOW_PASSWORD_FLOW_OWNER"),
-        *("FLOW_DASHBOARD_DSN", "FLOW_DAGSTER_URL"),
+        *("FLOW_DASHBOARD_DSN", "FLOW_DAGSTER_URL", "FLOW_DESK_DSN"),
     }
+    assert [name for name, known in told.items() if "FLOW_DESK_DSN" in known] == ["streamlit"]
     for environment in told.values():
         assert not {"FLOW_API_DSN", "FLOW_API_TOKEN_KEY"} & set(environment)

@@ -784,15 +784,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(dashboard_dsn: str, log: Path) -> Iterator[str]:
+def running_app(dashboard_dsn: str, log: Path, **more: str) -> Iterator[str]:
     """A real `streamlit run` on a free port; yields its address, and ends it afterwards.
+
+    `more` are further variables of its environment.
 
     Raises RuntimeError with the end of its log when it is not healthy after 90 seconds.
     """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(APP)]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    environment = {**os.environ, "FLOW_DASHBOARD_DSN": dashboard_dsn}
+    environment = {**os.environ, "FLOW_DASHBOARD_DSN": dashboard_dsn, **more}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, *options], env=environment, stdout=output, stderr=output, cwd=log.parent

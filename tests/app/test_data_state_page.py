@@ -56,7 +56,7 @@ def test_a_broken_file_is_named_until_it_loads(published: Published, start_app: 
     with psycopg.connect(published.admin_dsn) as connection:
         connection.execute(
             "insert into published.loads values"
-            " ('parcels', 'again', now() + interval '1 hour', 'colis_lyon.xlsx', 5, 5, 0, null)"
+            " ('parcels', 'again', now() + interval '2 days', 'colis_lyon.xlsx', 5, 5, 0, null)"
         )
     app = start_app(PAGE, lang="en")
     assert not any("to correct" in warning.value for warning in app.warning)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamlit_app import data, formats, texts, traffic_data, trips_data
+from streamlit_app import data, deliveries_data, formats, texts, traffic_data, trips_data
 
 SOURCES = list((Path(__file__).resolve().parents[2] / "streamlit_app").rglob("*.py"))
 
@@ -44,6 +44,11 @@ def test_every_text_that_the_pages_name_exists_and_none_is_left_over() -> None:
             "dataset.",
             "down.",
             "unready.",
+            "reason.",
+            "told.",
+            "who.",
+            "tracked.",
+            "segment.",
         }
     )
     said = {key.partition("@")[0] for key in known}
@@ -58,6 +63,10 @@ def test_every_column_of_the_tables_has_a_heading() -> None:
         *(*traffic_data.HOUR_COLUMNS, *traffic_data.LIST_COLUMNS, *traffic_data.ERROR_COLUMNS),
         *(*trips_data.HOUR_COLUMNS, *trips_data.PAIR_COLUMNS),
         *(*trips_data.MODEL_COLUMNS, *trips_data.STEP_COLUMNS),
+        *(*deliveries_data.ORDER_COLUMNS, *deliveries_data.TENTH_COLUMNS),
+        *(*deliveries_data.RATE_COLUMNS, *deliveries_data.BUCKET_COLUMNS),
+        *(*deliveries_data.SEGMENT_COLUMNS, *deliveries_data.EXPERIENCE_COLUMNS),
+        *deliveries_data.CHOICE_COLUMNS,
     )
     assert {f"column.{column}" for column in shown} <= set(texts.keys())
 

@@ -56,16 +56,19 @@ def _drawn(page: Page, name: str, *, chart: int = 0) -> dict[str, float | None]:
     """One drawn trace of a chart: its days and heights, None where nothing is drawn."""
     plot = page.locator(".js-plotly-plot").nth(chart)
     expect(plot.locator(".scatterlayer .trace").first).to_be_attached()
-    pairs = plot.evaluate(
-        """(plot, name) => {
-            const trace = plot._fullData.find(trace => trace.name === name);
+    # Asked until there is one: while the page runs again, a chart stands there without its traces.
+    pairs = page.wait_for_function(
+        """([chart, name]) => {
+            const plot = document.querySelectorAll(".js-plotly-plot")[chart];
+            const trace = plot?._fullData?.find(trace => trace.name === name);
+            if (!trace) return null;
             const heights = Array.from(trace.y, y => Number.isFinite(y) ? y : null);
             const day = x => (typeof x === "number" ? new Date(x).toISOString() : x).slice(0, 10);
             return Array.from(trace.x, day).map((x, i) => [x, heights[i]]);
         }""",
-        name,
+        arg=[chart, name],
     )
-    return dict(pairs)
+    return dict(pairs.json_value())
 
 
 def test_a_manager_chooses_a_centre_and_an_evening_and_sees_its_curve(

@@ -63,6 +63,9 @@ def test_a_desk_chooses_a_counter_on_the_map_and_reads_its_next_hour_in_both_lan
     expect(page.get_by_role("heading", name="Road traffic", exact=True)).to_be_visible()
     marks = page.locator('[class*="st-key-map"] .js-plotly-plot')
     expect(marks.locator(".scatterlayer .trace path.point").first).to_be_visible()
+    page.wait_for_function(
+        "document.querySelector('[class*=\"st-key-map\"] .js-plotly-plot')?._fullData?.length"
+    )
     place = marks.evaluate(
         """(plot, counter) => {
             for (const trace of plot._fullData) {

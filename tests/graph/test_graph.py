@@ -108,6 +108,35 @@ LINEAGE = {
     "monitoring/trips_accuracy": {"monitoring/trips_calibration"},
     "monitoring/trips_durations": {"merged/trips"},
     "monitoring/trips_zone_pairs": {"merged/trips", "ml/trips_scores"},
+    "raw/deliveries": {"live/orders", "live/payments", "live/tracking", "live/logs"},
+    "staging/orders": {"raw/deliveries"},
+    "staging/payments": {"raw/deliveries"},
+    "staging/tracking": {"raw/deliveries"},
+    "staging/incident_logs": {"raw/deliveries"},
+    "merged/deliveries": {
+        "raw/deliveries",
+        "staging/orders",
+        "staging/payments",
+        "staging/tracking",
+    },
+    "merged/deliveries_history": {"raw/deliveries", "staging/orders"},
+    "ml/deliveries_model": {"merged/deliveries", "staging/calendar", "staging/tracking"},
+    "ml/deliveries_champion": {"ml/deliveries_model"},
+    "ml/deliveries_scores": {
+        "merged/deliveries",
+        "staging/calendar",
+        "staging/tracking",
+        "ml/deliveries_champion",
+    },
+    "ml/customer_segments": {"merged/deliveries", "merged/deliveries_history"},
+    "monitoring/deliveries_drift": {"merged/deliveries"},
+    "monitoring/deliveries_calibration": {"merged/deliveries", "ml/deliveries_scores"},
+    "monitoring/deliveries_accuracy": {"monitoring/deliveries_calibration"},
+    "monitoring/deliveries_performance": {
+        "merged/deliveries",
+        "ml/deliveries_scores",
+        "ml/customer_segments",
+    },
 }
 
 
@@ -381,10 +410,24 @@ def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
     assert live in graph.external_asset_keys
     names = {key.name for key in graph.get_check_keys_for_assets({live})}
     assert names == {"not_late", "few_in_quarantine"}
-    assert not list(definitions.sensors or [])
+    touched = "merge_touched_deliveries"
+    assert [sensor.name for sensor in definitions.sensors or []] == [touched]
     home = scratch / "live"
     home.mkdir()
-    (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\n')
+    (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\n[deliveries]\nkind = "kafka"\n')
     platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
     sensors = build_definitions(platform).sensors or []
-    assert [sensor.name for sensor in sensors] == ["watch_live_traffic"]
+    names = ["watch_live_traffic", "watch_live_deliveries", touched]
+    assert [sensor.name for sensor in sensors] == names
+
+
+def test_the_purge_runs_every_night_in_a_job_of_its_own(definitions: dg.Definitions) -> None:
+    schedule = definitions.resolve_schedule_def("purge_daily")
+    assert (schedule.job_name, schedule.cron_schedule) == ("purge", "45 3 * * *")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    tick = dg.build_schedule_context(
+        scheduled_execution_time=datetime.fromisoformat("2025-04-01T03:45:00+02:00")
+    )
+    requests = schedule.evaluate_tick(tick).run_requests
+    assert requests is not None and len(requests) == 1
+    assert definitions.resolve_job_def("purge").description

@@ -32,6 +32,17 @@ def test_seeding_twice_leaves_the_centres_as_they_were_written(filled: Platform)
         assert centres.read_text() == written
 
 
+def test_the_next_run_of_a_process_has_no_more_flags_to_look_for(filled: Platform) -> None:
+    """dbt's adapters lengthen their list with every run, and search the stack for each of them."""
+    from dbt.adapters.base import impl
+
+    found = []
+    for _ in range(3):
+        filled.dbt.run(filled.server, ["seed", "--select", "centres"], {})
+        found.append(len(impl.DEFAULT_BASE_BEHAVIOR_FLAGS))
+    assert len(set(found)) == 1
+
+
 def test_the_dbt_documentation_builds(filled: Platform) -> None:
     catalogue = filled.dbt.home / "target" / "catalog.json"
     catalogue.unlink(missing_ok=True)

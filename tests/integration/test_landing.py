@@ -177,6 +177,12 @@ FORBIDDEN = {
     ],
     "flow_transform": ["delete from raw.parcels", "delete from ml.forecasts"],
     "flow_ingest": ["delete from merged.parcels", "select * from ml.forecasts"],
+    "flow_desk": [
+        "select * from merged.parcels",
+        "select * from raw.orders",
+        "delete from ops.desk_actions",
+        "delete from published.predictions",
+    ],
     "flow_dagster": ["select * from raw.parcels", "delete from ml.forecasts"],
 }
 

@@ -225,7 +225,7 @@ def test_status_says_what_came_in_and_what_lies_in_quarantine(
     shown = flow(settings, "ingest", "status").stdout
     assert "4 messages: 1 stored, 2 in quarantine, 1 repeated" in shown
     assert "not_json 2" in shown and "2026-03-29 12:00 UTC" in shown
-    state = json.loads(flow(settings, "ingest", "status", "--json").stdout)
+    state = json.loads(flow(settings, "ingest", "status", "--json").stdout)["traffic"]
     assert state["open_quarantine"] == {"not_json": 2}
     assert state["topics"][0]["topic"] == "traffic/4264/count"
     assert state["lag_seconds"] > 0 and state["quarantined_last_day"] == 2

@@ -19,6 +19,9 @@ SCHEMAS = ("raw", "staging", "merged", "ml", "monitoring", "ops", "published", "
 VERBS = ("select", "insert", "update", "delete", "truncate")
 READ = frozenset({"select"})
 ADD = frozenset({"select", "insert"})
+# Rights on some columns of a table: all but the moment and the number of an action, as
+# test_the_desk_adds_actions_and_neither_changes_nor_forges_any holds.
+BY_COLUMN = {("flow_desk", "desk_actions"): frozenset({"insert"})}
 WRITE = frozenset({"select", "insert", "update", "delete"})
 OWN = frozenset(VERBS)
 
@@ -31,6 +34,9 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ops.quarantine": WRITE,
         "ops.offsets": WRITE,
         "ops.deliveries": WRITE,
+        "ops.touched": WRITE,
+        "ops.erased": WRITE,
+        "ops.privacy_audit": ADD,
     },
     "flow_transform": {
         "raw.*": READ,
@@ -38,6 +44,8 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ml.tunings": frozenset(),
         "ops.*": READ,
         "ops.deliveries": frozenset(),
+        "ops.erased": frozenset(),
+        "ops.privacy_audit": frozenset(),
         "monitoring.drift": READ,
         "monitoring.check_results": READ,
         "monitoring.*": OWN,
@@ -58,6 +66,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
     "flow_api": {"auth.*": WRITE, "auth.audit": ADD, "published.*": READ},
     "flow_dashboard": {"published.*": READ},
+    "flow_desk": {"ops.desk_actions": READ, "published.*": READ},
     "flow_dagster": {"published.*": READ},
 }
 # Where a role may make tables: dbt's schemas are dbt's.
@@ -205,7 +214,7 @@ def test_every_forbidden_statement_on_a_table_is_refused(
         column = columns[f"{schema}.{name}"]
         kind = _kind(platform, schema, name)
         for verb in VERBS:
-            if verb not in _allowed(role, schema, name):
+            if verb not in _allowed(role, schema, name) | BY_COLUMN.get((role, name), frozenset()):
                 statement = _statement(verb, schema, name, column)
                 refused = _refused(connection, statement, kind == "view")
                 assert refused, f"{role}: {verb} {schema}.{name}"
@@ -290,3 +299,34 @@ def test_only_the_service_s_role_may_shorten_the_audit(platform: Platform) -> No
                 continue
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("select auth.shorten_audit()")
+
+
+def test_the_desk_adds_actions_and_neither_changes_nor_forges_any(platform: Platform) -> None:
+    with psycopg.connect(platform.server.dsn("flow_desk")) as connection:
+        added = connection.execute(
+            "insert into ops.desk_actions (order_id, action, author) values ('o', 'resolve', 'Ana')"
+            " returning action_id"
+        ).fetchone()
+        assert added is not None
+        seen = connection.execute("select author from ops.desk_actions where order_id = 'o'")
+        assert seen.fetchall() == [("Ana",)]
+        for statement in (
+            "update ops.desk_actions set author = 'Eve'",
+            "delete from ops.desk_actions",
+            "truncate ops.desk_actions",
+            "select * from merged.deliveries",
+            "select * from raw.orders",
+            "select * from ml.customer_segments",
+            "insert into ml.deliveries_scores select * from ml.deliveries_scores",
+            # Who could choose the moment could put an action in the past.
+            "insert into ops.desk_actions (order_id, action, author, acted_at)"
+            " values ('o', 'reopen', 'Ana', '2020-01-01')",
+        ):
+            assert _refused(connection, sql.SQL(statement)), statement
+        # Its number is the database's to give.
+        with pytest.raises(psycopg.errors.GeneratedAlways):
+            connection.execute(
+                "insert into ops.desk_actions (action_id, order_id, action, author)"
+                " values (0, 'o', 'reopen', 'Ana')"
+            )
+        connection.rollback()

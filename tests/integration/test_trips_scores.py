@@ -63,8 +63,7 @@ def keys(platform: Platform, first: date = FIRST, last: date = LAST) -> Keys:
 
 
 def score(platform: Platform, chosen: Keys, refresh: str = "missing") -> None:
-    for measure in FLOW.measures:
-        score_trips(platform, FLOW, measure, chosen, refresh=refresh)  # type: ignore[arg-type]
+    score_trips(platform, FLOW, chosen, refresh=refresh)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

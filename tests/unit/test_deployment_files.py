@@ -33,7 +33,7 @@ def test_every_port_of_compose_is_bound_to_the_loopback() -> None:
     ports = [
         str(port) for service in COMPOSE["services"].values() for port in service.get("ports", [])
     ]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -57,15 +57,21 @@ def _run_by_compose(profile: str | None) -> set[str]:
     return {command[1] for command in chosen if command[:1] == ["run"]}
 
 
-def test_compose_runs_the_services_that_flow_up_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("flow", "kind", "receiver"),
+    [("traffic", "mqtt", "mqtt-subscriber"), ("deliveries", "kafka", "kafka-consumer")],
+)
+def test_compose_runs_the_services_that_flow_up_runs(
+    tmp_path: Path, flow: str, kind: str, receiver: str
+) -> None:
     plain = Settings()  # type: ignore[call-arg]
     assert _run_by_compose(None) == {service.name for service in services(plain)}
     sources = tmp_path / "sources.toml"
-    sources.write_text('[traffic]\nkind = "mqtt"\n')
+    sources.write_text(f'[{flow}]\nkind = "{kind}"\n')
     with_messages = Settings(sources=sources)  # type: ignore[call-arg]
     names = {service.name for service in services(with_messages)}
-    assert _run_by_compose("mqtt") == names
-    assert "mqtt-subscriber" in names
+    assert _run_by_compose(kind) == names
+    assert receiver in names
 
 
 def test_the_broker_of_compose_keeps_every_message_for_a_subscriber_that_is_away() -> None:
@@ -140,7 +146,7 @@ def test_the_readme_draws_the_asset_graph() -> None:
     drawn = _drawn_edges()
     published = drawn.pop("published/*")
     assert drawn == {name: parents for name, parents in LINEAGE.items() if parents}
-    assert published <= set(LINEAGE) | {"staging/centres", "live/traffic"}
+    assert published <= set(LINEAGE) | {"staging/centres", "live/traffic", "ops/desk_actions"}
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`(flow_platform/[\w/.]+)`", README))))

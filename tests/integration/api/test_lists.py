@@ -319,7 +319,7 @@ def test_who_serves_is_told_of_every_model(analyst: httpx.Client, database: Serv
 
 def test_kpis_say_how_every_flow_is(viewer: httpx.Client) -> None:
     rows = viewer.get("/analytics/kpis").json()["items"]
-    assert {row["flow"] for row in rows} == {"parcels", "retail", "traffic", "trips"}
+    assert {row["flow"] for row in rows} == {"parcels", "retail", "traffic", "trips", "deliveries"}
     own = next(row for row in rows if row["flow"] == "parcels")
     assert own["newest_actual_day"] == own["newest_prediction_day"] == str(TODAY)
     assert (own["open_alerts"], own["n"], own["wape"]) == (2, 30, 0.1)

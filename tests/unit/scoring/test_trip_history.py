@@ -98,6 +98,12 @@ def test_the_beeline_is_the_great_circle() -> None:
     assert beeline_km(zones, np.array([1]), np.array([2]))[0] == beeline_km(zones, 1, 2)
 
 
+def test_the_order_in_which_zones_are_listed_does_not_matter(data: TripData) -> None:
+    shuffled = trips_of(city_frame(days=12, trips_a_day=60), ZONES.sample(frac=1, random_state=1))
+    np.testing.assert_array_equal(shuffled.zones, data.zones)
+    assert np.all(np.diff(data.zones[:, 0]) > 0)
+
+
 def test_the_default_model_is_not_told_the_distance(data: TripData) -> None:
     assert not set(PLANNED) & set(columns(has_distance=False))
     driven = replace(data.inputs, planned_distance_km=data.inputs.planned_distance_km * 9)

@@ -35,13 +35,6 @@ def test_a_relative_path_starts_at_the_toml_file(tmp_path: Path) -> None:
     assert sources.weather.kind == "simulated"
 
 
-def test_other_flows_keep_keys_of_their_own(tmp_path: Path) -> None:
-    sources = read_sources(
-        written(tmp_path, '[deliveries]\nkind = "kafka"\ntopic = "deliveries"\n')
-    )
-    assert sources["deliveries"].options == {"topic": "deliveries"}
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

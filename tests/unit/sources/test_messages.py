@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_platform.sources.messages import LONGEST_PAYLOAD, Poison, Reading, parse
+from flow_platform.sources.json_objects import LONGEST_PAYLOAD
+from flow_platform.sources.messages import Poison, Reading, parse
 
 NOW = datetime(2026, 3, 29, 12, 10, tzinfo=UTC)
 TOPIC = "traffic/4264/count"
