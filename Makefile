@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 FLOW := $(BIN)/flow
+# A worker takes a whole file: what its tests share is made once. `tests/conftest.py` orders them.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo up down status test check lint types unit graph integration api app browser \
 	browser-deps broker-deps deep deep-install bench lock clean
@@ -42,7 +44,7 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit -q -n 2
+	$(BIN)/python -m pytest tests/unit -q -n 2 $(BY_FILE)
 
 graph: setup
 	$(BIN)/python -m pytest tests/graph -q
@@ -66,8 +68,8 @@ broker-deps:
 	@scripts/install-mosquitto.sh
 
 test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests
-	$(BIN)/python -m pytest tests/unit -q -n 2
-	$(BIN)/python -m pytest tests --ignore tests/unit -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/unit -q -n 2 $(BY_FILE)
+	$(BIN)/python -m pytest tests --ignore tests/unit -q -n 2 $(BY_FILE)
 
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep
@@ -91,9 +93,13 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/traffic_cycle.py
 	$(BIN)/python benchmarks/mqtt_exactly_once.py
 	$(BIN)/python benchmarks/mqtt_rate.py
+	$(BIN)/python benchmarks/kafka_exactly_once.py
+	$(BIN)/python benchmarks/kafka_rate.py
 	$(BIN)/python benchmarks/trips.py
 	$(BIN)/python benchmarks/trips_landing.py
 	$(BIN)/python benchmarks/trips_speed.py
+	$(BIN)/python benchmarks/segments.py
+	$(BIN)/python benchmarks/deliveries.py
 	$(BIN)/python benchmarks/api_frame.py
 	$(BIN)/python benchmarks/api.py
 

@@ -91,6 +91,7 @@ def run_service(home: Path, dsn: str, port: int) -> None:
     from flow_platform.api.app import create_app
     from flow_platform.api.config import ApiConfig, Limit, Limits
     from flow_platform.api.logs import set_up_logs
+    from flow_platform.api.server import listening_on
 
     sys.stdout = open(home / "service.log", "w")  # noqa: SIM115
     config = ApiConfig(
@@ -101,17 +102,7 @@ def run_service(home: Path, dsn: str, port: int) -> None:
         limits=Limits(account=Limit(10**8, 60), address=Limit(10**8, 60)),
     )
     set_up_logs()
-    uvicorn.run(
-        create_app(config),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
+    uvicorn.run(create_app(config), **listening_on("127.0.0.1", port))
 
 
 def run_bare(home: Path, port: int) -> None:

@@ -33,6 +33,7 @@ from pydantic import BaseModel
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit, Limits
 from flow_platform.api.logs import set_up_logs
+from flow_platform.api.server import listening_on
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import Server, create_roles_and_databases
@@ -49,17 +50,7 @@ class _Body(BaseModel):
 
 
 def _serve(app: FastAPI, port: int) -> None:
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
+    uvicorn.run(app, **listening_on("127.0.0.1", port))
 
 
 def _serve_bare(port: int) -> None:

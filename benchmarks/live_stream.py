@@ -121,22 +121,17 @@ class Database:
         embedded.stop(self.home)
 
 
-class SubscriberProcess:
-    """`flow ingest mqtt` in a process of its own; its lines of JSON go to a file."""
+class IngestProcess:
+    """`flow ingest` in a process of its own; its lines of JSON go to a file."""
 
-    def __init__(
-        self, database: Database, broker: Broker, *options: str, crash_at: str | None = None
-    ) -> None:
+    def __init__(self, database: Database, *arguments: str, crash_at: str | None = None) -> None:
         self._log = database.home / f"subscriber-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOW_")}
         self.crash_at = crash_at
         more = {"FLOW_CRASH_AT": crash_at} if crash_at else {}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "flow_platform.cli", "ingest", "mqtt"),
-                    *("--broker", broker.url, *options),
-                ],
+                [sys.executable, "-m", "flow_platform.cli", "ingest", *arguments],
                 cwd=PROJECT_ROOT,
                 env={**kept, "FLOW_HOME": str(database.home), **more},
                 stdout=log,
@@ -165,6 +160,15 @@ class SubscriberProcess:
     def terminate(self) -> int:
         self.process.terminate()
         return self.process.wait(30)
+
+
+class SubscriberProcess(IngestProcess):
+    """`flow ingest mqtt` in a process of its own."""
+
+    def __init__(
+        self, database: Database, broker: Broker, *options: str, crash_at: str | None = None
+    ) -> None:
+        super().__init__(database, "mqtt", "--broker", broker.url, *options, crash_at=crash_at)
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
