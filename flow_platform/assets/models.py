@@ -162,7 +162,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                         if len(wanted) == 1:
                             raise
                         context.log.warning("%s %s left out: %s", candidate, month, error)
-        if context.run_tags.get(CHAMPIONS_TAG) == "name":
+        if context.run.tags.get(CHAMPIONS_TAG) == "name":
             _crown(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
         yield dg.MaterializeResult(
             metadata={

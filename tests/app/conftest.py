@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Whatever stands on the server is an integration test."""
     if "running" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_rubbish_of_others() -> None:
+    """What earlier tests of the worker left is collected here, in the thread that made it.
+
+    Streamlit compiles a page in a thread of its own. Where that sets off the collector, and a
+    finaliser logs a traceback, CPython 3.11's compiler is entered twice and fails with "AST
+    constructor recursion depth mismatch": SQLite connections that a test had left open did that.
+    """
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

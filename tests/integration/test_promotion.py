@@ -261,7 +261,6 @@ def run_job(home: Platform, name: str, config: dict[str, str]) -> list[dict[str,
     result = job.execute_in_process(
         run_config={"ops": {step: {"config": config}}},
         resources={"platform": home},
-        instance=dg.DagsterInstance.ephemeral(),
     )
     (output,) = [one for one in result.all_events if one.is_successful_output]
     told = output.step_output_data.metadata["decisions"].value

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import dagster as dg
 import optuna
 import psycopg
 import pytest
@@ -203,7 +202,6 @@ def test_the_job_tunes_from_the_ui(home: Platform) -> None:
     result = build_tuning_job(PARCELS).execute_in_process(
         run_config={"ops": {"search_parcels": {"config": {"month": "2025-06", "seconds": 0.01}}}},
         resources={"platform": home},
-        instance=dg.DagsterInstance.ephemeral(),
     )
     assert result.success
     (row,) = home.store("flow_ml").read("select * from ml.tunings").to_dict("records")
