@@ -29,7 +29,8 @@ from confluent_kafka import Producer
 from kafka_broker import KafkaBroker
 from live_stream import Database, IngestProcess, wait_until
 
-from flow_platform.ingest.crash import POINTS
+from flow_platform.ingest.crash import INGEST_POINTS
+from flow_platform.sources.delivery_events import TOPICS
 
 REGIONS = ("AM", "BA", "MG", "PR", "RJ", "SP")
 SESSION = ("--client", "session.timeout.ms=2000", "--client", "heartbeat.interval.ms=400")
@@ -346,27 +347,41 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     def start(number: int | None) -> IngestProcess:
         crash_at = None
         if number is not None and number % 8 != 7:  # the eighth is killed at random
-            crash_at = f"{POINTS[number % len(POINTS)]}:{chance.randrange(1, 3)}"
+            crash_at = f"{INGEST_POINTS[number % len(INGEST_POINTS)]}:{chance.randrange(1, 3)}"
         arguments = ("kafka", "--brokers", broker.address, *SESSION)
         everyone.append(IngestProcess(database, *arguments, crash_at=crash_at))
         return everyone[-1]
 
+    def disturb(kill: int) -> None:
+        """Restart PostgreSQL, or stop a consumer, while two that nobody kills are at work."""
+        sound = [start(None), start(None)]
+        every = len(TOPICS) * chosen.partitions
+        wait_until(lambda: sum(map(_owns, sound)) == every, 60, "all partitions have a consumer")
+        sender.allowed += quota
+        time.sleep(0.5 + chance.random())
+        if kill in restarts:
+            database.control("restart", restarts[kill])
+        else:
+            _stall(sound[-1])
+        time.sleep(2)
+        for process in sound:
+            process.terminate()
+
     try:
         alive = [start(0), start(1)]
-        quota = len(ledger) // (chosen.kills + 1) + 1
+        quota = len(ledger) // (chosen.kills + len(restarts | dict.fromkeys(stalls)) + 1) + 1
         sender.pace = 3.0 / (quota / 100)
         sender.start()
         for kill in rounds:
             # Messages must flow when one dies; a command that starts wants a database that answers.
             wait_until(lambda: all(map(_is_up_or_dead, alive)), 120, "consumers are up")
             sender.allowed += quota
-            if kill in restarts:
-                time.sleep(chance.random())
-                database.control("restart", restarts[kill])
-            if kill in stalls:
-                _stall(alive[1])
             died_at[_one_dies(alive, chance)] += 1
             number = kill + 2 if kill + 2 < chosen.kills else None
+            if kill in restarts or kill in stalls:
+                alive.pop().terminate()
+                disturb(kill)
+                alive.append(start(number))
             alive.append(start(number))
         for process in alive:
             process.terminate()
@@ -390,6 +405,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         logs = [process.log for process in everyone]
         broker.stop()
         database.remove()
+    felt = sum(log.count('"database_lost"') for log in logs)
     return {
         "messages": len(ledger),
         "events": len(expected.stored),
@@ -399,12 +415,12 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "kills": dict(died_at),
         "consumers stopped for longer than their session": len(stalls),
         "database restarts": len(restarts),
-        "connections to the database lost": sum(log.count('"database_lost"') for log in logs),
+        "connections to the database lost": felt,
         "rebalances": sum(log.count('"assigned"') for log in logs),
         "batches refused to one that was overtaken": sum(log.count('"overtaken"') for log in logs),
         "seconds": round(time.monotonic() - started, 1),
         "exit code after SIGTERM": code,
-        "differences": wrong,
+        "differences": wrong | {"restarts that no consumer felt": max(0, len(restarts) - felt)},
     }
 
 
@@ -431,12 +447,18 @@ def _is_up_or_dead(process: IngestProcess) -> bool:
     return bool(process.events("subscribed")) or process.process.poll() is not None
 
 
+def _owns(process: IngestProcess) -> int:
+    """How many partitions it reads at the moment."""
+    changes = [*process.events("positioned"), *process.events("revoked"), *process.events("lost")]
+    last = max(changes, key=lambda one: str(one["at"]), default={})
+    return len(last.get("positions", ()))
+
+
 def _stall(process: IngestProcess) -> None:
     """Stop it until the group has given its partitions away; then it wakes, and knows nothing."""
-    if process.process.poll() is None:
-        process.process.send_signal(signal.SIGSTOP)
-        time.sleep(4)
-        process.process.send_signal(signal.SIGCONT)
+    process.process.send_signal(signal.SIGSTOP)
+    time.sleep(4)
+    process.process.send_signal(signal.SIGCONT)
 
 
 def main() -> None:

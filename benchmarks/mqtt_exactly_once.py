@@ -27,7 +27,7 @@ import psycopg
 from live_stream import MOSQUITTO, Broker, Database, SubscriberProcess, publisher, wait_until
 
 from flow_platform.errors import WarehouseError
-from flow_platform.ingest.crash import POINTS
+from flow_platform.ingest.crash import INGEST_POINTS
 
 COUNTERS = tuple(str(number) for number in range(4260, 4300))
 # Longer than this without a commit while messages wait, and the stream counts as stalled.
@@ -339,7 +339,7 @@ def next_subscriber(
     database: Database, broker: Broker, number: int, chance: random.Random, at_points: bool
 ) -> SubscriberProcess:
     """A subscriber that dies at one of the named points, or waits to be killed."""
-    point = POINTS[number // 2 % len(POINTS)] if at_points else None
+    point = INGEST_POINTS[number // 2 % len(INGEST_POINTS)] if at_points else None
     crash_at = f"{point}:{chance.randrange(1, 4)}" if point else None
     return SubscriberProcess(database, broker, crash_at=crash_at)
 

@@ -26,7 +26,7 @@ REFRESH_TAG = "flow/vintages"
 
 def refresh_of(context: dg.AssetExecutionContext) -> Literal["missing", "stale"]:
     """What a run does about vintages: train those that are missing, or those that are stale too."""
-    return "stale" if context.run_tags.get(REFRESH_TAG) == "stale" else "missing"
+    return "stale" if context.run.tags.get(REFRESH_TAG) == "stale" else "missing"
 
 
 def told(context: dg.AssetExecutionContext, platform: Platform) -> Callable[[str], None]:

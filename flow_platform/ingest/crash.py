@@ -10,10 +10,9 @@ import signal
 
 from flow_platform.errors import ConfigurationError
 
-POINTS = (
-    *("mid_transaction", "before_commit", "after_commit_before_ack"),
-    *("before_ledger", "after_commit"),  # of erasing a person
-)
+INGEST_POINTS = ("mid_transaction", "before_commit", "after_commit_before_ack")
+ERASURE_POINTS = ("before_ledger", "after_commit")
+POINTS = (*INGEST_POINTS, *ERASURE_POINTS)
 
 _armed: dict[str, int] = {}
 

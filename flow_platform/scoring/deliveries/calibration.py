@@ -20,6 +20,9 @@ _BINS = 10
 LEVEL = 0.8
 # Fewer errors than that tell no quantile.
 LEAST_PART = 100
+# Of a band in logs, about a tenth of the days that remain: sides that meet could not be widened by
+# a share of what lies between them.
+_LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def widening(logs: Floats, remaining: Floats) -> float:
     """
     _, lower, upper = logs
     came = np.log(np.maximum(remaining, SHORTEST_DAYS))
-    width = np.maximum(upper - lower, 1e-6)
+    width = _width(lower, upper)
     strays = np.maximum((lower - came) / width, (came - upper) / width)
     return float(f"{np.quantile(strays, min(1.0, LEVEL * (1 + 1 / len(strays)))):.9g}")
 
@@ -87,6 +90,10 @@ def widenings(logs: Floats, remaining: Floats, part: Integers, parts: int) -> Fl
     return made
 
 
+def _width(lower: Floats, upper: Floats) -> Floats:
+    return np.maximum(upper - lower, _LEAST_WIDTH)
+
+
 def banded(logs: Floats, elapsed: Floats, widening: Floats | float) -> Floats:
     """Days from placing and an 80 % band, shape (n, 3), of logs of remaining days, shape (3, n).
 
@@ -94,7 +101,7 @@ def banded(logs: Floats, elapsed: Floats, widening: Floats | float) -> Floats:
     it is asked about.
     """
     middle, lower, upper = logs
-    reach = np.maximum(upper - lower, 0.0) * widening
+    reach = _width(lower, upper) * widening
     floor = np.log(SHORTEST_DAYS)
     middle = np.maximum(middle, floor)
     lower = np.clip(lower - reach, floor, middle)

@@ -24,9 +24,9 @@ from flow_platform.scoring.deliveries.features import LATE_PRIOR, columns, shown
 CANDIDATES = ("usual", "lightgbm", "mlp")
 PARTS = ("middle", "lower", "upper")
 QUANTILES = {"lower": 0.1, "middle": 0.5, "upper": 0.9}
-# No order takes less, and none is said to arrive sooner than this from now.
-SHORTEST_DAYS = 0.1
-_SHORTEST_LEARNED = 0.2
+# An hour: no order is said to arrive sooner than this from now. Of what comes sooner logs make too
+# much; a longer floor would leave nothing to tell apart once a parcel is out for delivery.
+SHORTEST_DAYS = 1 / 24
 # Where nothing is known at all.
 _ANY_DAYS = 10.0
 # Beyond so many rows the sides of a band, and a network, take minutes and gain little.
@@ -199,7 +199,7 @@ def fit(candidate: str, frame: Floats, y: Floats, spec: DeliverySpec) -> Fitted:
             text = _boost(frame, y, {"objective": "binary"}, spec, share=0.7)
             return BoostedRisk(spec.in_transit, text)
         return _networks(frame, y, spec)
-    strays = np.log(np.maximum(y, _SHORTEST_LEARNED)) - usual
+    strays = np.log(np.maximum(y, SHORTEST_DAYS)) - usual
     if candidate == "usual":
         return UsualDelay(spec.in_transit, _spread(strays))
     if candidate == "lightgbm":

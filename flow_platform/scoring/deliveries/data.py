@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from flow_platform.errors import ModelError
 
 # Raised whenever equal data would train other models: vintages are then trained anew.
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 MEASURES = ("delay", "late_risk", "delay_in_transit", "late_risk_in_transit")
 # A history reaches so many days back from the moment that asks; facts that came more than
 # `SETTLED_DAYS` after placing are no part of it. So whoever reads both before a moment reads all.

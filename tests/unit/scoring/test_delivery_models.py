@@ -26,6 +26,7 @@ from flow_platform.scoring.deliveries.calibration import (
     lasts,
     probability,
     skill,
+    widening,
     widenings,
 )
 from flow_platform.scoring.deliveries.candidates import CANDIDATES, NETWORKS, base_log_odds
@@ -484,3 +485,14 @@ def test_each_leg_of_the_way_has_a_band_of_its_own() -> None:
     held = (said[:, 1] <= came) & (came <= said[:, 2])
     for one in (0, 1):
         assert held[leg == one].mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_sides_that_meet_are_widened_by_what_they_missed_and_no_more() -> None:
+    random = np.random.default_rng(3)
+    # Out for delivery: some three hours remain.
+    came = np.exp(random.normal(-2.0, 0.3, 4000))
+    logs = np.full((3, len(came)), -2.0)
+    logs[2, ::2] += 0.2
+    said = banded(logs, np.zeros(len(came)), widening(logs, came))
+    assert ((said[:, 1] <= came) & (came <= said[:, 2])).mean() == pytest.approx(0.8, abs=0.01)
+    assert (said[:, 2] - said[:, 1]).max() < 0.5
