@@ -21,7 +21,7 @@ ALL = "*"
 # Versions that tell no order from another: the base rate, and what speaks before any vintage.
 SAME_FOR_ALL = ("usual", "fallback")
 
-SHOWS = ("act", "overdue", "open", "resolved")
+SHOWS = ("act", "ahead", "overdue", "open", "resolved")
 
 # What the list's file holds, in this order; the screen shows the same facts in fewer columns.
 ORDER_COLUMNS = (
@@ -282,6 +282,8 @@ _RISKY = "coalesce(is_high_risk, false)"
 _RESOLVED = "coalesce(is_resolved, false)"
 _SHOWN = {
     "act": f"{_RISKY} and not {_RESOLVED}",
+    # Whom a call reaches before the promise is broken.
+    "ahead": f"{_RISKY} and not {_RESOLVED} and not coalesce({_OVERDUE}, false)",
     "overdue": f"{_OVERDUE} and not {_RESOLVED}",
     "open": f"not {_RESOLVED}",
     "resolved": _RESOLVED,

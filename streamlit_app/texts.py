@@ -1098,6 +1098,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "desk.orders": {"fr": "Commandes à suivre", "en": "Orders to follow"},
     "desk.show": {"fr": "Lesquelles", "en": "Which ones"},
     "desk.show.act": {"fr": "À haut risque, à traiter ({n})", "en": "High risk, to act on ({n})"},
+    "desk.show.ahead": {
+        "fr": "À haut risque, promesse encore à venir ({n})",
+        "en": "High risk, promise still to come ({n})",
+    },
     "desk.show.overdue": {
         "fr": "Promesse dépassée, pas livrées ({n})",
         "en": "Promise passed, not delivered ({n})",

@@ -170,6 +170,18 @@ def test_the_riskiest_order_leads_the_list_and_those_that_ended_are_not_in_it(
     assert not set(listed) & set(delivered[0])
 
 
+def test_whose_promise_is_still_to_come_can_be_listed_alone(
+    orders: Published, start_app: StartApp
+) -> None:
+    _change(orders, "update made.orders set late_probability = 1 where order_id = %s", OVERDUE)
+    app = start_app(PAGE, lang="en", show="act")
+    assert _listed(app)[:2] == [OVERDUE, RISKIEST]
+    app.selectbox(key="show").set_value("ahead").run()
+    assert _well(app)
+    assert _listed(app)[:2] == [RISKIEST, SECOND] and OVERDUE not in _listed(app)
+    assert "promise passed, not delivered" not in _rows(app)
+
+
 def test_an_order_whose_promise_passed_is_marked_though_its_risk_was_low(
     orders: Published, start_app: StartApp
 ) -> None:
