@@ -67,7 +67,7 @@ def main() -> None:
 
 @app.command()
 def demo(as_json: JsonOption = False) -> None:
-    """Fill this home with two simulated years, forecasts and trips. Safe to repeat."""
+    """Fill this home with two simulated years, forecasts, trips and orders. Safe to repeat."""
     from flow_platform.demo import run_demo
 
     platform = _platform()
@@ -258,6 +258,27 @@ def train(
     ]
     done = f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered."
     _report(as_json, runs, " ".join([done, *left_out]))
+
+
+@app.command()
+def segment(
+    first: Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")],
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last month; without it the first.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Segment the customers of deliveries, by what was known at the start of each of these months.
+
+    Orders must have been loaded. Performance by segment counts days that are merged afterwards.
+    """
+    from flow_platform.flows import DELIVERIES
+    from flow_platform.partitions import month_named, range_tags
+
+    months = range_tags(str(month_named(first)), str(month_named(last or first)))
+    with _session(DELIVERIES.name) as (_, chosen, runner):
+        runs = runner(f"{chosen.name}_segments", [months], {})
+    _report(as_json, runs, "The segments are in published.customer_segments.")
 
 
 @app.command()
@@ -527,6 +548,13 @@ def _show_demo(result: Any) -> None:
             for row in result.trips.itertuples()
         )
         + "."
+    )
+    orders = result.deliveries
+    output.print(
+        f"Orders of four weeks ago, as said when approved: mean error {orders['mae']:.1f} days,"
+        f" 80 % interval covers {orders['coverage_80']:.0%}; late were"
+        f" {orders['late_if_risky']:.0%} of the tenth most at risk,"
+        f" {orders['late_otherwise']:.0%} of the others."
     )
     output.print(
         f"\n{'Nothing had to be done' if result.was_done else 'Done'} in {result.seconds:.0f} s."

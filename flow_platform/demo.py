@@ -1,5 +1,5 @@
 """The demonstration: two simulated years, the last 60 days forecast as they would have been; and
-some weeks of trips, the last of them scored.
+some weeks of trips and some months of orders, the last of them scored.
 
 The window is fixed at the first run and kept in FLOW_HOME, so that a later `flow demo` finds its
 work done and changes no row.
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import PARCELS, TRIPS
+from flow_platform.flows import DELIVERIES, PARCELS, TRIPS
 from flow_platform.orchestration import dagster_instance, run_job
-from flow_platform.partitions import rectangle_tags
+from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.sources.simulator import noise_floor
 from flow_platform.warehouse.store import Keys
@@ -27,6 +27,11 @@ from flow_platform.warehouse.store import Keys
 HISTORY_DAYS = 730
 FORECAST_DAYS = 60
 TRIPS_DAYS, SCORED_DAYS = 60, 14
+ORDERS_DAYS, FOLLOWED_DAYS = 150, 28
+# Of orders placed so long ago nearly all have arrived.
+ARRIVED_DAYS = 21
+# What a home holds whose demo is done.
+_SHOWN = [PARCELS.name, TRIPS.name, DELIVERIES.name]
 
 Tracker = Callable[[str], Callable[[int, int], None]]
 
@@ -36,12 +41,15 @@ class DemoResult:
     """What the demo shows: tomorrow's forecasts, errors by horizon, ratio to the noise floor.
 
     `trips` has a row a model: how many trips of the last weeks, RMSE in minutes, R2, coverage.
+    `deliveries` is of delivered orders that are old enough: how many, MAE in days, coverage, and
+    the shares that came late of the tenth said to be most at risk and of the others.
     """
 
     last_day: date
     forecasts: pd.DataFrame
     errors: pd.DataFrame
     trips: pd.DataFrame
+    deliveries: dict[str, float]
     wape_ratio: float
     rmse_ratio: float
     r2: float
@@ -73,55 +81,42 @@ def run_demo(platform: Platform, track: Tracker, announce: Callable[[str], None]
         if state
         else datetime.now(UTC).date() - timedelta(days=1)
     )
-    done = bool(state.get("done"))
+    done = state.get("done") == _SHOWN
     if not done:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"last_day": str(last_day), "done": False}))
+        path.write_text(json.dumps({"last_day": str(last_day), "done": []}))
         _materialise(platform, track, last_day)
-        path.write_text(json.dumps({"last_day": str(last_day), "done": True}))
+        path.write_text(json.dumps({"last_day": str(last_day), "done": _SHOWN}))
     return _measure(platform, last_day, done, start)
 
 
 def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
+    def rectangle(centres: tuple[str, ...], days: int) -> dict[str, str]:
+        return rectangle_tags(Keys(centres, last_day - timedelta(days=days - 1), last_day))
+
+    sites, boroughs, regions = (
+        platform.centre_ids,
+        platform.centre_ids_of(TRIPS),
+        platform.centre_ids_of(DELIVERIES),
+    )
+    followed = last_day - timedelta(days=FOLLOWED_DAYS - 1)
+    months = range_tags(str(followed.replace(day=1)), str(last_day.replace(day=1)))
+    runs: tuple[tuple[str, dict[str, str], str], ...] = (
+        ("foundation", {}, "Centres, calendar, views"),
+        ("parcels_history", rectangle(sites, HISTORY_DAYS), "Two years of counts and weather"),
+        ("parcels_daily", rectangle(sites, FORECAST_DAYS), "Vintages, forecasts, accuracy, drift"),
+        ("trips_history", rectangle(boroughs, TRIPS_DAYS), "Two months of trips"),
+        ("trips_daily", rectangle(boroughs, SCORED_DAYS), "Arrival times and how right they were"),
+        ("deliveries_history", rectangle(regions, ORDERS_DAYS), "Five months of orders"),
+        ("deliveries_segments", months, "Customers' segments"),
+        ("deliveries_daily", rectangle(regions, FOLLOWED_DAYS), "Delays, late risk, how it came"),
+    )
     with dagster_instance(platform) as instance:
         from flow_platform.definitions import build_definitions
 
         definitions = build_definitions(platform)
-        history = Keys(platform.centre_ids, last_day - timedelta(days=HISTORY_DAYS - 1), last_day)
-        recent = Keys(platform.centre_ids, last_day - timedelta(days=FORECAST_DAYS - 1), last_day)
-        run_job(
-            platform, instance, definitions, "foundation", None, track("Centres, calendar, views")
-        )
-        run_job(
-            platform,
-            instance,
-            definitions,
-            f"{PARCELS.name}_history",
-            rectangle_tags(history),
-            track("Two years of counts and weather"),
-        )
-        run_job(
-            platform,
-            instance,
-            definitions,
-            f"{PARCELS.name}_daily",
-            rectangle_tags(recent),
-            track("Vintages, forecasts, accuracy, drift"),
-        )
-        for days, job, title in (
-            (TRIPS_DAYS, "history", "Two months of trips"),
-            (SCORED_DAYS, "daily", "Arrival times and how right they were"),
-        ):
-            first = last_day - timedelta(days=days - 1)
-            keys = Keys(platform.centre_ids_of(TRIPS), first, last_day)
-            run_job(
-                platform,
-                instance,
-                definitions,
-                f"{TRIPS.name}_{job}",
-                rectangle_tags(keys),
-                track(title),
-            )
+        for job, tags, title in runs:
+            run_job(platform, instance, definitions, job, tags, track(title))
 
 
 def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
@@ -156,6 +151,7 @@ def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -
         forecasts=forecasts,
         errors=errors,
         trips=_trips(platform, last_day),
+        deliveries=_deliveries(platform, last_day),
         wape_ratio=own["wape"] / floor.wape,
         rmse_ratio=own["rmse"] / floor.rmse,
         r2=own["r2"],
@@ -175,6 +171,23 @@ def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
         " where day between %(first)s and %(last)s group by model order by model",
         {"first": last_day - timedelta(days=SCORED_DAYS - 1), "last": last_day},
     )
+
+
+def _deliveries(platform: Platform, last_day: date) -> dict[str, float]:
+    frame = platform.store("flow_dashboard").read(
+        "select count(*)::float8 as orders, avg(abs(predicted_days - actual_days)) as mae,"
+        " avg((actual_days between lower_80 and upper_80)::integer)::float8 as coverage_80,"
+        " avg(was_late::integer) filter (where tenth = 1)::float8 as late_if_risky,"
+        " avg(was_late::integer) filter (where tenth > 1)::float8 as late_otherwise"
+        " from (select *, ntile(10) over (order by late_probability desc, order_id) as tenth"
+        " from published.delivery_predictions where stage = 'approved'"
+        " and actual_days is not null and day between %(first)s and %(last)s) as said",
+        {
+            "first": last_day - timedelta(days=FOLLOWED_DAYS - 1),
+            "last": last_day - timedelta(days=ARRIVED_DAYS),
+        },
+    )
+    return {str(name): float(value) for name, value in frame.iloc[0].items()}
 
 
 def _figures(rows: pd.DataFrame) -> dict[str, float]:

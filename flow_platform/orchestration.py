@@ -128,7 +128,7 @@ def run_job(
         if event.is_step_materialization:
             done += 1
             if progress and (done % 50 == 0 or done == total):
-                progress(done, total)
+                progress(min(done, total), total)  # vintages come beside what was planned
         elif event.is_step_failure:
             failures.append(f"{event.step_key}: {_root_cause(event)}")
     finished = instance.get_run_by_id(run.run_id)

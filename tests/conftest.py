@@ -25,6 +25,7 @@ LONGEST = (
     "integration/test_erasure_end_to_end.py",
     "integration/test_kafka.py",
     "integration/test_tuning.py",
+    "integration/test_demo.py",
     "api/test_description.py",
     "integration/test_mqtt.py",
     "integration/test_retail.py",

@@ -68,12 +68,8 @@ def flow(settings: Settings, *arguments: str, **more: str) -> subprocess.Complet
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOW_")}
     kept.pop("DAGSTER_HOME", None)
-    return {
-        **kept,
-        "FLOW_HOME": str(settings.home),
-        "FLOW_CENTRES": str(settings.centres),
-        **more,
-    }
+    centres = {"FLOW_CENTRES": str(settings.centres)} if settings.centres else {}
+    return {**kept, "FLOW_HOME": str(settings.home), **centres, **more}
 
 
 def land_history(platform: Platform, first: date, last: date) -> None:

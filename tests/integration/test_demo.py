@@ -1,0 +1,95 @@
+"""`flow demo`, over fewer days: what a newcomer runs first fills every part that it names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow_platform.platform import Platform
+from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.warehouse import embedded
+from tests.conftest import new_settings
+from tests.integration.conftest import environment
+
+pytestmark = pytest.mark.integration
+
+SHORT = """
+from functools import partial
+from flow_platform import demo
+from flow_platform.cli import main
+from flow_platform.scoring.deliveries.data import DeliverySpec
+from flow_platform.scoring.segments.customers import SegmentSpec
+from flow_platform.stages import history, segments
+history.DeliverySpec = partial(DeliverySpec, most_rows=5_000)
+segments.SegmentSpec = partial(SegmentSpec, resamples=4)
+demo.HISTORY_DAYS, demo.FORECAST_DAYS = 120, 3
+demo.TRIPS_DAYS, demo.SCORED_DAYS = 40, 3
+demo.ORDERS_DAYS, demo.FOLLOWED_DAYS = 110, 23
+main()
+"""
+VIEWS = (
+    "latest_predictions",
+    "accuracy",
+    "drift",
+    "trip_predictions",
+    "delivery_predictions",
+    "delivery_performance",
+    "customer_segments",
+)
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT, "demo", "--json"],
+        cwd=PROJECT_ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def home(scratch: Path) -> Iterator[Settings]:
+    settings = new_settings(scratch / "demo")
+    yield settings
+    embedded.stop(settings.home_path)
+
+
+def test_the_demo_fills_parcels_trips_and_deliveries_and_then_changes_nothing(
+    home: Settings,
+) -> None:
+    first = run(home)
+    assert not first["was_done"]
+    assert len(first["forecasts"]) == 5 and all(row["model_version"] for row in first["forecasts"])
+    assert {row["model"] for row in first["trips"]} == {"default", "planned_distance"}
+    orders = first["deliveries"]
+    # Three days of orders a month ago: the risk said tells the tenth most at risk apart.
+    assert orders["orders"] > 200 and 0.5 < orders["coverage_80"] < 1.0
+    assert orders["late_if_risky"] > orders["late_otherwise"]
+    store = Platform(home).store("flow_dashboard")
+
+    def rows() -> dict[str, int]:
+        return {
+            view: int(store.read(f"select count(*) as n from published.{view}")["n"].iloc[0])
+            for view in VIEWS
+        }
+
+    filled = rows()
+    assert all(filled.values())
+    named = store.read(
+        "select count(*) as n from published.delivery_performance where segment <> ''"
+    )
+    assert named["n"].iloc[0] > 0
+    again = run(home)
+    assert again["was_done"] and rows() == filled
+    assert again["deliveries"] == orders
