@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from streamlit_app import charts
+from streamlit_app import charts, deliveries_data
 from streamlit_app.formats import (
     Language,
     capitalised,
@@ -31,9 +31,6 @@ _HEIGHT = 320
 _PALE = 0.35
 # Of fewer orders than this a share is chance; such marks are drawn pale.
 FEW_ORDERS = 30
-# A step of time in which fewer of the orders are delivered than this does not stand yet: the slow
-# ones, which are the late ones, are still on their way.
-NEARLY_ALL = 0.9
 # Told apart by shape and dash as well as by colour.
 _LINES = (
     (charts.ACCENT, "solid", "circle"),
@@ -168,7 +165,7 @@ def late_rates(rows: pd.DataFrame, step: str, *, language: Language, say: Say) -
 
 def unfinished(rows: pd.DataFrame) -> pd.Series:
     """Which steps of time have too many orders on their way for their late rate to stand."""
-    return rows["delivered"] < NEARLY_ALL * rows["orders"]
+    return rows["delivered"] < deliveries_data.NEARLY_ALL * rows["orders"]
 
 
 def step_name(begins: date, step: str, language: Language, say: Say) -> str:
@@ -246,6 +243,18 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return min(share, middle - half), max(share, middle + half)
 
 
+def beyond_chance(late: float, n: float, other_late: float, other_n: float) -> bool:
+    """Whether the first share is above the other by more than chance allows (95 %)."""
+
+    def variance(hits: float, count: float) -> float:
+        # Two more orders on each side, so that no share is certain (Agresti and Caffo 2000).
+        eased = (hits + 1) / (count + 2)
+        return eased * (1 - eased) / (count + 2)
+
+    spread = sqrt(variance(late, n) + variance(other_late, other_n))
+    return late / n - other_late / other_n > 1.96 * spread
+
+
 def bars(
     names: Sequence[str], values: Sequence[float], texts: Sequence[str], *, language: Language
 ) -> go.Figure:
@@ -274,7 +283,8 @@ def bars(
 def experience(
     rows: pd.DataFrame, names: Mapping[str, str], *, language: Language, say: Say
 ) -> go.Figure:
-    """The late rate of each group by month of placing; months that say little are pale.
+    """The late rate of each group by month of placing; months that say little are pale, and those
+    that do not stand yet are empty and apart.
 
     `rows` has deliveries_data.EXPERIENCE_COLUMNS; `names` are the groups in their order.
     """
@@ -283,32 +293,40 @@ def experience(
         part = rows[rows["segment"] == group]
         if part.empty:
             continue
-        figure.add_trace(
-            go.Scatter(
-                x=part["month"],
-                y=part["late_rate"],
-                name=name,
-                mode="lines+markers",
-                line={"color": colour, "width": 2, "dash": dash},
-                marker={
-                    "size": 9,
-                    "symbol": symbol,
-                    "opacity": [_opacity(n < FEW_ORDERS) for n in part["delivered"]],
-                },
-                connectgaps=False,
-                hovertext=[
-                    say(
-                        "customers.hover.month",
-                        segment=name,
-                        month=capitalised(long_month(row.month.date(), language)),
-                        share=percent(row.late_rate, language, 1),
-                        n=number(row.delivered, language),
-                    )
-                    for row in part.itertuples()
-                ],
-                hoverinfo="text",
+        open_ones = unfinished(part)
+        for chosen, mode, drawn in (
+            (~open_ones, "lines+markers", symbol),
+            (open_ones, "markers", f"{symbol}-open"),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=part["month"],
+                    y=part["late_rate"].where(chosen),
+                    name=name,
+                    legendgroup=group,
+                    showlegend=mode == "lines+markers",
+                    mode=mode,
+                    line={"color": colour, "width": 2, "dash": dash},
+                    marker={
+                        "size": 9,
+                        "symbol": drawn,
+                        "color": colour,
+                        "opacity": [_opacity(n < FEW_ORDERS) for n in part["delivered"]],
+                    },
+                    connectgaps=False,
+                    hovertext=[
+                        say(
+                            "customers.hover.month",
+                            segment=name,
+                            month=capitalised(long_month(row.month.date(), language)),
+                            share=percent(row.late_rate, language, 1),
+                            n=number(row.delivered, language),
+                        )
+                        for row in part.itertuples()
+                    ],
+                    hoverinfo="text",
+                )
             )
-        )
     months = sorted(set(rows["month"]))
     shown = months[:: max(1, -(-len(months) // 6))]
     figure.update_xaxes(

@@ -21,6 +21,9 @@ ALL = "*"
 # Versions that tell no order from another: the base rate, and what speaks before any vintage.
 SAME_FOR_ALL = ("usual", "fallback")
 
+# Of a stretch of days with fewer of its orders delivered the late rate does not stand yet: the slow
+# ones, which are the late ones, are still on their way.
+NEARLY_ALL = 0.9
 SHOWS = ("act", "ahead", "overdue", "open", "resolved")
 
 # What the list's file holds, in this order; the screen shows the same facts in fewer columns.
@@ -67,7 +70,7 @@ SEGMENT_COLUMNS = (
     "mean_days",
     "stability",
 )
-EXPERIENCE_COLUMNS = ("segment", "month", "delivered", "late", "late_rate")
+EXPERIENCE_COLUMNS = ("segment", "month", "orders", "delivered", "late", "late_rate")
 CHOICE_COLUMNS = ("k", "silhouette", "stability", "chosen")
 
 # On the screen, and in the file.
@@ -186,6 +189,29 @@ def rates(chosen: Chosen, first: date, last: date, step: str) -> pd.DataFrame:
         {**_given(chosen, first, last), "step": step},
     )
     return frame[list(RATE_COLUMNS)]
+
+
+@st.cache_data(ttl=LONG_CACHE_SECONDS, show_spinner=False)
+def arrived_until(first: date, last: date) -> date | None:
+    """The newest of these days of placing up to which nearly all orders have arrived: NEARLY_ALL of
+    those of the week that it ends, over the whole network. None where there is none.
+
+    Of later days only the quick orders are delivered: to judge by these would flatter.
+    """
+    frame = read(
+        """
+        select max(day) as day from (
+            select day, sum(sum(delivered)) over week as delivered, sum(sum(orders)) over week as n
+            from published.delivery_performance where day between %(first)s::date - 6 and %(last)s
+            group by day
+            window week as (order by day range between interval '6 days' preceding and current row)
+        ) as weeks
+        where day >= %(first)s and n > 0 and delivered >= %(share)s * n
+        """,
+        {"first": first, "last": last, "share": NEARLY_ALL},
+    )
+    day = frame["day"].iloc[0]
+    return None if pd.isna(day) else pd.Timestamp(day).date()
 
 
 def _said(chosen: Chosen) -> str:
@@ -418,7 +444,7 @@ def experience(region: str, first: date, last: date) -> pd.DataFrame:
     """How deliveries went for each group, by month of placing: EXPERIENCE_COLUMNS."""
     frame = read(
         f"""
-        select segment, date_trunc('month', day)::date as month,
+        select segment, date_trunc('month', day)::date as month, sum(orders)::bigint as orders,
             sum(delivered)::bigint as delivered, sum(late)::bigint as late,
             sum(late) / nullif(sum(delivered), 0)::float8 as late_rate
         from published.delivery_performance

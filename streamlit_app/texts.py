@@ -1300,6 +1300,14 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "Chaque point réunit une part égale des commandes livrées, du plus court au plus long délai dit à la validation. Au-dessus de la ligne, elles ont mis plus longtemps que prévu ; la bande est la fourchette moyenne de 8 fois sur 10.",
         "en": "Each mark stands for an equal part of the delivered orders, from the shortest to the longest delay said when approved. Above the line they took longer than predicted; the band is the mean range of 8 times out of 10.",
     },
+    "desk.judged": {
+        "fr": "Jugé sur les commandes passées jusqu’au {day} : de celles d’après, plus d’une sur dix n’est pas livrée, et les plus lentes manquent.",
+        "en": "Judged by orders placed up to {day}: of later ones more than one in ten is not delivered, and the slowest are missing.",
+    },
+    "desk.judged.none": {
+        "fr": "Trop tôt pour juger : plus d’une commande sur dix de ces jours est encore en route, et les plus lentes manquent.",
+        "en": "Too early to judge: more than one in ten of these days’ orders is still on its way, and the slowest are missing.",
+    },
     "desk.real.none": {
         "fr": "Pas encore mesuré : aucune commande de ces jours, prévue à sa validation, n’est livrée.",
         "en": "Not measured yet: no order of these days that was predicted when approved is delivered.",
@@ -1587,8 +1595,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "customers.table": {"fr": "Tableau des groupes", "en": "Table of groups"},
     "customers.experience": {"fr": "Comment sont-ils livrés ?", "en": "How are they served?"},
     "customers.experience.body": {
-        "fr": "Taux de retard par mois de commande ({place}), chaque commande comptant pour le groupe où était son client. Un mois de moins de {n} livraisons est caché ; pâle : moins de {enough}, trop peu pour juger. Les premières commandes d’un client ne sont d’aucun groupe.",
-        "en": "Late rate by month of the order ({place}), each order counting for the group its customer was in. A month of fewer than {n} deliveries is hidden; pale: fewer than {enough}, too few to judge by. A customer’s first orders belong to no group.",
+        "fr": "Taux de retard par mois de commande ({place}), chaque commande comptant pour le groupe où était son client. Un mois de moins de {n} livraisons est caché ; pâle : moins de {enough}, trop peu pour juger. Marque vide : plus d’une commande sur dix n’est pas encore livrée, le taux peut monter. Les premières commandes d’un client ne sont d’aucun groupe.",
+        "en": "Late rate by month of the order ({place}), each order counting for the group its customer was in. A month of fewer than {n} deliveries is hidden; pale: fewer than {enough}, too few to judge by. Empty mark: more than one order in ten is not delivered yet, the rate may rise. A customer’s first orders belong to no group.",
     },
     "customers.experience.hidden": {
         "fr": " Cachés : {n} mois de groupes.",
@@ -1601,6 +1609,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "customers.experience.words": {
         "fr": "Sur ces mois, le groupe le plus souvent livré en retard est **{worst}** ({worst_rate}), le moins souvent **{best}** ({best_rate}).",
         "en": "Over these months the group delivered late most often is **{worst}** ({worst_rate}), least often **{best}** ({best_rate}).",
+    },
+    "customers.experience.alike": {
+        "fr": "Sur ces mois, entre le groupe le plus souvent livré en retard, **{worst}** ({worst_rate}), et le moins souvent, **{best}** ({best_rate}), l’écart peut être dû au hasard.",
+        "en": "Over these months the gap between the group delivered late most often, **{worst}** ({worst_rate}), and least often, **{best}** ({best_rate}), may be chance.",
     },
     "customers.hover.month": {
         "fr": "<b>{segment}</b>, {month}<br>{share} en retard<br>{n} livraisons",

@@ -228,19 +228,7 @@ def _experience(month: date, names: dict[str, str], language: Language, say: Say
             if group not in names
         },
     }
-    sums = rows.groupby("segment")[["late", "delivered"]].sum()
-    rates = sums["late"] / sums["delivered"]
-    rates = rates[sums["delivered"] >= deliveries_charts.FEW_ORDERS]
-    if len(rates) > 1 and rates.max() > rates.min():
-        st.markdown(
-            say(
-                "customers.experience.words",
-                worst=literal(told[rates.idxmax()]),
-                worst_rate=percent(rates.max(), language, 1),
-                best=literal(told[rates.idxmin()]),
-                best_rate=percent(rates.min(), language, 1),
-            )
-        )
+    _worst_and_best(rows[~deliveries_charts.unfinished(rows)], told, language, say)
     st.plotly_chart(
         deliveries_charts.experience(rows, told, language=language, say=say),
         theme=None,
@@ -271,7 +259,7 @@ def _experience(month: date, names: dict[str, str], language: Language, say: Say
             shown={
                 "segment": lambda group: told[group],
                 "month": lambda at: capitalised(long_month(at.date(), language)),
-                **_rounded(("delivered", "late"), 0, language),
+                **_rounded(("orders", "delivered", "late"), 0, language),
                 "late_rate": lambda value: percent(value, language, 1),
             },
         )
@@ -279,6 +267,31 @@ def _experience(month: date, names: dict[str, str], language: Language, say: Say
         layout.downloads(
             rows, name=f"customers_late_{where}_{first:%Y-%m}_{month:%Y-%m}", key="late", say=say
         )
+
+
+def _worst_and_best(
+    rows: pd.DataFrame, names: dict[str, str], language: Language, say: Say
+) -> None:
+    """Which group is delivered late most often, if that is no chance; `rows` are of months whose
+    orders have arrived."""
+    sums = rows.groupby("segment")[["late", "delivered"]].sum()
+    sums = sums[sums["delivered"] >= deliveries_charts.FEW_ORDERS]
+    if len(sums) < 2:
+        return
+    rates = sums["late"] / sums["delivered"]
+    worst, best = sums.loc[rates.idxmax()], sums.loc[rates.idxmin()]
+    beyond = deliveries_charts.beyond_chance(
+        *(float(part[column]) for part in (worst, best) for column in ("late", "delivered"))
+    )
+    st.markdown(
+        say(
+            "customers.experience.words" if beyond else "customers.experience.alike",
+            worst=literal(names[rates.idxmax()]),
+            worst_rate=percent(rates.max(), language, 1),
+            best=literal(names[rates.idxmin()]),
+            best_rate=percent(rates.min(), language, 1),
+        )
+    )
 
 
 def _choice(month: date, language: Language, say: Say) -> None:

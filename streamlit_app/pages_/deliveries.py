@@ -8,7 +8,6 @@ What it reads is in `deliveries_data.py`, what it writes in `desk.py`, its chart
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from math import sqrt
 from typing import Any
 
 import pandas as pd
@@ -90,9 +89,11 @@ def show() -> None:
         _tiles(title, chosen, period, first_day, now, as_of, language, say)
     _orders(chosen, period, as_of, timezones, labels, language, say)
     if now["orders"]:
-        _real(chosen, period, language, say)
+        until = deliveries_data.arrived_until(*period)
+        arrived = None if until is None else Period(period.first, until)
+        _real(chosen, period, arrived, language, say)
         _rates(chosen, period, language, say)
-        _risk(chosen, period, language, say)
+        _risk(chosen, period, arrived, language, say)
     if data.is_simulated(deliveries_data.FLOW):
         st.caption(say("desk.simulated"))
 
@@ -249,7 +250,7 @@ def _tiles(
         if comparable
         else say("desk.kpi.no_before", day=long_day(first_day, language, year=True))
     )
-    if delivered < deliveries_charts.NEARLY_ALL:
+    if delivered < deliveries_data.NEARLY_ALL:
         share = percent(delivered, language)
         told += " " + say("desk.kpi.unfinished", share=share)
     st.caption(told)
@@ -669,10 +670,24 @@ def _write(order_id: str, action: str, form: str) -> None:
     st.session_state["desk.told"] = (order_id, "done", action, "")
 
 
-def _real(chosen: Chosen, period: Period, language: Language, say: Say) -> None:
+def _to_judge(period: Period, arrived: Period | None, language: Language, say: Say) -> bool:
+    """Whether predictions of the period can be judged yet, and by which days."""
+    if arrived is None:
+        st.info(say("desk.judged.none"))
+    elif arrived.last < period.last:
+        day = short_day(arrived.last, language, weekday=False)
+        st.caption(say("desk.judged", day=f"{day} {arrived.last.year}"))
+    return arrived is not None
+
+
+def _real(
+    chosen: Chosen, period: Period, arrived: Period | None, language: Language, say: Say
+) -> None:
     """What was predicted against what came: whether 10 days said are 10 days."""
     st.subheader(say("desk.real.title"), anchor=False)
-    rows = deliveries_data.tenths(chosen, *period)
+    if not _to_judge(period, arrived, language, say) or arrived is None:
+        return
+    rows = deliveries_data.tenths(chosen, *arrived)
     if rows.empty:
         st.info(say("desk.real.none"))
         return
@@ -756,7 +771,9 @@ def _rates(chosen: Chosen, period: Period, language: Language, say: Say) -> None
         )
 
 
-def _risk(chosen: Chosen, period: Period, language: Language, say: Say) -> None:
+def _risk(
+    chosen: Chosen, period: Period, arrived: Period | None, language: Language, say: Say
+) -> None:
     """Whether the risk said came true, and whether it tells one order from another at all."""
     st.subheader(say("desk.risk"), anchor=False)
     same = {
@@ -767,7 +784,9 @@ def _risk(chosen: Chosen, period: Period, language: Language, say: Say) -> None:
     for stage in ("approved", "in_transit"):
         if stage in same:
             st.warning(say(f"desk.risk.same.{stage}"))
-    rows = deliveries_data.risks(chosen, *period)
+    if not _to_judge(period, arrived, language, say) or arrived is None:
+        return
+    rows = deliveries_data.risks(chosen, *arrived)
     if rows.empty:
         st.info(say("desk.real.none"))
         return
@@ -823,19 +842,14 @@ def _skill(rows: pd.DataFrame, language: Language, say: Say) -> str:
     """Whether the orders said to be most at risk were late more often than chance would have it."""
     riskiest = rows["is_riskiest"].astype(bool)
     top, rest = rows[riskiest], rows[~riskiest]
-    shares, spread = [], 0.0
-    for part in (top, rest):
-        n = part["orders"].sum()
-        share = part["late"].sum() / n
-        shares.append(share)
-        # Agresti and Caffo 2000: two more orders on each side, so that no share is certain.
-        eased = (part["late"].sum() + 1) / (n + 2)
-        spread += eased * (1 - eased) / (n + 2)
-    beyond_chance = shares[0] - shares[1] > 1.96 * sqrt(spread)
+    late, n, others_late, others = (
+        float(part[column].sum()) for part in (top, rest) for column in ("late", "orders")
+    )
+    beyond = deliveries_charts.beyond_chance(late, n, others_late, others)
     return say(
-        "desk.risk.skill" if beyond_chance else "desk.risk.no_skill",
-        top=percent(shares[0], language, 1),
-        rest=percent(shares[1], language, 1),
+        "desk.risk.skill" if beyond else "desk.risk.no_skill",
+        top=percent(late / n, language, 1),
+        rest=percent(others_late / others, language, 1),
     )
 
 

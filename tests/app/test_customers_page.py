@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from streamlit_app import deliveries_data, formats
+from streamlit_app import deliveries_charts, deliveries_data, formats
+from streamlit_app.deliveries_data import ALL
 from tests.app.conftest import StartApp
 from tests.app.deliveries_fixture import FEW, fill_deliveries, fill_segments, make_deliveries
 from tests.app.published_fixture import Published
@@ -85,6 +86,49 @@ def test_months_of_a_group_with_few_deliveries_are_hidden_and_counted(
     fewer = pd.read_csv(io.BytesIO(files["late.csv"]))
     assert fewer.empty or fewer["delivered"].sum() < rows["delivered"].sum()
     assert "months of groups" in _said(app)
+
+
+def _late(published: Published, condition: str) -> None:
+    """Every order arrives; those of the condition late."""
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute(
+            "update made.orders set status = 'delivered', delivered_at = promised_at"
+            f" + case when {condition} then interval '1 day' else interval '-1 day' end".encode()
+        )
+
+
+def test_a_group_is_named_as_served_worst_only_beyond_chance(
+    customers: Published, start_app: StartApp
+) -> None:
+    _late(customers, "segment = 'loyal' and hashtext(order_id) % 2 = 0")
+    assert "the group delivered late most often is **Loyal**" in _said(start_app(PAGE, lang="en"))
+    _late(customers, "hashtext(order_id) % 7 = 0")
+    said = _said(start_app(PAGE, lang="en"))
+    assert "may be chance" in said and "most often is" not in said
+
+
+def test_a_month_whose_orders_are_on_their_way_is_shown_apart_and_not_judged(
+    customers: Published, start_app: StartApp
+) -> None:
+    _late(customers, "segment = 'loyal' and hashtext(order_id) % 2 = 0")
+    last = (_month() - timedelta(days=1)).replace(day=1)
+    with psycopg.connect(customers.admin_dsn) as connection:
+        # Of last month's orders a third have not arrived: all others were in time.
+        connection.execute(
+            "update made.orders set delivered_at = case when hashtext(order_id) %% 3 <> 0"
+            " then promised_at - interval '1 day' end where day >= %s",
+            [last],
+        )
+    app = start_app(PAGE, lang="en")
+    assert _well(app) and "the group delivered late most often is **Loyal**" in _said(app)
+    rows = deliveries_data.experience(ALL, date(2000, 1, 1), date(2100, 1, 1))
+    # Of fewer than ten deliveries a month is on no page.
+    shown = (rows["segment"] == "loyal") & (rows["delivered"] >= 10)
+    finished = rows[shown & (rows["month"] < pd.Timestamp(last))]
+    rate = finished["late"].sum() / finished["delivered"].sum()
+    assert f"**Loyal** ({rate:.1%})" in _said(app)
+    open_ones = deliveries_charts.unfinished(rows)
+    assert set(rows.loc[open_ones, "month"]) >= {pd.Timestamp(last)}
 
 
 def test_a_region_changes_how_they_are_served_and_not_who_they_are(

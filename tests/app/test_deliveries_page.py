@@ -452,6 +452,47 @@ def test_a_risk_that_came_true_is_said_to_tell_orders_apart(
     assert "that may be chance" in _said(app)
 
 
+def test_predictions_are_judged_by_days_whose_orders_have_arrived(
+    published: Published, start_app: StartApp
+) -> None:
+    fill_deliveries(published.admin_dsn, _now(), orders=1500, days=300, late=MODEL)
+    # All orders arrive, but of those of the last twenty days only the quick half has.
+    _change(
+        published,
+        "update made.orders set status = 'delivered', delivered_at = case"
+        " when day > now()::date - %s and hashtext(order_id) %% 2 = 0 then null"
+        " else placed_at + least(predicted_days, 1.0) * interval '1 day' end",
+        20,
+    )
+    first = _first(published)
+    last = first + timedelta(days=90)
+    until = deliveries_data.arrived_until.__wrapped__(first, last)  # type: ignore[attr-defined]
+    # A week of which a day or two are among the twenty may still have nine in ten.
+    assert timedelta(days=16) <= last - until <= timedelta(days=20)
+    app = start_app(PAGE, lang="en")
+    assert _well(app)
+    assert _said(app).count("Judged by orders placed up to") == 2
+    (n,) = _ask(
+        published,
+        "select count(*) from published.delivery_orders where delivered_at is not null"
+        " and day between %s and %s",
+        *(first, until),
+    )
+    assert f"Of {n:,} delivered orders" in _said(app)
+
+
+def test_days_of_which_nothing_has_arrived_are_too_early_to_judge(
+    orders: Published, start_app: StartApp
+) -> None:
+    _change(
+        orders, "update made.orders set delivered_at = null, status = 'in_transit' where %s", True
+    )
+    app = start_app(PAGE, lang="en")
+    assert _well(app)
+    assert [info.value for info in app.info if "Too early to judge" in info.value] != []
+    assert "the risk does tell orders apart" not in _said(app)
+
+
 def test_too_few_delivered_orders_are_said_to_be_too_few(
     orders: Published, start_app: StartApp
 ) -> None:
