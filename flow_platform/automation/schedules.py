@@ -3,7 +3,7 @@
 What the jobs compute is in `assets/`; which partitions a tick asks for is decided here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 from typing import Literal
 
@@ -114,9 +114,13 @@ def stage_keys(flow: Flow) -> list[dg.AssetKey]:
     return [
         *history_keys(flow),
         said_key(flow),
-        *(dg.AssetKey(["monitoring", f"{flow.name}_{name}"]) for name in measured),
+        *_measured_keys(flow, measured),
         drift_key(flow),
     ]
+
+
+def _measured_keys(flow: Flow, names: Iterable[str]) -> list[dg.AssetKey]:
+    return [dg.AssetKey(["monitoring", f"{flow.name}_{name}"]) for name in names]
 
 
 def said_key(flow: Flow) -> dg.AssetKey:
@@ -136,6 +140,7 @@ def history_keys(flow: Flow) -> list[dg.AssetKey]:
 
 def build_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of a flow: everything of a day, its history alone, and training."""
+    unsaid = flow.measured_unsaid if isinstance(flow, RecordFlow) else ()
     return [
         dg.define_asset_job(
             f"{flow.name}_daily",
@@ -144,7 +149,7 @@ def build_jobs(flow: Flow) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             f"{flow.name}_history",
-            selection=dg.AssetSelection.assets(*history_keys(flow)),
+            selection=dg.AssetSelection.assets(*history_keys(flow), *_measured_keys(flow, unsaid)),
             description="Rows of the source and the merged table, without forecasts.",
         ),
         dg.define_asset_job(

@@ -16,6 +16,7 @@ DELIVERIES = RecordFlow(
     scores="ml.deliveries_scores",
     watched=("days", "price", "distance_km"),
     measured=("performance", "calibration"),
+    measured_unsaid=("performance",),
     # Nine of ten orders have arrived after three weeks, and nearly all after seven.
     life_days=49,
     events=("orders", "payments", "tracking", "incident_logs"),

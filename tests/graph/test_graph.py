@@ -421,6 +421,18 @@ def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
     assert [sensor.name for sensor in sensors] == names
 
 
+def test_history_of_deliveries_tells_how_late_they_were_before_anything_was_scored(
+    definitions: dg.Definitions,
+) -> None:
+    job = definitions.resolve_job_def("deliveries_history")
+    made = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    merged = {"merged/deliveries", "merged/deliveries_history"}
+    assert made == {"raw/deliveries", *merged, "monitoring/deliveries_performance"}
+    for name in ("deliveries_ingest", "deliveries_etl"):
+        keys = definitions.resolve_job_def(name).asset_layer.selected_asset_keys
+        assert dg.AssetKey(["monitoring", "deliveries_performance"]) not in keys
+
+
 def test_the_purge_runs_every_night_in_a_job_of_its_own(definitions: dg.Definitions) -> None:
     schedule = definitions.resolve_schedule_def("purge_daily")
     assert (schedule.job_name, schedule.cron_schedule) == ("purge", "45 3 * * *")
