@@ -37,12 +37,19 @@ from flow_platform.forecasting.training import TrainedModel, choose_champion  # 
 from flow_platform.scoring.deliveries.calibration import cost  # noqa: E402
 from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece  # noqa: E402
 from flow_platform.scoring.deliveries.data import (  # noqa: E402
+    TRACKED,
     DeliveryData,
     DeliverySpec,
     deliveries_of,
     naive,
 )
-from flow_platform.scoring.deliveries.features import Asked, asked_of, columns, features  # noqa: E402
+from flow_platform.scoring.deliveries.features import (  # noqa: E402
+    Asked,
+    asked_of,
+    columns,
+    features,
+    leg,
+)
 from flow_platform.scoring.deliveries.model import DeliveryModel  # noqa: E402
 from flow_platform.scoring.deliveries.outcomes import Outcomes  # noqa: E402
 from flow_platform.scoring.deliveries.training import CANDIDATES, train  # noqa: E402
@@ -264,46 +271,106 @@ def on_the_way(data: DeliveryData) -> dict[str, Any]:
     return result
 
 
-def simulated(days: int, a_day: float) -> dict[str, Any]:
-    """The platform's simulated marketplace: how near the risks come to the true ones."""
-    from sklearn.metrics import roc_auc_score
-
+def market(days: int, a_day: float) -> tuple[Any, pd.DataFrame, DeliveryData, pd.Timestamp]:
+    """The platform's simulated marketplace, its orders, what is known of them, and a cut-off."""
     from flow_platform.sources.centres import Centre
     from flow_platform.sources.deliveries_simulator import Marketplace
     from flow_platform.sources.public_holidays import public_holidays
 
     place = Centre("x", "x", None, None, "FR", None, None, "Europe/Paris", None)
-    market = Marketplace(place, SEED, a_day)
+    made = Marketplace(place, SEED, a_day)
     first = date(2024, 1, 1)
-    orders = market.orders(first, first + timedelta(days=days))
-    known = {
-        name: orders[f"{name}_at"] + pd.to_timedelta(orders[f"_lag_{name}"], "s")
-        for name in ("approved", "paid", "handed_over", "delivered", "cancelled")
-    }
+    orders = made.orders(first, first + timedelta(days=days))
+
+    def known_at(name: str) -> pd.Series:
+        return orders[f"{name}_at"] + pd.to_timedelta(orders[f"_lag_{name}"], "s")
+
+    known = ("approved", "paid", "handed_over", "delivered", "cancelled")
     frame = orders.assign(
-        **{f"{name}_known_at": moment for name, moment in known.items()},
+        **{f"{name}_known_at": known_at(name) for name in known},
         region=orders["centre_id"],
         postal_area=orders["postal_code"].str[:3],
         sellers=1,
         payment_method=orders["method"],
         paid_value=orders["price"] + orders["freight"],
     )
+    scans = [
+        pd.DataFrame(
+            {
+                "order_id": orders["order_id"],
+                "type": kind,
+                "occurred_at": orders[f"{name}_at"],
+                "available_at": known_at(name),
+            }
+        ).dropna()
+        for name, kind in (
+            ("handed_over", "handed_over"),
+            ("left", "in_transit"),
+            ("passed", "in_transit"),
+            ("out_for_delivery", "out_for_delivery"),
+        )
+    ]
     holidays = public_holidays(place.country, None, first.year, first.year + 2)
-    data = deliveries_of(frame, None, list(holidays))
-    spec = DeliverySpec("late_risk", SEED, timezone="Europe/Paris")
-    cutoff = pd.Timestamp(first, tz="UTC") + pd.Timedelta(days=days - 75)
+    data = deliveries_of(frame, pd.concat(scans, ignore_index=True), list(holidays))
+    return made, orders, data, pd.Timestamp(first, tz="UTC") + pd.Timedelta(days=days - 75)
+
+
+def placed_after(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -> Asked:
+    """The rows of the delivered orders of the 45 days from the cut-off on."""
     asked = asked_of(data, spec)
     placed = data.moments["placed_at"][asked.order]
     end = cutoff + pd.Timedelta(days=45)
     asked = asked.take((placed >= naive(cutoff)) & (placed < naive(end)))
-    asked = asked.take(~np.isnan(data.days[asked.order]))
+    return asked.take(~np.isnan(data.days[asked.order]))
+
+
+def simulated_way(data: DeliveryData, cutoff: pd.Timestamp) -> dict[str, Any]:
+    """How near the days said on each leg of the way come, in the mean, and how often bands hold."""
+    spec = DeliverySpec("delay_in_transit", SEED, timezone="Europe/Paris")
+    asked = placed_after(data, cutoff, spec)
+    shown, y = features(data, asked, spec), data.days[asked.order]
+    on = leg(shown, spec.in_transit)
+    result: dict[str, Any] = {"tested": len(y)}
+    metrics = {}
+    for candidate in CANDIDATES:
+        vintage = train(candidate, data, cutoff, spec)
+        metrics[candidate] = vintage.metrics
+        said = DeliveryModel.load(vintage.artefacts).score(shown)
+        held = (y >= said[:, 1]) & (y <= said[:, 2])
+        result[candidate] = {
+            name: {
+                "rows": int(own.sum()),
+                "mae": float(np.abs(said[own, 0] - y[own]).mean()),
+                "coverage_80": float(held[own].mean()),
+                "mean_width_80": float((said[own, 2] - said[own, 1]).mean()),
+            }
+            for name, own in (
+                ("all legs", np.full(len(y), True)),
+                *((kind, on == place) for place, kind in enumerate(TRACKED)),
+            )
+        }
+    result["champion"] = choose_champion(metrics, CANDIDATES)
+    return result
+
+
+def simulated(days: int, a_day: float) -> dict[str, Any]:
+    """How near the risks said of simulated orders come to the true ones."""
+    from sklearn.metrics import roc_auc_score
+
+    made, orders, data, cutoff = market(days, a_day)
+    spec = DeliverySpec("late_risk", SEED, timezone="Europe/Paris")
+    asked = placed_after(data, cutoff, spec)
     late = Outcomes.of(data, asked).delivered_late.astype(float)
     told = orders[orders["order_id"].isin(set(data.order_id[asked.order]))]
-    truth = market.true_late_probability(told).set_index("order_id")["true_probability"]
+    truth = made.true_late_probability(told).set_index("order_id")["true_probability"]
     true = truth.reindex(data.order_id[asked.order]).to_numpy()
     shown = features(data, asked, spec)
     best = float(roc_auc_score(late, true))
-    result: dict[str, Any] = {"orders": len(frame), "tested": len(late), "late": float(late.mean())}
+    result: dict[str, Any] = {
+        "orders": len(orders),
+        "tested": len(late),
+        "late": float(late.mean()),
+    }
     result["truth"] = {"auc": best, "ece": ece(true, late)}
     draws = Draws(asked.moment)
     metrics = {}
@@ -324,6 +391,7 @@ def simulated(days: int, a_day: float) -> dict[str, Any]:
             "skill": [vintage.metrics[one] for one in SKILL[:3]],
         }
     result["champion"] = choose_champion(metrics, CANDIDATES)
+    result["on the way"] = simulated_way(data, cutoff)
     return result
 
 
