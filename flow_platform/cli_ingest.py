@@ -313,21 +313,28 @@ def prepared() -> Platform:
     return platform
 
 
+def _short_moment(at: datetime, now: datetime) -> str:
+    """Of today the time, of other days the date as well."""
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+
+
 def _show(state: StreamState, ends: Mapping[str, int]) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     of_hours = state.flow == FLOW
-    newest_name = "newest hour" if of_hours else "newest event"
-    table = Table(title=f"{state.flow}, messages settled", box=SIMPLE)
-    table.add_column("topic", no_wrap=True)
-    counted: tuple[str, ...] = ("messages", "stored", "quarantined", "repeated")
-    if not of_hours:
-        counted = ("position", *counted, "erased", "lost")
-    for name in (*counted, *(() if of_hours else ("behind",)), "last message", newest_name):
-        table.add_column(name)
-    for row in state.by_topic.to_dict("records"):
+    rows = state.by_topic if of_hours else state.by_topic.sort_values("topic")
+    # What there is none of has no column: a terminal has eighty characters.
+    counted = ["messages" if of_hours else "position", "stored", "quarantined"]
+    counted += [name for name in ("repeated", "erased", "lost") if rows[name].any()]
+    table = Table(title=f"{state.flow}, messages settled", box=SIMPLE, pad_edge=False, padding=0)
+    table.add_column("topic")
+    for name in (*counted, *(() if of_hours else ("behind",))):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("last message", "newest hour" if of_hours else "newest event"):
+        table.add_column(name, no_wrap=True)
+    for row in rows.to_dict("records"):
         newest_at = row["last_event_at"]
         end = ends.get(row["topic"])
         behind = "unknown" if end is None else f"{max(0, end - row['position']):,}"
@@ -335,8 +342,8 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
             row["topic"],
             *(f"{row[name]:,}" for name in counted),
             *(() if of_hours else (behind,)),
-            f"{row['last_message_at']:%Y-%m-%d %H:%M:%S}",
-            f"{newest_at:%Y-%m-%d %H:%M}" if newest_at == newest_at else "none",
+            _short_moment(row["last_message_at"], state.at),
+            _short_moment(newest_at, state.at) if newest_at == newest_at else "none",
         )
     Console().print(table)
     last, newest = state.last_message_at, state.last_event_at

@@ -163,12 +163,25 @@ def _show(rows: list[Held]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE)
-    for name in ("id", "flow", "from", "line", "reason", "centre", "state", "since"):
-        table.add_column(name, no_wrap=name == "id")
+    # A terminal has eighty characters: a reason may take lines, and what all rows share no column.
+    more = [
+        name
+        for name, values in (
+            ("flow", {row.flow for row in rows}),
+            ("state", {row.state for row in rows}),
+        )
+        if len(values) > 1
+    ]
+    table = Table(box=SIMPLE, pad_edge=False, padding=0)
+    for name in ("id", "since", *more, "where", "reason"):
+        table.add_column(name, no_wrap=name in ("id", "since"), overflow="fold")
     for row in rows:
+        where = f"{row.source_file}:{row.source_line}"
         table.add_row(
-            *(row.id, row.flow, row.source_file, f"{row.source_line:,}", row.reason),
-            *(row.centre_id or "", row.state, f"{row.quarantined_at:%Y-%m-%d %H:%M}"),
+            row.id,
+            f"{row.quarantined_at:%Y-%m-%d %H:%M}",
+            *(getattr(row, name) for name in more),
+            f"{where} ({row.centre_id})" if row.centre_id else where,
+            row.reason,
         )
     Console().print(table)

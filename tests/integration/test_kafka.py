@@ -243,6 +243,13 @@ def test_late_events_are_available_when_the_broker_had_them_and_not_before_they_
     assert state.last_event_at == occurred and state.stored == 3
 
 
+def test_topics_of_a_stream_that_has_not_begun_are_empty(database: Database) -> None:
+    state = stream_state(database.platform.store("flow_ingest"), "deliveries", datetime.now(UTC))
+    for topic in TOPICS:
+        own = state.of_topic(topic)
+        assert own.messages == 0 and own.lag_seconds is None and own.last_message_at is None
+
+
 def test_what_the_broker_says_of_a_groups_offsets_does_not_count(
     database: Database, broker: KafkaBroker
 ) -> None:
