@@ -36,7 +36,7 @@ class StreamState:
 
     def of_topic(self, topic: str) -> StreamState:
         """The same of one topic of Kafka. What lies in quarantine is told of the whole."""
-        chosen = [name.split("/")[0] == topic for name in self.by_topic["topic"]]
+        chosen = self.by_topic["topic"].str.startswith(f"{topic}/").astype(bool)
         return replace(self, by_topic=self.by_topic[chosen])
 
     @property
