@@ -435,6 +435,19 @@ def champions() -> pd.DataFrame:
             select 'trips', model, model_version, sum(trips) from published.trip_accuracy
             where centre_id <> '*' and date = (select max(date) from published.trip_accuracy)
             group by model, model_version
+            union all
+            -- Of an order two models speak: when it is approved, and again on its way.
+            select 'deliveries', said.model || case stage when 'approved' then ''
+                else '_in_transit' end, said.version, count(*)
+            from published.delivery_predictions p
+            cross join lateral (
+                values ('delay', p.model_version), ('late_risk', p.late_version)
+            ) as said (model, version)
+            where day > (
+                select newest_day - 7 from published.freshness
+                where flow = 'deliveries' and dataset = 'predictions'
+            )
+            group by 2, 3
         ) spoke using (flow, measure, model_version)
         order by m.flow, m.measure, spoke.said desc, m.trained_at desc
         """

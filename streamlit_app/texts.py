@@ -1784,6 +1784,18 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "fr": "**{flow}** : `{version}` ({candidate}), appris sur {rows} courses du {first} au {last}. À l’essai, une erreur de {mae} minutes en moyenne ; {coverage} des courses dans la fourchette promise à {promised}.",
         "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} trips from {first} to {last}. In its backtest, off by {mae} minutes on average; {coverage} of trips inside the range promised at {promised}.",
     },
+    "state.model.delay": {
+        "fr": "**{flow}** : `{version}` ({candidate}), appris sur {rows} cas du {first} au {last}. À l’essai, une erreur de {mae} jours en moyenne ; {coverage} des commandes dans la fourchette promise à {promised}.",
+        "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} cases from {first} to {last}. In its backtest, off by {mae} days on average; {coverage} of orders inside the range promised at {promised}.",
+    },
+    "state.model.risk": {
+        "fr": "**{flow}** : `{version}` ({candidate}), appris sur {rows} cas du {first} au {last}. À l’essai, l’erreur quadratique du risque (score de Brier) est {ratio} fois celle du taux habituel.",
+        "en": "**{flow}**: `{version}` ({candidate}), trained on {rows} cases from {first} to {last}. In its backtest, the squared error of the risk (Brier score) is {ratio} times that of the usual rate.",
+    },
+    "state.model.usual_risk": {
+        "fr": "**{flow}** : `{version}`, le taux habituel. Aucun modèle n’a fait mieux à l’essai : le risque ne distingue pas une commande d’une autre.",
+        "en": "**{flow}**: `{version}`, the usual rate. No model did better in the backtest: the risk tells no order from another.",
+    },
     "state.drift": {"fr": "Dérive", "en": "Drift"},
     "state.drift.none": {"fr": "Pas encore mesurée.", "en": "Not measured yet."},
     "state.drift.ok": {

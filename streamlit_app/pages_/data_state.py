@@ -5,6 +5,7 @@ Kept to what a reader can act on; engineers read the same in Dagster, with its h
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from streamlit_app.formats import (
     MISSING,
     Language,
     capitalised,
+    is_missing,
     long_day,
     moment,
     number,
@@ -25,7 +27,7 @@ from streamlit_app.hourly import age_in_words
 from streamlit_app.layout import literal
 from streamlit_app.texts import Say, name_of
 
-FLOWS = ("parcels", "retail", "traffic", "trips")
+FLOWS = ("parcels", "retail", "traffic", "trips", "deliveries")
 
 
 def show() -> None:
@@ -172,7 +174,7 @@ def _models(language: Language, say: Say) -> None:
     for row in rows.to_dict("records"):
         st.markdown(
             say(
-                "state.model.trips" if row["flow"] == "trips" else "state.model.words",
+                _model_words(row),
                 flow=capitalised(_series(row["flow"], row["measure"], language)),
                 version=row["model_version"],
                 candidate=name_of("candidate", row["candidate"], language),
@@ -181,10 +183,25 @@ def _models(language: Language, say: Say) -> None:
                 last=long_day(row["train_last"].date(), language, year=True),
                 wape=percent(row["wape"], language, 1),
                 mae=number(row["mae"], language, 1),
+                ratio=number(row["mase"], language, 2),
                 coverage=percent(row["coverage_80"], language),
                 promised=percent(0.8, language),
             )
         )
+
+
+def _model_words(row: dict[Hashable, Any]) -> str:
+    """Which sentence tells of a model: errors of volumes, minutes, days, or of a risk."""
+    if row["flow"] == "trips":
+        return "state.model.trips"
+    if row["flow"] != "deliveries":
+        return "state.model.words"
+    if not row["measure"].startswith("late_risk"):
+        return "state.model.delay"
+    # What cannot lead has no ratio: then all orders have the usual rate.
+    if row["candidate"] == "usual" or is_missing(row["mase"]):
+        return "state.model.usual_risk"
+    return "state.model.risk"
 
 
 def _series(flow: str, measure: str, language: Language) -> str:

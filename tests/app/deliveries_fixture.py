@@ -146,6 +146,7 @@ def make_deliveries(
             connection.execute("create role flow_desk login")
         connection.execute("drop schema if exists made, ops cascade")
         connection.execute("create schema made")
+        connection.execute("drop table if exists published.delivery_predictions")
         connection.execute("create schema ops")
         connection.execute(table.encode())
         connection.execute(_ORDERS)

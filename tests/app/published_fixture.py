@@ -76,6 +76,10 @@ TABLES = {
     "trip_accuracy": "centre_id text, date date, model text, trips bigint, mae float8, rmse float8,"
     " r2 float8, bias float8, coverage_80 float8, mean_width_80 float8, mean_actual float8,"
     " sd_actual float8, by_fallback bigint, model_version text",
+    "delivery_predictions": "order_id text, centre_id text, scored_at timestamptz, stage text,"
+    " predicted_days float8, lower_80 float8, upper_80 float8, late_probability float8,"
+    " actual_days float8, was_late bool, model_version text, day date, late_version text,"
+    " threshold float8, is_high_risk bool",
     "streams": "flow text, source text, partition text, position bigint, rows_stored bigint,"
     " rows_quarantined bigint, rows_repeated bigint, last_event_at timestamptz,"
     " last_message_at timestamptz",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from tests.app.conftest import StartApp
+from tests.app.deliveries_fixture import MODEL, fill_deliveries
 from tests.app.published_fixture import (
     Published,
     fill,
@@ -134,3 +135,36 @@ def test_trips_are_among_the_flows_and_both_models_speak(
         (words,) = [text for text in said if model in text]
         assert "minutes on average" in words and "of trips inside the range" in words
     assert any("duration (Queens)" in warning.value for warning in app.warning)
+
+
+def test_deliveries_are_among_the_flows_and_each_of_their_models_is_told(
+    published: Published, start_app: StartApp
+) -> None:
+    now = datetime.now(UTC)
+    fill_deliveries(published.admin_dsn, now, orders=300, days=60, late="mlp-2026-11-0e0e0e0e")
+    with psycopg.connect(published.admin_dsn) as connection:
+        for measure, version, mae, mase in (
+            ("delay", MODEL, 1.9, 0.654),
+            ("late_risk", "mlp-2026-11-0e0e0e0e", None, 0.88),
+        ):
+            connection.execute(
+                "insert into published.models (flow, measure, candidate, month, model_version, mae,"
+                " mase, coverage_80, trained_rows, train_first, train_last, trained_at)"
+                " values ('deliveries', %s, %s, %s, %s, %s, %s, 0.8, 34291, %s, %s, %s)",
+                [
+                    *(measure, version.split("-")[0], now.date().replace(day=1), version, mae),
+                    *(mase, now.date(), now.date(), now),
+                ],
+            )
+    app = start_app(PAGE, lang="en")
+    assert not app.exception and not app.error
+    assert "deliveries" in set(app.table[0].value["Flow"])
+    said = "\n".join(element.value for element in app.markdown)
+    assert "Deliveries, delay when approved" in said and "off by 1.9 days on average" in said
+    assert "Deliveries, risk when approved" in said
+    assert "is 0.88 times that of the usual rate" in said
+    with psycopg.connect(published.admin_dsn) as connection:
+        connection.execute("update published.models set mase = null where measure = 'late_risk'")
+    app = start_app(PAGE, lang="fr")
+    said = "\n".join(element.value for element in app.markdown)
+    assert "le taux habituel. Aucun modèle n’a fait mieux" in said
