@@ -1132,6 +1132,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "desk.list.open": {"fr": "Ouvrir la commande {order}", "en": "Open order {order}"},
     "desk.list.late": {"fr": "{n} après la promesse", "en": "{n} after the promise"},
     "desk.list.band": {"fr": "8 fois sur 10 : {first} – {last}", "en": "8 in 10: {first} – {last}"},
+    "desk.list.band.hours": {
+        "fr": "8 fois sur 10 : {day}, {first}–{last}",
+        "en": "8 in 10: {day}, {first}–{last}",
+    },
     "desk.list.overdue": {
         "fr": "promesse dépassée, pas livrée",
         "en": "promise passed, not delivered",
@@ -1211,6 +1215,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "life.band": {
         "fr": "8 fois sur 10 entre le {first} et le {last}",
         "en": "8 in 10 from {first} to {last}",
+    },
+    "life.band.hours": {
+        "fr": "8 fois sur 10 le {day} entre {first} et {last}",
+        "en": "8 in 10 on {day} from {first} to {last}",
     },
     "life.passed": {"fr": "date déjà passée", "en": "date already passed"},
     "life.after": {"fr": "après {days}", "en": "after {days}"},

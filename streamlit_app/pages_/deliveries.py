@@ -29,6 +29,7 @@ from streamlit_app.formats import (
     MISSING,
     Language,
     capitalised,
+    clock,
     is_missing,
     lasting,
     long_day,
@@ -374,7 +375,14 @@ def _line(
     overdue, scored = bool(row.is_overdue), not is_missing(row.late_probability)
     passed = scored and row.predicted_at < _moment(as_of)
     band = (
-        say("desk.list.band", first=day(row.predicted_from), last=day(row.predicted_to))
+        _band(
+            ("desk.list.band", "desk.list.band.hours"),
+            row.predicted_from,
+            row.predicted_to,
+            zone,
+            language,
+            say,
+        )
         if scored
         else say("desk.list.unscored")
     )
@@ -524,11 +532,8 @@ def _life(row: pd.Series, as_of: datetime | None, zone: str, language: Language,
         ends.append(("promised_now", row["promised_now_at"], ()))
     if row["predicted_at"] is not None:
         day = pd.Timedelta(days=1)
-        band = say(
-            "life.band",
-            first=_day(row["placed_at"] + row["lower_80"] * day, zone, language),
-            last=_day(row["placed_at"] + row["upper_80"] * day, zone, language),
-        )
+        first, last = (row["placed_at"] + row[side] * day for side in ("lower_80", "upper_80"))
+        band = _band(("life.band", "life.band.hours"), first, last, zone, language, say)
         after = say("life.after", days=lasting(row["predicted_days"], language))
         passed = row["delivered_at"] is None and row["predicted_at"] < _moment(as_of)
         told = (say("life.passed"),) if passed else ()
@@ -541,19 +546,36 @@ def _life(row: pd.Series, as_of: datetime | None, zone: str, language: Language,
     for name, at, notes in steps:
         if name == "paid" and at is None:
             continue
-        clock = "" if at is None else f"{at.tz_convert(zone):%H:%M}"
+        hour = "" if at is None else clock(at, language, zone)
         cards.append(
             layout.day_card(
                 say(f"life.{name}"),
                 say("life.not_yet") if at is None else _day(at, zone, language),
                 # A predicted hour would be more than is known.
-                [*([clock] if name != "predicted" else []), *notes],
+                [*([hour] if name != "predicted" else []), *notes],
                 names=(),
                 load="",
                 warn=name == "predicted" and at > row["promised_at"],
             )
         )
     layout.day_cards(cards, say("order.life"))
+
+
+def _band(
+    texts_of: tuple[str, str],
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    zone: str,
+    language: Language,
+    say: Say,
+) -> str:
+    """Between which days, or on one day between which hours, it comes 8 times out of 10."""
+    days = [_day(at, zone, language) for at in (first, last)]
+    if days[0] != days[1]:
+        return say(texts_of[0], first=days[0], last=days[1])
+    # To the quarter of an hour, outwards: more is not known.
+    hours = [clock(at, language, zone) for at in (first.floor("15min"), last.ceil("15min"))]
+    return say(texts_of[1], day=days[0], first=hours[0], last=hours[1])
 
 
 def _day(at: pd.Timestamp, zone: str, language: Language) -> str:

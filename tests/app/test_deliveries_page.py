@@ -170,6 +170,21 @@ def test_the_riskiest_order_leads_the_list_and_those_that_ended_are_not_in_it(
     assert not set(listed) & set(delivered[0])
 
 
+def test_a_band_within_one_day_is_told_by_its_hours(orders: Published, start_app: StartApp) -> None:
+    # Placed at noon of São Paulo, 14 days predicted: of a band of 0.6 to 1.5 of them many days.
+    assert re.search(r"8 in 10: \w{3} \d+ \w{3} – ", _rows(start_app(PAGE, lang="en")))
+    placed = _now().replace(hour=15, minute=0, second=0, microsecond=0)
+    _change(
+        orders,
+        "update made.orders set placed_at = %s, predicted_days = 0.2 where order_id = %s",
+        *(placed, RISKIEST),
+    )
+    app = start_app(PAGE, lang="en", order=RISKIEST)
+    # 0.12 to 0.3 days from 12:00 on: 14:53 to 19:12, to the quarter of an hour and outwards.
+    assert re.search(r"8 in 10: \w{3} \d+ \w{3}, 14:45–19:15", _rows(app))
+    assert re.search(r"8 in 10 on \w{3} \d+ \w{3} from 14:45 to 19:15", _said(app))
+
+
 def test_whose_promise_is_still_to_come_can_be_listed_alone(
     orders: Published, start_app: StartApp
 ) -> None:
