@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import zlib
@@ -27,7 +25,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 from kafka_broker import KafkaBroker
-from live_stream import Database, IngestProcess, wait_until
+from live_stream import Database, IngestProcess, scratch, tell, wait_until
 
 from flow_platform.ingest.crash import INGEST_POINTS
 from flow_platform.sources.delivery_events import TOPICS
@@ -471,20 +469,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         result = run(chosen, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    is_exact = not any(result["differences"].values())
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for name, value in (result | result.pop("differences")).items():
-            print(f"{name:<60} {value}")
-        print("exactly once" if is_exact else "NOT exactly once")
-    if not is_exact or result["exit code after SIGTERM"] != 0:
+    if not tell(result, chosen.json):
         sys.exit(1)
 
 

@@ -11,9 +11,7 @@ import argparse
 import json
 import multiprocessing
 import random
-import shutil
 import sys
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +21,7 @@ import psutil
 from confluent_kafka import Consumer, Producer
 from kafka_broker import KafkaBroker
 from kafka_exactly_once import life, partition_of
-from live_stream import Database, IngestProcess
+from live_stream import Database, IngestProcess, scratch
 
 from flow_platform.sources.delivery_events import TOPICS
 
@@ -167,12 +165,8 @@ def main() -> None:
     parser.add_argument("--slow-events", type=int, default=20_000)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         result = run(chosen, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result, indent=None if chosen.json else 2))
     # Memory that grows with what waits would be several times this.
     if result["peak memory with PostgreSQL slowed, MiB"] > result["peak memory, MiB"] + 100:

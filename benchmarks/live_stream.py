@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -169,6 +171,31 @@ class SubscriberProcess(IngestProcess):
         self, database: Database, broker: Broker, *options: str, crash_at: str | None = None
     ) -> None:
         super().__init__(database, "mqtt", "--broker", broker.url, *options, crash_at=crash_at)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that goes afterwards. Its path is short: a Unix socket's name has 107 characters."""
+    folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def tell(result: dict[str, Any], as_json: bool) -> bool:
+    """Print what a run with kills came to; whether nothing differs and its end was in order."""
+    differences = result["differences"]
+    is_exact = not any(differences.values())
+    if as_json:
+        print(json.dumps(result))
+    else:
+        told = {name: value for name, value in result.items() if name != "differences"}
+        for name, value in (told | differences).items():
+            print(f"{name:<60} {value}")
+        print("exactly once" if is_exact else "NOT exactly once")
+    return is_exact and result["exit code after SIGTERM"] == 0
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:

@@ -12,9 +12,7 @@ import argparse
 import hashlib
 import json
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,7 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from live_stream import MOSQUITTO, Broker, Database, SubscriberProcess, publisher, wait_until
+from live_stream import (
+    MOSQUITTO,
+    Broker,
+    Database,
+    SubscriberProcess,
+    publisher,
+    scratch,
+    tell,
+    wait_until,
+)
 
 from flow_platform.errors import WarehouseError
 from flow_platform.ingest.crash import INGEST_POINTS
@@ -360,21 +367,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if not MOSQUITTO.exists():
         sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
-    folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         result = run(chosen, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     gap = result["longest gap between commits while messages waited, seconds"]
-    is_exact = not any(result["differences"].values())
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for name, value in (result | result.pop("differences")).items():
-            print(f"{name:<60} {value}")
-        print("exactly once" if is_exact else "NOT exactly once")
-    if not is_exact or gap > STALL_SECONDS or result["exit code after SIGTERM"] != 0:
+    if not tell(result, chosen.json) or gap > STALL_SECONDS:
         sys.exit(1)
 
 

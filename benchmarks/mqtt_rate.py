@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import shutil
 import sys
-import tempfile
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -26,6 +24,7 @@ from live_stream import (
     Database,
     SubscriberProcess,
     publisher,
+    scratch,
 )
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -219,12 +218,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if not MOSQUITTO.exists():
         sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
-    folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         result = run(chosen, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result, indent=None if chosen.json else 2))
 
 

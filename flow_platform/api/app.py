@@ -30,6 +30,7 @@ from flow_platform.api.problems import install_handlers
 from flow_platform.api.routers import (
     accounts,
     analytics,
+    deliveries,
     forecasts,
     models,
     page,
@@ -52,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     service.router,
     page.router,
     trips.router,
+    deliveries.router,
     forecasts.router,
     analytics.router,
     models.router,

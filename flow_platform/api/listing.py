@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request
@@ -107,6 +108,10 @@ def integer_key(column: str) -> Key:
     return Key(column, "bigint", _integer)
 
 
+def number_key(column: str) -> Key:
+    return Key(column, "double precision", _number)
+
+
 def day_key(column: str) -> Key:
     return Key(column, "date", date.fromisoformat)
 
@@ -175,6 +180,12 @@ def _integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
         raise ValueError
     return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise ValueError
+    return float(value)
 
 
 def _names(flows: Sequence[Flow]) -> str:

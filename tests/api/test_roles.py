@@ -33,6 +33,8 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("POST", "/predict/explain"): "viewer",
     ("GET", "/trips/zones"): "viewer",
     ("GET", "/trips/predictions"): "viewer",
+    ("GET", "/deliveries/predictions"): "viewer",
+    ("GET", "/deliveries/at-risk"): "viewer",
     ("GET", "/forecasts/{flow}"): "viewer",
     ("GET", "/analytics/hourly-means"): "viewer",
     ("GET", "/analytics/kpis"): "viewer",

@@ -97,7 +97,10 @@ async def forecasts(
     ahead, of past targets too, which is what errors are counted from.
     """
     chosen = flow_at(
-        flow, SERIES_FLOWS, " What was said of single trips is at GET /trips/predictions."
+        flow,
+        SERIES_FLOWS,
+        " What was said of single records is at GET"
+        " /trips/predictions and /deliveries/predictions.",
     )
     own = measure_of(chosen, measure) if measure is not None else chosen.measures[0]
     check_order(first, last)

@@ -267,6 +267,6 @@ def _results(run: Run) -> str | None:
         if run.job == f"{flow.name}_predict":
             first = run.tags.get(RANGE_START_TAG, "|").split("|")[-1]
             if flow in RECORD_FLOWS:
-                return f"/trips/predictions?day={first}"
+                return f"/{flow.name}/predictions?day={first}"
             return f"/forecasts/{flow.name}?from={first}"
     return None

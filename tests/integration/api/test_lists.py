@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 
 from flow_platform.warehouse.roles import Server
 from tests.integration.api import world
@@ -63,6 +64,35 @@ def model(month: date, candidate: str, *, is_champion: bool) -> dict[str, Any]:
         "train_last": month,
         "sha256": "0" * 64,
         "trained_at": midnight(month),
+    }
+
+
+REGIONS, STAGES = ("RJ", "SP"), ("approved", "in_transit")
+
+
+def score(n: int, stage: str) -> dict[str, Any]:
+    return {
+        **{"order_id": f"o{n:03}", "centre_id": REGIONS[n % 2], "stage": stage, "day": TODAY},
+        "scored_at": midnight(TODAY) + timedelta(hours=STAGES.index(stage)),
+        **{"predicted_days": 7.5, "lower_80": 5.0, "upper_80": 11.0, "late_probability": 0.2},
+        **{"threshold": 0.1, "is_high_risk": True, "model_version": "v", "late_version": "w"},
+        **{"actual_days": 8.0 if n % 3 else None, "was_late": False if n % 3 else None},
+    }
+
+
+def order(n: int) -> dict[str, Any]:
+    """The first thirty are at risk; of each ten two have the same risk, some were resolved."""
+    return {
+        **{"order_id": f"o{n:03}", "centre_id": REGIONS[n % 2], "price": 10.0, "shipper": "S"},
+        "status": "delivered" if n >= 50 else "in_transit",
+        "placed_at": midnight(TODAY) - timedelta(days=9),
+        "promised_at": midnight(TODAY) + timedelta(days=2 if n % 3 else -2),
+        "predicted_at": midnight(TODAY) + timedelta(days=4),
+        **{"lower_80": 9.0, "upper_80": 16.0, "threshold": 0.1, "scored_at": midnight(TODAY)},
+        "late_probability": 0.95 - 0.03 * (n // 2),
+        "is_high_risk": n < 30,
+        "reasons": Jsonb([{"feature": "lane_late", "effect": 0.4}]),
+        **{"last_note": "a note", "last_author": "somebody", "is_resolved": n in (4, 5)},
     }
 
 
@@ -164,13 +194,19 @@ def filled(database: Server) -> Iterator[None]:
             for name in ("default", "planned_distance")
         ],
     }
+    tables["centres"] += [
+        {"centre_id": one, "name": one, "timezone": "UTC", "flow": "deliveries"} for one in REGIONS
+    ]
+    tables["delivery_predictions"] = [score(n, stage) for n in range(40) for stage in STAGES]
+    tables["delivery_orders"] = [order(n) for n in range(60)]
     for table, rows in tables.items():
         world.insert(database, table, rows)
     yield
     for table in tables:
         if table != "centres":
             world.execute(database, f"truncate published.{table}")
-    world.execute(database, "delete from published.centres where flow = 'parcels'")
+    gone = "delete from published.centres where flow in ('parcels', 'deliveries')"
+    world.execute(database, gone)
     world.execute(database, "truncate published.promotions")
 
 
@@ -203,6 +239,10 @@ PAGED = [
     "/models?flow=parcels",
     "/trips/zones",
     f"/trips/predictions?day={TODAY}",
+    f"/deliveries/predictions?day={TODAY}",
+    f"/deliveries/predictions?day={TODAY}&centre=SP&stage=in_transit",
+    "/deliveries/at-risk",
+    "/deliveries/at-risk?promise=ahead&centre=RJ",
 ]
 
 
@@ -278,6 +318,11 @@ def test_with_a_horizon_what_was_said_so_many_steps_ahead_is_told(viewer: httpx.
         ("/models?flow=letters", 422, "parcels, retail, traffic, trips"),
         ("/trips/predictions", 422, "query.day"),
         (f"/trips/predictions?day={TODAY}&model=best", 422, "query.model"),
+        ("/forecasts/deliveries", 404, "/deliveries/predictions"),
+        ("/deliveries/predictions", 422, "query.day"),
+        (f"/deliveries/predictions?day={TODAY}&stage=lost", 422, "query.stage"),
+        ("/deliveries/at-risk?centre=nowhere", 422, "RJ, SP"),
+        ("/deliveries/at-risk?promise=kept", 422, "query.promise"),
     ],
 )
 def test_what_does_not_exist_is_told_with_what_does(
@@ -297,7 +342,30 @@ def test_the_first_and_last_days_that_can_be_written_are_answered(
         answer = admin.get(address, params={"from": day, "to": day, "flow": "parcels"})
         assert answer.status_code == 200, answer.text
         assert answer.json()["items"] == []
-    assert admin.get(f"/trips/predictions?day={day}").json()["items"] == []
+    for address in ("/trips/predictions", "/deliveries/predictions"):
+        assert admin.get(f"{address}?day={day}").json()["items"] == []
+
+
+def test_orders_at_risk_are_those_open_and_unresolved_the_riskiest_first(
+    viewer: httpx.Client,
+) -> None:
+    every = pages(viewer, "/deliveries/at-risk?limit=7")
+    wanted = [f"o{n:03}" for n in range(30) if n not in (4, 5)]
+    assert [row["order_id"] for row in every] == wanted
+    assert every[0]["reasons"] == [{"feature": "lane_late", "effect": 0.4}]
+    # What people of the desk wrote is no program's.
+    assert not {"last_note", "last_author", "safety"} & set(every[0])
+    passed = {row["order_id"] for row in pages(viewer, "/deliveries/at-risk?promise=passed")}
+    ahead = {row["order_id"] for row in pages(viewer, "/deliveries/at-risk?promise=ahead")}
+    assert passed == {one for one in wanted if int(one[1:]) % 3 == 0}
+    assert ahead == set(wanted) - passed
+
+
+def test_scores_of_orders_say_what_came_once_it_is_known(viewer: httpx.Client) -> None:
+    rows = pages(viewer, f"/deliveries/predictions?day={TODAY}&stage=approved")
+    assert len(rows) == 40 and {row["stage"] for row in rows} == {"approved"}
+    came = {row["order_id"]: (row["actual_days"], row["was_late"]) for row in rows}
+    assert came["o000"] == (None, None) and came["o001"] == (8.0, False)
 
 
 def test_who_serves_is_told_of_every_model(analyst: httpx.Client, database: Server) -> None:

@@ -248,6 +248,17 @@ def test_a_run_is_read_until_it_has_succeeded(
     assert done["results"] == "/forecasts/parcels?from=2026-10-02"
 
 
+@pytest.mark.parametrize("flow", ["trips", "deliveries"])
+def test_a_run_of_records_says_where_their_scores_are(
+    operator: httpx.Client, dagster: DagsterStandIn, flow: str
+) -> None:
+    location = operator.post("/pipelines/predict/runs", json=RANGE).headers["Location"]
+    run = next(iter(dagster.runs.values()))
+    run |= {"status": "SUCCESS", "startTime": 1.0, "endTime": 2.0, "jobName": f"{flow}_predict"}
+    done = operator.get(location).json()
+    assert done["results"] == f"/{flow}/predictions?day=2026-10-02"
+
+
 def test_a_failed_step_is_told_in_a_sentence_and_never_by_a_trace(
     operator: httpx.Client, dagster: DagsterStandIn
 ) -> None:

@@ -42,6 +42,15 @@ TABLES = {
     "trip_predictions": "trip_id text, centre_id text, pickup_at timestamptz, model text,"
     " predicted_minutes float8, lower_80 float8, upper_80 float8, actual_minutes float8,"
     " model_version text, day date",
+    "delivery_predictions": "order_id text, centre_id text, scored_at timestamptz, stage text,"
+    " predicted_days float8, lower_80 float8, upper_80 float8, late_probability float8,"
+    " actual_days float8, was_late bool, model_version text, day date, late_version text,"
+    " threshold float8, is_high_risk bool",
+    "delivery_orders": "order_id text, centre_id text, status text, shipper text, category text,"
+    " price float8, placed_at timestamptz, promised_at timestamptz, predicted_at timestamptz,"
+    " lower_80 float8, upper_80 float8, late_probability float8, threshold float8,"
+    " is_high_risk bool, reasons jsonb, scored_at timestamptz, last_action text,"
+    " last_acted_at timestamptz, last_note text, last_author text, is_resolved bool",
     "trip_minutes_by_hour": "centre_id text, local_hour int, trips bigint, mean_minutes float8,"
     " mean_distance_km float8",
     "trip_minutes_by_weekday": "centre_id text, weekday int, trips bigint, mean_minutes float8,"
