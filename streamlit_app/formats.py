@@ -82,6 +82,15 @@ def percent(
     return f"{text}{_THIN}%" if language == "fr" else f"{text}%"
 
 
+def chance(probability: float | None, language: Language) -> str:
+    """A probability in per cent; what is not certain is never said to be: "> 99%", "< 1%"."""
+    if probability is not None and 0.0 < probability < 0.005:
+        return f"< {percent(0.01, language)}"
+    if probability is not None and 0.995 <= probability < 1.0:
+        return f"> {percent(0.99, language)}"
+    return percent(probability, language)
+
+
 def lasting(days: float | None, language: Language, *, signed: bool = False) -> str:
     """Days as people say them: 2.875 -> "2 d 21 h" or "2 j 21 h", 0.3 -> "7 h", 0.01 -> "14 min".
 

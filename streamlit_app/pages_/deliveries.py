@@ -29,6 +29,7 @@ from streamlit_app.formats import (
     MISSING,
     Language,
     capitalised,
+    chance,
     clock,
     is_missing,
     lasting,
@@ -396,7 +397,7 @@ def _line(
     return Line(
         row.order_id,
         (
-            Cell(percent(row.late_probability, language), strong=bool(row.is_high_risk is True)),
+            Cell(chance(row.late_probability, language), strong=bool(row.is_high_risk is True)),
             Cell(
                 day(row.promised_at),
                 (say("desk.list.since", age=lasting(since / pd.Timedelta(days=1), language)),)
@@ -498,7 +499,7 @@ def _verdict(
         st.markdown(
             say(
                 "order.risk",
-                risk=percent(row["late_probability"], language),
+                risk=chance(row["late_probability"], language),
                 verdict=verdict,
                 scored=moment(row["scored_at"], language, zone),
             )

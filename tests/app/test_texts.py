@@ -94,6 +94,14 @@ def test_shares() -> None:
     assert formats.percent(None, "en") == "–"
 
 
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(1.0, "100%"), (0.998, "> 99%"), (0.5, "50%"), (0.004, "< 1%"), (0.0, "0%"), (None, "–")],
+)
+def test_a_risk_is_certain_only_where_it_is(probability: float | None, words: str) -> None:
+    assert formats.chance(probability, "en") == words
+
+
 def test_days() -> None:
     assert formats.long_day(date(2026, 5, 1), "fr", year=True) == "vendredi 1er mai 2026"
     assert formats.long_day(date(2025, 12, 12), "en") == "Friday 12 December"
