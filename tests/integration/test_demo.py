@@ -26,11 +26,11 @@ from flow_platform.cli import main
 from flow_platform.scoring.deliveries.data import DeliverySpec
 from flow_platform.scoring.segments.customers import SegmentSpec
 from flow_platform.stages import history, segments
-history.DeliverySpec = partial(DeliverySpec, most_rows=5_000)
+history.DeliverySpec = partial(DeliverySpec, most_rows=3_000)
 segments.SegmentSpec = partial(SegmentSpec, resamples=4)
 demo.HISTORY_DAYS, demo.FORECAST_DAYS = 120, 3
 demo.TRIPS_DAYS, demo.SCORED_DAYS = 40, 3
-demo.ORDERS_DAYS, demo.FOLLOWED_DAYS = 110, 23
+demo.ORDERS_DAYS, demo.FOLLOWED_DAYS = 140, 28
 main()
 """
 VIEWS = (
@@ -73,8 +73,8 @@ def test_the_demo_fills_parcels_trips_and_deliveries_and_then_changes_nothing(
     assert len(first["forecasts"]) == 5 and all(row["model_version"] for row in first["forecasts"])
     assert {row["model"] for row in first["trips"]} == {"default", "planned_distance"}
     orders = first["deliveries"]
-    # Three days of orders a month ago: the risk said tells the tenth most at risk apart.
-    assert orders["orders"] > 200 and 0.5 < orders["coverage_80"] < 1.0
+    # A week of orders of a month ago: the risk said tells the tenth most at risk apart.
+    assert orders["orders"] > 600 and 0.5 < orders["coverage_80"] < 1.0
     assert orders["late_if_risky"] > orders["late_otherwise"]
     store = Platform(home).store("flow_dashboard")
 
