@@ -239,9 +239,9 @@ def train(
     With --load-from this is one command from raw rows to trained models: nothing is forecast.
     """
     from flow_platform.forecasting.training import lacks
-    from flow_platform.partitions import month_named, range_tags, rectangle_tags
+    from flow_platform.partitions import range_tags, rectangle_tags
 
-    start, end = month_named(first), month_named(last or first)
+    start, end = _months(first, last)
     days = _days(flow, load_from, str(end - timedelta(days=1))) if load_from is not None else None
     with _session(flow) as (platform, chosen, runner):
         runs = []
@@ -273,9 +273,10 @@ def segment(
     Orders must have been loaded. Performance by segment counts days that are merged afterwards.
     """
     from flow_platform.flows import DELIVERIES
-    from flow_platform.partitions import month_named, range_tags
+    from flow_platform.partitions import range_tags
 
-    months = range_tags(str(month_named(first)), str(month_named(last or first)))
+    start, end = _months(first, last)
+    months = range_tags(str(start), str(end))
     with _session(DELIVERIES.name) as (_, chosen, runner):
         runs = runner(f"{chosen.name}_segments", [months], {})
     _report(as_json, runs, "The segments are in published.customer_segments.")
@@ -396,6 +397,22 @@ def _days(name: str, first: str, last: str) -> tuple[date, date]:
             f"{last} is not over yet in UTC; the last complete day is {today - timedelta(days=1)}."
         )
     return first_day, last_day
+
+
+def _months(first: str, last: str | None) -> tuple[date, date]:
+    """The months that a command names; asked before anything is started."""
+    from flow_platform.partitions import month_named
+
+    start, end = month_named(first), month_named(last or first)
+    if start > end:
+        raise ConfigurationError(f"--from {first} is after --to {last}. Swap them.")
+    # What is known when a month begins is not known before.
+    if end > datetime.now(UTC).date():
+        raise ConfigurationError(
+            f"{end:%Y-%m} has not begun in UTC: what is known when it begins is not known yet."
+            " Give an earlier month."
+        )
+    return start, end
 
 
 def _rectangle(platform: Platform, flow: Flow, days: tuple[date, date]) -> Keys:

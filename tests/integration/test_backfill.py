@@ -184,6 +184,10 @@ def test_a_wrong_flow_or_day_is_explained_without_a_trace(settings: Settings) ->
         (("backfill", "parcels", "--from", "2025-02-30", "--to", "2025-03-02"), "is no day"),
         (("backfill", "parcels", "--from", "1999-01-01", "--to", "1999-01-02"), "FLOW_FIRST_DAY"),
         (("forecast", "parcels", "--day", "2999-01-01"), "is not over yet"),
+        (("train", "parcels", "--from", "2999-01"), "2999-01 has not begun"),
+        (("train", "parcels", "--from", "2025-03", "--to", "2025-01"), "Swap them"),
+        (("segment", "--from", "2999-01"), "2999-01 has not begun"),
+        (("segment", "--from", "spring"), "is no day"),
     ):
         done = flow(settings, *arguments)
         assert done.returncode == 1

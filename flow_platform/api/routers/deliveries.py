@@ -112,7 +112,7 @@ async def predictions(
     cursor: Cursor = None,
 ) -> OrderScores:
     """Every score of the orders of a day: one when an order is approved, one more at each tracking
-    event. None is ever changed.
+    event, each of a vintage that was trained before it.
     """
     database: Database = request.app.state.database
     if centre is not None:
