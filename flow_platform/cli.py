@@ -53,6 +53,11 @@ app.add_typer(users_app, name="user")
 app.add_typer(privacy_app, name="privacy")
 console = Console(stderr=True)
 
+FirstMonthOption = Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")]
+LastMonthOption = Annotated[
+    str | None, typer.Option("--to", help="Last month; without it the first.")
+]
+
 
 def main() -> None:
     """Run the command; an error the user can act on is printed without a trace, exit code 1."""
@@ -224,10 +229,8 @@ def backfill(
 @app.command()
 def train(
     flow: FlowArgument,
-    first: Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")],
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last month; without it the first.")
-    ] = None,
+    first: FirstMonthOption,
+    last: LastMonthOption = None,
     load_from: Annotated[
         str | None,
         typer.Option(help="First load and merge the rows from this day up to the last cut-off."),
@@ -262,10 +265,8 @@ def train(
 
 @app.command()
 def segment(
-    first: Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")],
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last month; without it the first.")
-    ] = None,
+    first: FirstMonthOption,
+    last: LastMonthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Segment the customers of deliveries, by what was known at the start of each of these months.

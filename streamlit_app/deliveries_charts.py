@@ -95,7 +95,6 @@ def late_rates(rows: pd.DataFrame, step: str, *, language: Language, say: Say) -
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06
     )
-    few, open_ones = rows["delivered"] < FEW_ORDERS, unfinished(rows)
     words = [
         say(
             "desk.hover.rate",
@@ -107,38 +106,17 @@ def late_rates(rows: pd.DataFrame, step: str, *, language: Language, say: Say) -
         )
         for row in rows.itertuples()
     ]
-    # No line leads to a rate that does not stand yet: it would be read as a fall.
-    for chosen, mode, symbol in (
-        (~open_ones, "lines+markers", "circle"),
-        (open_ones, "markers", "circle-open"),
-    ):
-        figure.add_trace(
-            go.Scatter(
-                x=rows["begins"],
-                y=rows["late_rate"].where(chosen),
-                name=say("desk.late_rate"),
-                mode=mode,
-                line={"color": charts.ACCENT, "width": 2},
-                marker={
-                    "size": 9,
-                    "symbol": symbol,
-                    "color": charts.ACCENT,
-                    "opacity": [_opacity(pale) for pale in few],
-                },
-                connectgaps=False,
-                hovertext=words,
-                hoverinfo="text",
-            ),
-            row=1,
-            col=1,
-        )
+    _add_rates(figure, rows, "begins", say("desk.late_rate"), words, row=1, col=1)
     figure.add_trace(
         go.Bar(
             x=rows["begins"],
             y=rows["delivered"],
             name=say("desk.delivered"),
             marker={
-                "color": [charts.BAND_80 if pale else charts.ACCENT for pale in few | open_ones]
+                "color": [
+                    charts.BAND_80 if pale else charts.ACCENT
+                    for pale in (rows["delivered"] < FEW_ORDERS) | unfinished(rows)
+                ]
             },
             hovertext=words,
             hoverinfo="text",
@@ -161,6 +139,51 @@ def late_rates(rows: pd.DataFrame, step: str, *, language: Language, say: Say) -
     figure.update_yaxes(title=_title(say("desk.delivered")), nticks=3, row=2, col=1)
     figure = _laid_out(figure, language)
     return figure.update_layout(showlegend=False, bargap=0.35)
+
+
+def _add_rates(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    at: str,
+    name: str,
+    words: Sequence[str],
+    *,
+    colour: str = charts.ACCENT,
+    dash: str = "solid",
+    symbol: str = "circle",
+    group: str | None = None,
+    **place: int,
+) -> None:
+    """Late rates over time: those that stand as a line, the others as empty marks; few are pale.
+
+    No line leads to a rate that does not stand yet: it would be read as a fall.
+    """
+    open_ones = unfinished(rows)
+    for chosen, mode, drawn in (
+        (~open_ones, "lines+markers", symbol),
+        (open_ones, "markers", f"{symbol}-open"),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=rows[at],
+                y=rows["late_rate"].where(chosen),
+                name=name,
+                legendgroup=group,
+                showlegend=mode == "lines+markers",
+                mode=mode,
+                line={"color": colour, "width": 2, "dash": dash},
+                marker={
+                    "size": 9,
+                    "symbol": drawn,
+                    "color": colour,
+                    "opacity": [_opacity(n < FEW_ORDERS) for n in rows["delivered"]],
+                },
+                connectgaps=False,
+                hovertext=words,
+                hoverinfo="text",
+            ),
+            **place,
+        )
 
 
 def unfinished(rows: pd.DataFrame) -> pd.Series:
@@ -293,40 +316,19 @@ def experience(
         part = rows[rows["segment"] == group]
         if part.empty:
             continue
-        open_ones = unfinished(part)
-        for chosen, mode, drawn in (
-            (~open_ones, "lines+markers", symbol),
-            (open_ones, "markers", f"{symbol}-open"),
-        ):
-            figure.add_trace(
-                go.Scatter(
-                    x=part["month"],
-                    y=part["late_rate"].where(chosen),
-                    name=name,
-                    legendgroup=group,
-                    showlegend=mode == "lines+markers",
-                    mode=mode,
-                    line={"color": colour, "width": 2, "dash": dash},
-                    marker={
-                        "size": 9,
-                        "symbol": drawn,
-                        "color": colour,
-                        "opacity": [_opacity(n < FEW_ORDERS) for n in part["delivered"]],
-                    },
-                    connectgaps=False,
-                    hovertext=[
-                        say(
-                            "customers.hover.month",
-                            segment=name,
-                            month=capitalised(long_month(row.month.date(), language)),
-                            share=percent(row.late_rate, language, 1),
-                            n=number(row.delivered, language),
-                        )
-                        for row in part.itertuples()
-                    ],
-                    hoverinfo="text",
-                )
+        words = [
+            say(
+                "customers.hover.month",
+                segment=name,
+                month=capitalised(long_month(row.month.date(), language)),
+                share=percent(row.late_rate, language, 1),
+                n=number(row.delivered, language),
             )
+            for row in part.itertuples()
+        ]
+        _add_rates(
+            figure, part, "month", name, words, colour=colour, dash=dash, symbol=symbol, group=group
+        )
     months = sorted(set(rows["month"]))
     shown = months[:: max(1, -(-len(months) // 6))]
     figure.update_xaxes(

@@ -91,11 +91,9 @@ def show() -> None:
         _tiles(title, chosen, period, first_day, now, as_of, language, say)
     _orders(chosen, period, as_of, timezones, labels, language, say)
     if now["orders"]:
-        until = deliveries_data.arrived_until(*period)
-        arrived = None if until is None else Period(period.first, until)
-        _real(chosen, period, arrived, language, say)
+        _real(chosen, period, language, say)
         _rates(chosen, period, language, say)
-        _risk(chosen, period, arrived, language, say)
+        _risk(chosen, period, language, say)
     if data.is_simulated(deliveries_data.FLOW):
         st.caption(say("desk.simulated"))
 
@@ -693,22 +691,23 @@ def _write(order_id: str, action: str, form: str) -> None:
     st.session_state["desk.told"] = (order_id, "done", action, "")
 
 
-def _to_judge(period: Period, arrived: Period | None, language: Language, say: Say) -> bool:
-    """Whether predictions of the period can be judged yet, and by which days."""
-    if arrived is None:
+def _to_judge(period: Period, language: Language, say: Say) -> Period | None:
+    """The days of the period by which its predictions can be judged, and a word on the others."""
+    until = deliveries_data.arrived_until(*period)
+    if until is None:
         st.info(say("desk.judged.none"))
-    elif arrived.last < period.last:
-        day = short_day(arrived.last, language, weekday=False)
-        st.caption(say("desk.judged", day=f"{day} {arrived.last.year}"))
-    return arrived is not None
+        return None
+    if until < period.last:
+        day = short_day(until, language, weekday=False)
+        st.caption(say("desk.judged", day=f"{day} {until.year}"))
+    return Period(period.first, until)
 
 
-def _real(
-    chosen: Chosen, period: Period, arrived: Period | None, language: Language, say: Say
-) -> None:
+def _real(chosen: Chosen, period: Period, language: Language, say: Say) -> None:
     """What was predicted against what came: whether 10 days said are 10 days."""
     st.subheader(say("desk.real.title"), anchor=False)
-    if not _to_judge(period, arrived, language, say) or arrived is None:
+    arrived = _to_judge(period, language, say)
+    if arrived is None:
         return
     rows = deliveries_data.tenths(chosen, *arrived)
     if rows.empty:
@@ -794,9 +793,7 @@ def _rates(chosen: Chosen, period: Period, language: Language, say: Say) -> None
         )
 
 
-def _risk(
-    chosen: Chosen, period: Period, arrived: Period | None, language: Language, say: Say
-) -> None:
+def _risk(chosen: Chosen, period: Period, language: Language, say: Say) -> None:
     """Whether the risk said came true, and whether it tells one order from another at all."""
     st.subheader(say("desk.risk"), anchor=False)
     same = {
@@ -807,7 +804,8 @@ def _risk(
     for stage in ("approved", "in_transit"):
         if stage in same:
             st.warning(say(f"desk.risk.same.{stage}"))
-    if not _to_judge(period, arrived, language, say) or arrived is None:
+    arrived = _to_judge(period, language, say)
+    if arrived is None:
         return
     rows = deliveries_data.risks(chosen, *arrived)
     if rows.empty:

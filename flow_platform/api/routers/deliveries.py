@@ -21,7 +21,7 @@ from flow_platform.api.listing import (
     number_key,
     text_key,
 )
-from flow_platform.api.routers.forecasts import check_centre
+from flow_platform.api.routers.forecasts import centres_condition, check_centre
 from flow_platform.flows import DELIVERIES
 
 router = APIRouter(tags=["deliveries"])
@@ -118,19 +118,17 @@ async def predictions(
     if centre is not None:
         await check_centre(database, DELIVERIES.name, centre)
     after, more = _SCORES.after(cursor)
-    params: dict[str, Any] = {"day": day, "stage": stage, "rows": limit + 1, "centre": centre}
-    # The centres are named, so that the index on (centre, day) serves whichever is asked for.
-    chosen = (
-        "centre_id = %(centre)s"
-        if centre is not None
-        else "centre_id in (select centre_id from published.centres where flow = 'deliveries')"
-    )
+    params: dict[str, Any] = {
+        **{"flow": DELIVERIES.name, "centre": centre, "day": day},
+        **{"stage": stage, "rows": limit + 1},
+    }
     rows = await database.rows(
         "select order_id, centre_id, day, scored_at, stage, predicted_days, lower_80, upper_80,"
         " late_probability, threshold, is_high_risk, actual_days, was_late, model_version,"
         " late_version from published.delivery_predictions"
-        f" where {chosen} and day = %(day)s and (%(stage)s::text is null or stage = %(stage)s)"
-        f" and {after} order by {_SCORES.order} limit %(rows)s",
+        f" where {centres_condition(centre)} and day = %(day)s"
+        f" and (%(stage)s::text is null or stage = %(stage)s) and {after}"
+        f" order by {_SCORES.order} limit %(rows)s",
         params | more,
     )
     shown, following = _SCORES.page(request, rows, limit)

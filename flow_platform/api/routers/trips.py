@@ -20,7 +20,7 @@ from flow_platform.api.listing import (
     integer_key,
     text_key,
 )
-from flow_platform.api.routers.forecasts import check_centre
+from flow_platform.api.routers.forecasts import centres_condition, check_centre
 from flow_platform.flows import TRIPS
 
 router = APIRouter(tags=["trips"])
@@ -107,17 +107,14 @@ async def predictions(
     if centre is not None:
         await check_centre(database, TRIPS.name, centre)
     after, more = _SCORES.after(cursor)
-    params: dict[str, Any] = {"day": day, "model": model, "rows": limit + 1, "centre": centre}
-    # The centres are named, so that the index on (centre, day) serves whichever is asked for.
-    chosen = (
-        "centre_id = %(centre)s"
-        if centre is not None
-        else "centre_id in (select centre_id from published.centres where flow = 'trips')"
-    )
+    params: dict[str, Any] = {
+        **{"flow": TRIPS.name, "centre": centre, "day": day},
+        **{"model": model, "rows": limit + 1},
+    }
     rows = await database.rows(
         "select trip_id, centre_id, day, pickup_at, predicted_minutes, lower_80, upper_80,"
         " actual_minutes, model_version from published.trip_predictions"
-        f" where {chosen} and day = %(day)s and model = %(model)s and {after}"
+        f" where {centres_condition(centre)} and day = %(day)s and model = %(model)s and {after}"
         f" order by {_SCORES.order} limit %(rows)s",
         params | more,
     )
