@@ -254,7 +254,7 @@ def fill(
             )
             select flow, measure, coalesce(centre_id, '*'), horizon, min(date), max(date), count(*),
                 avg(abs(error)), sqrt(avg(error ^ 2)), avg(abs(error) / nullif(value, 0)),
-                sum(abs(error)) / sum(value), 0.61, sum(error) / sum(value),
+                sum(abs(error)) / nullif(sum(value), 0), 0.61, sum(error) / nullif(sum(value), 0),
                 avg((value between lower_80 and upper_80)::int),
                 avg((value between lower_95 and upper_95)::int), avg(value)
             from errors
