@@ -82,8 +82,9 @@ class Calibration:
         """Log predictions (rows,): medians, and means where the median is nothing at all."""
         log = rows["log_prediction"].to_numpy(dtype=float)
         names = rows["unique_id"].astype(str)
-        added = names.map(self.units) * names.map(self.shifts)
-        shift = added.to_numpy(dtype=float)
+        # As arrays: of no row at all, pandas maps text to text, which it cannot multiply.
+        unit, part = (names.map(one).to_numpy(dtype=float) for one in (self.units, self.shifts))
+        shift = unit * part
         return np.where(np.isfinite(shift), np.log1p(np.maximum(np.expm1(log) + shift, 0.0)), log)
 
     def bounds(self, rows: pd.DataFrame, factor: np.ndarray | float = 1.0) -> np.ndarray:

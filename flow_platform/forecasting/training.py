@@ -761,6 +761,8 @@ def forecast(
 
     frame = frame.merge(both[["unique_id", "issue", "wanted"]], on=["unique_id", "issue"])
     frame = frame[frame["wanted"]]
+    if frame.empty:
+        return _empty()
     factor = intervals.recent_factors(nanoseconds(frame["issued_at"]), known_at, positions)
     factor = np.where(calibration.is_sparse(frame), 1.0, factor)
     banded = _with_bands(frame, calibration, factor, spec.non_negative)
@@ -783,13 +785,15 @@ def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) 
     frame = build_frame(data, wanted, spec.horizons, spec)
     frame["log_prediction"] = frame["naive"]
     frame = frame[np.isfinite(frame["log_prediction"])]
+    if frame.empty:
+        return _empty()
     # The naive errs by the noise of two days; a short series by more than it shows.
     spread = frame["spread"].fillna(0.0).to_numpy()
     short = 1.0 + 4.0 / np.maximum(np.expm1(frame["mass"].to_numpy()), 1.0)
     frame["spread"] = np.maximum(spread * 1.6, 0.1) * short
     normal = np.array([[-2.4, -1.4, 1.4, 2.4]] * len(spec.horizons))
     horizons = tuple(sorted(spec.horizons))
-    typical = float(frame["spread"].median()) if len(frame) else 0.2
+    typical = float(frame["spread"].median())
     size = {"": (typical, typical)}
     calibration = intervals.Calibration(horizons, normal, 1.4, size)
     return _finish(_with_bands(frame, calibration, np.ones(len(frame)), spec.non_negative))

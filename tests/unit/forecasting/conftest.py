@@ -8,6 +8,7 @@ from forecasting_world import make_world
 
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.training import TrainedModel, train, trainable
+from tests.stored import as_stored
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +17,15 @@ def spec() -> SeriesSpec:
 
 
 @pytest.fixture(scope="session")
-def panel_data() -> SeriesData:
-    """Three centres over a year, weather included."""
+def made_data() -> SeriesData:
+    """Three centres over a year, weather included, as frames made in memory."""
     return make_world(centres=3, days=365)[0]
+
+
+@pytest.fixture(scope="session", params=["made in memory", "read from the warehouse"])
+def panel_data(request: pytest.FixtureRequest, made_data: SeriesData) -> SeriesData:
+    """The same panel, once as it was made and once as the warehouse gives it back."""
+    return made_data if request.param == "made in memory" else as_stored(made_data)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +35,6 @@ def cutoff() -> pd.Timestamp:
 
 @pytest.fixture(scope="session")
 def models(
-    panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
+    made_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> dict[str, TrainedModel]:
-    return {name: train(name, panel_data, cutoff, spec) for name in trainable()}
+    return {name: train(name, made_data, cutoff, spec) for name in trainable()}

@@ -194,6 +194,25 @@ def test_the_fallback_is_silent_where_nothing_was_ever_known(
     assert fallback_forecast(none, issues, spec).empty
 
 
+def test_an_issue_at_which_no_series_can_be_forecast_gets_no_row(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models
+) -> None:
+    first = panel_data.actuals["ds"].min()
+    before = pd.DataFrame(
+        {
+            "unique_id": ["C0", "C1"],
+            "issue": first - pd.Timedelta(days=1),
+            "issued_at": (first - pd.Timedelta(hours=12)).tz_localize("UTC"),
+        }
+    )
+    for rows in (
+        fallback_forecast(panel_data, before, spec),
+        *(forecast(model.artefacts, panel_data, before, spec) for model in models.values()),
+    ):
+        assert rows.empty
+        assert list(rows.columns) == [*FORECAST_COLUMNS, *EXPLANATION_COLUMNS]
+
+
 def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
     spec: SeriesSpec,
 ) -> None:

@@ -31,19 +31,25 @@ from flow_platform.forecasting.hourly.training import (
 from flow_platform.forecasting.promotion import backtest_scores, trained_until
 from flow_platform.forecasting.training import TrainedModel
 from flow_platform.settings import PROJECT_ROOT
+from tests.stored import as_stored
 from tests.unit.forecasting.hourly_world import SPEC, calendar, hourly_world, issues
 
 CUTOFF = pd.Timestamp("2024-04-01", tz="UTC")
 
 
 @pytest.fixture(scope="module")
-def world() -> HourlyData:
+def made() -> HourlyData:
     return hourly_world()
 
 
+@pytest.fixture(scope="module", params=["made in memory", "read from the warehouse"])
+def world(request: pytest.FixtureRequest, made: HourlyData) -> HourlyData:
+    return made if request.param == "made in memory" else as_stored(made)
+
+
 @pytest.fixture(scope="module")
-def vintages(world: HourlyData) -> dict[str, TrainedModel]:
-    return {name: train(name, world, CUTOFF, SPEC) for name in CANDIDATES}
+def vintages(made: HourlyData) -> dict[str, TrainedModel]:
+    return {name: train(name, made, CUTOFF, SPEC) for name in CANDIDATES}
 
 
 def changed_after(world: HourlyData, moment: pd.Timestamp) -> HourlyData:
