@@ -44,7 +44,7 @@ from flow_platform.stages.landing import (
     record_loads,
     record_rejects,
 )
-from flow_platform.warehouse.store import Keys
+from flow_platform.warehouse.store import Keys, lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.
 BLOCK_ORDERS = 5_000
@@ -276,6 +276,7 @@ def _delete(connection: psycopg.Connection, keys: Keys, received: Sequence[Recei
     """
     # Before any row is locked: who erases holds this lock while they delete the rows.
     connection.execute("lock table ops.erased in share mode")
+    lock_writes(connection, "raw.orders")
     coming = {one.payload["order_id"] for one in received if isinstance(one.payload, dict)}
     rows = connection.execute(
         "select order_id from raw.orders where type = 'placed' and centre_id = any(%s)"

@@ -25,7 +25,7 @@ from flow_platform.sources.traffic import read_traffic
 from flow_platform.sources.trips import read_trips
 from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
 from flow_platform.sources.weather import fetch_weather
-from flow_platform.warehouse.store import Keys, copy_rows
+from flow_platform.warehouse.store import Keys, copy_rows, lock_writes
 
 INGEST_ROLE = "flow_ingest"
 _WEATHER_COLUMNS = [
@@ -74,6 +74,7 @@ def land_calendar(platform: Platform) -> int:
     """Replace the calendar of every centre; return its rows."""
     calendar = platform.calendar
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        lock_writes(connection, "raw.calendar")
         cursor.execute("delete from raw.calendar")
         copy_rows(cursor, "raw.calendar", calendar)
     return len(calendar)
@@ -188,6 +189,7 @@ def land_trip_zones(platform: Platform) -> int:
     """Replace the zones that have a borough; return how many. Trips to other zones are kept."""
     zones = pd.DataFrame([vars(zone) for zone in platform.trip_zones if zone.borough is not None])
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        lock_writes(connection, "raw.trip_zones")
         cursor.execute("delete from raw.trip_zones")
         copy_rows(cursor, "raw.trip_zones", zones)
     return len(zones)

@@ -27,7 +27,7 @@ from flow_platform.scoring.segments.customers import (
 from flow_platform.scoring.segments.model import Segments
 from flow_platform.scoring.segments.training import profiles_of, renamed, train
 from flow_platform.stages.training import Progress, Trained, logger
-from flow_platform.warehouse.store import Store, copy_rows
+from flow_platform.warehouse.store import Store, copy_rows, lock_writes
 
 MEASURE = "segments"
 CUSTOMERS, PROFILES, CHOICES = (
@@ -247,6 +247,7 @@ def _replace(store: Store, month: date, frames: Mapping[str, pd.DataFrame]) -> N
     """Replace the month's rows of all three tables in one transaction."""
     with store.connect() as connection, connection.cursor() as cursor:
         for table in (CUSTOMERS, PROFILES, CHOICES):
+            lock_writes(connection, table)
             cursor.execute(f"delete from {table} where month = %s", (month,))
             if table in frames:
                 copy_rows(cursor, table, frames[table])

@@ -22,6 +22,8 @@ from flow_platform.warehouse.roles import Server
 
 # Rows a transaction carries at the most: bounds memory and the work a crash throws away.
 _ROWS_A_TRANSACTION = 500_000
+# The first key of the advisory locks of writers; dbt_project.yml has the same.
+WRITE_LOCKS = 7301
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ class Store:
 
         `frame` has a column per table column it fills, `centre_id` and `day` among them; `equal`
         narrows what is deleted in tables that several flows share; `since`, a column and a value,
-        leaves rows alone whose column is less. Delete and insert are one
-        transaction for each slice of centres, so a reader sees a partition as it was or as it is.
-        Returns the rows written. Rows outside of `keys` raise WarehouseError.
+        leaves rows alone whose column is less. Delete and insert are one transaction for each slice
+        of centres, so a reader sees a partition as it was or as it is. One writer of a table and
+        flow at a time: others wait, then replace what it wrote. Returns the rows written. Rows
+        outside of `keys` raise WarehouseError.
         """
         fixed = dict(equal or {})
         days = pd.to_datetime(frame["day"])
@@ -142,6 +145,7 @@ class Store:
         for part in slices:
             rows = frame[frame["centre_id"].isin(part.centres)]
             with self.connect() as connection, connection.cursor() as cursor:
+                lock_writes(connection, table, fixed)
                 cursor.execute(
                     delete,
                     {
@@ -152,6 +156,22 @@ class Store:
                 )
                 copy_rows(cursor, table, rows.assign(**fixed))
         return len(frame)
+
+
+def lock_writes(
+    connection: psycopg.Connection, table: str, narrowed: Mapping[str, str] | None = None
+) -> None:
+    """Wait until no other transaction writes to `table` (schema.name), and keep others waiting.
+
+    Every transaction that deletes rows and inserts others in their place begins with this: without
+    it two at once would not see each other's rows and keep both. `narrowed` names the part of a
+    table that several flows share. Held until the transaction ends.
+    """
+    part = "".join(f" {name}={value}" for name, value in sorted((narrowed or {}).items()))
+    # Two keys: locks of one key, as the registry's, can never be taken for these.
+    connection.execute(
+        "select pg_advisory_xact_lock(%s, hashtext(%s))", (WRITE_LOCKS, table + part)
+    )
 
 
 def frame_of(buffer: io.BytesIO, types: Mapping[str, int]) -> pd.DataFrame:
