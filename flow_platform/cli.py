@@ -207,9 +207,9 @@ def backfill(
 ) -> None:
     """Run every stage of centres x days: load, merge, train what is needed, forecast, measure.
 
-    One Dagster run covers the rectangle (one for each block of centres that do not stand side by
-    side). Days before there is enough history are forecast by the fallback. Safe to repeat, and to
-    run again after a crash: the rows come out the same.
+    One Dagster run covers the rectangle. Centres that are not side by side are covered by several:
+    all are loaded before any is forecast. Days before there is enough history are forecast by the
+    fallback. Safe to repeat, and to run again after a crash: the rows come out the same.
     """
     from flow_platform.assets.common import REFRESH_TAG
     from flow_platform.partitions import rectangle_tags
@@ -219,8 +219,10 @@ def backfill(
         keys = _rectangle(platform, chosen, days)
         parts = _blocks(platform, chosen, centres, keys)
         _bring_weather(platform, chosen, keys, runner)
-        job = f"{chosen.name}_{'history' if history else 'daily'}"
-        runs = runner(job, [rectangle_tags(part) for part in parts], {REFRESH_TAG: "stale"})
+        if history:
+            runs = runner(f"{chosen.name}_history", [rectangle_tags(part) for part in parts], {})
+        else:
+            runs = _every_stage(chosen, parts, runner, {REFRESH_TAG: "stale"})
     partitions = sum(len(part) for part in parts)
     stages = "history" if history else "every stage"
     _report(as_json, runs, f"{partitions} partitions of {stages} are in place.")
@@ -297,7 +299,6 @@ def forecast(
     Of a flow with hours: of every hour of the day that has begun, today's without --day.
     """
     from flow_platform.flows import series_flow_named
-    from flow_platform.partitions import rectangle_tags
 
     days_ago = 0 if series_flow_named(flow).is_hourly else 1
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
@@ -306,7 +307,7 @@ def forecast(
         keys = _rectangle(platform, chosen, days)
         parts = _blocks(platform, chosen, centres, keys)
         _bring_weather(platform, chosen, keys, runner)
-        runs = runner(f"{chosen.name}_daily", [rectangle_tags(part) for part in parts], {})
+        runs = _every_stage(chosen, parts, runner, {})
         rows = platform.store("flow_dashboard").read(
             "select distinct on (centre_id, measure) target_at, date, centre_id, measure,"
             " prediction, lower_80, upper_80, model_version"
@@ -439,6 +440,21 @@ def _blocks(platform: Platform, flow: Flow, centres: str | None, keys: Keys) -> 
     areas = {one.centre_id: one.partition for one in platform.centres_of(flow)}
     named = [part if part in every else areas.get(part, part) for part in chosen]
     return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(named, every)]
+
+
+def _every_stage(flow: Flow, parts: list[Keys], runner: Any, tags: dict[str, str]) -> list[str]:
+    """Run every stage of these rectangles; returns the run ids.
+
+    Several are all loaded and merged before the first is forecast: a model learns from all centres,
+    so that one trained in between would depend on which of them had been loaded by then.
+    """
+    from flow_platform.partitions import rectangle_tags
+
+    rectangles = [rectangle_tags(part) for part in parts]
+    if len(parts) == 1:
+        return runner(f"{flow.name}_daily", rectangles, tags)
+    loaded = runner(f"{flow.name}_history", rectangles, {})
+    return [*loaded, *runner(f"{flow.name}_predict", rectangles, tags)]
 
 
 def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> None:

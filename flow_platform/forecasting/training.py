@@ -59,6 +59,9 @@ BLEND_WEIGHTS: tuple[tuple[float, float, float], ...] = (
     (0.5, 0.5, 0.0),
     (0.75, 0.25, 0.0),
 )
+# Log errors that the fallback takes for usual, at the most. By coverage and interval score on the
+# first 200 days of 5 and 20 real sites and 38 countries; 1.0 covers too little, 1.5 scores worse.
+LARGEST_FALLBACK_SIZE = 1.25
 # A prediction is stored with this many decimals: below any count, above rounding in sums.
 DECIMALS = 4
 FORECAST_COLUMNS = (
@@ -787,16 +790,17 @@ def fallback_forecast(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) 
     frame = frame[np.isfinite(frame["log_prediction"])]
     if frame.empty:
         return _empty()
-    # The naive errs by the noise of two days; a short series by more than it shows.
+    # The naive errs by the noise of two days; a short series by more than it shows. Each row's size
+    # is its own: what is forecast beside it, or later, must not move its bands. Beyond the largest,
+    # a band would say less than none.
     spread = frame["spread"].fillna(0.0).to_numpy()
     short = 1.0 + 4.0 / np.maximum(np.expm1(frame["mass"].to_numpy()), 1.0)
-    frame["spread"] = np.maximum(spread * 1.6, 0.1) * short
+    size = np.minimum(np.maximum(spread * 1.6, 0.1) * short, LARGEST_FALLBACK_SIZE)
     normal = np.array([[-2.4, -1.4, 1.4, 2.4]] * len(spec.horizons))
     horizons = tuple(sorted(spec.horizons))
-    typical = float(frame["spread"].median())
-    size = {"": (typical, typical)}
-    calibration = intervals.Calibration(horizons, normal, 1.4, size)
-    return _finish(_with_bands(frame, calibration, np.ones(len(frame)), spec.non_negative))
+    calibration = intervals.Calibration(horizons, normal, 1.4, {"": (1.0, 1.0)})
+    banded = _with_bands(frame.assign(spread=1.0), calibration, size, spec.non_negative)
+    return _finish(banded)
 
 
 def _keyed(issues: pd.DataFrame) -> pd.DataFrame:

@@ -94,6 +94,24 @@ def test_a_day_is_forecast_alike_alone_and_in_a_range(
     pd.testing.assert_frame_equal(alone, among, check_exact=True)
 
 
+@pytest.mark.parametrize("candidate", [*trainable(), "fallback"])
+def test_a_series_is_forecast_alike_alone_and_beside_others_and_other_days(
+    panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
+) -> None:
+    def forecasts(issues: pd.DataFrame) -> pd.DataFrame:
+        if candidate == "fallback":
+            return fallback_forecast(panel_data, issues, spec)
+        return forecast(models[candidate].artefacts, panel_data, issues, spec)
+
+    day = pd.Timestamp("2023-11-20")
+    every = issues_between(panel_data, "2023-11-10", "2023-11-25")
+    among = forecasts(every)
+    among = among[(among["issue"] == day) & (among["unique_id"] == "C1")].reset_index(drop=True)
+    alone = forecasts(every[(every["issue"] == day) & (every["unique_id"] == "C1")])
+    assert len(alone) == 14
+    pd.testing.assert_frame_equal(alone, among, check_exact=True)
+
+
 @pytest.mark.parametrize("candidate", trainable())
 def test_forecasts_are_sound_and_complete(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
