@@ -21,6 +21,7 @@ from pathlib import Path
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.automation.schedules import stage_keys
 from flow_platform.flows import PARCELS
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare, set_environment
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
@@ -28,21 +29,20 @@ from flow_platform.stages.drift import measure_rectangle
 from flow_platform.stages.forecasting import issue_forecasts
 from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 
 
-def plain_functions(platform: Platform, keys: Keys) -> float:
+def plain_functions(platform: Platform, rectangle: Rectangle) -> float:
     """Every stage of the rectangle without Dagster; returns seconds."""
     start = time.perf_counter()
     land_calendar(platform)
-    land_weather(platform, keys)
-    land_parcels(platform, keys)
+    land_weather(platform, rectangle)
+    land_parcels(platform, rectangle)
     for model in ("merged__parcels", None, "monitoring__parcels_accuracy"):
         if model is None:
-            issue_forecasts(platform, PARCELS, "parcels", keys, refresh="stale")
+            issue_forecasts(platform, PARCELS, "parcels", rectangle, refresh="stale")
             continue
-        platform.dbt.run(platform.server, build_arguments([model]), window_variables(keys))
-    measure_rectangle(platform, PARCELS, keys)
+        platform.dbt.run(platform.server, build_arguments([model]), window_variables(rectangle))
+    measure_rectangle(platform, PARCELS, rectangle)
     return time.perf_counter() - start
 
 
@@ -63,8 +63,8 @@ def main() -> None:
     scratch.chmod(0o755)
     try:
         plain = new_platform(scratch / "plain")
-        keys = Keys(plain.centre_ids, chosen.first, chosen.last)
-        functions = plain_functions(plain, keys)
+        rectangle = Rectangle(plain.centre_ids, chosen.first, chosen.last)
+        functions = plain_functions(plain, rectangle)
         new_platform(scratch / "run")
         start = time.perf_counter()
         subprocess.run(
@@ -81,7 +81,7 @@ def main() -> None:
         for name in ("plain", "run"):
             embedded.stop(scratch / name)
         shutil.rmtree(scratch, ignore_errors=True)
-    partitions = len(keys) * len(stage_keys(PARCELS))
+    partitions = len(rectangle) * len(stage_keys(PARCELS))
     result = {
         "asset_partitions": partitions,
         "command_seconds": round(command, 1),

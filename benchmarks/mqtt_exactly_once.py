@@ -33,7 +33,7 @@ from live_stream import (
     wait_until,
 )
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 from flow_platform.ingest.crash import INGEST_POINTS
 
 COUNTERS = tuple(str(number) for number in range(4260, 4300))

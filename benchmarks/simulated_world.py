@@ -18,7 +18,7 @@ from peers import champion_of
 from flow_platform.flows import PARCELS
 from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.training import forecast, train
-from flow_platform.partitions import cutoff_of, issue_times, months_between
+from flow_platform.ground.periods import cutoff_of, issue_times, months_between
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
 from flow_platform.sources.simulator import World, noise_floor

@@ -27,10 +27,10 @@ import pandas as pd  # noqa: E402
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec  # noqa: E402
 from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train  # noqa: E402
 from flow_platform.forecasting.training import choose_champion  # noqa: E402
+from flow_platform.ground.local_time import local_midnight  # noqa: E402
 from flow_platform.sources.calendar import build_calendar  # noqa: E402
 from flow_platform.sources.config import SourceConfig  # noqa: E402
 from flow_platform.sources.events import read_events  # noqa: E402
-from flow_platform.sources.local_time import local_midnight  # noqa: E402
 from flow_platform.sources.traffic import read_traffic  # noqa: E402
 
 ARCS = {"5672": "Convention", "4264": "Champs-Elysees", "376": "St-Antoine"}

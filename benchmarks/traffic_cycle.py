@@ -94,12 +94,13 @@ def main() -> None:
     from flow_platform.assets.dbt import build_arguments, window_variables
     from flow_platform.definitions import build_definitions
     from flow_platform.flows import TRAFFIC
+    from flow_platform.ground.rectangle import Rectangle
     from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
     from flow_platform.partitions import rectangle_tags
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
     from flow_platform.warehouse import embedded
-    from flow_platform.warehouse.store import Keys, copy_rows
+    from flow_platform.warehouse.store import copy_rows
 
     platform = Platform(Settings())  # type: ignore[call-arg]
     try:
@@ -120,14 +121,14 @@ def main() -> None:
                 f"history put in: {rows:,} rows, {time.perf_counter() - started:.0f} s", flush=True
             )
             started = time.perf_counter()
-            everything = Keys(platform.centre_ids_of(TRAFFIC), first.date(), now.date())
+            everything = Rectangle(platform.centre_ids_of(TRAFFIC), first.date(), now.date())
             platform.dbt.run(
                 platform.server,
                 build_arguments(["merged__traffic"]),
                 window_variables(everything),
             )
             print(f"history merged: {time.perf_counter() - started:.0f} s", flush=True)
-            today = Keys(areas, now.date(), now.date())
+            today = Rectangle(areas, now.date(), now.date())
             started = time.perf_counter()
             run_job(platform, instance, definitions, "traffic_daily", rectangle_tags(today))
             print(

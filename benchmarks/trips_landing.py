@@ -32,13 +32,13 @@ def main() -> None:
     arguments = parser.parse_args()
     from benchmarks.trip_files import write_files
     from flow_platform.flows import TRIPS
+    from flow_platform.ground.rectangle import Rectangle
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
     from flow_platform.stages.landing import land_trip_zones, land_trips
     from flow_platform.warehouse import embedded
     from flow_platform.warehouse.migrate import migrate
     from flow_platform.warehouse.roles import create_roles_and_databases
-    from flow_platform.warehouse.store import Keys
 
     with tempfile.TemporaryDirectory(prefix="flow", dir="/tmp") as name:
         home = Path(name)
@@ -52,11 +52,11 @@ def main() -> None:
             migrate(platform.server)
             land_trip_zones(platform)
             last = FIRST_MONTH + timedelta(days=31 * arguments.months)
-            keys = Keys(platform.centre_ids_of(TRIPS), FIRST_MONTH, last)
+            rectangle = Rectangle(platform.centre_ids_of(TRIPS), FIRST_MONTH, last)
             before = _peak_mib()
             for title in ("into an empty table", "over the rows that are there"):
                 begun, used = time.perf_counter(), time.process_time()
-                balance = land_trips(platform, keys)
+                balance = land_trips(platform, rectangle)
                 seconds = time.perf_counter() - begun
                 print(
                     f"{title}: {balance.rows_in_files:,} rows in {seconds:.1f} s"

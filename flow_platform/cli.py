@@ -28,13 +28,13 @@ from flow_platform.cli_quarantine import quarantine_app
 from flow_platform.cli_simulate import simulate_app
 from flow_platform.cli_tune import tune
 from flow_platform.cli_users import users_app
-from flow_platform.errors import ConfigurationError, FlowError
+from flow_platform.ground.errors import ConfigurationError, FlowError
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
     from flow_platform.flows import Flow
+    from flow_platform.ground.rectangle import Rectangle
     from flow_platform.platform import Platform
-    from flow_platform.warehouse.store import Keys
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -216,9 +216,9 @@ def backfill(
 
     days = _days(flow, first, last)
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, chosen, days)
-        parts = _blocks(platform, chosen, centres, keys)
-        _bring_weather(platform, chosen, keys, runner)
+        rectangle = _rectangle(platform, chosen, days)
+        parts = _blocks(platform, chosen, centres, rectangle)
+        _bring_weather(platform, chosen, rectangle, runner)
         if history:
             runs = runner(f"{chosen.name}_history", [rectangle_tags(part) for part in parts], {})
         else:
@@ -251,9 +251,9 @@ def train(
     with _session(flow) as (platform, chosen, runner):
         runs = []
         if days is not None:
-            keys = _rectangle(platform, chosen, days)
-            _bring_weather(platform, chosen, keys, runner)
-            runs += runner(f"{chosen.name}_history", [rectangle_tags(keys)], {})
+            rectangle = _rectangle(platform, chosen, days)
+            _bring_weather(platform, chosen, rectangle, runner)
+            runs += runner(f"{chosen.name}_history", [rectangle_tags(rectangle)], {})
         models = range_tags(f"{chosen.candidates[0]}|{start}", f"{chosen.candidates[-1]}|{end}")
         champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
         runs += runner(f"{chosen.name}_models", [models], {})
@@ -304,9 +304,9 @@ def forecast(
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
     days = _days(flow, issued_on, issued_on)
     with _session(flow) as (platform, chosen, runner):
-        keys = _rectangle(platform, chosen, days)
-        parts = _blocks(platform, chosen, centres, keys)
-        _bring_weather(platform, chosen, keys, runner)
+        rectangle = _rectangle(platform, chosen, days)
+        parts = _blocks(platform, chosen, centres, rectangle)
+        _bring_weather(platform, chosen, rectangle, runner)
         runs = _every_stage(chosen, parts, runner, {})
         rows = platform.store("flow_dashboard").read(
             "select distinct on (centre_id, measure) target_at, date, centre_id, measure,"
@@ -382,7 +382,7 @@ def _platform() -> Platform:
 def _days(name: str, first: str, last: str) -> tuple[date, date]:
     """The days that a command names, which its flow must have; asked before anything is started."""
     from flow_platform.flows import flow_named
-    from flow_platform.partitions import day_named
+    from flow_platform.ground.periods import day_named
 
     flow, first_day, last_day = flow_named(name), day_named(first), day_named(last)
     start, today = get_settings().first_day, datetime.now(UTC).date()
@@ -403,7 +403,7 @@ def _days(name: str, first: str, last: str) -> tuple[date, date]:
 
 def _months(first: str, last: str | None) -> tuple[date, date]:
     """The months that a command names; asked before anything is started."""
-    from flow_platform.partitions import month_named
+    from flow_platform.ground.periods import month_named
 
     start, end = month_named(first), month_named(last or first)
     if start > end:
@@ -417,32 +417,38 @@ def _months(first: str, last: str | None) -> tuple[date, date]:
     return start, end
 
 
-def _rectangle(platform: Platform, flow: Flow, days: tuple[date, date]) -> Keys:
-    from flow_platform.warehouse.store import Keys
+def _rectangle(platform: Platform, flow: Flow, days: tuple[date, date]) -> Rectangle:
+    from flow_platform.ground.rectangle import Rectangle
 
-    keys = Keys(platform.areas_of(flow), *days)
-    if not keys.centres:
+    rectangle = Rectangle(platform.areas_of(flow), *days)
+    if not rectangle.centres:
         raise ConfigurationError(
             f"The source of {flow.name} names no centre: no file of"
             f" {platform.sources[flow.name].path} could be read. Correct path in sources.toml."
         )
-    return keys
+    return rectangle
 
 
-def _blocks(platform: Platform, flow: Flow, centres: str | None, keys: Keys) -> list[Keys]:
+def _blocks(
+    platform: Platform, flow: Flow, centres: str | None, rectangle: Rectangle
+) -> list[Rectangle]:
     """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
-    from flow_platform.partitions import contiguous
-    from flow_platform.warehouse.store import Keys
+    from flow_platform.ground.rectangle import Rectangle, contiguous
 
     every = platform.areas_of(flow)
     chosen = [part.strip() for part in centres.split(",")] if centres else every
     # A counter stands for the area that bears its rows.
     areas = {one.centre_id: one.partition for one in platform.centres_of(flow)}
     named = [part if part in every else areas.get(part, part) for part in chosen]
-    return [Keys(block, keys.first_day, keys.last_day) for block in contiguous(named, every)]
+    return [
+        Rectangle(block, rectangle.first_day, rectangle.last_day)
+        for block in contiguous(named, every)
+    ]
 
 
-def _every_stage(flow: Flow, parts: list[Keys], runner: Any, tags: dict[str, str]) -> list[str]:
+def _every_stage(
+    flow: Flow, parts: list[Rectangle], runner: Any, tags: dict[str, str]
+) -> list[str]:
     """Run every stage of these rectangles; returns the run ids.
 
     Several are all loaded and merged before the first is forecast: a model learns from all centres,
@@ -457,11 +463,13 @@ def _every_stage(flow: Flow, parts: list[Keys], runner: Any, tags: dict[str, str
     return [*loaded, *runner(f"{flow.name}_predict", rectangles, tags)]
 
 
-def _bring_weather(platform: Platform, flow: Flow, keys: Keys, runner: Any) -> None:
+def _bring_weather(platform: Platform, flow: Flow, rectangle: Rectangle, runner: Any) -> None:
     from flow_platform.partitions import rectangle_tags
     from flow_platform.stages.weather import lacking_weather
 
-    runner("weather", [rectangle_tags(one) for one in lacking_weather(platform, flow, keys)], {})
+    runner(
+        "weather", [rectangle_tags(one) for one in lacking_weather(platform, flow, rectangle)], {}
+    )
 
 
 @contextmanager

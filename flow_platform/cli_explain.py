@@ -27,8 +27,8 @@ def explain(
 
     Example: flow explain parcels --centre FR-75 --issued-on 2026-11-19
     """
-    from flow_platform.errors import ConfigurationError, ModelError
     from flow_platform.flows import series_flow_named
+    from flow_platform.ground.errors import ConfigurationError, ModelError
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
 

@@ -153,7 +153,7 @@ def http(
     import time
     from dataclasses import asdict
 
-    from flow_platform.errors import SourceError
+    from flow_platform.ground.errors import SourceError
     from flow_platform.ingest.portal import fetch_newer
     from flow_platform.sources.portal import CREDIT
 
@@ -209,7 +209,7 @@ def replay(
 
     What is stored already is repeated; the position of the consumers does not move.
     """
-    from flow_platform.errors import ConfigurationError
+    from flow_platform.ground.errors import ConfigurationError
     from flow_platform.ingest.kafka_options import kafka_options
     from flow_platform.ingest.mending import replay as read_again
 

@@ -13,7 +13,7 @@ import typer
 
 from flow_platform.cli_ingest import DELIVERIES, INGEST_ROLE, prepared
 from flow_platform.cli_options import JsonOption, print_json
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from flow_platform.ingest.mending import Chosen, Held

@@ -39,8 +39,8 @@ def tune(
     from rich.console import Console
 
     from flow_platform.flows import series_flow_named
+    from flow_platform.ground.periods import month_named
     from flow_platform.orchestration import prepare
-    from flow_platform.partitions import month_named
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
     from flow_platform.stages.tuning import tune_month

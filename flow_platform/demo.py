@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows import DELIVERIES, PARCELS, TRIPS
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, run_job
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.sources.simulator import noise_floor
-from flow_platform.warehouse.store import Keys
 
 HISTORY_DAYS = 730
 FORECAST_DAYS = 60
@@ -92,7 +92,7 @@ def run_demo(platform: Platform, track: Tracker, announce: Callable[[str], None]
 
 def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
     def rectangle(centres: tuple[str, ...], days: int) -> dict[str, str]:
-        return rectangle_tags(Keys(centres, last_day - timedelta(days=days - 1), last_day))
+        return rectangle_tags(Rectangle(centres, last_day - timedelta(days=days - 1), last_day))
 
     sites, boroughs, regions = (
         platform.centre_ids,

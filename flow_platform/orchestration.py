@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT

@@ -1,30 +1,25 @@
 """Centres, days and months as Dagster partitions, and the mappings between them; nowhere else.
 
-A partition key is `centre|day`. Every stage is written for a rectangle of keys (`Keys`), of which
-one partition is the smallest.
+A partition key is `centre|day`. Every stage is written for a rectangle of centres and days
+(`ground/rectangle.py`), of which one partition is the smallest.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import numpy as np
-import pandas as pd
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from numpy.typing import NDArray
 
-from flow_platform.errors import ConfigurationError
-from flow_platform.sources.local_time import day_closes_at, days_index
-from flow_platform.warehouse.store import Keys
+from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.rectangle import Rectangle
 
 if TYPE_CHECKING:
     from flow_platform.flows import Flow
@@ -152,7 +147,7 @@ def days_before(first: int, last: int) -> dg.PartitionMapping:
     )
 
 
-def keys_of(partition_keys: Iterable[str]) -> Keys:
+def rectangle_of(partition_keys: Iterable[str]) -> Rectangle:
     """The rectangle that a run's partition keys form.
 
     Raises ConfigurationError where they form none: every stage replaces whole rectangles.
@@ -160,13 +155,13 @@ def keys_of(partition_keys: Iterable[str]) -> Keys:
     parsed = [key.split("|", 1) for key in partition_keys]
     centres = tuple(dict.fromkeys(centre for centre, _ in parsed))
     days = sorted({day for _, day in parsed})
-    keys = Keys(centres, date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
-    if len(keys) != len(parsed):
+    rectangle = Rectangle(centres, date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
+    if len(rectangle) != len(parsed):
         raise ConfigurationError(
             f"{len(parsed)} partitions between {days[0]} and {days[-1]} of {len(centres)} centres"
             " are no rectangle. Materialise them in several runs, each all of its centres x days."
         )
-    return keys
+    return rectangle
 
 
 def range_tags(first_key: str, last_key: str) -> dict[str, str]:
@@ -177,115 +172,9 @@ def range_tags(first_key: str, last_key: str) -> dict[str, str]:
     }
 
 
-def rectangle_tags(keys: Keys) -> dict[str, str]:
+def rectangle_tags(rectangle: Rectangle) -> dict[str, str]:
     """Run tags for a rectangle of centre x day whose centres stand side by side."""
-    return range_tags(f"{keys.centres[0]}|{keys.first_day}", f"{keys.centres[-1]}|{keys.last_day}")
-
-
-def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[str, ...]]:
-    """`chosen` cut into blocks that stand side by side in `all_centres`, in that order.
-
-    One run covers a block. Raises ConfigurationError for a centre that does not exist.
-    """
-    place = {centre: index for index, centre in enumerate(all_centres)}
-    unknown = [centre for centre in chosen if centre not in place]
-    if unknown:
-        raise ConfigurationError(
-            f"Unknown centres: {', '.join(unknown)}. Known: {', '.join(list(all_centres)[:20])}"
-            f"{' ...' if len(all_centres) > 20 else ''}. FLOW_CENTRES names their file."
-        )
-    order = sorted({place[centre] for centre in chosen})
-    cuts = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(order)) if b != a + 1), len(order)]
-    return [tuple(all_centres[i] for i in order[a:b]) for a, b in pairwise(cuts)]
-
-
-# What starting a run costs, in partitions that it could have covered instead.
-_RUN_WORTH = 60
-
-
-def covering(
-    cells: Iterable[tuple[str, date]], all_centres: Sequence[str], most: int
-) -> list[Keys]:
-    """Few rectangles, at most `most`, that cover these centres and days: what runs are asked for.
-
-    A rectangle is cut in two where that saves more partitions than starting a run is worth. The
-    centres of each stand side by side in `all_centres`; cells of other centres raise KeyError.
-    """
-    place = {centre: index for index, centre in enumerate(all_centres)}
-    points = np.array(
-        sorted({(place[centre], day.toordinal()) for centre, day in cells}), dtype=np.int64
-    ).reshape(-1, 2)
-    worth = _RUN_WORTH
-    while len(boxes := _cut(points, worth)) > most:
-        worth *= 2
-    return [
-        Keys(
-            tuple(all_centres[box[0, 0] : box[1, 0] + 1]),
-            date.fromordinal(int(box[0, 1])),
-            date.fromordinal(int(box[1, 1])),
-        )
-        for box in boxes
-    ]
-
-
-def _cut(points: NDArray[np.int64], worth: int) -> list[NDArray[np.int64]]:
-    """Boxes (lowest and highest corner) around the points, cut where it pays."""
-    if not len(points):
-        return []
-    whole = np.array([points.min(axis=0), points.max(axis=0)])
-    best, parts = _area(whole) - worth, None
-    for axis in (0, 1):
-        for border in np.unique(points[:, axis])[1:]:
-            below = points[:, axis] < border
-            sides = [points[below], points[~below]]
-            area = sum(_area(np.array([one.min(axis=0), one.max(axis=0)])) for one in sides)
-            if area < best:
-                best, parts = area, sides
-    if parts is None:
-        return [whole]
-    return [box for part in parts for box in _cut(part, worth)]
-
-
-def _area(box: NDArray[np.int64]) -> int:
-    return int(np.prod(box[1] - box[0] + 1))
-
-
-def day_named(text: str) -> date:
-    """The day that people write as 2025-12-31. Raises ConfigurationError for anything else."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
-
-
-def month_named(text: str) -> date:
-    """The first day of the month that people write as 2025-12, or as one of its days."""
-    return day_named(text if len(text) > 7 else f"{text}-01").replace(day=1)
-
-
-def months_between(first: date, last: date) -> list[date]:
-    """First days of the months from `first`'s to `last`'s."""
-    starts = pd.period_range(first, last, freq="M")
-    return [period.start_time.date() for period in starts]
-
-
-def cutoff_of(month: date) -> pd.Timestamp:
-    """The training cut-off of a month's vintages: its first moment, UTC."""
-    return pd.Timestamp(month, tz="UTC")
-
-
-def issue_times(zones: Mapping[str, str], first_day: date, last_day: date) -> pd.DataFrame:
-    """When the forecasts of each centre (`zones`: centre_id -> IANA zone) and day are issued.
-
-    Columns unique_id, issue (midnight, naive), issued_at (UTC): the later of the end of the UTC day
-    and of the centre's local day; west of Greenwich a day's own count is not known at UTC midnight.
-    """
-    days = days_index(first_day, last_day)
-    closes = {zone: day_closes_at(days, zone) for zone in set(zones.values())}
-    return pd.concat(
-        [
-            pd.DataFrame({"unique_id": centre, "issue": days, "issued_at": closes[zone]})
-            for centre, zone in zones.items()
-        ],
-        ignore_index=True,
+    return range_tags(
+        f"{rectangle.centres[0]}|{rectangle.first_day}",
+        f"{rectangle.centres[-1]}|{rectangle.last_day}",
     )

@@ -16,6 +16,7 @@ import pandas as pd
 
 from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
 from flow_platform.flows.deliveries import DELIVERIES
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import ML_ROLE, Registry
 from flow_platform.settings import Settings
@@ -46,7 +47,7 @@ from flow_platform.sources.trips_simulator import City
 from flow_platform.sources.zones import Zone, boroughs_of, read_zones
 from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.roles import Server, derived_key, locate_server
-from flow_platform.warehouse.store import Keys, Store
+from flow_platform.warehouse.store import Store
 
 # Where counters stand, and trips happen, that are near no centre; a centre of the file cannot have
 # such an id.
@@ -92,11 +93,11 @@ class Platform:
         """The first dimension of a flow's partition keys: its centres, or the areas they lie in."""
         return tuple(dict.fromkeys(one.partition for one in self.centres_of(flow)))
 
-    def rows_of(self, flow: Flow, partitions: Keys) -> Keys:
+    def rows_of(self, flow: Flow, partitions: Rectangle) -> Rectangle:
         """The centres and days that bear the rows of a rectangle of areas and days."""
         areas = set(partitions.centres)
         inside = (one.centre_id for one in self.centres_of(flow) if one.partition in areas)
-        return Keys(tuple(inside), partitions.first_day, partitions.last_day)
+        return Rectangle(tuple(inside), partitions.first_day, partitions.last_day)
 
     @cached_property
     def centres_by_flow(self) -> dict[str, tuple[Centre, ...]]:

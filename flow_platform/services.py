@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.sources.config import read_sources

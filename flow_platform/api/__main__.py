@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from flow_platform.api.config import ApiConfig
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 
 
 def main() -> None:

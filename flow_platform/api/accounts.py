@@ -18,7 +18,7 @@ from flow_platform.api.access import Role
 from flow_platform.api.database import Database, Transaction
 from flow_platform.api.limits import RateLimits
 from flow_platform.api.passwords import Passwords
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 
 SERVICE = "service"
 _COLUMNS = "id, email, role, disabled, created_at, last_sign_in_at"

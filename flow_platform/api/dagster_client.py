@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import httpx
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 
 # workspace.yaml names the location; the repository of a module with `@definitions` has this name.
 LOCATION, REPOSITORY = "flow_platform", "__repository__"

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 
 _CONNECT_SECONDS = 3
 _POOL_SECONDS = 3.0

@@ -12,9 +12,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
 from flow_platform.flows import CATALOGUE, PARCELS, Flow, SeriesFlow
-from flow_platform.partitions import day_before, days_before, keys_of, partitions_of, same_day
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day
 from flow_platform.platform import Platform
-from flow_platform.warehouse.store import Keys
 
 DBT_POOL = "dbt"
 
@@ -76,12 +76,12 @@ def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
     )
 
 
-def window_variables(keys: Keys) -> dict[str, Any]:
+def window_variables(rectangle: Rectangle) -> dict[str, Any]:
     """The dbt variables that confine a build to a rectangle."""
     return {
-        "centres": list(keys.centres),
-        "from_day": keys.first_day.isoformat(),
-        "to_day": keys.last_day.isoformat(),
+        "centres": list(rectangle.centres),
+        "from_day": rectangle.first_day.isoformat(),
+        "to_day": rectangle.last_day.isoformat(),
     }
 
 
@@ -108,11 +108,13 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     }
 
     def run(
-        context: dg.AssetExecutionContext, platform: Platform, keys: Keys | None
+        context: dg.AssetExecutionContext, platform: Platform, rectangle: Rectangle | None
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         chosen = [names[key] for key in context.selected_asset_keys if key in names]
         outcome = platform.dbt.run(
-            platform.server, build_arguments(chosen), window_variables(keys) if keys else {}
+            platform.server,
+            build_arguments(chosen),
+            window_variables(rectangle) if rectangle else {},
         )
         yield from events_of(context, outcome, manifest, translator)
 
@@ -139,8 +141,8 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             **common,
         )
         def built(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-            keys = platform.rows_of(flow, keys_of(context.partition_keys))
-            yield from run(context, platform, keys)
+            rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+            yield from run(context, platform, rectangle)
 
         return built
 

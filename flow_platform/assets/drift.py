@@ -6,7 +6,7 @@ import pandas as pd
 from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata, rows_metadata
 from flow_platform.assets.models import merged_key
 from flow_platform.flows import Flow
-from flow_platform.partitions import keys_of, partitions_of
+from flow_platform.partitions import partitions_of, rectangle_of
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
 
@@ -50,9 +50,9 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         ],
     )
     def drift(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        keys = platform.rows_of(flow, keys_of(context.partition_keys))
-        readings = measure_rectangle(platform, flow, keys)
-        newest = readings[readings["day"] == pd.Timestamp(keys.last_day)]
+        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+        readings = measure_rectangle(platform, flow, rectangle)
+        newest = readings[readings["day"] == pd.Timestamp(rectangle.last_day)]
         drifting = newest[newest["status"] == "drift"]
         return dg.MaterializeResult(
             metadata=rows_metadata(

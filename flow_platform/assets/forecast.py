@@ -21,15 +21,11 @@ from flow_platform.assets.models import (
     view_keys,
 )
 from flow_platform.flows import SeriesFlow
-from flow_platform.partitions import (
-    keys_of,
-    partitions_of,
-    vintage_known_by_day,
-)
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.partitions import partitions_of, rectangle_of, vintage_known_by_day
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.stages.forecasting import FALLBACK_VERSION, Issued, issue_forecasts
-from flow_platform.warehouse.store import Keys
 
 
 def forecast_key(flow: SeriesFlow) -> dg.AssetKey:
@@ -91,13 +87,13 @@ def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefin
     def forecast(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-        keys = platform.rows_of(flow, keys_of(context.partition_keys))
+        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
 
         progress = told(context, platform)
         by_measure: dict[str, Issued] = {}
         for measure in flow.measures:
             by_measure[measure] = issue_forecasts(
-                platform, flow, measure, keys, refresh=refresh_of(context), progress=progress
+                platform, flow, measure, rectangle, refresh=refresh_of(context), progress=progress
             )
             log_vintages(context, flow, measure, by_measure[measure].vintages)
         # Metadata of a materialization is stored once a partition; the picture once a run.
@@ -107,7 +103,7 @@ def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefin
                 partition=context.partition_keys[-1],
                 metadata={
                     "forecast_against_actual": _plot(
-                        platform, flow, keys, by_measure[flow.measures[0]].shown
+                        platform, flow, rectangle, by_measure[flow.measures[0]].shown
                     )
                 },
             )
@@ -129,7 +125,7 @@ def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefin
                     metadata={
                         "issues": issues,
                         "incomplete": incomplete,
-                        "partitions_without_history": len(keys) * len(flow.measures) - issues,
+                        "partitions_without_history": len(rectangle) * len(flow.measures) - issues,
                         "closed_targets_left_out": sum(one.closed_targets for one in said),
                     },
                 ),
@@ -146,12 +142,12 @@ def build_forecast_asset(platform: Platform, flow: SeriesFlow) -> dg.AssetsDefin
 
 
 def _plot(
-    platform: Platform, flow: SeriesFlow, keys: Keys, rows: pd.DataFrame
+    platform: Platform, flow: SeriesFlow, rectangle: Rectangle, rows: pd.DataFrame
 ) -> dg.MarkdownMetadataValue:
     """Forecast one step ahead against actual, of the first centre, as a picture in Markdown."""
     from matplotlib.figure import Figure
 
-    centre, measure = keys.centres[0], flow.measures[0]
+    centre, measure = rectangle.centres[0], flow.measures[0]
     if rows.empty:
         return dg.MetadataValue.md("No forecast was made.")
     at = "target_at" if flow.is_hourly else "day"

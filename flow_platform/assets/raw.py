@@ -14,7 +14,8 @@ from flow_platform.assets.common import (
 )
 from flow_platform.assets.live import live_keys
 from flow_platform.flows import CATALOGUE, DELIVERIES, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
-from flow_platform.partitions import centre_day_partitions, keys_of, partitions_of
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.partitions import centre_day_partitions, partitions_of, rectangle_of
 from flow_platform.platform import Platform
 from flow_platform.stages.deliveries_landing import land_deliveries
 from flow_platform.stages.landing import (
@@ -27,7 +28,6 @@ from flow_platform.stages.landing import (
     land_trips,
     land_weather,
 )
-from flow_platform.warehouse.store import Keys
 
 CALENDAR = dg.AssetKey(["raw", "calendar"])
 WEATHER = dg.AssetKey(["raw", "weather"])
@@ -41,7 +41,7 @@ _MOST_REJECTED = 0.2
 class Landed:
     """How the rows of one flow land, and how its raw table is told."""
 
-    land: Callable[[Platform, Keys], Balance]
+    land: Callable[[Platform, Rectangle], Balance]
     columns: dict[str, str]
     description: str
     days_reported: str
@@ -235,7 +235,7 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         " and the observation, each with available_at.",
     )
     def weather(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        rows, warnings = land_weather(platform, keys_of(context.partition_keys))
+        rows, warnings = land_weather(platform, rectangle_of(context.partition_keys))
         for warning in warnings:
             context.log.warning(warning)
         return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
@@ -302,8 +302,8 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
     def rows(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        keys = platform.rows_of(flow, keys_of(context.partition_keys))
-        balance = landed.land(platform, keys)
+        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+        balance = landed.land(platform, rectangle)
         for warning in balance.warnings:
             context.log.warning(warning)
         yield dg.MaterializeResult(
@@ -334,7 +334,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
                     check_name="days_reported",
                     passed=balance.empty_partitions == 0,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"empty": balance.empty_partitions, "partitions": len(keys)},
+                    metadata={"empty": balance.empty_partitions, "partitions": len(rectangle)},
                 ),
                 *([_rows_kept(balance)] if landed.checks_rejects else []),
             ],

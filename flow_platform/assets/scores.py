@@ -16,7 +16,7 @@ from flow_platform.assets.common import (
 )
 from flow_platform.assets.models import champion_key, log_vintages, merged_key, view_keys
 from flow_platform.flows import DELIVERIES, TRIPS, RecordFlow
-from flow_platform.partitions import keys_of, partitions_of, vintage_known_by_day
+from flow_platform.partitions import partitions_of, rectangle_of, vintage_known_by_day
 from flow_platform.platform import Platform
 from flow_platform.stages.score_run import ScoreRun
 from flow_platform.stages.scores import score_records
@@ -93,10 +93,10 @@ def build_scores_asset(platform: Platform, flow: RecordFlow) -> dg.AssetsDefinit
     def scores(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-        keys = platform.rows_of(flow, keys_of(context.partition_keys))
+        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
 
         run = score_records(
-            platform, flow, keys, refresh=refresh_of(context), progress=told(context, platform)
+            platform, flow, rectangle, refresh=refresh_of(context), progress=told(context, platform)
         )
         for measure, vintages in run.vintages.items():
             log_vintages(context, flow, measure, vintages)

@@ -29,9 +29,9 @@ from flow_platform.flows import (
     RecordFlow,
     SeriesFlow,
 )
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
-from flow_platform.warehouse.store import Keys
 
 TIMEZONE = "Europe/Paris"
 # name: (flow, what it runs, cron, what for)
@@ -276,14 +276,16 @@ def _schedule(platform: Platform, name: str) -> dg.ScheduleDefinition:
             # The present day, in place; after midnight yesterday too, whose last hours came since.
             hour = moment.astimezone(UTC).replace(minute=0)
             first = (hour - timedelta(hours=2)).date()
-            keys = Keys(centres, first, hour.date())
-            yield dg.RunRequest(run_key=f"{name} {hour:%Y-%m-%dT%H}", tags=rectangle_tags(keys))
+            rectangle = Rectangle(centres, first, hour.date())
+            yield dg.RunRequest(
+                run_key=f"{name} {hour:%Y-%m-%dT%H}", tags=rectangle_tags(rectangle)
+            )
             return
         # The last complete UTC day, for every centre, in one run; with those whose records live on.
         day = moment.astimezone(UTC).date() - timedelta(days=1)
         life = flow.life_days if isinstance(flow, RecordFlow) else 0
         first = max(day - timedelta(days=life), platform.settings.first_day)
-        keys = Keys(centres, min(first, day), day)
-        yield dg.RunRequest(run_key=f"{name} {day}", tags=rectangle_tags(keys))
+        rectangle = Rectangle(centres, min(first, day), day)
+        yield dg.RunRequest(run_key=f"{name} {day}", tags=rectangle_tags(rectangle))
 
     return tick

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from flow_platform.flows import DELIVERIES, Flow
-from flow_platform.partitions import covering, rectangle_tags
+from flow_platform.ground.rectangle import covering
+from flow_platform.partitions import rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import INGEST_ROLE
 from flow_platform.stages.touched import claim, open_requests, release, settle

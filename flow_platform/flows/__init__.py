@@ -4,7 +4,6 @@ A flow says what is predicted and by whom it is owned. How rows come is in `sour
 are forecast in `forecasting/`, how records are scored in `scoring/`.
 """
 
-from flow_platform.errors import ConfigurationError
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.flows.flow import Flow
 from flow_platform.flows.parcels import PARCELS
@@ -13,6 +12,7 @@ from flow_platform.flows.retail import RETAIL
 from flow_platform.flows.series import SeriesFlow
 from flow_platform.flows.traffic import TRAFFIC
 from flow_platform.flows.trips import TRIPS
+from flow_platform.ground.errors import ConfigurationError
 
 SERIES_FLOWS: tuple[SeriesFlow, ...] = (PARCELS, RETAIL, TRAFFIC)
 RECORD_FLOWS: tuple[RecordFlow, ...] = (TRIPS, DELIVERIES)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "6"

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import SeriesSpec, day_numbers, nanoseconds
 from flow_platform.forecasting.panel import Panel, places
+from flow_platform.ground.errors import ModelError
 
 ABSENT = "the extra `deep` is not installed: `make deep-install` adds it to .venv"
 # Days that a forecast looks back on.

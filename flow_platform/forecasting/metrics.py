@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 
 def _pair(y: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

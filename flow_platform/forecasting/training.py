@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting import candidates, correction, explanation, intervals, lstm, sarima
 from flow_platform.forecasting.data import (
     CODE_VERSION,
@@ -31,6 +30,7 @@ from flow_platform.forecasting.metrics import seasonal_scale, summarise
 from flow_platform.forecasting.panel import Panel, build_panel, places
 from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
+from flow_platform.ground.errors import ModelError
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES: tuple[str, ...] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 
 INGEST_POINTS = ("mid_transaction", "before_commit", "after_commit_before_ack")
 ERASURE_POINTS = ("before_ledger", "after_commit")

@@ -24,7 +24,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import crash
 from flow_platform.ingest.back_off import DATABASE_AWAY, BackOff, first_line, say
 from flow_platform.ingest.event_rows import ERASED, REPEATED, STORED, Received

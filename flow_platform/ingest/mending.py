@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from flow_platform.errors import ConfigurationError, FlowError, SourceError
+from flow_platform.ground.errors import ConfigurationError, FlowError, SourceError
 from flow_platform.ingest.event_rows import (
     ERASED,
     FLOW,

@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import crash
 from flow_platform.ingest.back_off import DATABASE_AWAY, BackOff, first_line, say
 from flow_platform.ingest.options import Options

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import psycopg
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import crash
 from flow_platform.ingest.back_off import CONNECTION
 from flow_platform.ingest.event_rows import (

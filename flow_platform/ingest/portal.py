@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 from flow_platform.sources.config import SourceConfig, traffic_option
 from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.portal import Page, fetch_since

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import crash
 from flow_platform.ingest.back_off import CONNECTION
 from flow_platform.sources.json_objects import LONGEST_PAYLOAD

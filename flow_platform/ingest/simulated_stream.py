@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.ingest.signals import stopping_on_signals
 from flow_platform.sources.deliveries_simulator import Marketplace, SimulatedEvent
 

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 from flow_platform.ingest import crash
 from flow_platform.platform import Platform
 from flow_platform.privacy.exporting import remove_exports

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.platform import Platform
 from flow_platform.privacy.holdings import Holdings, Person, holdings_of_person
 from flow_platform.privacy.places import NOTES, QUARANTINE, select_rows

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 
 CUSTOMER, ORDER, ORDERS, INCIDENT = "customer", "order_id", "order_ids", "incident_id"
 QUARANTINE, NOTES, ERASED, AUDIT = (

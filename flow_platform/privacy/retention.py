@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import sweep
 from flow_platform.privacy.exporting import exports_folder

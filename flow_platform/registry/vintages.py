@@ -22,8 +22,8 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.promotion import trained_until
+from flow_platform.ground.errors import ModelError
 from flow_platform.registry.promotions import Decision, Reign, line_of
 from flow_platform.warehouse.roles import MLFLOW_DATABASE
 from flow_platform.warehouse.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 _FLOAT64, _NORMAL = 1, 0
 

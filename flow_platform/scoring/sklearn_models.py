@@ -7,7 +7,7 @@ import json
 import zipfile
 from typing import Any
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 # What a gradient boosting consists of that skops does not trust by itself.
 _TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.local_time import days_index
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import concerns
-from flow_platform.sources.local_time import days_index
 from flow_platform.sources.public_holidays import public_holidays, weekend
 from flow_platform.sources.school_holidays import school_holidays
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.public_holidays import holiday_subdivision, known_country
 from flow_platform.sources.school_holidays import ZONES
 

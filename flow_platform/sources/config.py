@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.centres import why_not_an_id
 from flow_platform.sources.public_holidays import known_country
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
 from flow_platform.sources.centres import (
     Centre,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources import values
 from flow_platform.sources.centres import why_not_an_id
 from flow_platform.sources.columns import Columns, read_columns

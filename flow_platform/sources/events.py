@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.centres import Centre, read_small_csv
 from flow_platform.sources.public_holidays import known_country
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.local_time import local_midnight_after
 from flow_platform.sources import values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
@@ -26,7 +27,6 @@ from flow_platform.sources.landing import (
     rejected_frame,
     rejected_rows,
 )
-from flow_platform.sources.local_time import local_midnight_after
 from flow_platform.sources.simulator import EPOCH_FIRST, World
 from flow_platform.sources.tables import (
     FileUnreadableError,

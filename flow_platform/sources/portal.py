@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import requests
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources import readings
 from flow_platform.sources.columns import Columns, columns_of, read_columns
 from flow_platform.sources.config import SourceConfig, traffic_option

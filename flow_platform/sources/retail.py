@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources import values
 from flow_platform.sources.centres import Centre, why_not_an_id
 from flow_platform.sources.config import SourceConfig
@@ -33,7 +34,6 @@ from flow_platform.sources.landing import (
     rejected_frame,
     rejected_rows,
 )
-from flow_platform.sources.local_time import days_index, local_midnight_after
 from flow_platform.sources.retail_simulator import CONTENT, COUNTRIES, simulated_lines
 from flow_platform.sources.tables import (
     FileUnreadableError,

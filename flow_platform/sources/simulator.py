@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import EVENT_COLUMNS, EVERYWHERE, events_frame
-from flow_platform.sources.local_time import days_index, local_midnight_after
 
 EPOCH_FIRST = date(2005, 1, 1)
 EPOCH_LAST = date(2035, 12, 31)

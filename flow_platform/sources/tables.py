@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig
 
 # A quoted field may run over this many lines; a longer one is an unbalanced quote that would

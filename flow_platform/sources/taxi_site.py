@@ -20,7 +20,7 @@ from typing import BinaryIO
 import requests
 from urllib3.exceptions import HTTPError
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig, trips_option
 from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
 from flow_platform.sources.tables import clean_text

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flow_platform.sources.local_time import local_midnight
+from flow_platform.ground.local_time import local_midnight
 from flow_platform.sources.simulator import WEATHER_COLUMNS, WEATHER_VALUES
 
 FORECAST = "forecast"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
 from flow_platform.sources.centres import read_small_csv, why_not_an_id
 from flow_platform.sources.config import SourceConfig, trips_option

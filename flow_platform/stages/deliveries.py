@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,8 @@ import pandas as pd
 from flow_platform.flows import RecordFlow
 from flow_platform.forecasting.metrics import coverage, mae
 from flow_platform.forecasting.promotion import Comparison, judge, score, trained_until
-from flow_platform.partitions import cutoff_of, months_between
+from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import ML_ROLE, Vintage
@@ -42,7 +43,6 @@ from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage
 from flow_platform.stages.history import spec_of
 from flow_platform.stages.score_run import ScoreRun
 from flow_platform.stages.training import Progress, ensure_vintages, logger
-from flow_platform.warehouse.store import Keys
 
 # The stages at which an order is scored: what speaks of its days, and of its risk.
 STAGES = {
@@ -56,18 +56,18 @@ COMPARED_DAYS = 120
 def score_deliveries(
     platform: Platform,
     flow: RecordFlow,
-    keys: Keys,
+    rectangle: Rectangle,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
 ) -> ScoreRun:
-    """Score every approved order of `keys` at each of its moments, and replace the partitions.
+    """Score every approved order of `rectangle` at each of its moments, and replace the partitions.
 
     A moment is scored with what was known then, by vintages trained before its day; those that are
     missing are trained first. Days before any vintage get the fallback.
     """
-    until = _known_until(platform, flow, keys)
-    months = months_between(keys.first_day, max(until, keys.last_day))
+    until = _known_until(platform, flow, rectangle)
+    months = months_between(rectangle.first_day, max(until, rectangle.last_day))
 
     @cache
     def history() -> DeliveryData:
@@ -87,9 +87,9 @@ def score_deliveries(
         )
         for measure in flow.measures
     }
-    orders = read_orders(platform, flow, keys.first_day - timedelta(days=LOOKBACK_DAYS), until)
+    orders = read_orders(platform, flow, rectangle.first_day - timedelta(days=LOOKBACK_DAYS), until)
     data = orders.data
-    within = orders.lie_in(keys)
+    within = orders.lie_in(rectangle)
     speak = _Speakers(platform, flow, specs)
     parts: list[pd.DataFrame] = []
     figures: dict[str, float] = {}
@@ -125,10 +125,10 @@ def score_deliveries(
             {"actual": came.days[arrived], "predicted": said.scores[arrived, 0]}
         )
     made = pd.concat(parts, ignore_index=True)
-    platform.store(ML_ROLE).replace(flow.scores, made, keys)
+    platform.store(ML_ROLE).replace(flow.scores, made, rectangle)
     on_the_way = int((made["stage"] == "in_transit").sum())
     return ScoreRun(
-        due=_approved(platform, flow, keys) + on_the_way,
+        due=_approved(platform, flow, rectangle) + on_the_way,
         rows=len(made),
         vintages=trained,
         versions=speak.counts,
@@ -145,11 +145,11 @@ class Orders:
     centre_id: np.ndarray
     day: np.ndarray
 
-    def lie_in(self, keys: Keys) -> np.ndarray:
+    def lie_in(self, rectangle: Rectangle) -> np.ndarray:
         """Which of them lie in a rectangle."""
         days = pd.to_datetime(pd.Series(self.day))
-        inside = days.between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day))
-        return np.isin(self.centre_id, keys.centres) & inside.to_numpy()
+        inside = days.between(pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day))
+        return np.isin(self.centre_id, rectangle.centres) & inside.to_numpy()
 
 
 def read_orders(platform: Platform, flow: RecordFlow, first_day: date, last_day: date) -> Orders:
@@ -258,30 +258,26 @@ def _days(asked: Asked) -> pd.Series:
     return pd.Series(pd.DatetimeIndex(asked.moment).normalize())
 
 
-def _known_until(platform: Platform, flow: RecordFlow, keys: Keys) -> date:
+def _known_until(platform: Platform, flow: RecordFlow, rectangle: Rectangle) -> date:
     """The day of the newest event of a rectangle's orders; before it all their moments lie."""
     newest = platform.store(ML_ROLE).read(
         f"select coalesce(max(known_at)::date, %(last)s) as day from {flow.merged}"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s",
-        _window(keys),
+        rectangle.window,
     )
-    return max(newest["day"].iloc[0].date(), keys.last_day)
+    return max(newest["day"].iloc[0].date(), rectangle.last_day)
 
 
-def _approved(platform: Platform, flow: RecordFlow, keys: Keys) -> int:
+def _approved(platform: Platform, flow: RecordFlow, rectangle: Rectangle) -> int:
     """How many orders of a rectangle are due a score for having been approved."""
     counted = platform.store(ML_ROLE).read(
         f"select count(*) as orders from {flow.merged}"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
         " and approved_known_at < coalesce("
         "least(delivered_known_at, cancelled_known_at), 'infinity')",
-        _window(keys),
+        rectangle.window,
     )
     return int(counted["orders"].iloc[0])
-
-
-def _window(keys: Keys) -> dict[str, Any]:
-    return {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day}
 
 
 def _figures(rows: pd.DataFrame, came: Outcomes) -> dict[str, float]:

@@ -18,6 +18,7 @@ import pandas as pd
 import psycopg
 
 from flow_platform.flows.deliveries import DELIVERIES
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ingest.event_rows import (
     ERASED,
     REPEATED,
@@ -44,14 +45,16 @@ from flow_platform.stages.landing import (
     record_loads,
     record_rejects,
 )
-from flow_platform.warehouse.store import Keys, lock_writes
+from flow_platform.warehouse.store import lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.
 BLOCK_ORDERS = 5_000
 _TABLES = ("raw.orders", "raw.payments", "raw.tracking", "raw.incident_logs")
 
 
-def land_deliveries(platform: Platform, keys: Keys, *, now: datetime | None = None) -> Balance:
+def land_deliveries(
+    platform: Platform, rectangle: Rectangle, *, now: datetime | None = None
+) -> Balance:
     """Replace the orders of these partitions that files or the simulator tell, by what they say.
 
     Days are replaced in blocks, each in one transaction; what messages brought stays. Orders that
@@ -61,30 +64,30 @@ def land_deliveries(platform: Platform, keys: Keys, *, now: datetime | None = No
     """
     config = platform.sources[DELIVERIES.name]
     if config.kind == "kafka":
-        return _count_live(platform, keys)
+        return _count_live(platform, rectangle)
     present = now or datetime.now(UTC)
     if config.kind == "simulated":
-        return _land_simulated(platform, keys, present)
-    return _land_files(platform, keys, present)
+        return _land_simulated(platform, rectangle, present)
+    return _land_files(platform, rectangle, present)
 
 
 # -- files ---------------------------------------------------------------------------------------
 
 
-def _land_files(platform: Platform, keys: Keys, now: datetime) -> Balance:
+def _land_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Balance:
     store, pseudonyms = platform.store(INGEST_ROLE), platform.deliveries_pseudonyms
     reading = read_deliveries(
         platform.sources[DELIVERIES.name],
-        keys.first_day,
-        keys.last_day,
-        keys.centres,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
         timezone=platform.deliveries_timezone,
         now=now,
     )
-    for first, last in _blocks(reading.asked["day"], keys):
+    for first, last in _blocks(reading.asked["day"], rectangle):
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:
-            _delete(connection, Keys(keys.centres, first, last), received)
+            _delete(connection, Rectangle(rectangle.centres, first, last), received)
             # What is refused goes to quarantine as the rows of its files, not as events.
             written = write_events(
                 connection, received, pseudonyms, is_marked=False, keep_rejects=False
@@ -97,24 +100,24 @@ def _land_files(platform: Platform, keys: Keys, now: datetime) -> Balance:
         balances = reading.balances()
         rejects = reading.rejects()
         files = [balance.file for balance in balances if balance.error is None]
-        record_rejects(cursor, DELIVERIES.name, keys, _sealed(rejects, pseudonyms), files)
-        record_loads(cursor, DELIVERIES.name, keys, balances)
+        record_rejects(cursor, DELIVERIES.name, rectangle, _sealed(rejects, pseudonyms), files)
+        record_loads(cursor, DELIVERIES.name, rectangle, balances)
     filled = reading.asked[["region", "day"]].drop_duplicates()
     by_reason = Counter(code_of(one.reason) for one in rejects)
     return replace(
-        balance_of(balances, len(keys) - len(filled), reading.oddities()),
+        balance_of(balances, len(rectangle) - len(filled), reading.oddities()),
         rejected=dict(sorted(by_reason.items())),
     )
 
 
-def _blocks(days: pd.Series, keys: Keys) -> Iterator[tuple[date, date]]:
-    """The days of the keys in blocks of about BLOCK_ORDERS orders, given the day of each order."""
+def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]]:
+    """The days in blocks of about BLOCK_ORDERS orders, given the day of each order."""
     counts = days.dt.date.value_counts()
-    first, held = keys.first_day, 0
-    for number in range(keys.days):
-        day = keys.first_day + timedelta(days=number)
+    first, held = rectangle.first_day, 0
+    for number in range(rectangle.days):
+        day = rectangle.first_day + timedelta(days=number)
         held += int(counts.get(day, 0))
-        if held >= BLOCK_ORDERS or day == keys.last_day:
+        if held >= BLOCK_ORDERS or day == rectangle.last_day:
             yield first, day
             first, held = day + timedelta(days=1), 0
 
@@ -206,19 +209,19 @@ def _sealed(rejects: Sequence[FileReject], pseudonyms: Pseudonyms) -> pd.DataFra
 # -- the simulator -------------------------------------------------------------------------------
 
 
-def _land_simulated(platform: Platform, keys: Keys, now: datetime) -> Balance:
+def _land_simulated(platform: Platform, rectangle: Rectangle, now: datetime) -> Balance:
     market, pseudonyms = platform.marketplace, platform.deliveries_pseudonyms
-    usual = market.orders_a_day * max(1, len(keys.centres))
+    usual = market.orders_a_day * max(1, len(rectangle.centres))
     size = timedelta(days=max(1, int(BLOCK_ORDERS / usual)))
     fates: Counter[str] = Counter()
     filled = 0
-    first = keys.first_day
-    while first <= keys.last_day:
-        last = min(first + size - timedelta(days=1), keys.last_day)
-        orders = market.orders(first, last, keys.centres)
+    first = rectangle.first_day
+    while first <= rectangle.last_day:
+        last = min(first + size - timedelta(days=1), rectangle.last_day)
+        orders = market.orders(first, last, rectangle.centres)
         received = _received_simulated(market.events(orders), pseudonyms, now)
         with platform.store(INGEST_ROLE).connect() as connection:
-            _delete(connection, Keys(keys.centres, first, last), received)
+            _delete(connection, Rectangle(rectangle.centres, first, last), received)
             written = write_events(connection, received, pseudonyms, is_marked=False)
         fates.update(written.fates)
         filled += len(orders[["centre_id", "day"]].drop_duplicates())
@@ -233,11 +236,11 @@ def _land_simulated(platform: Platform, keys: Keys, now: datetime) -> Balance:
         rows_repeated=fates[REPEATED],
     )
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, DELIVERIES.name, keys, (file,))
+        record_loads(cursor, DELIVERIES.name, rectangle, (file,))
     by_reason: Counter[str] = Counter()
     for fate, count in refused.items():
         by_reason[code_of(fate)] += count
-    return replace(balance_of((file,), len(keys) - filled), rejected=dict(by_reason))
+    return replace(balance_of((file,), len(rectangle) - filled), rejected=dict(by_reason))
 
 
 def _received_simulated(
@@ -269,7 +272,9 @@ def _received_simulated(
 # -- both ----------------------------------------------------------------------------------------
 
 
-def _delete(connection: psycopg.Connection, keys: Keys, received: Sequence[Received]) -> None:
+def _delete(
+    connection: psycopg.Connection, rectangle: Rectangle, received: Sequence[Received]
+) -> None:
     """Delete the orders of these partitions, and those that come now and once lay elsewhere.
 
     What messages brought stays.
@@ -281,7 +286,7 @@ def _delete(connection: psycopg.Connection, keys: Keys, received: Sequence[Recei
     rows = connection.execute(
         "select order_id from raw.orders where type = 'placed' and centre_id = any(%s)"
         " and day between %s and %s and source not like 'kafka:%%'",
-        (list(keys.centres), keys.first_day, keys.last_day),
+        (list(rectangle.centres), rectangle.first_day, rectangle.last_day),
     )
     order_ids = sorted(coming | {row[0] for row in rows})
     for table in _TABLES:
@@ -291,9 +296,8 @@ def _delete(connection: psycopg.Connection, keys: Keys, received: Sequence[Recei
         )
 
 
-def _count_live(platform: Platform, keys: Keys) -> Balance:
+def _count_live(platform: Platform, rectangle: Rectangle) -> Balance:
     """What messages have brought of the orders of these partitions; the rest is in quarantine."""
-    window = {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day}
     others = " union all ".join(f"select order_id from {table}" for table in _TABLES)
     counts = platform.store(INGEST_ROLE).read(
         f"""
@@ -305,7 +309,7 @@ def _count_live(platform: Platform, keys: Keys) -> Balance:
             (select count(*) from ({others}) as events join placed using (order_id)) as events,
             (select count(distinct (centre_id, day)) from placed) as partitions
         """,
-        window,
+        rectangle.window,
     )
     stored, filled = (int(value) for value in counts.iloc[0])
-    return Balance(stored, stored, 0, 0, 0, (), len(keys) - filled)
+    return Balance(stored, stored, 0, 0, 0, (), len(rectangle) - filled)

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows import Flow, RecordFlow, SeriesFlow
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.monitoring.drift import measure_drift
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
-from flow_platform.warehouse.store import Keys
 
 WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 # Years of history a reading looks back on, and a margin for its season.
 _HISTORY_DAYS = 4 * 366 + 60
 
 
-def measure_rectangle(platform: Platform, flow: Flow, keys: Keys) -> pd.DataFrame:
-    """PSI and KS of each feature for every centre and day of `keys`; replaces `monitoring.drift`.
+def measure_rectangle(platform: Platform, flow: Flow, rectangle: Rectangle) -> pd.DataFrame:
+    """PSI and KS of each feature for every centre and day; replaces `monitoring.drift`.
 
     A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
     that neither the week's pattern nor slow growth hides or feigns a change; the weather of flows
@@ -27,9 +27,9 @@ def measure_rectangle(platform: Platform, flow: Flow, keys: Keys) -> pd.DataFram
     records the mean of the day is watched, where there are enough, and their number.
     """
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    if flow.is_hourly and keys.last_day > yesterday:
-        keys = Keys(keys.centres, keys.first_day, yesterday)
-    if keys.last_day < keys.first_day:
+    if flow.is_hourly and rectangle.last_day > yesterday:
+        rectangle = Rectangle(rectangle.centres, rectangle.first_day, yesterday)
+    if rectangle.last_day < rectangle.first_day:
         return pd.DataFrame({"day": [], "status": []})
     store = platform.store(ML_ROLE)
     weather = isinstance(flow, SeriesFlow) and flow.has_weather
@@ -40,20 +40,20 @@ def measure_rectangle(platform: Platform, flow: Flow, keys: Keys) -> pd.DataFram
         f" where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
         f"{grouped} order by centre_id, day",
         {
-            "centres": list(keys.centres),
-            "first": keys.first_day - timedelta(days=_HISTORY_DAYS),
-            "last": keys.last_day,
+            "centres": list(rectangle.centres),
+            "first": rectangle.first_day - timedelta(days=_HISTORY_DAYS),
+            "last": rectangle.last_day,
         },
     )
     for measure in _watched(flow):
         history[measure] = _against_its_weekday(history, measure)
     readings = history.loc[
-        history["day"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)),
+        history["day"].between(pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)),
         ["centre_id", "day"],
     ]
     drift = measure_drift(history, readings, features)
     drift.insert(0, "flow", flow.name)
-    store.replace("monitoring.drift", drift, keys, equal={"flow": flow.name})
+    store.replace("monitoring.drift", drift, rectangle, equal={"flow": flow.name})
     return drift
 
 

@@ -15,11 +15,12 @@ import pandas as pd
 
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
-from flow_platform.partitions import months_between
+from flow_platform.ground.local_time import local_midnight
+from flow_platform.ground.periods import months_between
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import ML_ROLE, Vintage
-from flow_platform.sources.local_time import local_midnight
 from flow_platform.stages.core import Core, core_of
 from flow_platform.stages.history import (
     read_for_hours,
@@ -29,7 +30,7 @@ from flow_platform.stages.history import (
 )
 from flow_platform.stages.trading import closed_weekdays
 from flow_platform.stages.training import Progress, Trained, ensure_vintages, logger
-from flow_platform.warehouse.store import Keys, Store
+from flow_platform.warehouse.store import Store
 
 FALLBACK_VERSION = "fallback"
 
@@ -56,33 +57,35 @@ def issue_forecasts(
     platform: Platform,
     flow: SeriesFlow,
     measure: str,
-    keys: Keys,
+    rectangle: Rectangle,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
 ) -> Issued:
-    """Forecast every centre and day of `keys` with what was known then, and replace the partitions.
+    """Forecast every centre and day with what was known then, and replace the partitions.
 
     Vintages that the days need are trained first. Days before any vintage, and series a vintage
     cannot forecast, get the fallback; a centre that never reported gets no row.
     """
     if flow.is_hourly:
-        return _issue_hours(platform, flow, measure, keys, refresh, progress)
+        return _issue_hours(platform, flow, measure, rectangle, refresh, progress)
     spec = spec_of(platform, flow, measure)
-    data = read_history(platform, flow, measure, keys.last_day)
+    data = read_history(platform, flow, measure, rectangle.last_day)
     trained = ensure_vintages(
         platform,
         flow,
         measure,
-        months_between(keys.first_day, keys.last_day),
+        months_between(rectangle.first_day, rectangle.last_day),
         lambda: data,
         spec,
         refresh=refresh,
         progress=progress,
     )
     wanted = data.issues[
-        data.issues["unique_id"].isin(keys.centres)
-        & data.issues["issue"].between(pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day))
+        data.issues["unique_id"].isin(rectangle.centres)
+        & data.issues["issue"].between(
+            pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
+        )
     ]
     line = platform.registry.line(flow.name, measure)
     parts = [
@@ -93,7 +96,7 @@ def issue_forecasts(
     closed = closed_weekdays(data.actuals, wanted) if flow.has_trading_days else {}
     frame = _as_rows(platform, flow, measure, _without_closed(made, closed))
     platform.store(ML_ROLE).replace(
-        "ml.forecasts", frame, keys, equal={"flow": flow.name, "measure": measure}
+        "ml.forecasts", frame, rectangle, equal={"flow": flow.name, "measure": measure}
     )
     counts = frame.groupby("model_version")["day"].nunique()
     left_out = {
@@ -111,7 +114,7 @@ def issue_forecasts(
         closed_targets=sum(left_out.values()),
         vintages=trained,
         issues_by_version={str(name): int(count) for name, count in counts.items()},
-        shown=frame[(frame["centre_id"] == keys.centres[0]) & (frame["horizon"] == 1)],
+        shown=frame[(frame["centre_id"] == rectangle.centres[0]) & (frame["horizon"] == 1)],
     )
 
 
@@ -123,17 +126,17 @@ def _issue_hours(
     platform: Platform,
     flow: SeriesFlow,
     measure: str,
-    keys: Keys,
+    rectangle: Rectangle,
     refresh: Literal["missing", "stale"],
     progress: Progress,
 ) -> Issued:
-    """Forecast every hour of every day of `keys`, a block of days at a time.
+    """Forecast every hour of every day of `rectangle`, a block of days at a time.
 
     Of the present day the hours that have begun. A run that ends with the present day, and is no
     backfill, adds the hours that have no forecasts yet: what was said this morning stands.
     """
     spec = spec_of(platform, flow, measure)
-    months = months_between(keys.first_day, keys.last_day)
+    months = months_between(rectangle.first_day, rectangle.last_day)
     trained = ensure_vintages(
         platform,
         flow,
@@ -146,13 +149,13 @@ def _issue_hours(
     )
     line = platform.registry.line(flow.name, measure)
     store, now = platform.store(ML_ROLE), pd.Timestamp(datetime.now(UTC)).floor("h")
-    length = max(1, _ROWS_A_BLOCK // (24 * len(flow.horizons) * len(keys.centres)))
+    length = max(1, _ROWS_A_BLOCK // (24 * len(flow.horizons) * len(rectangle.centres)))
     rows = issues = incomplete = 0
     versions: dict[str, int] = {}
     shown = []
-    for first in pd.date_range(keys.first_day, keys.last_day, freq=f"{length}D"):
-        last = min(first + timedelta(days=length - 1), pd.Timestamp(keys.last_day))
-        block = Keys(keys.centres, first.date(), last.date())
+    for first in pd.date_range(rectangle.first_day, rectangle.last_day, freq=f"{length}D"):
+        last = min(first + timedelta(days=length - 1), pd.Timestamp(rectangle.last_day))
+        block = Rectangle(rectangle.centres, first.date(), last.date())
         since = _first_hour(store, flow, measure, block, now, refresh)
         hours = pd.date_range(since, last + timedelta(hours=23), freq="h")
         hours = hours[hours <= now.tz_localize(None)].as_unit("us")
@@ -181,8 +184,8 @@ def _issue_hours(
         incomplete += int((steps != len(flow.horizons)).sum())
         for name, count in frame.groupby("model_version")["day"].nunique().items():
             versions[str(name)] = versions.get(str(name), 0) + int(count)
-        shown.append(frame[(frame["centre_id"] == keys.centres[0]) & (frame["horizon"] == 1)])
-        if len(keys) > len(block):
+        shown.append(frame[(frame["centre_id"] == rectangle.centres[0]) & (frame["horizon"] == 1)])
+        if len(rectangle) > len(block):
             progress(f"{flow.name} {measure}: {first:%Y-%m-%d} to {last:%Y-%m-%d} forecast")
     return Issued(
         rows=rows,
@@ -199,7 +202,7 @@ def _first_hour(
     store: Store,
     flow: SeriesFlow,
     measure: str,
-    block: Keys,
+    block: Rectangle,
     now: pd.Timestamp,
     refresh: Literal["missing", "stale"],
 ) -> pd.Timestamp:

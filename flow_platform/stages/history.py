@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from flow_platform.errors import ConfigurationError
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.data import (
     CALENDAR_LOOKAHEAD,
@@ -27,11 +26,12 @@ from flow_platform.forecasting.hourly.data import (
     evenly,
 )
 from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEATHER
-from flow_platform.partitions import cutoff_of, issue_times
+from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.local_time import local_midnight_after
+from flow_platform.ground.periods import cutoff_of, issue_times
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.sources.config import deliveries_option
-from flow_platform.sources.local_time import local_midnight_after
 
 
 def spec_of(platform: Platform, flow: Flow, measure: str) -> Any:

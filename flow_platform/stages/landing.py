@@ -14,6 +14,7 @@ import pandas as pd
 import psycopg
 
 from flow_platform.flows import TRIPS
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.landing import FileBalance, Landing
@@ -25,7 +26,7 @@ from flow_platform.sources.traffic import read_traffic
 from flow_platform.sources.trips import read_trips
 from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
 from flow_platform.sources.weather import fetch_weather
-from flow_platform.warehouse.store import Keys, copy_rows, lock_writes
+from flow_platform.warehouse.store import copy_rows, lock_writes
 
 INGEST_ROLE = "flow_ingest"
 _WEATHER_COLUMNS = [
@@ -80,26 +81,26 @@ def land_calendar(platform: Platform) -> int:
     return len(calendar)
 
 
-def land_weather(platform: Platform, keys: Keys) -> tuple[int, tuple[str, ...]]:
+def land_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, tuple[str, ...]]:
     """Replace the weather that became known in these partitions.
 
     Returns the rows written and the source's warnings: a day without weather is no error.
     """
-    wanted = set(keys.centres)
+    wanted = set(rectangle.centres)
     result = fetch_weather(
         platform.sources.weather,
         [centre for centre in platform.centres if centre.centre_id in wanted],
-        keys.first_day,
-        keys.last_day,
+        rectangle.first_day,
+        rectangle.last_day,
         now=datetime.now(UTC),
         world=platform.world,
         cache_dir=platform.settings.home_path / "cache",
     )
-    platform.store(INGEST_ROLE).replace("raw.weather", result.rows[_WEATHER_COLUMNS], keys)
+    platform.store(INGEST_ROLE).replace("raw.weather", result.rows[_WEATHER_COLUMNS], rectangle)
     return len(result.rows), tuple(result.warnings)
 
 
-def land_parcels(platform: Platform, keys: Keys) -> Balance:
+def land_parcels(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the parcel counts of these partitions and record every row of every file.
 
     Rows that cannot be used go to `ops.quarantine`, whole. A row there that its file no longer has
@@ -108,16 +109,16 @@ def land_parcels(platform: Platform, keys: Keys) -> Balance:
     landing = read_parcels(
         platform.sources.parcels,
         platform.centres,
-        keys.first_day,
-        keys.last_day,
-        keys.centres,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
         now=datetime.now(UTC),
         world=platform.world,
     )
-    return _replace(platform, "parcels", keys, landing)
+    return _replace(platform, "parcels", rectangle, landing)
 
 
-def land_traffic(platform: Platform, keys: Keys) -> Balance:
+def land_traffic(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the readings of these partitions, and record every row of every file.
 
     Readings that counters publish live have landed already (`ingest/mqtt.py`): here they are only
@@ -125,11 +126,15 @@ def land_traffic(platform: Platform, keys: Keys) -> Balance:
     """
     config = platform.sources["traffic"]
     if config.kind == "mqtt":
-        return _count_live(platform, keys)
+        return _count_live(platform, rectangle)
     landing: Landing
     if config.kind == "http":
         fetched = fetch_readings(
-            config, keys.first_day, keys.last_day, keys.centres, now=datetime.now(UTC)
+            config,
+            rectangle.first_day,
+            rectangle.last_day,
+            rectangle.centres,
+            now=datetime.now(UTC),
         )
         remember_counters(platform.counters_cache, fetched.counters)
         landing = fetched
@@ -137,28 +142,27 @@ def land_traffic(platform: Platform, keys: Keys) -> Balance:
         landing = read_traffic(
             config,
             platform.counters,
-            keys.first_day,
-            keys.last_day,
-            keys.centres,
+            rectangle.first_day,
+            rectangle.last_day,
+            rectangle.centres,
             now=datetime.now(UTC),
             world=platform.world,
         )
-    return _replace(platform, "traffic", keys, landing)
+    return _replace(platform, "traffic", rectangle, landing)
 
 
-def _count_live(platform: Platform, keys: Keys) -> Balance:
+def _count_live(platform: Platform, rectangle: Rectangle) -> Balance:
     """What messages have brought to these partitions; other rows are in ops.quarantine."""
-    window = {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day}
     counts = platform.store(INGEST_ROLE).read(
         "select count(*) as rows, count(distinct (centre_id, day)) as partitions from raw.traffic"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s",
-        window,
+        rectangle.window,
     )
     stored, filled = (int(value) for value in counts.iloc[0])
-    return Balance(stored, stored, 0, 0, 0, (), len(keys) - filled)
+    return Balance(stored, stored, 0, 0, 0, (), len(rectangle) - filled)
 
 
-def land_retail(platform: Platform, keys: Keys) -> Balance:
+def land_retail(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the invoice lines of these partitions, and what the source says of their days.
 
     The source is read once, however many days there are. A partition is empty where the shop sold
@@ -166,17 +170,17 @@ def land_retail(platform: Platform, keys: Keys) -> Balance:
     """
     landing = read_retail(
         platform.sources["retail"],
-        keys.first_day,
-        keys.last_day,
-        keys.centres,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
         key=platform.customer_key,
         now=datetime.now(UTC),
         seed=platform.settings.seed,
     )
     store = platform.store(INGEST_ROLE)
-    store.replace("raw.retail", landing.rows, keys)
-    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], keys)
-    _record(platform, "retail", keys, landing)
+    store.replace("raw.retail", landing.rows, rectangle)
+    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
+    _record(platform, "retail", rectangle, landing)
     counts = landing.rows["line_class"].value_counts()
     return balance_of(
         landing.files,
@@ -195,7 +199,7 @@ def land_trip_zones(platform: Platform) -> int:
     return len(zones)
 
 
-def land_trips(platform: Platform, keys: Keys) -> Balance:
+def land_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the trips of these partitions, and record every row of every file that may have some.
 
     Days are replaced in blocks, each in one transaction, with the rows of all files: a day is as it
@@ -204,54 +208,58 @@ def land_trips(platform: Platform, keys: Keys) -> Balance:
     """
     config, store = platform.sources[TRIPS.name], platform.store(INGEST_ROLE)
     if config.kind == "simulated":
-        return _land_simulated_trips(platform, keys)
+        return _land_simulated_trips(platform, rectangle)
     fetched = None
     if config.kind == "http":
         fetched = fetch_months(
-            config, keys.first_day, keys.last_day, platform.trips_folder, now=datetime.now(UTC)
+            config,
+            rectangle.first_day,
+            rectangle.last_day,
+            platform.trips_folder,
+            now=datetime.now(UTC),
         )
     reading = read_trips(
         config,
         platform.trip_zones,
         platform.trips_place.timezone,
-        keys.first_day,
-        keys.last_day,
-        keys.centres,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
         paths=None if fetched is None else fetched.files,
     )
     for block in reading.blocks():
-        part = Keys(keys.centres, block.first_day, block.last_day)
+        part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
         with store.connect() as connection, connection.cursor() as cursor:
-            record_rejects(cursor, TRIPS.name, keys, block.rejected, block.judged)
+            record_rejects(cursor, TRIPS.name, rectangle, block.rejected, block.judged)
     with store.connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, TRIPS.name, keys, reading.files)
+        record_loads(cursor, TRIPS.name, rectangle, reading.files)
     return replace(
-        balance_of(reading.files, reading.quiet_days * len(keys.centres)),
+        balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
         rejected=reading.rejected,
         warnings=fetched.warnings if fetched else (),
     )
 
 
-def _land_simulated_trips(platform: Platform, keys: Keys) -> Balance:
+def _land_simulated_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     """Every simulated trip is a good one: nothing is rejected, no day is quiet."""
     stored = 0
     for first, last, rows in simulated_trips(
-        platform.trips_city, keys.first_day, keys.last_day, keys.centres
+        platform.trips_city, rectangle.first_day, rectangle.last_day, rectangle.centres
     ):
-        part = Keys(keys.centres, first, last)
+        part = Rectangle(rectangle.centres, first, last)
         stored += platform.store(INGEST_ROLE).replace("raw.trips", rows, part)
     files = (FileBalance(SIMULATED_FILE, stored, stored),)
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, TRIPS.name, keys, files)
+        record_loads(cursor, TRIPS.name, rectangle, files)
     return balance_of(files, 0)
 
 
-def _replace(platform: Platform, flow: str, keys: Keys, landing: Landing) -> Balance:
-    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, keys)
-    _record(platform, flow, keys, landing)
+def _replace(platform: Platform, flow: str, rectangle: Rectangle, landing: Landing) -> Balance:
+    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
+    _record(platform, flow, rectangle, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return balance_of(landing.files, len(keys) - len(filled))
+    return balance_of(landing.files, len(rectangle) - len(filled))
 
 
 def balance_of(
@@ -270,20 +278,22 @@ def balance_of(
     )
 
 
-def _record(platform: Platform, flow: str, keys: Keys, landing: Landing) -> None:
+def _record(platform: Platform, flow: str, rectangle: Rectangle, landing: Landing) -> None:
     readable = [file.file for file in landing.files if file.error is None]
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, flow, keys, landing.files)
-        record_rejects(cursor, flow, keys, landing.rejected, readable)
+        record_loads(cursor, flow, rectangle, landing.files)
+        record_rejects(cursor, flow, rectangle, landing.rejected, readable)
 
 
 def record_loads(
-    cursor: psycopg.Cursor, flow: str, keys: Keys, files: Sequence[FileBalance]
+    cursor: psycopg.Cursor, flow: str, rectangle: Rectangle, files: Sequence[FileBalance]
 ) -> None:
     """Write one row a file of what became of its rows."""
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
-        "|".join([flow, *keys.centres, str(keys.first_day), str(keys.last_day)]).encode()
+        "|".join(
+            [flow, *rectangle.centres, str(rectangle.first_day), str(rectangle.last_day)]
+        ).encode()
     ).hexdigest()[:16]
     loads = pd.DataFrame(
         [
@@ -291,8 +301,8 @@ def record_loads(
                 "load_id": load_id,
                 "flow": flow,
                 "file": file.file,
-                "first_day": keys.first_day,
-                "last_day": keys.last_day,
+                "first_day": rectangle.first_day,
+                "last_day": rectangle.last_day,
                 "rows_in_file": file.rows_in_file,
                 "rows_read": file.rows_read,
                 "rows_stored": file.rows_stored,
@@ -333,7 +343,11 @@ def record_loads(
 
 
 def record_rejects(
-    cursor: psycopg.Cursor, flow: str, keys: Keys, rejected: pd.DataFrame, files: Sequence[str]
+    cursor: psycopg.Cursor,
+    flow: str,
+    rectangle: Rectangle,
+    rejected: pd.DataFrame,
+    files: Sequence[str],
 ) -> None:
     """Keep the rejects of whole `files`; those there that are rejects no more are repaired.
 
@@ -373,8 +387,8 @@ def record_rejects(
         {
             "flow": flow,
             "files": list(files),
-            "first": keys.first_day,
-            "last": keys.last_day,
-            "centres": list(keys.centres),
+            "first": rectangle.first_day,
+            "last": rectangle.last_day,
+            "centres": list(rectangle.centres),
         },
     )

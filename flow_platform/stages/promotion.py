@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
+from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage

@@ -9,26 +9,26 @@ from __future__ import annotations
 from typing import Literal
 
 from flow_platform.flows import DELIVERIES, RecordFlow
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.stages.deliveries import score_deliveries
 from flow_platform.stages.score_run import ScoreRun
 from flow_platform.stages.training import Progress, logger
 from flow_platform.stages.trips import score_trips
-from flow_platform.warehouse.store import Keys
 
 
 def score_records(
     platform: Platform,
     flow: RecordFlow,
-    keys: Keys,
+    rectangle: Rectangle,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
 ) -> ScoreRun:
-    """Score every record of `keys` by every model of the flow, and replace the partitions."""
+    """Score every record of `rectangle` by every model of the flow, and replace the partitions."""
     if flow == DELIVERIES:
-        return score_deliveries(platform, flow, keys, refresh=refresh, progress=progress)
-    by_measure = score_trips(platform, flow, keys, refresh=refresh, progress=progress)
+        return score_deliveries(platform, flow, rectangle, refresh=refresh, progress=progress)
+    by_measure = score_trips(platform, flow, rectangle, refresh=refresh, progress=progress)
     return ScoreRun(
         due=sum(one.trips for one in by_measure.values()),
         rows=sum(one.rows for one in by_measure.values()),

@@ -12,10 +12,10 @@ from datetime import date
 
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.forecasting.training import TrainedModel
-from flow_platform.partitions import cutoff_of
+from flow_platform.ground.errors import ModelError
+from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import ML_ROLE, Vintage
 from flow_platform.scoring.segments.customers import (

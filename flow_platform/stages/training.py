@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from flow_platform.errors import ModelError
 from flow_platform.flows import Flow
 from flow_platform.forecasting.promotion import backtest_scores
 from flow_platform.forecasting.training import BOOSTED, choose_champion, lacks, succeed, trainable
-from flow_platform.partitions import cutoff_of
+from flow_platform.ground.errors import ModelError
+from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage

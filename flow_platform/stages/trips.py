@@ -17,7 +17,8 @@ import pandas as pd
 from flow_platform.flows import RecordFlow
 from flow_platform.forecasting.metrics import coverage, mae, r2, rmse
 from flow_platform.forecasting.promotion import Comparison, judge, score, trained_until
-from flow_platform.partitions import cutoff_of, months_between
+from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import ML_ROLE, Vintage
@@ -35,7 +36,6 @@ from flow_platform.scoring.trips.training import fallback_scores
 from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage
 from flow_platform.stages.history import spec_of
 from flow_platform.stages.training import Progress, Trained, ensure_vintages, logger
-from flow_platform.warehouse.store import Keys
 
 # Trips that are in memory at once while days are scored, and that a vintage may learn from.
 _TRIPS_A_BLOCK = 250_000
@@ -83,22 +83,22 @@ class Scored:
 def score_trips(
     platform: Platform,
     flow: RecordFlow,
-    keys: Keys,
+    rectangle: Rectangle,
     *,
     refresh: Literal["missing", "stale"] = "missing",
     progress: Progress = logger.info,
 ) -> dict[str, Scored]:
-    """Score every trip of `keys` by a vintage trained before its day, and replace the partitions.
+    """Score every trip by a vintage trained before its day, and replace the partitions.
 
     Returns what each measure said: they read the same trips, so a block is read for all of them.
     Vintages that the days need are trained first. Days before any vintage get the fallback.
     """
-    trained = _ensure_vintages(platform, flow, keys, refresh, progress)
-    speakers = _speakers(platform, flow, keys)
+    trained = _ensure_vintages(platform, flow, rectangle, refresh, progress)
+    speakers = _speakers(platform, flow, rectangle)
     store = platform.store(ML_ROLE)
     outcomes: dict[str, list[pd.DataFrame]] = {measure: [] for measure in speakers}
     trips = 0
-    for block in _blocks(platform, flow, keys):
+    for block in _blocks(platform, flow, rectangle):
         frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
         trips += len(frame)
         for measure, speaker in speakers.items():
@@ -108,7 +108,7 @@ def score_trips(
                 rows = rows.join(said)
                 outcomes[measure].append(said.assign(minutes=frame["minutes"]))
             store.replace(flow.scores, rows, block, equal={"model": measure})
-            if len(keys) > len(block):
+            if len(rectangle) > len(block):
                 progress(f"{flow.name} {measure}: scored until {block.last_day}")
     return {
         measure: _scored(trips, trained[measure], outcomes[measure]) for measure in flow.measures
@@ -118,12 +118,12 @@ def score_trips(
 def _ensure_vintages(
     platform: Platform,
     flow: RecordFlow,
-    keys: Keys,
+    rectangle: Rectangle,
     refresh: Literal["missing", "stale"],
     progress: Progress,
 ) -> dict[str, list[Trained]]:
     """The vintages that these days need, of each measure; what they learn from is read once."""
-    months = months_between(keys.first_day, keys.last_day)
+    months = months_between(rectangle.first_day, rectangle.last_day)
     read = cache(lambda: read_for_months(platform, flow, months[0], months[-1]))
     return {
         measure: ensure_vintages(
@@ -140,12 +140,12 @@ def _ensure_vintages(
     }
 
 
-def _speakers(platform: Platform, flow: RecordFlow, keys: Keys) -> dict[str, _Speaker]:
-    """Who speaks of the trips of `keys`, by measure. The fallback's past is read where needed."""
+def _speakers(platform: Platform, flow: RecordFlow, rectangle: Rectangle) -> dict[str, _Speaker]:
+    """The scorer of each measure. The fallback's past is read where needed."""
     lines = {measure: platform.registry.line(flow.name, measure) for measure in flow.measures}
     unserved = [
         day
-        for day in (keys.first_day + timedelta(days=n) for n in range(keys.days))
+        for day in (rectangle.first_day + timedelta(days=n) for n in range(rectangle.days))
         if any(vintage_for(line, day) is None for line in lines.values())
     ]
     specs = {measure: spec_of(platform, flow, measure) for measure in flow.measures}
@@ -249,11 +249,11 @@ def read_for_months(
 def read_trips(platform: Platform, flow: RecordFlow, first_day: date, last_day: date) -> TripData:
     """The trips that began on these UTC days, of every borough, a part of the days at a time."""
     zones, centres = platform_zones(platform), platform.centre_ids_of(flow)
-    blocks = list(_blocks(platform, flow, Keys(centres, first_day, last_day)))
+    blocks = list(_blocks(platform, flow, Rectangle(centres, first_day, last_day)))
     parts = [
         trips_of(_read(platform, flow, block.first_day, block.last_day, centres), zones)
         # No day at all is no trip.
-        for block in blocks or [Keys(centres, first_day, last_day)]
+        for block in blocks or [Rectangle(centres, first_day, last_day)]
     ]
     return joined(parts)
 
@@ -264,24 +264,24 @@ def platform_zones(platform: Platform) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["zone_id", "latitude", "longitude"], dtype="float64")
 
 
-def _blocks(platform: Platform, flow: RecordFlow, keys: Keys) -> Iterator[Keys]:
+def _blocks(platform: Platform, flow: RecordFlow, rectangle: Rectangle) -> Iterator[Rectangle]:
     """The rectangle in blocks of whole days that hold a bounded number of trips."""
-    if keys.last_day < keys.first_day:
+    if rectangle.last_day < rectangle.first_day:
         return
     counts = platform.store(ML_ROLE).read(
         f"select day, count(*) as trips from {flow.merged}"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s group by day",
-        {"centres": list(keys.centres), "first": keys.first_day, "last": keys.last_day},
+        rectangle.window,
     )
     trips = dict(zip(counts["day"].dt.date, counts["trips"], strict=True))
-    first, held = keys.first_day, 0
-    for offset in range(keys.days):
-        day = keys.first_day + timedelta(days=offset)
+    first, held = rectangle.first_day, 0
+    for offset in range(rectangle.days):
+        day = rectangle.first_day + timedelta(days=offset)
         if held and held + trips.get(day, 0) > _TRIPS_A_BLOCK:
-            yield Keys(keys.centres, first, day - timedelta(days=1))
+            yield Rectangle(rectangle.centres, first, day - timedelta(days=1))
             first, held = day, 0
         held += trips.get(day, 0)
-    yield Keys(keys.centres, first, keys.last_day)
+    yield Rectangle(rectangle.centres, first, rectangle.last_day)
 
 
 def _read(
@@ -333,7 +333,7 @@ def compare_scores(
         )
     rows: list[list[pd.DataFrame]] = [[], []]
     loaded: dict[str, tuple[pd.Timestamp, TripModel]] = {}
-    whole = Keys(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
+    whole = Rectangle(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
     for block in _blocks(platform, flow, whole):
         frame = _read(platform, flow, block.first_day, block.last_day, block.centres)
         for side, line in zip(rows, lines, strict=True):

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.data import CODE_VERSION, fingerprint
 from flow_platform.forecasting.training import before_backtest, has_enough_history
 from flow_platform.forecasting.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
-from flow_platform.partitions import cutoff_of
+from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
 from flow_platform.stages.history import read_history, spec_of

@@ -8,21 +8,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from flow_platform.flows import Flow
-from flow_platform.partitions import contiguous
+from flow_platform.ground.rectangle import Rectangle, contiguous
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import INGEST_ROLE
-from flow_platform.warehouse.store import Keys
 
 
-def lacking_weather(platform: Platform, flow: Flow, keys: Keys) -> list[Keys]:
-    """The rectangles of weather to land before `keys` of a flow, from the first day that a place of
-    the flow has none of to the last: none where all is there."""
+def lacking_weather(platform: Platform, flow: Flow, rectangle: Rectangle) -> list[Rectangle]:
+    """The rectangles of weather to load before a rectangle of a flow.
+
+    From the first day of which a place of the flow has none to the last; none where all is there.
+    """
     places = platform.weather_places_of(flow)
     if not places:
         return []
-    last = min(keys.last_day, datetime.now(UTC).date() - timedelta(days=1))
+    last = min(rectangle.last_day, datetime.now(UTC).date() - timedelta(days=1))
     # The first day's morning knows what was forecast the day before.
-    first = max(keys.first_day - timedelta(days=1), platform.settings.first_day)
+    first = max(rectangle.first_day - timedelta(days=1), platform.settings.first_day)
     known = platform.store(INGEST_ROLE).read(
         "select day from raw.weather where centre_id = any(%(places)s)"
         " and day between %(first)s and %(last)s group by day"
@@ -36,4 +37,4 @@ def lacking_weather(platform: Platform, flow: Flow, keys: Keys) -> list[Keys]:
     if not missing:
         return []
     blocks = contiguous(places, platform.centre_ids)
-    return [Keys(block, missing[0], missing[-1]) for block in blocks]
+    return [Rectangle(block, missing[0], missing[-1]) for block in blocks]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.training import forecast
 from flow_platform.forecasting.what_if import Change, altered
+from flow_platform.ground.errors import ModelError
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import vintage_for
 from flow_platform.stages.history import read_history, spec_of

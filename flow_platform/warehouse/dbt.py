@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from flow_platform.errors import ConfigurationError, WarehouseError
+from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.warehouse.roles import Server
 

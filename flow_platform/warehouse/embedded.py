@@ -15,7 +15,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
 
 SUPERUSER = "postgres"
 _START_ATTEMPTS = 5

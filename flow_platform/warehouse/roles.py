@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from flow_platform.errors import ConfigurationError, WarehouseError
+from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
 

@@ -10,41 +10,20 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pandas as pd
 import psycopg
 from psycopg import sql
 
-from flow_platform.errors import WarehouseError
+from flow_platform.ground.errors import WarehouseError
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.warehouse.roles import Server
 
 # Rows a transaction carries at the most: bounds memory and the work a crash throws away.
 _ROWS_A_TRANSACTION = 500_000
 # The first key of the advisory locks of writers; dbt_project.yml has the same.
 WRITE_LOCKS = 7301
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The partitions of one rectangle: every centre on every day from first to last."""
-
-    centres: tuple[str, ...]
-    first_day: date
-    last_day: date
-
-    @property
-    def days(self) -> int:
-        return (self.last_day - self.first_day).days + 1
-
-    def __len__(self) -> int:
-        return len(self.centres) * self.days
-
-    def by_centres(self, size: int) -> Iterator[Keys]:
-        """The same rectangle in slices of at most `size` centres."""
-        for start in range(0, len(self.centres), size):
-            yield Keys(self.centres[start : start + size], self.first_day, self.last_day)
 
 
 @dataclass(frozen=True)
@@ -91,24 +70,24 @@ class Store:
         self,
         table: str,
         frame: pd.DataFrame,
-        keys: Keys,
+        rectangle: Rectangle,
         *,
         equal: Mapping[str, str] | None = None,
         since: tuple[str, Any] | None = None,
     ) -> int:
-        """Replace the partitions `keys` of `table` (schema.name) by the rows of `frame`.
+        """Replace the rows of `rectangle` in `table` (schema.name) by the rows of `frame`.
 
         `frame` has a column per table column it fills, `centre_id` and `day` among them; `equal`
         narrows what is deleted in tables that several flows share; `since`, a column and a value,
         leaves rows alone whose column is less. Delete and insert are one transaction for each slice
         of centres, so a reader sees a partition as it was or as it is. One writer of a table and
         flow at a time: others wait, then replace what it wrote. Returns the rows written. Rows
-        outside of `keys` raise WarehouseError.
+        outside of `rectangle` raise WarehouseError.
         """
         fixed = dict(equal or {})
         days = pd.to_datetime(frame["day"])
-        outside = ~frame["centre_id"].isin(keys.centres) | ~days.between(
-            pd.Timestamp(keys.first_day), pd.Timestamp(keys.last_day)
+        outside = ~frame["centre_id"].isin(rectangle.centres) | ~days.between(
+            pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
         )
         if bool(outside.any()):
             first = frame[outside.to_numpy()].iloc[0]
@@ -117,8 +96,8 @@ class Store:
                 f" the first at centre {first['centre_id']}, day {first['day']}. This is a fault in"
                 " the source's code: it must return the asked partitions only."
             )
-        rows_a_centre = max(1, len(frame) // max(1, len(keys.centres)))
-        slices = keys.by_centres(max(1, _ROWS_A_TRANSACTION // rows_a_centre))
+        rows_a_centre = max(1, len(frame) // max(1, len(rectangle.centres)))
+        slices = rectangle.by_centres(max(1, _ROWS_A_TRANSACTION // rows_a_centre))
         delete = sql.SQL(
             "delete from {} where centre_id = any(%(centres)s)"
             " and day between %(first)s and %(last)s {}"
@@ -148,11 +127,7 @@ class Store:
                 lock_writes(connection, table, fixed)
                 cursor.execute(
                     delete,
-                    {
-                        "centres": list(part.centres),
-                        "first": part.first_day,
-                        "last": part.last_day,
-                    },
+                    part.window,
                 )
                 copy_rows(cursor, table, rows.assign(**fixed))
         return len(frame)

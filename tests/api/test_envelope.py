@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, networks
 from flow_platform.api.logs import JsonFormatter
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.services import _environment, services
 from flow_platform.settings import get_settings
 from flow_platform.warehouse import embedded

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.errors import ModelError
 from flow_platform.flows import RETAIL
 from flow_platform.forecasting import lstm, training
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.lstm import LOOK_BACK, Network, Windows
 from flow_platform.forecasting.training import TrainedModel, forecast, train
+from flow_platform.ground.errors import ModelError
 from tests.unit.forecasting.forecasting_world import make_world
 
 CUTOFF = pd.Timestamp("2023-11-01", tz="UTC")

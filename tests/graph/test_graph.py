@@ -16,12 +16,12 @@ from dagster._core.storage.tags import (
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
-from flow_platform.errors import ConfigurationError
 from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, Flow
-from flow_platform.partitions import contiguous, keys_of, rectangle_tags
+from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.rectangle import Rectangle, contiguous
+from flow_platform.partitions import rectangle_of, rectangle_tags
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 
 
@@ -285,12 +285,12 @@ def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
 def test_a_rectangle_of_keys_comes_back_from_its_partition_keys() -> None:
     from datetime import date
 
-    keys = Keys(("1", "2"), date(2025, 1, 1), date(2025, 1, 3))
-    listed = [f"{c}|2025-01-0{d}" for c in keys.centres for d in (1, 2, 3)]
-    assert keys_of(listed) == keys
-    assert rectangle_tags(keys)[ASSET_PARTITION_RANGE_END_TAG] == "2|2025-01-03"
+    rectangle = Rectangle(("1", "2"), date(2025, 1, 1), date(2025, 1, 3))
+    listed = [f"{c}|2025-01-0{d}" for c in rectangle.centres for d in (1, 2, 3)]
+    assert rectangle_of(listed) == rectangle
+    assert rectangle_tags(rectangle)[ASSET_PARTITION_RANGE_END_TAG] == "2|2025-01-03"
     with pytest.raises(ConfigurationError, match="no rectangle"):
-        keys_of(listed[:-1])
+        rectangle_of(listed[:-1])
 
 
 def test_centres_that_stand_apart_are_cut_into_blocks() -> None:
@@ -310,7 +310,7 @@ def test_dbt_arguments_confine_a_build_to_its_window() -> None:
         "--exclude-resource-type",
         "unit_test",
     ]
-    assert window_variables(Keys(("x",), date(2025, 1, 1), date(2025, 1, 2))) == {
+    assert window_variables(Rectangle(("x",), date(2025, 1, 1), date(2025, 1, 2))) == {
         "centres": ["x"],
         "from_day": "2025-01-01",
         "to_day": "2025-01-02",
@@ -390,9 +390,9 @@ def test_thousands_of_counters_share_partitions_by_area(scratch: Path) -> None:
     platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
     areas = platform.areas_of(TRAFFIC)
     assert 2 <= len(areas) <= 20
-    keys = platform.rows_of(TRAFFIC, Keys(areas[:1], date(2025, 1, 1), date(2025, 1, 1)))
-    assert 0 < len(keys.centres) < 3000
-    every = platform.rows_of(TRAFFIC, Keys(areas, date(2025, 1, 1), date(2025, 1, 1)))
+    rectangle = platform.rows_of(TRAFFIC, Rectangle(areas[:1], date(2025, 1, 1), date(2025, 1, 1)))
+    assert 0 < len(rectangle.centres) < 3000
+    every = platform.rows_of(TRAFFIC, Rectangle(areas, date(2025, 1, 1), date(2025, 1, 1)))
     assert sorted(every.centres) == sorted(platform.centre_ids_of(TRAFFIC))
     assert {one.place for one in platform.centres_of(TRAFFIC)} == {"1"}
     graph = build_definitions(platform).resolve_asset_graph()

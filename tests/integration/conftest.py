@@ -14,12 +14,12 @@ import psycopg
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 10)
@@ -75,11 +75,13 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 def land_history(platform: Platform, first: date, last: date) -> None:
     """Parcels, weather and the merged table from first to last, without Dagster."""
     prepare(platform)
-    keys = Keys(platform.centre_ids, first, last)
+    rectangle = Rectangle(platform.centre_ids, first, last)
     land_calendar(platform)
-    land_parcels(platform, keys)
-    land_weather(platform, keys)
-    platform.dbt.run(platform.server, build_arguments(["merged__parcels"]), window_variables(keys))
+    land_parcels(platform, rectangle)
+    land_weather(platform, rectangle)
+    platform.dbt.run(
+        platform.server, build_arguments(["merged__parcels"]), window_variables(rectangle)
+    )
 
 
 def checksums(platform: Platform, tables: Mapping[str, tuple[str, ...]] = TABLES) -> dict[str, str]:

@@ -113,14 +113,14 @@ def test_forecasts_do_not_change_when_all_that_came_later_changes(
         )
     try:
         from flow_platform.flows import PARCELS
+        from flow_platform.ground.rectangle import Rectangle
         from flow_platform.stages.forecasting import issue_forecasts
-        from flow_platform.warehouse.store import Keys
 
         issue_forecasts(
             filled,
             PARCELS,
             "parcels",
-            Keys(filled.centre_ids, before["day"].min().date(), before["day"].max().date()),
+            Rectangle(filled.centre_ids, before["day"].min().date(), before["day"].max().date()),
         )
         after = filled.store("admin").read(query)
         assert after.equals(before)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows.deliveries import DELIVERIES
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import read_event
@@ -21,7 +22,6 @@ from flow_platform.stages.landing import INGEST_ROLE, land_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import create_roles_and_databases
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.delivery_tables import ORDERS, write_tables
 from tests.integration.conftest import checksums
@@ -69,8 +69,8 @@ def empty(chosen: Platform) -> Platform:
     return chosen
 
 
-def keys(platform: Platform, days: tuple[date, date]) -> Keys:
-    return Keys(platform.centre_ids_of(DELIVERIES), *days)
+def keys(platform: Platform, days: tuple[date, date]) -> Rectangle:
+    return Rectangle(platform.centre_ids_of(DELIVERIES), *days)
 
 
 def rows(platform: Platform, query: str) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def test_a_region_alone_leaves_the_others_untouched(platform: Platform, home: Pa
     write_tables(home / "in")
     land_deliveries(platform, keys(platform, MARCH), now=NOW)
     sums = checksums(platform, dict.fromkeys(EVENTS, ()))
-    alone = land_deliveries(platform, Keys(("RJ",), *MARCH), now=NOW)
+    alone = land_deliveries(platform, Rectangle(("RJ",), *MARCH), now=NOW)
     assert alone.rows_left > 0
     assert checksums(platform, dict.fromkeys(EVENTS, ())) == sums
 
@@ -167,7 +167,7 @@ def test_erased_persons_are_not_stored_again(platform: Platform, home: Path) -> 
 
 
 def test_a_table_that_is_not_there_changes_nothing(platform: Platform, home: Path) -> None:
-    from flow_platform.errors import SourceError
+    from flow_platform.ground.errors import SourceError
 
     write_tables(home / "in")
     land_deliveries(platform, keys(platform, MARCH), now=NOW)

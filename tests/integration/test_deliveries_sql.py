@@ -15,10 +15,10 @@ import psycopg
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 
@@ -330,7 +330,7 @@ def build(
     outcome = platform.dbt.run(
         platform.server,
         [*build_arguments(STAGES), *untested],
-        window_variables(Keys(centres, first, last)),
+        window_variables(Rectangle(centres, first, last)),
     )
     failed = [r.node.name for r in outcome.results if str(r.status) not in ("success", "pass")]
     assert failed == [] and len(outcome.results) >= len(STAGES) * (4 if tested else 1)

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.kafka_broker import KafkaBroker
 from benchmarks.live_stream import Database, IngestProcess, wait_until
-from flow_platform.errors import ConfigurationError, FlowError
+from flow_platform.ground.errors import ConfigurationError, FlowError
 from flow_platform.ingest.kafka import KafkaSubscriber
 from flow_platform.ingest.kafka_options import kafka_options
 from flow_platform.ingest.mending import Chosen, drop, held_rows, replay, retry

@@ -10,12 +10,13 @@ import pandas as pd
 import psycopg
 import pytest
 
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import land_calendar, land_parcels
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.roles import LOGIN_ROLES
-from flow_platform.warehouse.store import Keys, copy_rows
+from flow_platform.warehouse.store import copy_rows
 from tests.conftest import new_settings
 
 pytestmark = pytest.mark.integration
@@ -43,7 +44,7 @@ def platform(home: Path) -> Platform:
     return chosen
 
 
-KEYS = Keys(("A", "B"), *DAYS)
+KEYS = Rectangle(("A", "B"), *DAYS)
 GOOD = "centre_id,day,parcels\nA,2025-01-02,10\nA,2025-01-02,5\nB,2025-01-03,7\n"
 BAD = (
     "centre_id,day,parcels\n"
@@ -104,7 +105,7 @@ def test_landing_again_changes_nothing(platform: Platform) -> None:
 
 
 def test_rows_of_other_partitions_are_left_alone_not_rejected(platform: Platform) -> None:
-    balance = land_parcels(platform, Keys(("B",), date(2025, 1, 3), date(2025, 1, 3)))
+    balance = land_parcels(platform, Rectangle(("B",), date(2025, 1, 3), date(2025, 1, 3)))
     assert balance.rows_stored == 1
     assert balance.rows_left == 3
 
@@ -147,8 +148,8 @@ def test_the_real_lanes_load_with_every_row(
     lanes_platform = Platform(
         new_settings(home, sources=folder / "sources.toml", centres=folder / "centres.csv")
     )
-    keys = Keys(lanes_platform.centre_ids, date(2021, 1, 1), date(2022, 6, 30))
-    balance = land_parcels(lanes_platform, keys)
+    rectangle = Rectangle(lanes_platform.centre_ids, date(2021, 1, 1), date(2022, 6, 30))
+    balance = land_parcels(lanes_platform, rectangle)
     assert (balance.rows_read, balance.rows_stored) == (130_016, 130_016)
     total = read(
         platform,

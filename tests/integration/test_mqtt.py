@@ -29,7 +29,7 @@ from benchmarks.live_stream import (
     publisher,
     wait_until,
 )
-from flow_platform.errors import FlowError
+from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import settlement as settling
 from flow_platform.ingest.mqtt import BATCH_MESSAGES, Subscriber
 from flow_platform.ingest.options import subscriber_options

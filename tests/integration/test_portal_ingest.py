@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ingest.portal import Fetched, fetch_newer
 from flow_platform.ingest.state import stream_state
 from flow_platform.platform import Platform
@@ -17,7 +18,6 @@ from flow_platform.sources.counters import known_counters
 from flow_platform.stages.landing import land_traffic
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import create_roles_and_databases
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.portal_server import Portal, hour, portal_server, record
 
@@ -103,7 +103,7 @@ def test_a_day_fetched_whole_and_by_the_hour_has_each_reading_once(
     portal.records = day_of_readings(5)
     fetch(platform)
     by_hour = stored(platform)
-    day = Keys(tuple("12345"), date(2026, 5, 1), date(2026, 5, 1))
+    day = Rectangle(tuple("12345"), date(2026, 5, 1), date(2026, 5, 1))
     land_traffic(platform, day)
     assert stored(platform) == by_hour
     with platform.store("flow_ingest").connect() as connection:

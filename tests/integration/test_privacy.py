@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from flow_platform.automation.privacy import build_purge_job
-from flow_platform.errors import ConfigurationError, WarehouseError
+from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform

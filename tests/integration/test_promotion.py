@@ -15,10 +15,12 @@ import pytest
 
 from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets, champion_key
 from flow_platform.automation.promotion import build_promotion_jobs
-from flow_platform.errors import ConfigurationError, ModelError
 from flow_platform.flows import PARCELS
 from flow_platform.forecasting.training import train
-from flow_platform.partitions import cutoff_of, months_between, range_tags
+from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.partitions import range_tags
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
 from flow_platform.settings import Settings
@@ -27,7 +29,6 @@ from flow_platform.stages.history import read_history, spec_of
 from flow_platform.stages.promotion import promote, roll_back
 from flow_platform.stages.training import ensure_vintages, name_champions, train_vintage
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.integration.conftest import flow, land_history, make_settings
 
 pytestmark = pytest.mark.integration
@@ -81,8 +82,8 @@ def vintage(home: Platform, candidate: str, month: date = MONTHS[-1]) -> Vintage
 
 def issued(home: Platform, first: str, last: str) -> pd.DataFrame:
     """The forecasts of these days, made now."""
-    keys = Keys(home.centre_ids, date.fromisoformat(first), date.fromisoformat(last))
-    issue_forecasts(home, PARCELS, "parcels", keys)
+    rectangle = Rectangle(home.centre_ids, date.fromisoformat(first), date.fromisoformat(last))
+    issue_forecasts(home, PARCELS, "parcels", rectangle)
     return home.store("admin").read(
         f"select * from ml.forecasts where day between '{first}' and '{last}'"
         " order by centre_id, day, horizon"

@@ -12,11 +12,11 @@ import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows import RETAIL
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import land_calendar, land_retail
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ LINES = [
     ("C6", "22041", "FRAME", -6, "2010-07-09 09:00:00", 2.5, "17850", UK),
     ("7", "22041", "FRAME", 1, "2010-07-10 23:30:00", 2.5, "17850", UK),
 ]
-KEYS = Keys((FRANCE, UK), date(2010, 7, 5), date(2010, 7, 10))
+KEYS = Rectangle((FRANCE, UK), date(2010, 7, 5), date(2010, 7, 10))
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,12 @@ def frame(names: tuple[str, ...] = NEW) -> pd.DataFrame:
     return pd.DataFrame(LINES, columns=list(names))
 
 
-def merged(platform: Platform, keys: Keys = KEYS) -> pd.DataFrame:
+def merged(platform: Platform, rectangle: Rectangle = KEYS) -> pd.DataFrame:
     """merged.retail after landing and building a rectangle, one row a country and day."""
-    land_retail(platform, keys)
-    platform.dbt.run(platform.server, build_arguments(["merged__retail"]), window_variables(keys))
+    land_retail(platform, rectangle)
+    platform.dbt.run(
+        platform.server, build_arguments(["merged__retail"]), window_variables(rectangle)
+    )
     return read(platform, "select * from merged.retail order by centre_id, day")
 
 
@@ -132,7 +134,7 @@ def test_each_country_alone_gives_the_rows_of_all_together(platform: Platform) -
         connection.execute("delete from merged.retail")
     for centre in KEYS.centres:
         for day in pd.date_range(KEYS.first_day, KEYS.last_day)[::-1]:
-            merged(platform, Keys((centre,), day.date(), day.date()))
+            merged(platform, Rectangle((centre,), day.date(), day.date()))
     assert merged(platform).equals(before)
 
 
@@ -187,8 +189,8 @@ def test_the_real_file_whole_and_by_day_give_the_same_merged_table(
         chosen.dbt.manifest(chosen.centres_by_flow)
         chosen.dbt.run(chosen.server, build_arguments(["centres"]), {})
         land_calendar(chosen)
-        keys = Keys(chosen.centre_ids_of(RETAIL), date(2009, 12, 1), date(2009, 12, 31))
-        rows = merged(chosen, keys)
+        rectangle = Rectangle(chosen.centre_ids_of(RETAIL), date(2009, 12, 1), date(2009, 12, 31))
+        rows = merged(chosen, rectangle)
         return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest(), chosen
 
     month.to_parquet(folder / "in" / "month.parquet")

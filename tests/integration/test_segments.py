@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.segments import SEGMENTS_KEY, build_segments_asset
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.scoring.segments.customers import SegmentSpec

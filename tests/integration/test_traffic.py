@@ -23,6 +23,7 @@ import pytest
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows import TRAFFIC
 from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
@@ -32,7 +33,6 @@ from flow_platform.stages.forecasting import issue_forecasts
 from flow_platform.stages.landing import land_calendar, land_traffic, land_weather
 from flow_platform.stages.promotion import compare_vintages
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.integration.conftest import HEADER, checksums, environment, wait_for_rows
 
@@ -150,11 +150,11 @@ def read(platform: Platform, query: str) -> pd.DataFrame:
     return platform.store("admin").read(query)
 
 
-def merge(platform: Platform, keys: Keys, *more: str) -> None:
+def merge(platform: Platform, rectangle: Rectangle, *more: str) -> None:
     """Land and merge a rectangle of counters and days, without Dagster."""
-    land_traffic(platform, keys)
+    land_traffic(platform, rectangle)
     platform.dbt.run(
-        platform.server, build_arguments(["merged__traffic", *more]), window_variables(keys)
+        platform.server, build_arguments(["merged__traffic", *more]), window_variables(rectangle)
     )
 
 
@@ -233,7 +233,7 @@ def test_a_day_of_one_counter_alone_is_forecast_as_in_the_rectangle(filled: Plat
     query = "select * from ml.forecasts order by centre_id, issued_at, horizon"
     before = read(filled, query)
     for day in (date(2025, 3, 3), date(2025, 4, 1), date(2025, 4, 3)):
-        issue_forecasts(filled, TRAFFIC, "vehicles", Keys(("105",), day, day))
+        issue_forecasts(filled, TRAFFIC, "vehicles", Rectangle(("105",), day, day))
     pd.testing.assert_frame_equal(read(filled, query), before, check_exact=True)
 
 
@@ -300,7 +300,7 @@ def test_readings_that_come_later_change_no_forecast_that_was_issued_before(
         "select * from ml.forecasts where day between '2025-03-30' and '2025-04-03'"
         " order by centre_id, issued_at, horizon"
     )
-    keys = Keys(COUNTERS, date(2025, 3, 30), LAST)
+    rectangle = Rectangle(COUNTERS, date(2025, 3, 30), LAST)
     before = read(filled, query)
     rows = readings(FIRST, LAST)
     later = rows["counted_at"] > CHANGED_AT
@@ -308,8 +308,8 @@ def test_readings_that_come_later_change_no_forecast_that_was_issued_before(
     rows.loc[later, "occupancy"] = 80.0
     write_yearly(settings.home / "in", rows, MORE)
     try:
-        merge(filled, keys)
-        issue_forecasts(filled, TRAFFIC, "vehicles", keys, refresh="stale")
+        merge(filled, rectangle)
+        issue_forecasts(filled, TRAFFIC, "vehicles", rectangle, refresh="stale")
         after = read(filled, query)
         asked = before["issued_at"] <= CHANGED_AT
         pd.testing.assert_frame_equal(
@@ -319,8 +319,8 @@ def test_readings_that_come_later_change_no_forecast_that_was_issued_before(
         assert changed[~asked].mean() > 0.9
     finally:
         write_yearly(settings.home / "in", readings(FIRST, LAST), MORE)
-        merge(filled, keys)
-        issue_forecasts(filled, TRAFFIC, "vehicles", keys)
+        merge(filled, rectangle)
+        issue_forecasts(filled, TRAFFIC, "vehicles", rectangle)
     pd.testing.assert_frame_equal(read(filled, query), before, check_exact=True)
 
 
@@ -399,8 +399,8 @@ def test_the_whole_life_of_a_counter_balances_and_years_without_volume_stay_miss
         prepare(platform)
         land_calendar(platform)
         platform.dbt.run(platform.server, ["seed"], {})
-        keys = Keys(("5672",), date(2010, 1, 1), date(2022, 12, 31))
-        balance = land_traffic(platform, keys)
+        rectangle = Rectangle(("5672",), date(2010, 1, 1), date(2022, 12, 31))
+        balance = land_traffic(platform, rectangle)
         loads = read(platform, "select * from ops.loads where flow = 'traffic'")
         assert len(loads) == len(files)
         in_files = sum(len(file.read_text().splitlines()) - 1 for file in files)
@@ -409,7 +409,7 @@ def test_the_whole_life_of_a_counter_balances_and_years_without_volume_stay_miss
         assert balance.rows_read == balance.rows_stored + balance.rows_quarantined
         assert balance.rows_stored == read(platform, "select count(*) from raw.traffic").iloc[0, 0]
         platform.dbt.run(
-            platform.server, build_arguments(["merged__traffic"]), window_variables(keys)
+            platform.server, build_arguments(["merged__traffic"]), window_variables(rectangle)
         )
         years = read(
             platform,
@@ -447,19 +447,19 @@ def test_the_present_day_grows_in_place_and_what_was_said_this_morning_stands(
     before = today - timedelta(days=20)
     chosen = make_settings(scratch / "t6", "simulated", first_day=before)
     platform = Platform(chosen)
-    keys = Keys(COUNTERS, today, today)
+    rectangle = Rectangle(COUNTERS, today, today)
     query = "select * from ml.forecasts order by centre_id, issued_at, horizon"
     try:
         prepare(platform)
         land_calendar(platform)
         platform.dbt.run(platform.server, ["seed"], {})
-        land_weather(platform, Keys(("paris",), before, today - timedelta(days=1)))
-        merge(platform, Keys(COUNTERS, before, today - timedelta(days=1)))
+        land_weather(platform, Rectangle(("paris",), before, today - timedelta(days=1)))
+        merge(platform, Rectangle(COUNTERS, before, today - timedelta(days=1)))
         said = {}
         for hour in (5, 9):
             stop_the_clocks(monkeypatch, datetime(today.year, today.month, today.day, hour, 10))
-            merge(platform, keys, "monitoring__traffic_accuracy")
-            issued = issue_forecasts(platform, TRAFFIC, "vehicles", keys)
+            merge(platform, rectangle, "monitoring__traffic_accuracy")
+            issued = issue_forecasts(platform, TRAFFIC, "vehicles", rectangle)
             said[hour] = read(platform, query)
             assert issued.rows == len(COUNTERS) * 24 * (6 if hour == 5 else 4)
         assert said[9]["issued_at"].max() == pd.Timestamp(today, tz="UTC") + pd.Timedelta("9h")

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows import TRIPS
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.trips import TripReading
 from flow_platform.stages.landing import land_calendar, land_trip_zones, land_trips
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.roles import create_roles_and_databases
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 from tests.taxi_server import taxi_site
@@ -82,8 +82,8 @@ def platform(home: Path) -> Platform:
     return chosen
 
 
-def keys(platform: Platform, days: tuple[date, date]) -> Keys:
-    return Keys(platform.centre_ids_of(TRIPS), *days)
+def keys(platform: Platform, days: tuple[date, date]) -> Rectangle:
+    return Rectangle(platform.centre_ids_of(TRIPS), *days)
 
 
 def write_months(home: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_borough_alone_leaves_the_others_untouched(platform: Platform, home: P
     write_months(home)
     land_trips(platform, keys(platform, JANUARY))
     sums = checksums(platform, TABLES)
-    alone = land_trips(platform, Keys(("Queens",), *JANUARY))
+    alone = land_trips(platform, Rectangle(("Queens",), *JANUARY))
     assert alone.rows_left > 200 and alone.empty_partitions == 0
     assert checksums(platform, TABLES) == sums
 

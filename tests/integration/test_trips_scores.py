@@ -11,6 +11,7 @@ import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows import TRIPS
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
@@ -20,7 +21,6 @@ from flow_platform.stages.promotion import promote, roll_back
 from flow_platform.stages.training import name_champions, train_vintage
 from flow_platform.stages.trips import read_for_months, score_trips
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 
@@ -34,9 +34,11 @@ FLOW = replace(TRIPS, candidates=("zone_pair_mean", "lightgbm"))
 SCORES = {"ml.trips_scores": ()}
 
 
-def merge(platform: Platform, keys: Keys) -> None:
-    land_trips(platform, keys)
-    platform.dbt.run(platform.server, build_arguments(["merged__trips"]), window_variables(keys))
+def merge(platform: Platform, rectangle: Rectangle) -> None:
+    land_trips(platform, rectangle)
+    platform.dbt.run(
+        platform.server, build_arguments(["merged__trips"]), window_variables(rectangle)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,11 @@ def platform(scratch: Path) -> Iterator[Platform]:
     embedded.stop(chosen.settings.home_path)
 
 
-def keys(platform: Platform, first: date = FIRST, last: date = LAST) -> Keys:
-    return Keys(platform.centre_ids_of(FLOW), first, last)
+def keys(platform: Platform, first: date = FIRST, last: date = LAST) -> Rectangle:
+    return Rectangle(platform.centre_ids_of(FLOW), first, last)
 
 
-def score(platform: Platform, chosen: Keys, refresh: str = "missing") -> None:
+def score(platform: Platform, chosen: Rectangle, refresh: str = "missing") -> None:
     score_trips(platform, FLOW, chosen, refresh=refresh)  # type: ignore[arg-type]
 
 

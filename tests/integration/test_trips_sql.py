@@ -15,10 +15,10 @@ import psycopg
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import Keys
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 
@@ -132,7 +132,7 @@ def build(
 ) -> None:
     """Every stage of a window, in the order of the lineage; its data tests must pass."""
     outcome = platform.dbt.run(
-        platform.server, build_arguments(STAGES), window_variables(Keys(centres, first, last))
+        platform.server, build_arguments(STAGES), window_variables(Rectangle(centres, first, last))
     )
     failed = [r.node.name for r in outcome.results if str(r.status) not in ("success", "pass")]
     assert failed == []

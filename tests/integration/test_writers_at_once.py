@@ -12,15 +12,16 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import land_calendar, land_parcels, land_trip_zones
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import WRITE_LOCKS, Keys, lock_writes
+from flow_platform.warehouse.store import WRITE_LOCKS, lock_writes
 from tests.conftest import new_settings
 
 pytestmark = pytest.mark.integration
-KEYS = Keys(("1", "2"), date(2025, 1, 1), date(2025, 1, 5))
+KEYS = Rectangle(("1", "2"), date(2025, 1, 1), date(2025, 1, 5))
 ROUNDS = 10
 
 
@@ -81,12 +82,14 @@ def test_rectangles_that_overlap_are_stored_as_if_one_came_after_the_other(
     platform: Platform, writers: int
 ) -> None:
     parts = [
-        Keys(("1", "2"), date(2025, 1, 1), date(2025, 1, 3)),
-        Keys(("2",), date(2025, 1, 2), date(2025, 1, 5)),
-        Keys(("1",), date(2025, 1, 3), date(2025, 1, 4)),
+        Rectangle(("1", "2"), date(2025, 1, 1), date(2025, 1, 3)),
+        Rectangle(("2",), date(2025, 1, 2), date(2025, 1, 5)),
+        Rectangle(("1",), date(2025, 1, 3), date(2025, 1, 4)),
     ][:writers]
     for _ in range(ROUNDS):
-        at_once(*[lambda keys=keys: land_parcels(platform, keys) for keys in parts])
+        at_once(
+            *[lambda rectangle=rectangle: land_parcels(platform, rectangle) for rectangle in parts]
+        )
         repeated = (
             "select count(*) as n from (select centre_id, day from raw.parcels"
             " group by 1, 2 having count(*) > 1) as doubled"

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_platform.partitions import covering
+from flow_platform.ground.rectangle import covering
 
 CENTRES = tuple("abcdefghij")
 FIRST = date(2025, 1, 1)

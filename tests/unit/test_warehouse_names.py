@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.registry.vintages import checksum_of
 from flow_platform.settings import Settings, get_settings
 from flow_platform.warehouse.roles import LOGIN_ROLES, Server, derived_key

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting import training as daily
 from flow_platform.forecasting.data import utc
 from flow_platform.forecasting.hourly import adaptation
@@ -48,6 +47,7 @@ from flow_platform.forecasting.metrics import seasonal_scale, summarise
 from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import score
 from flow_platform.forecasting.training import DECIMALS, TrainedModel, artefact
+from flow_platform.ground.errors import ModelError
 
 FORECAST_COLUMNS = (*daily.FORECAST_COLUMNS, "level")
 # Rows that are learned from one hour ahead and later, and rows of the backtest.

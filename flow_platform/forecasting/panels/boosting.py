@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.table import Panel
+from flow_platform.ground.errors import ModelError
 
 MAX_ROWS = 300_000
 MLP_ROWS = 80_000

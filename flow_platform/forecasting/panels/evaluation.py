@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.boosting import GlobalLightGBM, GlobalMLP
 from flow_platform.forecasting.panels.candidates import (
     BASELINES,
@@ -43,6 +42,7 @@ from flow_platform.forecasting.panels.selection import (
     widths_help,
 )
 from flow_platform.forecasting.panels.table import Panel
+from flow_platform.ground.errors import ModelError
 
 # Models that learn from all series together, simplest first.
 GLOBAL: tuple[type[Any], ...] = (GlobalLinear, GlobalLightGBM, GlobalMLP, GlobalLSTM)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.table import Panel
+from flow_platform.ground.errors import ModelError
 
 ROWS, LEAST = 40_000, 300
 # Cycles that a window looks back on; steps where there is none.

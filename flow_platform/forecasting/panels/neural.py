@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels.table import Panel
+from flow_platform.ground.errors import ModelError
 
 STEPS = 300
 # Windows look back on so many seasons, or on so many steps where there is none.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 # The longer cycle that steps of a frequency often have though nobody stated it: the week of hours,
 # the year of weeks.

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import evenly_placed
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.artefacts import artefact
 from flow_platform.scoring.boosters import Booster
 from flow_platform.scoring.deliveries.data import DeliverySpec, Floats, Integers

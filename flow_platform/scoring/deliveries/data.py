@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 
 # Raised whenever equal data would train other models: vintages are then trained anew.
 CODE_VERSION = "5"

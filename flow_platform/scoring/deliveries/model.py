@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.deliveries import candidates
 from flow_platform.scoring.deliveries.calibration import Platt, banded, probability
 from flow_platform.scoring.deliveries.data import Floats

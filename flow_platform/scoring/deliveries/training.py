@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import evenly_placed, utc
 from flow_platform.forecasting.metrics import summarise
 from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import score
 from flow_platform.forecasting.training import TrainedModel
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.artefacts import artefact
 from flow_platform.scoring.deliveries.calibration import (
     Platt,

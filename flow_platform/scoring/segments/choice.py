@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.segments.customers import Floats, SegmentSpec
 
 Labels = NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.artefacts import artefact
 from flow_platform.scoring.segments.choice import Grouping, nearest
 from flow_platform.scoring.segments.customers import COLUMNS, Floats, matrix_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.trips import candidates
 from flow_platform.scoring.trips.data import Floats, TripInputs
 from flow_platform.scoring.trips.history import SUBJECTS, Table, columns, features, usual_minutes

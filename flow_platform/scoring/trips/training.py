@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import evenly_placed, utc
 from flow_platform.forecasting.metrics import summarise
 from flow_platform.forecasting.preparation import Newest
 from flow_platform.forecasting.promotion import score
 from flow_platform.forecasting.training import TrainedModel
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.artefacts import artefact
 from flow_platform.scoring.trips.candidates import CANDIDATES, Fitted, fit
 from flow_platform.scoring.trips.data import (

@@ -11,9 +11,9 @@ from forecasting_world import with_strikes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.frame import build_frame
+from flow_platform.ground.errors import ModelError
 
 TARGET = ["y", "y_available_at"]
 

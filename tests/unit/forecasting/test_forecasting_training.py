@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from forecasting_world import make_world
 
-from flow_platform.errors import ModelError
 from flow_platform.flows import PARCELS
 from flow_platform.forecasting import training
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
@@ -26,6 +25,7 @@ from flow_platform.forecasting.training import (
     train,
     trainable,
 )
+from flow_platform.ground.errors import ModelError
 
 Models = dict[str, TrainedModel]
 

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting import tuning
 from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.training import (
@@ -22,6 +21,7 @@ from flow_platform.forecasting.training import (
     train,
 )
 from flow_platform.forecasting.tuning import Fold, Standing, Tuned, fold_rows, tune
+from flow_platform.ground.errors import ModelError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 Errors = Callable[[Boosting, Fold], np.ndarray]

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels import boosting, candidates, evaluation
 from flow_platform.forecasting.panels.candidates import Candidate
 from flow_platform.forecasting.panels.evaluation import COLUMNS, Options, evaluate
@@ -23,6 +22,7 @@ from flow_platform.forecasting.panels.selection import (
     widths_help,
 )
 from flow_platform.forecasting.panels.table import Panel, build
+from flow_platform.ground.errors import ModelError
 
 # Every way a candidate is made is among them; the rest differ in their formula alone.
 VARIED = (

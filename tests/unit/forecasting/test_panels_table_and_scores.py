@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.panels import candidates, scores
 from flow_platform.forecasting.panels.table import build, read_table
+from flow_platform.ground.errors import ModelError
 
 
 def rows(**series: list[float]) -> pd.DataFrame:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.promotion import (
     LEAST_DAYS,
@@ -25,6 +24,7 @@ from flow_platform.forecasting.promotion import (
     trained_until,
 )
 from flow_platform.forecasting.training import TrainedModel, succeed, train
+from flow_platform.ground.errors import ModelError
 from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
 

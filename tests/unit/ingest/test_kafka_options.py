@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ingest.kafka_options import KafkaOptions, kafka_options
 from flow_platform.sources.config import SourceConfig
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ingest import crash
 from flow_platform.ingest.options import subscriber_options
 from flow_platform.sources.config import SourceConfig

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.ingest import simulated_stream
 from flow_platform.ingest.simulated_stream import send_events
 from flow_platform.sources.centres import Centre

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.privacy.ledger import Ledger
 from flow_platform.privacy.retention import DEFAULT_DAYS, RULES, retention_days
 from flow_platform.privacy.traces import Traces, _clean_file, _found_in, _pattern

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.errors import ModelError
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.deliveries.data import (
     LOOKBACK_DAYS,
     MEASURES,

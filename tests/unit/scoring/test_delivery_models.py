@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_platform.errors import ModelError
 from flow_platform.forecasting.promotion import Interval, backtest_scores, trained_until
 from flow_platform.forecasting.training import TrainedModel, choose_champion, succeed
+from flow_platform.ground.errors import ModelError
 from flow_platform.scoring.boosters import Booster
 from flow_platform.scoring.deliveries import training
 from flow_platform.scoring.deliveries.calibration import (

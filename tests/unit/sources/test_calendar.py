@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from source_samples import plain_centre
 
+from flow_platform.ground.local_time import day_closes_at, days_index, local_midnight_after
 from flow_platform.sources.calendar import CALENDAR_COLUMNS, build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import events_frame
-from flow_platform.sources.local_time import day_closes_at, days_index, local_midnight_after
 from flow_platform.sources.public_holidays import holiday_subdivision
 from flow_platform.sources.school_holidays import official_until
 

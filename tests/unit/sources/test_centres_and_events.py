@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.centres import Centre, read_centres
 from flow_platform.sources.events import read_events
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from traffic_samples import EXPORT, YEARLY, exported, write, yearly
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import counters as module
 from flow_platform.sources.centres import Centre, why_not_an_id
 from flow_platform.sources.config import SourceConfig, read_sources

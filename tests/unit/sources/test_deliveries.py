@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.deliveries import (

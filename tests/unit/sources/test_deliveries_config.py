@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import deliveries_option, read_sources
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from traffic_samples import assert_balanced, hours
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.portal import CREDIT, LICENCE_URL, Page, fetch_readings, fetch_since

@@ -27,7 +27,7 @@ from retail_samples import (
 )
 from source_samples import NOW
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import SourceConfig, read_sources
 from flow_platform.sources.retail import (
     LINE_CLASSES,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from trip_samples import trip, write
 
-from flow_platform.errors import SourceError
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.taxi_site import Fetched, fetch_months, months_of
 from tests.taxi_server import TaxiSite, taxi_site

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
 from flow_platform.flows import TRAFFIC, TRIPS
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.platform import NEW_YORK, Platform
 from flow_platform.sources.config import TRIPS_DEFAULTS, read_sources, trips_option
 from tests.conftest import new_settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flow_platform.errors import ConfigurationError
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.zones import Zone, boroughs_of, read_places, read_zones
 
