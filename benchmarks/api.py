@@ -66,7 +66,7 @@ def make_home(home: Path, trips: int) -> str:
     import pandas as pd
 
     from flow_platform.warehouse import embedded
-    from flow_platform.warehouse.roles import Server
+    from flow_platform.warehouse.server import Server
     from tests.integration.api import world
 
     server = Server(embedded.start(home), None)

@@ -36,7 +36,7 @@ from flow_platform.api.logs import set_up_logs
 from flow_platform.api.server import listening_on
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import Server, create_roles_and_databases
+from flow_platform.warehouse.server import Server, create_roles_and_databases
 
 _PASSWORD = "vier alltägliche Wörter 7"
 _ROUNDS, _SECONDS = 7, 2.0

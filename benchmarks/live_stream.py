@@ -26,7 +26,7 @@ from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.server import create_roles_and_databases
 
 MOSQUITTO = Path("/usr/sbin/mosquitto")
 

@@ -38,7 +38,7 @@ def main() -> None:
     from flow_platform.stages.landing import land_trip_zones, land_trips
     from flow_platform.warehouse import embedded
     from flow_platform.warehouse.migrate import migrate
-    from flow_platform.warehouse.roles import create_roles_and_databases
+    from flow_platform.warehouse.server import create_roles_and_databases
 
     with tempfile.TemporaryDirectory(prefix="flow", dir="/tmp") as name:
         home = Path(name)

@@ -29,6 +29,7 @@ from flow_platform.cli_simulate import simulate_app
 from flow_platform.cli_tune import tune
 from flow_platform.cli_users import users_app
 from flow_platform.ground.errors import ConfigurationError, FlowError
+from flow_platform.ground.roles import DASHBOARD_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def doctor(as_json: JsonOption = False) -> None:
 def dsn(
     role: Annotated[
         str, typer.Option(help="Database role, such as flow_dashboard, or admin.")
-    ] = "flow_dashboard",
+    ] = DASHBOARD_ROLE,
     database: Annotated[str, typer.Option(help="flow, dagster, mlflow or optuna.")] = "flow",
     url: Annotated[bool, typer.Option("--url", help="As a postgresql:// URL.")] = False,
 ) -> None:
@@ -308,7 +309,7 @@ def forecast(
         parts = _blocks(platform, chosen, centres, rectangle)
         _bring_weather(platform, chosen, rectangle, runner)
         runs = _every_stage(chosen, parts, runner, {})
-        rows = platform.store("flow_dashboard").read(
+        rows = platform.store(DASHBOARD_ROLE).read(
             "select distinct on (centre_id, measure) target_at, date, centre_id, measure,"
             " prediction, lower_80, upper_80, model_version"
             " from published.predictions where flow = %(flow)s and issued_on = %(day)s"

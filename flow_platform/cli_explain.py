@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flow_platform.cli_options import FlowArgument, JsonOption
+from flow_platform.ground.roles import DASHBOARD_ROLE
 
 CentreOption = Annotated[str, typer.Option(help="Centre id.")]
 DayOption = Annotated[str, typer.Option(help="Issue day, as 2026-11-19.")]
@@ -40,7 +41,7 @@ def explain(
         )
     rows = (
         Platform(get_settings())
-        .store("flow_dashboard")
+        .store(DASHBOARD_ROLE)
         .read(
             f"select date, horizon, {', '.join(_PARTS)}, prediction, model_version"
             " from published.explanations where flow = %(flow)s and measure = %(measure)s"

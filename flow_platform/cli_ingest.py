@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flow_platform.cli_options import JsonOption, print_json
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 FLOW = "traffic"
 DELIVERIES = "deliveries"
-INGEST_ROLE = "flow_ingest"
 
 BrokersOption = Annotated[
     str | None, typer.Option(help="Such as 127.0.0.1:9092, several with commas; else sources.toml.")
@@ -303,7 +303,7 @@ def prepared() -> Platform:
     from flow_platform.platform import Platform
     from flow_platform.privacy.erasing import reapply_erasures
     from flow_platform.warehouse.migrate import migrate
-    from flow_platform.warehouse.roles import create_roles_and_databases
+    from flow_platform.warehouse.server import create_roles_and_databases
 
     platform = Platform(get_settings())
     create_roles_and_databases(platform.server)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flow_platform.cli_ingest import DELIVERIES, INGEST_ROLE, prepared
+from flow_platform.cli_ingest import DELIVERIES, prepared
 from flow_platform.cli_options import JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.roles import INGEST_ROLE
 
 if TYPE_CHECKING:
     from flow_platform.ingest.mending import Chosen, Held

@@ -16,6 +16,7 @@ import typer
 
 from flow_platform.cli_options import JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.roles import API_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
@@ -133,14 +134,14 @@ def _run(work: Callable[[Accounts], Awaitable[_Result]]) -> _Result:
     from flow_platform.api.passwords import Passwords
     from flow_platform.platform import Platform
     from flow_platform.warehouse.migrate import migrate
-    from flow_platform.warehouse.roles import create_roles_and_databases
+    from flow_platform.warehouse.server import create_roles_and_databases
 
     platform = Platform(get_settings())
     create_roles_and_databases(platform.server)
     migrate(platform.server)
 
     async def session() -> _Result:
-        database, passwords = Database(platform.server.dsn("flow_api"), pool_size=1), Passwords()
+        database, passwords = Database(platform.server.dsn(API_ROLE), pool_size=1), Passwords()
         try:
             return await work(Accounts(database, passwords))
         finally:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from flow_platform.flows import DELIVERIES, PARCELS, TRIPS
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import DASHBOARD_ROLE
 from flow_platform.orchestration import dagster_instance, run_job
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.platform import Platform
@@ -120,7 +121,7 @@ def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
 
 
 def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
-    store = platform.store("flow_dashboard")
+    store = platform.store(DASHBOARD_ROLE)
     forecasts = store.read(
         "select date, centre_id, measure, prediction, lower_80, upper_80, model_version"
         " from published.latest_predictions where flow = 'parcels' and issued_on = %(day)s"
@@ -162,7 +163,7 @@ def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -
 
 
 def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
-    return platform.store("flow_dashboard").read(
+    return platform.store(DASHBOARD_ROLE).read(
         "select model, count(*) as trips,"
         " sqrt(avg((predicted_minutes - actual_minutes) ^ 2)) as rmse,"
         " 1 - avg((predicted_minutes - actual_minutes) ^ 2) / var_pop(actual_minutes) as r2,"
@@ -174,7 +175,7 @@ def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
 
 
 def _deliveries(platform: Platform, last_day: date) -> dict[str, float]:
-    frame = platform.store("flow_dashboard").read(
+    frame = platform.store(DASHBOARD_ROLE).read(
         "select count(*)::float8 as orders, avg(abs(predicted_days - actual_days)) as mae,"
         " avg((actual_days between lower_80 and upper_80)::integer)::float8 as coverage_80,"
         " avg(was_late::integer) filter (where tenth = 1)::float8 as late_if_risky,"

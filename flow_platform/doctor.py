@@ -12,7 +12,7 @@ from flow_platform.ground.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.privacy.retention import retention_days
 from flow_platform.settings import Settings
-from flow_platform.warehouse.roles import check_secret
+from flow_platform.warehouse.secrets import check_secret
 
 _FREE_GIB = 2
 

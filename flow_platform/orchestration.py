@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING
 import psutil
 
 from flow_platform.ground.errors import FlowError
+from flow_platform.ground.roles import API_ROLE, DAGSTER_ROLE, DASHBOARD_ROLE, DESK_ROLE
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import (
-    DAGSTER_DATABASE,
-    create_roles_and_databases,
-    derived_key,
-)
+from flow_platform.warehouse.secrets import derived_key
+from flow_platform.warehouse.server import DAGSTER_DATABASE, create_roles_and_databases
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -60,7 +58,7 @@ def set_environment(platform: Platform) -> dict[str, str]:
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     _copy_if_changed(PROJECT_ROOT / "dagster.yaml", dagster_home / "dagster.yaml")
-    url = platform.server.url("flow_dagster", DAGSTER_DATABASE)
+    url = platform.server.url(DAGSTER_ROLE, DAGSTER_DATABASE)
     values = {
         "FLOW_HOME": str(home),
         "DAGSTER_HOME": str(dagster_home),
@@ -76,9 +74,9 @@ def set_environment(platform: Platform) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         # Two threads are slower than one on small panels.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "FLOW_DASHBOARD_DSN": platform.server.dsn("flow_dashboard"),
-        "FLOW_DESK_DSN": platform.server.dsn("flow_desk"),
-        "FLOW_API_DSN": platform.server.dsn("flow_api"),
+        "FLOW_DASHBOARD_DSN": platform.server.dsn(DASHBOARD_ROLE),
+        "FLOW_DESK_DSN": platform.server.dsn(DESK_ROLE),
+        "FLOW_API_DSN": platform.server.dsn(API_ROLE),
         "FLOW_API_TOKEN_KEY": derived_key(platform.settings, "api tokens").hex(),
     }
     os.environ.update(values)

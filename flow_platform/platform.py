@@ -17,8 +17,9 @@ import pandas as pd
 from flow_platform.flows import CATALOGUE, PARCELS, RETAIL, TRAFFIC, TRIPS, Flow
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.registry.tunings import Tunings
-from flow_platform.registry.vintages import ML_ROLE, Registry
+from flow_platform.registry.vintages import Registry
 from flow_platform.settings import Settings
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import (
@@ -46,7 +47,8 @@ from flow_platform.sources.simulator import World
 from flow_platform.sources.trips_simulator import City
 from flow_platform.sources.zones import Zone, boroughs_of, read_zones
 from flow_platform.warehouse.dbt import DbtProject
-from flow_platform.warehouse.roles import Server, derived_key, locate_server
+from flow_platform.warehouse.secrets import derived_key
+from flow_platform.warehouse.server import Server, locate_server
 from flow_platform.warehouse.store import Store
 
 # Where counters stand, and trips happen, that are near no centre; a centre of the file cannot have

@@ -22,9 +22,9 @@ from flow_platform.assets.models import (
 )
 from flow_platform.flows import SeriesFlow
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.partitions import partitions_of, rectangle_of, vintage_known_by_day
 from flow_platform.platform import Platform
-from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.stages.forecasting import FALLBACK_VERSION, Issued, issue_forecasts
 
 

@@ -12,10 +12,10 @@ import dagster as dg
 
 from flow_platform.assets.common import PlatformParam
 from flow_platform.flows import DELIVERIES, TRAFFIC, Flow
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.state import StreamState, stream_state
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import TOPICS
-from flow_platform.stages.landing import INGEST_ROLE
 
 # One message in a hundred may be poison before somebody should look.
 MOST_REJECTED = 0.01

@@ -11,9 +11,9 @@ import dagster as dg
 
 from flow_platform.flows import DELIVERIES, Flow
 from flow_platform.ground.rectangle import covering
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.partitions import rectangle_tags
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import INGEST_ROLE
 from flow_platform.stages.touched import claim, open_requests, release, settle
 
 # The runs of one request bear its name, which of them they are, and how many there are.

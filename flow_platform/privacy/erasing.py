@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flow_platform.ground.errors import WarehouseError
+from flow_platform.ground.roles import ADMIN
 from flow_platform.ingest import crash
 from flow_platform.platform import Platform
 from flow_platform.privacy.exporting import remove_exports
@@ -40,7 +41,6 @@ from flow_platform.privacy.places import (
 )
 from flow_platform.privacy.traces import Traces, clean_traces
 from flow_platform.sources.erased import Erased
-from flow_platform.warehouse.roles import ADMIN
 
 _PATIENCE = "120s"
 

@@ -12,10 +12,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.roles import ADMIN
 from flow_platform.platform import Platform
 from flow_platform.privacy.holdings import Holdings, Person, holdings_of_person
 from flow_platform.privacy.places import NOTES, QUARANTINE, select_rows
-from flow_platform.warehouse.roles import ADMIN
 
 
 @dataclass(frozen=True)

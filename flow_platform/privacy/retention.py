@@ -18,11 +18,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.roles import ADMIN
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import sweep
 from flow_platform.privacy.exporting import exports_folder
 from flow_platform.privacy.places import delete_rows, find_places, whose
-from flow_platform.warehouse.roles import ADMIN
 from flow_platform.warehouse.store import Store
 
 _ROWS_A_TRANSACTION = 5_000

@@ -16,10 +16,10 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from flow_platform.ground.roles import ADMIN
 from flow_platform.platform import Platform
 from flow_platform.sources.erased import is_telling
-from flow_platform.warehouse.roles import (
-    ADMIN,
+from flow_platform.warehouse.server import (
     DAGSTER_DATABASE,
     MLFLOW_DATABASE,
     OPTUNA_DATABASE,

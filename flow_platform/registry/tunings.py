@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flow_platform.forecasting.data import Boosting
-from flow_platform.warehouse.roles import OPTUNA_DATABASE
+from flow_platform.warehouse.server import OPTUNA_DATABASE
 from flow_platform.warehouse.store import Store
 
 if TYPE_CHECKING:

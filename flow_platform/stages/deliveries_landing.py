@@ -19,6 +19,7 @@ import psycopg
 
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.event_rows import (
     ERASED,
     REPEATED,
@@ -38,13 +39,7 @@ from flow_platform.sources.deliveries_simulator import SOURCE, SimulatedEvent
 from flow_platform.sources.delivery_events import read_event
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance
 from flow_platform.sources.pseudonyms import Pseudonyms
-from flow_platform.stages.landing import (
-    INGEST_ROLE,
-    Balance,
-    balance_of,
-    record_loads,
-    record_rejects,
-)
+from flow_platform.stages.landing import Balance, balance_of, record_loads, record_rejects
 from flow_platform.warehouse.store import lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.

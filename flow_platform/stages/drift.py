@@ -9,9 +9,9 @@ import pandas as pd
 
 from flow_platform.flows import Flow, RecordFlow, SeriesFlow
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.monitoring.drift import measure_drift
 from flow_platform.platform import Platform
-from flow_platform.registry.vintages import ML_ROLE
 
 WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 # Years of history a reading looks back on, and a margin for its season.

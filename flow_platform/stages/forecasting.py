@@ -18,9 +18,10 @@ from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
 from flow_platform.ground.local_time import local_midnight
 from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
-from flow_platform.registry.vintages import ML_ROLE, Vintage
+from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.core import Core, core_of
 from flow_platform.stages.history import (
     read_for_hours,

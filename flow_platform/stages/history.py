@@ -29,8 +29,8 @@ from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEAT
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.local_time import local_midnight_after
 from flow_platform.ground.periods import cutoff_of, issue_times
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.platform import Platform
-from flow_platform.registry.vintages import ML_ROLE
 from flow_platform.sources.config import deliveries_option
 
 

@@ -15,6 +15,7 @@ import psycopg
 
 from flow_platform.flows import TRIPS
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.landing import FileBalance, Landing
@@ -28,7 +29,6 @@ from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trip
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.warehouse.store import copy_rows, lock_writes
 
-INGEST_ROLE = "flow_ingest"
 _WEATHER_COLUMNS = [
     "centre_id",
     "day",

@@ -19,9 +19,10 @@ from flow_platform.forecasting.metrics import coverage, mae, r2, rmse
 from flow_platform.forecasting.promotion import Comparison, judge, score, trained_until
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
-from flow_platform.registry.vintages import ML_ROLE, Vintage
+from flow_platform.registry.vintages import Vintage
 from flow_platform.scoring.trips.data import (
     WEATHER,
     Floats,

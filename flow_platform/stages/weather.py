@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from flow_platform.flows import Flow
 from flow_platform.ground.rectangle import Rectangle, contiguous
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import INGEST_ROLE
 
 
 def lacking_weather(platform: Platform, flow: Flow, rectangle: Rectangle) -> list[Rectangle]:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 from psycopg.conninfo import conninfo_to_dict
 
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
+from flow_platform.ground.roles import TRANSFORM_ROLE
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 
 if TYPE_CHECKING:
     from flow_platform.sources.centres import Centre
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-TRANSFORM_ROLE = "flow_transform"
 # What a home does not share with the project: its own centres, and what dbt writes.
 OWN = ("seeds", "target", "logs")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flow_platform.warehouse.roles import ADMIN, Server
+from flow_platform.ground.roles import ADMIN
+from flow_platform.warehouse.server import Server
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from flow_platform.ground.errors import WarehouseError
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 
 # Rows a transaction carries at the most: bounds memory and the work a crash throws away.
 _ROWS_A_TRANSACTION = 500_000

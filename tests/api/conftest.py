@@ -28,7 +28,7 @@ from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit, Limits
 from flow_platform.api.server import listening_on
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.integration.api import world
 from tests.integration.api.conftest import listening
 from tests.integration.api.dagster_stand_in import DagsterStandIn

@@ -20,7 +20,7 @@ from flow_platform.api.config import ApiConfig
 from flow_platform.api.passwords import refusal
 from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.api.conftest import PASSWORD, bearer, execute, new_email, opened, sign_in, together
 from tests.conftest import new_settings
 from tests.integration.conftest import environment

@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from flow_platform.api.access import Role
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.api.conftest import execute, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]

@@ -25,7 +25,8 @@ from flow_platform.services import _environment, services
 from flow_platform.settings import get_settings
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import Server, check_secret, create_roles_and_databases
+from flow_platform.warehouse.secrets import check_secret
+from flow_platform.warehouse.server import Server, create_roles_and_databases
 from tests.api.conftest import PASSWORD, new_email, sign_in
 from tests.conftest import new_settings
 

@@ -18,7 +18,7 @@ from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit
 from flow_platform.api.housekeeping import STATEMENTS
 from flow_platform.api.limits import address_subject
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.api.conftest import PASSWORD, PLENTY, execute, new_email, opened, sign_in
 
 pytestmark = pytest.mark.integration

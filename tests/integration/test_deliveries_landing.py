@@ -13,15 +13,16 @@ import pytest
 
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import read_event
 from flow_platform.stages import deliveries_landing
 from flow_platform.stages.deliveries_landing import land_deliveries
-from flow_platform.stages.landing import INGEST_ROLE, land_calendar
+from flow_platform.stages.landing import land_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.delivery_tables import ORDERS, write_tables
 from tests.integration.conftest import checksums

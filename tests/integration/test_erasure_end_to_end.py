@@ -26,6 +26,7 @@ from psycopg import sql
 from benchmarks.kafka_broker import KafkaBroker
 from flow_platform.automation.streams import build_stream_sensors
 from flow_platform.definitions import build_definitions
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.kafka_options import kafka_options
 from flow_platform.ingest.mending import Mended, replay
 from flow_platform.ingest.state import stream_state
@@ -34,9 +35,8 @@ from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import ledger_of
 from flow_platform.settings import Settings
 from flow_platform.sources.delivery_events import TOPICS
-from flow_platform.stages.landing import INGEST_ROLE
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.roles import (
+from flow_platform.warehouse.server import (
     DAGSTER_DATABASE,
     MLFLOW_DATABASE,
     OPTUNA_DATABASE,

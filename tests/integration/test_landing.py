@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import LOGIN_ROLES
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.landing import land_calendar, land_parcels
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.roles import LOGIN_ROLES
 from flow_platform.warehouse.store import copy_rows
 from tests.conftest import new_settings
 

@@ -17,7 +17,7 @@ from flow_platform.platform import Platform
 from flow_platform.sources.counters import known_counters
 from flow_platform.stages.landing import land_traffic
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.portal_server import Portal, hour, portal_server, record
 

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from flow_platform.ground.roles import LOGIN_ROLES
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import Settings
-from flow_platform.warehouse.roles import LOGIN_ROLES
 
 pytestmark = pytest.mark.integration
 

@@ -20,13 +20,13 @@ from flow_platform.automation.streams import (
     build_stream_sensors,
 )
 from flow_platform.flows import DELIVERIES
+from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import read_event
-from flow_platform.stages.landing import INGEST_ROLE
 from flow_platform.stages.touched import claim, open_requests, release, settle
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 
 DAY = date.fromisoformat("2026-03-02")

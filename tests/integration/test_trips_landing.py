@@ -18,7 +18,7 @@ from flow_platform.sources.trips import TripReading
 from flow_platform.stages.landing import land_calendar, land_trip_zones, land_trips
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import create_roles_and_databases
+from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 from tests.taxi_server import taxi_site

@@ -28,7 +28,7 @@ from flow_platform.stages.history import read_history, spec_of
 from flow_platform.stages.training import Trained, train_vintage
 from flow_platform.stages.tuning import tune_month
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.roles import OPTUNA_DATABASE
+from flow_platform.warehouse.server import OPTUNA_DATABASE
 from tests.integration.conftest import environment, flow, land_history, make_settings
 
 pytestmark = pytest.mark.integration

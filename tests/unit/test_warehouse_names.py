@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.roles import LOGIN_ROLES
 from flow_platform.registry.vintages import checksum_of
 from flow_platform.settings import Settings, get_settings
-from flow_platform.warehouse.roles import LOGIN_ROLES, Server, derived_key
+from flow_platform.warehouse.secrets import derived_key
+from flow_platform.warehouse.server import Server
 from tests.conftest import new_settings
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from psycopg.types.json import Jsonb
 
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.integration.api import world
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.integration.api import world
 from tests.integration.api.dagster_stand_in import DagsterStandIn
 

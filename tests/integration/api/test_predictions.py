@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.scoring.trips.data import TripData
-from flow_platform.warehouse.roles import Server
+from flow_platform.warehouse.server import Server
 from tests.integration.api import world
 
 pytestmark = pytest.mark.integration

@@ -22,7 +22,7 @@ from flow_platform.registry.vintages import checksum_of
 from flow_platform.scoring.trips.data import TripData, TripInputs, TripSpec
 from flow_platform.scoring.trips.training import train
 from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.roles import Server, create_roles_and_databases
+from flow_platform.warehouse.server import Server, create_roles_and_databases
 
 ZONES = (
     (1, "Harbour", "South", 40.70, -74.01),

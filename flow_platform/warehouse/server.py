@@ -1,6 +1,7 @@
-"""Databases, roles and their passwords: who may connect, and as whom.
+"""PostgreSQL as the platform sees it: its databases, and how each role signs in.
 
-Rights on tables are given where tables are made: `migrations/` and dbt.
+Names of roles are in `ground/roles.py`; rights on tables are granted where tables are made:
+`migrations/` and dbt.
 """
 
 from __future__ import annotations
@@ -8,47 +9,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
+from flow_platform.ground.roles import ADMIN, DAGSTER_ROLE, LOGIN_ROLES, ML_ROLE, OWNER
 from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
+from flow_platform.warehouse.secrets import secret_of
 
 WAREHOUSE_DATABASE = "flow"
 DAGSTER_DATABASE = "dagster"
 MLFLOW_DATABASE = "mlflow"
 # Of its own: Optuna and MLflow both keep their version in a table alembic_version.
 OPTUNA_DATABASE = "optuna"
-
-OWNER = "flow_owner"
-LOGIN_ROLES: dict[str, str] = {
-    "flow_ingest": "insert raw rows, loads, quarantine and offsets",
-    "flow_transform": "read raw, write staging and merged, define the published views",
-    "flow_ml": "read merged, write models, forecasts and monitoring; own mlflow and optuna",
-    "flow_api": "own its sign-in tables, read published views",
-    "flow_dashboard": "read published views only",
-    "flow_desk": "read published views, add notes and resolutions of the deliveries desk",
-    "flow_dagster": "own the database dagster: runs and events",
-}
-ADMIN = "admin"
-
-_SHORTEST_SECRET = 32
-_FEWEST_DIFFERENT = 8
-# What examples, tutorials and compose files write; a random secret has none of these.
-_KNOWN_SECRETS = (
-    *("changeme", "change-me", "change_me", "changethis", "change-this", "replaceme", "replace-me"),
-    *("password", "example", "default", "insecure", "placeholder", "your-secret", "your_secret"),
-    *("yoursecret", "supersecret", "super-secret", "super_secret", "mysecret", "my-secret"),
-    *("notasecret", "not-a-secret", "topsecret", "letmein", "qwertyuiop", "1234567890"),
-    *("0123456789abcdef", "abcdefghijkl", "correcthorse", "flow-platform", "flow_platform"),
-    "flowplatform",
-)
 
 
 @dataclass(frozen=True)
@@ -110,56 +87,7 @@ def locate_server(settings: Settings) -> Server:
     """The PostgreSQL server of these settings; the embedded one is started if need be."""
     if settings.database_url is None:
         return Server(embedded.start(settings.home_path), None)
-    return Server(settings.database_url.get_secret_value(), _secret(settings))
-
-
-def derived_key(settings: Settings, purpose: str) -> bytes:
-    """A key for one purpose, made from the installation's secret; 32 bytes, always the same.
-
-    No purpose's key tells anything of another's, nor of a role's password.
-    """
-    text = f"flow_platform key for {purpose}"
-    return hmac.new(_secret(settings).encode(), text.encode(), hashlib.sha256).digest()
-
-
-def _secret(settings: Settings) -> str:
-    if settings.secret is None:
-        return _kept_secret(settings)
-    secret = settings.secret.get_secret_value()
-    check_secret(secret)
-    return secret
-
-
-def check_secret(secret: str) -> None:
-    """Raise ConfigurationError if the secret could be guessed: passwords and keys come of it."""
-    plain = secret.lower()
-    if len(secret) < _SHORTEST_SECRET:
-        fault = f"has {len(secret)} characters; it needs {_SHORTEST_SECRET} or more"
-    elif len(set(secret)) < _FEWEST_DIFFERENT:
-        fault = f"has only {len(set(secret))} different characters"
-    elif any(known in plain for known in _KNOWN_SECRETS):
-        fault = "holds a word of examples and defaults"
-    elif plain in (plain + plain)[1:-1]:
-        fault = "is one piece over and over"
-    else:
-        return
-    raise ConfigurationError(
-        f"FLOW_SECRET {fault}. Make one with: openssl rand -hex 32. Passwords, tokens and"
-        " pseudonyms are derived from it."
-    )
-
-
-def _kept_secret(settings: Settings) -> str:
-    path: Path = settings.home_path / "secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret)
-    return secret
+    return Server(settings.database_url.get_secret_value(), secret_of(settings))
 
 
 def create_roles_and_databases(server: Server) -> None:
@@ -207,9 +135,9 @@ def _create_databases(connection: psycopg.Connection) -> None:
     existing = {row[0] for row in connection.execute("select datname from pg_database")}
     for database, owner in (
         (WAREHOUSE_DATABASE, OWNER),
-        (DAGSTER_DATABASE, "flow_dagster"),
-        (MLFLOW_DATABASE, "flow_ml"),
-        (OPTUNA_DATABASE, "flow_ml"),
+        (DAGSTER_DATABASE, DAGSTER_ROLE),
+        (MLFLOW_DATABASE, ML_ROLE),
+        (OPTUNA_DATABASE, ML_ROLE),
     ):
         name = sql.Identifier(database)
         if database not in existing:
