@@ -29,30 +29,30 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from olist_orders import TIMEZONE, read_orders  # noqa: E402
+import numpy as np
+import pandas as pd
+from olist_orders import TIMEZONE, read_orders
 
-from flow_platform.forecasting.training import TrainedModel, choose_champion  # noqa: E402
-from flow_platform.scoring.deliveries.calibration import cost  # noqa: E402
-from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece  # noqa: E402
-from flow_platform.scoring.deliveries.data import (  # noqa: E402
+from flow_platform.forecasting.training import TrainedModel, choose_champion
+from flow_platform.scoring.deliveries.calibration import cost
+from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece
+from flow_platform.scoring.deliveries.data import (
     TRACKED,
     DeliveryData,
     DeliverySpec,
     deliveries_of,
     naive,
 )
-from flow_platform.scoring.deliveries.features import (  # noqa: E402
+from flow_platform.scoring.deliveries.features import (
     Asked,
     asked_of,
     columns,
     features,
     leg,
 )
-from flow_platform.scoring.deliveries.model import DeliveryModel  # noqa: E402
-from flow_platform.scoring.deliveries.outcomes import Outcomes  # noqa: E402
-from flow_platform.scoring.deliveries.training import CANDIDATES, train  # noqa: E402
+from flow_platform.scoring.deliveries.model import DeliveryModel
+from flow_platform.scoring.deliveries.outcomes import Outcomes
+from flow_platform.scoring.deliveries.training import CANDIDATES, train
 
 CUTOFF = pd.Timestamp("2018-05-01", tz="UTC")
 MONTHS = pd.date_range("2018-05-01", "2018-10-01", freq="MS", tz="UTC")

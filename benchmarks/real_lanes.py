@@ -20,13 +20,13 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from peers import PEERS, near_holidays, paired, peers, platform, show  # noqa: E402
+import numpy as np
+import pandas as pd
+from peers import PEERS, near_holidays, paired, peers, platform, show
 
-from flow_platform.flows import PARCELS  # noqa: E402
-from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.metrics import summarise  # noqa: E402
+from flow_platform.flows import PARCELS
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.metrics import summarise
 
 FILE = "lanes_2021-01-01_2022-06-30.csv"
 FIRST_ORIGIN, LAST_ORIGIN = "2022-01-01", "2022-06-16"

@@ -21,16 +21,16 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from peers import near_holidays, paired, peers, platform, show  # noqa: E402
+import numpy as np
+import pandas as pd
+from peers import near_holidays, paired, peers, platform, show
 
-from flow_platform.flows import RETAIL  # noqa: E402
-from flow_platform.forecasting.data import SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.metrics import summarise  # noqa: E402
-from flow_platform.forecasting.training import CANDIDATES  # noqa: E402
-from flow_platform.sources.config import SourceConfig  # noqa: E402
-from flow_platform.sources.retail import read_retail  # noqa: E402
+from flow_platform.flows import RETAIL
+from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.metrics import summarise
+from flow_platform.forecasting.training import CANDIDATES
+from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.retail import read_retail
 
 FILE = "online_retail_2009-12_2010-11.parquet"
 FIRST_DAY, LAST_DAY = date(2009, 12, 1), date(2010, 11, 30)

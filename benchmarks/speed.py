@@ -19,14 +19,14 @@ import warnings
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from peers import calendar_features, global_learner, near_holidays  # noqa: E402
+import numpy as np
+import pandas as pd
+from peers import calendar_features, global_learner, near_holidays
 
-from flow_platform.forecasting import candidates  # noqa: E402
-from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec  # noqa: E402
-from flow_platform.forecasting.frame import build_frame, feature_names  # noqa: E402
-from flow_platform.forecasting.training import forecast, train  # noqa: E402
+from flow_platform.forecasting import candidates
+from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec
+from flow_platform.forecasting.frame import build_frame, feature_names
+from flow_platform.forecasting.training import forecast, train
 
 SIZES, DAYS = (100, 1000, 5000), 730
 OURS = Boosting()

@@ -21,17 +21,17 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import numpy as np
+import pandas as pd
 
-from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec  # noqa: E402
-from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train  # noqa: E402
-from flow_platform.forecasting.training import choose_champion  # noqa: E402
-from flow_platform.ground.local_time import local_midnight  # noqa: E402
-from flow_platform.sources.calendar import build_calendar  # noqa: E402
-from flow_platform.sources.config import SourceConfig  # noqa: E402
-from flow_platform.sources.events import read_events  # noqa: E402
-from flow_platform.sources.traffic import read_traffic  # noqa: E402
+from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
+from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train
+from flow_platform.forecasting.training import choose_champion
+from flow_platform.ground.local_time import local_midnight
+from flow_platform.sources.calendar import build_calendar
+from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.events import read_events
+from flow_platform.sources.traffic import read_traffic
 
 ARCS = {"5672": "Convention", "4264": "Champs-Elysees", "376": "St-Antoine"}
 ZONE = "Europe/Paris"

@@ -14,13 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import numpy as np
+import pandas as pd
 
-from flow_platform.platform import NEW_YORK  # noqa: E402
-from flow_platform.sources.simulator import World  # noqa: E402
-from flow_platform.sources.trip_files import KILOMETRES_A_MILE  # noqa: E402
-from flow_platform.sources.trips_simulator import City  # noqa: E402
+from flow_platform.platform import NEW_YORK
+from flow_platform.sources.simulator import World
+from flow_platform.sources.trip_files import KILOMETRES_A_MILE
+from flow_platform.sources.trips_simulator import City
 
 # As many in a hundred as in the real months are no trips.
 FAULTY = 0.06

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
@@ -21,15 +22,6 @@ CODE_VERSION = "6"
 
 # How far past a target day its calendar is read: a coming holiday bends the days before it.
 CALENDAR_LOOKAHEAD = 10
-
-WEATHER_COLUMNS = (
-    "temperature_mean",
-    "temperature_min",
-    "temperature_max",
-    "precipitation_mm",
-    "snowfall_cm",
-    "wind_max_kmh",
-)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.columns import CALENDAR_FACTS
 from flow_platform.ground.local_time import days_index
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import concerns
@@ -25,23 +26,7 @@ LAST_DAY = date(2030, 12, 31)
 # tell the years apart.
 FARTHEST_HOLIDAY = 30
 
-CALENDAR_COLUMNS = (
-    "centre_id",
-    "day",
-    "weekday",
-    "holiday",
-    "is_public_holiday",
-    "is_bridge_day",
-    "is_school_holiday",
-    "school_holiday",
-    "days_to_holiday",
-    "days_since_holiday",
-    "is_month_start",
-    "is_month_end",
-    "event",
-    "is_event",
-    "event_announced",
-)
+CALENDAR_COLUMNS = ("centre_id", "day", *CALENDAR_FACTS)
 
 
 def _names(found: dict[date, str], days: Sequence[date]) -> np.ndarray:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.centres import why_not_an_id
 from flow_platform.sources.public_holidays import known_country
@@ -46,12 +47,7 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "precipitation",
             "snowfall",
             "wind",
-            "temperature_mean",
-            "temperature_min",
-            "temperature_max",
-            "precipitation_mm",
-            "snowfall_cm",
-            "wind_max_kmh",
+            *WEATHER_COLUMNS,
         ),
     ),
     "traffic": (

@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import Centre
@@ -46,16 +47,6 @@ _WHIT_MONDAY_SHARE = 0.45
 _CLOSED_SHARE = 0.05
 _HOLIDAY_SHARE = 0.12
 _CLOSED_HOLIDAYS = ("noël", "jour de l'an", "fête du travail", "christmas", "new year", "labor day")
-
-WEATHER_VALUES = (
-    "temperature_mean",
-    "temperature_min",
-    "temperature_max",
-    "precipitation_mm",
-    "snowfall_cm",
-    "wind_max_kmh",
-)
-WEATHER_COLUMNS = ("centre_id", "day", "vintage", "target_day", "lead_days", "available_at")
 
 # Share of a day's weather variance that becomes known with each day of lead, from "only on the
 # day itself" to "14 days ahead"; the rest is never known beforehand.
@@ -311,7 +302,7 @@ class World:
     @staticmethod
     def _stack(frames: list[pd.DataFrame]) -> pd.DataFrame:
         if not frames:
-            return pd.DataFrame(columns=[*WEATHER_COLUMNS, *WEATHER_VALUES])
+            return pd.DataFrame(columns=[*WEATHER_KEYS, *WEATHER_COLUMNS])
         return pd.concat(frames, ignore_index=True)
 
     # -- parcels ---------------------------------------------------------------------------------

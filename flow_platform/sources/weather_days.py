@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import local_midnight
-from flow_platform.sources.simulator import WEATHER_COLUMNS, WEATHER_VALUES
 
 FORECAST = "forecast"
 OBSERVED = "observed"
@@ -39,7 +39,7 @@ def plausible(hours: pd.DataFrame) -> pd.DataFrame:
 
 
 def local_days(hours: pd.DataFrame, timezone: str) -> pd.DataFrame:
-    """Hourly values (`time` in UTC, HOURLY_VALUES) as WEATHER_VALUES by local day.
+    """Hourly values (`time` in UTC, HOURLY_VALUES) as WEATHER_COLUMNS by local day.
 
     Indexed by `target_day` (naive midnights). A value is missing where fewer than three quarters
     of the day's own hours have one; a sum over the hours present is scaled to the whole day. Days
@@ -81,7 +81,7 @@ def weather_rows(
     day: pd.DatetimeIndex,
     available_at: pd.DatetimeIndex,
 ) -> pd.DataFrame:
-    """Rows of raw.weather from WEATHER_VALUES by target day, known on `day` at `available_at`."""
+    """Rows of raw.weather from WEATHER_COLUMNS by target day, known on `day` at `available_at`."""
     target = pd.DatetimeIndex(days.index).as_unit("us")
     size = len(days)
     frame = pd.DataFrame(
@@ -94,7 +94,7 @@ def weather_rows(
             "available_at": available_at.as_unit("us"),
         }
     )
-    for name in WEATHER_VALUES:
+    for name in WEATHER_COLUMNS:
         frame[name] = days[name].to_numpy(dtype=float)
     return frame
 
@@ -108,6 +108,6 @@ def stack_weather(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def empty_weather() -> pd.DataFrame:
     """No rows of raw.weather, with its columns and types."""
     none = pd.DatetimeIndex([]).as_unit("us")
-    values = pd.DataFrame({name: pd.Series(dtype=float) for name in WEATHER_VALUES}, index=none)
+    values = pd.DataFrame({name: pd.Series(dtype=float) for name in WEATHER_COLUMNS}, index=none)
     frame = weather_rows(values, "", OBSERVED, none, none.tz_localize("UTC"))
-    return frame[[*WEATHER_COLUMNS, *WEATHER_VALUES]]
+    return frame[[*WEATHER_KEYS, *WEATHER_COLUMNS]]

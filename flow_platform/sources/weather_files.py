@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.simulator import LEADS, WEATHER_VALUES
+from flow_platform.sources.simulator import LEADS
 from flow_platform.sources.tables import (
     FileUnreadableError,
     Table,
@@ -91,7 +92,7 @@ def _forecasts(
     for start, part in hours.groupby("day"):
         newest = part.loc[part["issued_at"] == part["issued_at"].max()]
         if daily:
-            days = newest.set_index("target_day")[list(WEATHER_VALUES)]
+            days = newest.set_index("target_day")[list(WEATHER_COLUMNS)]
             days = days[~days.index.duplicated(keep="last")]
         else:
             days = local_days(newest, centre.timezone)
@@ -116,7 +117,7 @@ def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame
     names = dict(config.columns)
     daily = "day" in names or "temperature_mean" in names
     if daily:
-        own = {name: name for name in ("day", *WEATHER_VALUES)}
+        own = {name: name for name in ("day", *WEATHER_COLUMNS)}
         names = {**own, **names}
         wanted = [names["day"], names["temperature_mean"]]
     else:
@@ -144,7 +145,7 @@ def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame
         if isinstance(when.dtype, pd.DatetimeTZDtype):
             when = when.dt.tz_localize(None)
         frame["target_day"] = when.dt.normalize()
-        for name in WEATHER_VALUES:
+        for name in WEATHER_COLUMNS:
             column = pd.Series(list(_column(table, names, name)), dtype=object)
             frame[name] = pd.to_numeric(column, errors="coerce").astype(float)
         warm = plausible(pd.DataFrame({"temperature": frame["temperature_mean"]}))["temperature"]
@@ -198,7 +199,7 @@ def read_weather_files(
                 frames.extend(_forecasts(part, daily, centre, first, last))
                 continue
             if daily:
-                days = part.set_index("target_day")[list(WEATHER_VALUES)]
+                days = part.set_index("target_day")[list(WEATHER_COLUMNS)]
                 days = days[~days.index.duplicated(keep="last")].sort_index()
             else:
                 margin = pd.Timedelta(days=2)

@@ -12,12 +12,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.data import (
-    CALENDAR_LOOKAHEAD,
-    WEATHER_COLUMNS,
-    SeriesData,
-    SeriesSpec,
-)
+from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.hourly.data import (
     FACT_COLUMNS,
     LOOKBACK_DAYS,
@@ -26,6 +21,7 @@ from flow_platform.forecasting.hourly.data import (
     evenly,
 )
 from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEATHER
+from flow_platform.ground.columns import CALENDAR_FACTS, WEATHER_COLUMNS
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.local_time import local_midnight_after
 from flow_platform.ground.periods import cutoff_of, issue_times
@@ -182,10 +178,8 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
         "last": reach,
     }
     calendar = store.read(
-        "select centre_id as unique_id, day as ds, weekday, holiday, is_public_holiday,"
-        " is_bridge_day, is_school_holiday, school_holiday, days_to_holiday, days_since_holiday,"
-        " is_month_start, is_month_end, event, is_event,"
-        " event_announced from staging.calendar"
+        f"select centre_id as unique_id, day as ds, {', '.join(CALENDAR_FACTS)}"
+        " from staging.calendar"
         " where flow = %(flow)s and day between %(first)s and %(last)s"
         " order by centre_id, day",
         window,
@@ -195,8 +189,8 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
     if flow.has_weather:
         vintages = store.read(
             "select centre_id as unique_id, target_day as ds, vintage, available_at,"
-            " temperature_mean, temperature_min, temperature_max, precipitation_mm, snowfall_cm,"
-            " wind_max_kmh from staging.weather where target_day between %(first)s and %(last)s"
+            f" {', '.join(WEATHER_COLUMNS)}"
+            " from staging.weather where target_day between %(first)s and %(last)s"
             " order by centre_id, target_day, available_at",
             window,
         )

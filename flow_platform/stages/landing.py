@@ -14,6 +14,7 @@ import pandas as pd
 import psycopg
 
 from flow_platform.flows import TRIPS
+from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
@@ -28,21 +29,6 @@ from flow_platform.sources.trips import read_trips
 from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.warehouse.store import copy_rows, lock_writes
-
-_WEATHER_COLUMNS = [
-    "centre_id",
-    "day",
-    "vintage",
-    "target_day",
-    "lead_days",
-    "available_at",
-    "temperature_mean",
-    "temperature_min",
-    "temperature_max",
-    "precipitation_mm",
-    "snowfall_cm",
-    "wind_max_kmh",
-]
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,9 @@ def land_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, tuple[s
         world=platform.world,
         cache_dir=platform.settings.home_path / "cache",
     )
-    platform.store(INGEST_ROLE).replace("raw.weather", result.rows[_WEATHER_COLUMNS], rectangle)
+    platform.store(INGEST_ROLE).replace(
+        "raw.weather", result.rows[[*WEATHER_KEYS, *WEATHER_COLUMNS]], rectangle
+    )
     return len(result.rows), tuple(result.warnings)
 
 

@@ -9,14 +9,10 @@ import pandas as pd
 import pytest
 from source_samples import plain_centre
 
+from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import events_frame
-from flow_platform.sources.simulator import (
-    BLACK_FRIDAY,
-    WEATHER_VALUES,
-    World,
-    noise_floor,
-)
+from flow_platform.sources.simulator import BLACK_FRIDAY, World, noise_floor
 
 IDS = ["1", "2", "3", "4", "5"]
 FIRST, LAST = date(2024, 1, 1), date(2025, 12, 31)
@@ -101,7 +97,7 @@ def test_forecast_errors_grow_with_the_lead(world: World) -> None:
     forecast = world.weather_forecast(IDS, FIRST, LAST)
     observed = world.weather_observed(IDS, FIRST, LAST)
     both = forecast.merge(observed, on=["centre_id", "target_day"], suffixes=("", "_true"))
-    for name in WEATHER_VALUES:
+    for name in WEATHER_COLUMNS:
         squared = (both[name] - both[f"{name}_true"]) ** 2
         error = squared.groupby(both["lead_days"]).mean() ** 0.5
         assert error[1] < error[5] < error[10]

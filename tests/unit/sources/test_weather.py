@@ -9,15 +9,11 @@ import pandas as pd
 import pytest
 from source_samples import NOW, plain_centre
 
+from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.simulator import World
-from flow_platform.sources.weather import (
-    WEATHER_COLUMNS,
-    WEATHER_VALUES,
-    WeatherResult,
-    fetch_weather,
-)
+from flow_platform.sources.weather import WeatherResult, fetch_weather
 from flow_platform.sources.weather_days import local_days
 
 PARIS = plain_centre("1")
@@ -40,7 +36,7 @@ def from_files(
         kind="files", path=str(path), centres=centres_by_name or {}, columns=columns or {}
     )
     result = fetch_weather(config, centres, first, last, now=NOW)
-    assert list(result.rows.columns) == [*WEATHER_COLUMNS, *WEATHER_VALUES]
+    assert list(result.rows.columns) == [*WEATHER_KEYS, *WEATHER_COLUMNS]
     return result
 
 
