@@ -33,7 +33,8 @@ import numpy as np
 import pandas as pd
 from olist_orders import TIMEZONE, read_orders
 
-from flow_platform.forecasting.training import TrainedModel, choose_champion
+from flow_platform.models.champions import choose_champion
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries.calibration import cost
 from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece
 from flow_platform.scoring.deliveries.data import (

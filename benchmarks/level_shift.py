@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from simulated_world import forecast_window, world_data
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.metrics import summarise
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.models.metrics import summarise
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
 from flow_platform.sources.simulator import World
 

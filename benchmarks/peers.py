@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.metrics import seasonal_scale
-from flow_platform.forecasting.promotion import Scores, backtest_scores
-from flow_platform.forecasting.training import TrainedModel, forecast, succeed, train, trainable
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import CANDIDATES, forecast, train, trainable
+from flow_platform.models.champions import succeed
+from flow_platform.models.metrics import seasonal_scale
+from flow_platform.models.promotion import Scores, backtest_scores
+from flow_platform.models.vintage import TrainedModel
 
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
 # How gaps of the history are closed for peers that need every day: zero, or the last value.
@@ -60,7 +62,7 @@ def champion_of(reigning: str | None, models: dict[str, TrainedModel], spec: Ser
     def backtest(name: str) -> Scores:
         return backtest_scores(models[name].artefacts)
 
-    return succeed(reigning, metrics, backtest, spec.seed).champion
+    return succeed(reigning, metrics, backtest, spec.seed, CANDIDATES).champion
 
 
 def platform(

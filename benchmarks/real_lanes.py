@@ -25,8 +25,8 @@ import pandas as pd
 from peers import PEERS, near_holidays, paired, peers, platform, show
 
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.metrics import summarise
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.models.metrics import summarise
 
 FILE = "lanes_2021-01-01_2022-06-30.csv"
 FIRST_ORIGIN, LAST_ORIGIN = "2022-01-01", "2022-06-16"

@@ -26,9 +26,9 @@ import pandas as pd
 from peers import near_holidays, paired, peers, platform, show
 
 from flow_platform.flows import RETAIL
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.metrics import summarise
-from flow_platform.forecasting.training import CANDIDATES
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import CANDIDATES
+from flow_platform.models.metrics import summarise
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.retail import read_retail
 

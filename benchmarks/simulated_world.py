@@ -16,8 +16,8 @@ import pandas as pd
 from peers import champion_of
 
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.training import forecast, train
+from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import forecast, train
 from flow_platform.ground.periods import cutoff_of, issue_times, months_between
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres

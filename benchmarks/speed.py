@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from peers import calendar_features, global_learner, near_holidays
 
-from flow_platform.forecasting import candidates
-from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec
-from flow_platform.forecasting.frame import build_frame, feature_names
-from flow_platform.forecasting.training import forecast, train
+from flow_platform.forecasting.daily import candidates
+from flow_platform.forecasting.daily.data import Boosting, SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.frame import build_frame, feature_names
+from flow_platform.forecasting.daily.training import forecast, train
 
 SIZES, DAYS = (100, 1000, 5000), 730
 OURS = Boosting()

@@ -26,8 +26,8 @@ import pandas as pd
 
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train
-from flow_platform.forecasting.training import choose_champion
 from flow_platform.ground.local_time import local_midnight
+from flow_platform.models.champions import choose_champion
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.events import read_events

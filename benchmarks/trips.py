@@ -38,7 +38,7 @@ zones = "{folder}/taxi_zone_lookup.csv"
 
 def figures(y: np.ndarray, said: np.ndarray) -> dict[str, float]:
     """RMSE and MAE in minutes, and R2."""
-    from flow_platform.forecasting.metrics import mae, r2, rmse
+    from flow_platform.models.metrics import mae, r2, rmse
 
     return {"rmse": rmse(y, said), "mae": mae(y, said), "r2": r2(y, said)}
 

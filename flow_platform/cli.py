@@ -244,7 +244,7 @@ def train(
 
     With --load-from this is one command from raw rows to trained models: nothing is forecast.
     """
-    from flow_platform.forecasting.training import lacks
+    from flow_platform.forecasting.daily.training import lacks
     from flow_platform.partitions import range_tags, rectangle_tags
 
     start, end = _months(first, last)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from flow_platform.forecasting.panels.evaluation import Evaluation
+    from flow_platform.evaluation.evaluation import Evaluation
 
 _SHOWN = ("owa", "mase", "smape", "wape", "rmse", "bias", "coverage_80", "coverage_95")
 
@@ -56,7 +56,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from flow_platform.forecasting.panels import evaluation, table
+    from flow_platform.evaluation import evaluation, table
 
     if holdout is not None and windows != 1:
         raise typer.BadParameter("Give --windows or --holdout, not both.")

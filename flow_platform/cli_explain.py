@@ -88,7 +88,7 @@ def what_if(
     import pandas as pd
 
     from flow_platform.flows import series_flow_named
-    from flow_platform.forecasting.what_if import Change
+    from flow_platform.forecasting.daily.what_if import Change
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
     from flow_platform.stages.what_if import ask

@@ -15,7 +15,7 @@ from flow_platform.cli_options import FlowArgument, JsonOption, print_json
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from flow_platform.forecasting.tuning import Standing
+    from flow_platform.forecasting.daily.tuning import Standing
     from flow_platform.registry.tunings import Tuning
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes an environment for the extra `deep`: the packages of forecasting/panels at their locked
+# Makes an environment for the extra `deep`: the packages of evaluation at their locked
 # versions, PyTorch for the CPU and neuralforecast. Apart from .venv, which stays without torch.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -23,9 +23,10 @@ from flow_platform.assets.models import (
 from flow_platform.flows import SeriesFlow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.partitions import partitions_of, rectangle_of, vintage_known_by_day
 from flow_platform.platform import Platform
-from flow_platform.stages.forecasting import FALLBACK_VERSION, Issued, issue_forecasts
+from flow_platform.stages.forecasting import Issued, issue_forecasts
 
 
 def forecast_key(flow: SeriesFlow) -> dg.AssetKey:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.training import lacks
+from flow_platform.forecasting.daily.training import lacks
 from flow_platform.ground.errors import ModelError
 from flow_platform.partitions import (
     CANDIDATE,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.tuning import Standing
+from flow_platform.forecasting.daily.tuning import Standing
 from flow_platform.ground.periods import month_named
 from flow_platform.stages.tuning import tune_month
 

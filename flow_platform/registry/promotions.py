@@ -1,7 +1,7 @@
 """Decisions on who forecasts, and the line of champions that follows from them.
 
 A decision only counts from its effective day on. How one is reached is in `stages/` and
-`forecasting/promotion.py`; reading and writing them is `vintages.py`'s.
+`models/promotion.py`; reading and writing them is `vintages.py`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 if TYPE_CHECKING:
-    from flow_platform.forecasting.promotion import Comparison
+    from flow_platform.models.promotion import Comparison
     from flow_platform.registry.vintages import Vintage
 
 Kind = Literal["first", "monthly", "promote", "rollback", "refused"]

@@ -1,7 +1,7 @@
 """Keeps searches for LightGBM's parameters: trials in Optuna's database, results in `ml.tunings`.
 
 Which parameters a month's vintages use is answered here; how they are sought is in
-`forecasting/tuning.py`.
+`forecasting/daily/tuning.py`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flow_platform.forecasting.data import Boosting
+from flow_platform.forecasting.daily.data import Boosting
 from flow_platform.warehouse.server import OPTUNA_DATABASE
 from flow_platform.warehouse.store import Store
 
 if TYPE_CHECKING:
     import optuna
 
-    from flow_platform.forecasting.tuning import Tuned
+    from flow_platform.forecasting.daily.tuning import Tuned
 
 
 @dataclass(frozen=True)

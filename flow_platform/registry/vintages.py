@@ -22,15 +22,15 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
-from flow_platform.forecasting.promotion import trained_until
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.promotion import trained_until
 from flow_platform.registry.promotions import Decision, Reign, line_of
 from flow_platform.warehouse.server import MLFLOW_DATABASE
 from flow_platform.warehouse.store import Store
 
 if TYPE_CHECKING:
-    from flow_platform.forecasting.training import TrainedModel
+    from flow_platform.models.vintage import TrainedModel
 
 
 @dataclass(frozen=True)

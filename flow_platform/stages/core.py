@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import pandas as pd
 
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow
-from flow_platform.forecasting import training as daily
+from flow_platform.forecasting.daily import training as daily
 from flow_platform.forecasting.hourly import training as hourly
-from flow_platform.forecasting.training import TrainedModel
+from flow_platform.models.vintage import TrainedModel
 
 
 class Core(Protocol):
-    """What `forecasting/training.py` and `forecasting/hourly/training.py` both offer."""
+    """What `forecasting/daily/training.py` and `forecasting/hourly/training.py` both offer."""
 
     CANDIDATES: tuple[str, ...]
 

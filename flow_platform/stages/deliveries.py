@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows import RecordFlow
-from flow_platform.forecasting.metrics import coverage, mae
-from flow_platform.forecasting.promotion import Comparison, judge, score, trained_until
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.metrics import coverage, mae
+from flow_platform.models.promotion import Comparison, judge, score, trained_until
+from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import Vintage
@@ -40,7 +41,7 @@ from flow_platform.scoring.deliveries.features import Asked, asked_of, features
 from flow_platform.scoring.deliveries.model import DeliveryModel
 from flow_platform.scoring.deliveries.outcomes import Outcomes
 from flow_platform.scoring.deliveries.training import fallback_scores, judged_rows
-from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage
+from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.history import spec_of
 from flow_platform.stages.score_run import ScoreRun
 from flow_platform.stages.training import Progress, ensure_vintages, logger

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import pandas as pd
 
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
+from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
 from flow_platform.ground.local_time import local_midnight
 from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import Vintage
@@ -32,8 +33,6 @@ from flow_platform.stages.history import (
 from flow_platform.stages.trading import closed_weekdays
 from flow_platform.stages.training import Progress, Trained, ensure_vintages, logger
 from flow_platform.warehouse.store import Store
-
-FALLBACK_VERSION = "fallback"
 
 
 @dataclass(frozen=True)

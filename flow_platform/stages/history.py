@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.hourly.data import (
     FACT_COLUMNS,
     LOOKBACK_DAYS,

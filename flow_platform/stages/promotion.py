@@ -1,7 +1,7 @@
 """Promotes a vintage that beats the champion on replayed days, and rolls back. Nothing is trained.
 
 Both sides are replayed as they would have forecast, from what was known then; the verdict itself is
-in `forecasting/promotion.py`. What is decided counts from a day that is not over yet.
+in `models/promotion.py`. What is decided counts from a day that is not over yet.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import pandas as pd
 
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
 from flow_platform.forecasting.hourly.data import evenly
-from flow_platform.forecasting.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
+from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.deliveries import compare_orders
-from flow_platform.stages.forecasting import FALLBACK_VERSION, days_by_vintage, forecast_with
+from flow_platform.stages.forecasting import days_by_vintage, forecast_with
 from flow_platform.stages.history import read_for_hours, read_history, spec_of
 from flow_platform.stages.trips import compare_scores
 

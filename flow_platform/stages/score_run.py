@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.stages.forecasting import FALLBACK_VERSION
+from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.stages.training import Trained
 
 

@@ -13,10 +13,10 @@ from datetime import date
 import pandas as pd
 
 from flow_platform.flows.deliveries import DELIVERIES
-from flow_platform.forecasting.training import TrainedModel
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
 from flow_platform.scoring.segments.customers import (

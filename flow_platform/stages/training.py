@@ -13,10 +13,11 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from flow_platform.flows import Flow
-from flow_platform.forecasting.promotion import backtest_scores
-from flow_platform.forecasting.training import BOOSTED, choose_champion, lacks, succeed, trainable
+from flow_platform.forecasting.daily.training import BOOSTED, lacks, trainable
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.periods import cutoff_of
+from flow_platform.models.champions import choose_champion, succeed
+from flow_platform.models.promotion import backtest_scores
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage

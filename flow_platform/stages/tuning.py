@@ -1,7 +1,7 @@
 """Seeks LightGBM's parameters for a month on what was known then, and records what was found.
 
 Nothing is trained here: the month's vintages, and later ones, use the result when they are trained.
-How parameters are sought is in `forecasting/tuning.py`, where trials are kept in `registry/`.
+How parameters are sought is in `forecasting/daily/tuning.py`, where trials are kept in `registry/`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.data import CODE_VERSION, fingerprint
-from flow_platform.forecasting.training import before_backtest, has_enough_history
-from flow_platform.forecasting.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
+from flow_platform.forecasting.daily.data import CODE_VERSION, fingerprint
+from flow_platform.forecasting.daily.training import before_backtest, has_enough_history
+from flow_platform.forecasting.daily.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform

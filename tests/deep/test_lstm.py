@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.panels.evaluation import Options, evaluate
-from flow_platform.forecasting.panels.table import Panel, build
+from flow_platform.evaluation.evaluation import Options, evaluate
+from flow_platform.evaluation.table import Panel, build
 
 INSTALLED = importlib.util.find_spec("neuralforecast") is not None
 

@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows import RETAIL
-from flow_platform.forecasting import lstm, training
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.lstm import LOOK_BACK, Network, Windows
-from flow_platform.forecasting.training import TrainedModel, forecast, train
+from flow_platform.forecasting.daily import lstm, training
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.lstm import LOOK_BACK, Network, Windows
+from flow_platform.forecasting.daily.training import forecast, train
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.vintage import TrainedModel
 from tests.unit.forecasting.forecasting_world import make_world
 
 CUTOFF = pd.Timestamp("2023-11-01", tz="UTC")

@@ -16,7 +16,7 @@ import pytest
 from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets, champion_key
 from flow_platform.automation.promotion import build_promotion_jobs
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting.training import train
+from flow_platform.forecasting.daily.training import train
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle

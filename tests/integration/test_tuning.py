@@ -19,8 +19,8 @@ import pytest
 
 from flow_platform.automation.tuning import build_tuning_job
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting.data import Boosting
-from flow_platform.forecasting.tuning import Tuned
+from flow_platform.forecasting.daily.data import Boosting
+from flow_platform.forecasting.daily.tuning import Tuned
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
 from flow_platform.settings import PROJECT_ROOT, Settings

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows import RETAIL
-from flow_platform.forecasting import lstm
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily import lstm
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.stages.training import ensure_vintages
 
 MONTHS = [date(2025, month, 1) for month in (4, 5, 6)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.candidates import lightgbm_settings
+from flow_platform.forecasting.daily.candidates import lightgbm_settings
 from flow_platform.forecasting.hourly.data import HourlySpec
 from flow_platform.forecasting.hourly.frame import Frame
 from flow_platform.ground.errors import ModelError

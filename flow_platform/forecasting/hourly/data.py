@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import evenly_placed, utc
+from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.

@@ -1,7 +1,6 @@
 """Training an hourly vintage at a cut-off, and forecasting from its artefacts.
 
-The same functions as in the daily `forecasting/training.py`, and vintages of the same form, so that
-stages, registry and promotion need not know which of the two a flow has.
+The same functions as in `forecasting/daily/training.py`, and vintages of the same form.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting import training as daily
-from flow_platform.forecasting.data import utc
+from flow_platform.forecasting.daily import training as daily
+from flow_platform.forecasting.daily.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.adaptation import Positions
 from flow_platform.forecasting.hourly.candidates import (
@@ -43,11 +42,12 @@ from flow_platform.forecasting.hourly.frame import Frame, build_frame
 from flow_platform.forecasting.hourly.intervals import Bands, calibrate, ordered
 from flow_platform.forecasting.hourly.levels import LEVELS, level_of
 from flow_platform.forecasting.hourly.panel import Panel, build_panel
-from flow_platform.forecasting.metrics import seasonal_scale, summarise
-from flow_platform.forecasting.preparation import Newest
-from flow_platform.forecasting.promotion import score
-from flow_platform.forecasting.training import DECIMALS, TrainedModel, artefact
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.artefacts import compact_artefact
+from flow_platform.models.metrics import seasonal_scale, summarise
+from flow_platform.models.preparation import Newest
+from flow_platform.models.promotion import score
+from flow_platform.models.vintage import DECIMALS, TrainedModel
 
 FORECAST_COLUMNS = (*daily.FORECAST_COLUMNS, "level")
 # Rows that are learned from one hour ahead and later, and rows of the backtest.
@@ -222,7 +222,7 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
     metrics = _metrics(rows)
     newest = int(min(tested.y_known.max(), prepared.end * HOUR) + prepared.panel.first * HOUR)
     artefacts = {
-        "training.json": artefact(
+        "training.json": compact_artefact(
             {
                 "candidate": candidate,
                 "cutoff": moment.isoformat(),
@@ -233,14 +233,14 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
                 "code_version": f"hourly {CODE_VERSION}",
             }
         ),
-        "features.json": artefact(final.names),
-        "parameters.json": artefact(
+        "features.json": compact_artefact(final.names),
+        "parameters.json": compact_artefact(
             {
                 "persistence": dict(sorted(final.persistence.items())),
                 "lightgbm": asdict(spec.boosting) if candidate in BOOSTED else {},
             }
         ),
-        "calibration.json": artefact(
+        "calibration.json": compact_artefact(
             bands.as_json()
             | {
                 "positions": _positions(prepared, tested, rows).as_json(),
@@ -249,8 +249,10 @@ def train(candidate: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySp
             }
         ),
         "size.txt": bands.size.encode(),
-        "metrics.json": artefact(metrics),
-        "backtest.json": artefact(score(rows.assign(ds=rows["ds"].dt.normalize())).as_json()),
+        "metrics.json": compact_artefact(metrics),
+        "backtest.json": compact_artefact(
+            score(rows.assign(ds=rows["ds"].dt.normalize())).as_json()
+        ),
         **{f"model.{name}.txt": text.encode() for name, text in final.boosters.items()},
     }
     return TrainedModel(

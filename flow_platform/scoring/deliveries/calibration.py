@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flow_platform.forecasting.promotion import Interval, block_bootstrap, interval
+from flow_platform.models.promotion import Interval, block_bootstrap, interval
 from flow_platform.scoring.deliveries.candidates import SHORTEST_DAYS
 from flow_platform.scoring.deliveries.data import Floats, Integers
 

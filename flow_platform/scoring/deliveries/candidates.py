@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.data import evenly_placed
+from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.artefacts import artefact
-from flow_platform.scoring.boosters import Booster
+from flow_platform.models.artefacts import artefact
+from flow_platform.models.boosters import Booster
 from flow_platform.scoring.deliveries.data import DeliverySpec, Floats, Integers
 from flow_platform.scoring.deliveries.features import LATE_PRIOR, columns, shown
 
@@ -176,7 +176,7 @@ class Networks(Fitted):
         return np.add.outer(np.array(self._scaling["spread"]), said)
 
     def artefacts(self) -> dict[str, bytes]:
-        from flow_platform.scoring.sklearn_models import as_bytes
+        from flow_platform.models.sklearn_models import as_bytes
 
         kept = {_network_file(place): as_bytes(model) for place, model in enumerate(self._models)}
         return {**kept, "scaling.json": artefact(self._scaling)}
@@ -228,7 +228,7 @@ def load(
                 return BoostedRisk(in_transit, artefacts["risk.txt"])
             return BoostedDelay(in_transit, {part: artefacts[f"{part}.txt"] for part in PARTS})
         if candidate == "mlp":
-            from flow_platform.scoring.sklearn_models import from_bytes
+            from flow_platform.models.sklearn_models import from_bytes
 
             scaling = json.loads(artefacts["scaling.json"])
             models = [from_bytes(artefacts[_network_file(place)]) for place in range(NETWORKS)]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.artefacts import artefact
+from flow_platform.models.artefacts import artefact
 from flow_platform.scoring.segments.choice import Grouping, nearest
 from flow_platform.scoring.segments.customers import COLUMNS, Floats, matrix_of
 from flow_platform.scoring.segments.names import NAMES, Known, names_of

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import utc
-from flow_platform.forecasting.training import TrainedModel
+from flow_platform.forecasting.daily.data import utc
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.artefacts import artefact
+from flow_platform.models.artefacts import artefact
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.segments.choice import chosen, groupings
 from flow_platform.scoring.segments.customers import SegmentSpec, fingerprint, matrix_of
 from flow_platform.scoring.segments.model import SEGMENTS, Segments

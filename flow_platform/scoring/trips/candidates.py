@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.data import evenly_placed
+from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.boosters import Booster
+from flow_platform.models.boosters import Booster
 from flow_platform.scoring.trips.data import Floats, TripSpec
 from flow_platform.scoring.trips.history import columns, usual_minutes
 
@@ -91,7 +91,7 @@ class GradientBoosting(Fitted):
         return np.stack([self._models[part].predict(frame) for part in PARTS])
 
     def artefacts(self) -> dict[str, bytes]:
-        from flow_platform.scoring.sklearn_models import as_bytes
+        from flow_platform.models.sklearn_models import as_bytes
 
         return {f"{part}.skops": as_bytes(model) for part, model in self._models.items()}
 
@@ -127,7 +127,7 @@ def load(candidate: str, artefacts: Mapping[str, bytes], has_distance: bool) -> 
             texts = {part: artefacts[f"{part}.txt"] for part in PARTS}
             return LightGBM(texts, len(columns(has_distance)))
         if candidate == "gradient_boosting":
-            from flow_platform.scoring.sklearn_models import from_bytes
+            from flow_platform.models.sklearn_models import from_bytes
 
             return GradientBoosting(
                 {part: from_bytes(artefacts[f"{part}.skops"]) for part in PARTS}

@@ -1,7 +1,6 @@
 """Training a vintage of trips at a cut-off: backtest, band, and the final fit on all.
 
-The same functions as in `forecasting/training.py`, so that stages, registry and promotion need not
-know which kind a flow is. How a vintage serves is in `model.py`.
+The same functions as in `forecasting/daily/training.py`. How a vintage scores is in `model.py`.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import evenly_placed, utc
-from flow_platform.forecasting.metrics import summarise
-from flow_platform.forecasting.preparation import Newest
-from flow_platform.forecasting.promotion import score
-from flow_platform.forecasting.training import TrainedModel
+from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.artefacts import artefact
+from flow_platform.models.artefacts import artefact
+from flow_platform.models.metrics import summarise
+from flow_platform.models.preparation import Newest
+from flow_platform.models.promotion import score
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.trips.candidates import CANDIDATES, Fitted, fit
 from flow_platform.scoring.trips.data import (
     Floats,

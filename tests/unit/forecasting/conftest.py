@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from forecasting_world import make_world
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.training import TrainedModel, train, trainable
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import train, trainable
+from flow_platform.models.vintage import TrainedModel
 from tests.stored import as_stored
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import SeriesData
+from flow_platform.forecasting.daily.data import SeriesData
 
 HOLIDAYS = {
     "01-01": ("New Year's Day", -1.1),

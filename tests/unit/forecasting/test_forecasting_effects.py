@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.frame import build_frame
-from flow_platform.forecasting.panel import build_panel
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.frame import build_frame
+from flow_platform.forecasting.daily.panel import build_panel
 
 DAYS = pd.date_range("2023-01-02", periods=760)
 WEEK = np.log([1.1, 1.1, 1.0, 1.0, 1.0, 0.5, 0.05])

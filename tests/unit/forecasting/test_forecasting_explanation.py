@@ -6,15 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.explanation import DRIVERS, EXPLANATION_COLUMNS, driver_of
-from flow_platform.forecasting.frame import build_frame, feature_names
-from flow_platform.forecasting.training import (
-    TrainedModel,
-    fallback_forecast,
-    forecast,
-    trainable,
-)
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.explanation import DRIVERS, EXPLANATION_COLUMNS, driver_of
+from flow_platform.forecasting.daily.frame import build_frame, feature_names
+from flow_platform.forecasting.daily.training import fallback_forecast, forecast, trainable
+from flow_platform.models.vintage import TrainedModel
 
 NAMED = [f"by_{driver}" for driver in DRIVERS]
 

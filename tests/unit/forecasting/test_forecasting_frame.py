@@ -11,8 +11,8 @@ from forecasting_world import with_strikes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec, fingerprint
-from flow_platform.forecasting.frame import build_frame
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, fingerprint
+from flow_platform.forecasting.daily.frame import build_frame
 from flow_platform.ground.errors import ModelError
 
 TARGET = ["y", "y_available_at"]

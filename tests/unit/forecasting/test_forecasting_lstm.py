@@ -13,12 +13,19 @@ import pytest
 from forecasting_world import make_world, with_strikes
 
 from flow_platform.flows import PARCELS, RETAIL
-from flow_platform.forecasting import lstm
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.lstm import KNOWN_AHEAD, LOOK_BACK, Network, Windows, build_windows
-from flow_platform.forecasting.panel import build_panel
-from flow_platform.forecasting.training import TrainedModel, forecast, train, trainable
+from flow_platform.forecasting.daily import lstm
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.lstm import (
+    KNOWN_AHEAD,
+    LOOK_BACK,
+    Network,
+    Windows,
+    build_windows,
+)
+from flow_platform.forecasting.daily.panel import build_panel
+from flow_platform.forecasting.daily.training import forecast, train, trainable
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.vintage import TrainedModel
 
 DAY = "2023-06-30"  # a Friday
 STEPS = 14

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_platform.forecasting import metrics
 from flow_platform.ground.errors import ModelError
+from flow_platform.models import metrics
 
 Y, F = [10.0, 20.0, 40.0], [12.0, 16.0, 40.0]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.intervals import Calibration, calibrate
+from flow_platform.forecasting.daily.intervals import Calibration, calibrate
 
 DAYS, STEPS = 84, 7
 

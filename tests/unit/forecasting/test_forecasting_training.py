@@ -11,14 +11,11 @@ import pytest
 from forecasting_world import make_world
 
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting import training
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
-from flow_platform.forecasting.metrics import summarise
-from flow_platform.forecasting.training import (
+from flow_platform.forecasting.daily import training
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
+from flow_platform.forecasting.daily.training import (
     FORECAST_COLUMNS,
-    TrainedModel,
-    choose_champion,
     fallback_forecast,
     forecast,
     has_enough_history,
@@ -26,6 +23,9 @@ from flow_platform.forecasting.training import (
     trainable,
 )
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.champions import choose_champion
+from flow_platform.models.metrics import summarise
+from flow_platform.models.vintage import TrainedModel
 
 Models = dict[str, TrainedModel]
 
@@ -180,11 +180,22 @@ def test_broken_artefacts_are_refused_by_name(
 
 
 def test_the_champion_has_the_least_mase_and_ties_go_to_the_simpler() -> None:
-    assert choose_champion({"sarima": {"mase": 0.9}, "blend": {"mase": 0.7}}) == "blend"
-    assert choose_champion({"lightgbm": {"mase": 0.703}, "blend": {"mase": 0.7}}) == "lightgbm"
-    assert choose_champion({"sarima": {"mase": float("nan")}, "blend": {"mase": 2.0}}) == "blend"
+    assert (
+        choose_champion({"sarima": {"mase": 0.9}, "blend": {"mase": 0.7}}, training.CANDIDATES)
+        == "blend"
+    )
+    assert (
+        choose_champion({"lightgbm": {"mase": 0.703}, "blend": {"mase": 0.7}}, training.CANDIDATES)
+        == "lightgbm"
+    )
+    assert (
+        choose_champion(
+            {"sarima": {"mase": float("nan")}, "blend": {"mase": 2.0}}, training.CANDIDATES
+        )
+        == "blend"
+    )
     with pytest.raises(ModelError, match="No champion"):
-        choose_champion({"sarima": {"mase": float("nan")}})
+        choose_champion({"sarima": {"mase": float("nan")}}, training.CANDIDATES)
 
 
 def test_too_little_history_is_said_and_the_fallback_serves(
@@ -283,7 +294,9 @@ def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -
     spec = SeriesSpec()
     cutoff = pd.Timestamp("2025-01-01", tz="UTC")
     models = {name: train(name, data, cutoff, spec) for name in PARCELS.candidates}
-    champion = choose_champion({name: model.metrics for name, model in models.items()})
+    champion = choose_champion(
+        {name: model.metrics for name, model in models.items()}, training.CANDIDATES
+    )
     issues = issues_between(data, "2024-12-31", "2025-03-01")
     rows = forecast(models[champion].artefacts, data, issues, spec)
     rows = rows[rows["horizon"] == 1].merge(data.actuals, on=["unique_id", "ds"])

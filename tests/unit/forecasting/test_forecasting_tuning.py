@@ -12,16 +12,12 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from flow_platform.forecasting import tuning
-from flow_platform.forecasting.data import Boosting, SeriesData, SeriesSpec, fingerprint
-from flow_platform.forecasting.training import (
-    BeforeBacktest,
-    TrainedModel,
-    before_backtest,
-    train,
-)
-from flow_platform.forecasting.tuning import Fold, Standing, Tuned, fold_rows, tune
+from flow_platform.forecasting.daily import tuning
+from flow_platform.forecasting.daily.data import Boosting, SeriesData, SeriesSpec, fingerprint
+from flow_platform.forecasting.daily.training import BeforeBacktest, before_backtest, train
+from flow_platform.forecasting.daily.tuning import Fold, Standing, Tuned, fold_rows, tune
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.vintage import TrainedModel
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 Errors = Callable[[Boosting, Fold], np.ndarray]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.training import TrainedModel, forecast
-from flow_platform.forecasting.what_if import Change, altered
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import forecast
+from flow_platform.forecasting.daily.what_if import Change, altered
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.vintage import TrainedModel
 
 DAY = pd.Timestamp("2023-10-10")
 SERIES = "C1"

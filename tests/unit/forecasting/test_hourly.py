@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.data import utc
+from flow_platform.forecasting.daily.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.candidates import CANDIDATES
 from flow_platform.forecasting.hourly.data import (
@@ -27,9 +27,9 @@ from flow_platform.forecasting.hourly.training import (
     has_enough_history,
     train,
 )
-from flow_platform.forecasting.promotion import backtest_scores, trained_until
-from flow_platform.forecasting.training import TrainedModel
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.settings import PROJECT_ROOT
 from tests.stored import as_stored
 from tests.unit.forecasting.hourly_world import SPEC, calendar, hourly_world, issues

@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from flow_platform.forecasting.panels import boosting, candidates, evaluation
-from flow_platform.forecasting.panels.candidates import Candidate
-from flow_platform.forecasting.panels.evaluation import COLUMNS, Options, evaluate
-from flow_platform.forecasting.panels.linear import GlobalLinear
-from flow_platform.forecasting.panels.selection import (
+from flow_platform.evaluation import boosting, candidates, evaluation
+from flow_platform.evaluation.candidates import Candidate
+from flow_platform.evaluation.evaluation import COLUMNS, Options, evaluate
+from flow_platform.evaluation.linear import GlobalLinear
+from flow_platform.evaluation.selection import (
     Backtest,
     bands,
     choose,
     weights_of,
     widths_help,
 )
-from flow_platform.forecasting.panels.table import Panel, build
+from flow_platform.evaluation.table import Panel, build
 from flow_platform.ground.errors import ModelError
 
 # Every way a candidate is made is among them; the rest differ in their formula alone.

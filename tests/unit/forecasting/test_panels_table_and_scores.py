@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.panels import candidates, scores
-from flow_platform.forecasting.panels.table import build, read_table
+from flow_platform.evaluation import candidates, scores
+from flow_platform.evaluation.table import build, read_table
 from flow_platform.ground.errors import ModelError
 
 

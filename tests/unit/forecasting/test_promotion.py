@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.promotion import (
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.training import CANDIDATES, train
+from flow_platform.ground.errors import ModelError
+from flow_platform.models.champions import succeed
+from flow_platform.models.promotion import (
     LEAST_DAYS,
     Comparison,
     Replay,
@@ -23,8 +26,7 @@ from flow_platform.forecasting.promotion import (
     score,
     trained_until,
 )
-from flow_platform.forecasting.training import TrainedModel, succeed, train
-from flow_platform.ground.errors import ModelError
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
 
@@ -239,7 +241,7 @@ def monthly(reigning: str | None, days: int = 98, lead: float = 0.0) -> tuple[st
         return scores[name]
 
     metrics = {"old": {"mase": 0.8}, "new": {"mase": 0.7}, "lost": {"mase": 0.9}}
-    outcome = succeed(reigning, metrics, backtest, seed=1)
+    outcome = succeed(reigning, metrics, backtest, seed=1, simplest_first=CANDIDATES)
     return outcome.champion, outcome.reason
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_platform.forecasting.promotion import Interval, backtest_scores, trained_until
-from flow_platform.forecasting.training import TrainedModel, choose_champion, succeed
 from flow_platform.ground.errors import ModelError
-from flow_platform.scoring.boosters import Booster
+from flow_platform.models.boosters import Booster
+from flow_platform.models.champions import choose_champion, succeed
+from flow_platform.models.promotion import Interval, backtest_scores, trained_until
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries import training
 from flow_platform.scoring.deliveries.calibration import (
     SHORTEST_DAYS,

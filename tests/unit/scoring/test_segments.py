@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.promotion import trained_until
-from flow_platform.forecasting.training import TrainedModel
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.promotion import trained_until
+from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.segments.choice import STABLE, Grouping, chosen, groupings
 from flow_platform.scoring.segments.customers import (
     COLUMNS,

@@ -20,7 +20,7 @@ from flow_platform.scoring.trips.history import (
     beeline_km,
     columns,
     features,
-    rectangle_of,
+    keys_of,
 )
 from tests.unit.scoring.city import FIRST, ZONES, city, city_frame
 
@@ -59,7 +59,7 @@ def test_a_trip_over_midnight_is_not_known_on_its_own_day() -> None:
     frame["available_at"] = frame["pickup_at"] + pd.Timedelta(minutes=30)
     data = trips_of(frame, ZONES)
     second = data.take(data.day == data.day.min() + 1)
-    known = Expanding(data, second.day).sums("all", rectangle_of(second.inputs, "all"))
+    known = Expanding(data, second.day).sums("all", keys_of(second.inputs, "all"))
     assert known[0].tolist() == [1.0, 1.0]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.panels.table import Panel
+from flow_platform.evaluation.table import Panel
 from flow_platform.ground.errors import ModelError
 
 MAX_ROWS = 300_000

@@ -14,8 +14,8 @@ from scipy.interpolate import BSpline
 from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotri
 
-from flow_platform.forecasting.data import SeriesSpec
-from flow_platform.forecasting.panel import WEEKDAY_CLASS, Panel
+from flow_platform.forecasting.daily.data import SeriesSpec
+from flow_platform.forecasting.daily.panel import WEEKDAY_CLASS, Panel
 
 # Widths (days) of the two-sided level around which effects are measured, first to last pass.
 LEVEL_WIDTHS = (21.0, 14.0, 12.0, 12.0)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import SeriesSpec
-from flow_platform.forecasting.frame import HALF_LIVES
+from flow_platform.forecasting.daily.data import SeriesSpec
+from flow_platform.forecasting.daily.frame import HALF_LIVES
 
 # Issues that know fewer days than this teach nothing.
 LEAST_KNOWN = 14

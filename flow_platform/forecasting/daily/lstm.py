@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import SeriesSpec, day_numbers, nanoseconds
-from flow_platform.forecasting.panel import Panel, places
+from flow_platform.forecasting.daily.data import SeriesSpec, day_numbers, nanoseconds
+from flow_platform.forecasting.daily.panel import Panel, places
 from flow_platform.ground.errors import ModelError
 
 ABSENT = "the extra `deep` is not installed: `make deep-install` adds it to .venv"

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.panels.boosting import GlobalLightGBM, GlobalMLP
-from flow_platform.forecasting.panels.candidates import (
+from flow_platform.evaluation.boosting import GlobalLightGBM, GlobalMLP
+from flow_platform.evaluation.candidates import (
     BASELINES,
     COSTLY,
     OUT_OF_TIME,
@@ -30,10 +30,10 @@ from flow_platform.forecasting.panels.candidates import (
     seconds_needed,
     with_fallback,
 )
-from flow_platform.forecasting.panels.linear import GlobalLinear
-from flow_platform.forecasting.panels.neural import GlobalLSTM
-from flow_platform.forecasting.panels.scores import score, seasonal_scales
-from flow_platform.forecasting.panels.selection import (
+from flow_platform.evaluation.linear import GlobalLinear
+from flow_platform.evaluation.neural import GlobalLSTM
+from flow_platform.evaluation.scores import score, seasonal_scales
+from flow_platform.evaluation.selection import (
     Backtest,
     Choice,
     bands,
@@ -41,7 +41,7 @@ from flow_platform.forecasting.panels.selection import (
     weights_of,
     widths_help,
 )
-from flow_platform.forecasting.panels.table import Panel
+from flow_platform.evaluation.table import Panel
 from flow_platform.ground.errors import ModelError
 
 # Models that learn from all series together, simplest first.
@@ -474,7 +474,7 @@ def _metrics(
     choices: list[tuple[Panel, Choice, dict[str, float]]],
     held_out: bool,
 ) -> dict[str, Any]:
-    from flow_platform.forecasting.panels import scores
+    from flow_platform.evaluation import scores
 
     reference = rows[rows["candidate"] == REFERENCE]
     groups = {str(name): part for name, part in rows.groupby("candidate", sort=False)}

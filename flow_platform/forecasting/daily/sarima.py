@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from flow_platform.forecasting.data import SeriesSpec
-from flow_platform.forecasting.panel import Panel
+from flow_platform.forecasting.daily.data import SeriesSpec
+from flow_platform.forecasting.daily.panel import Panel
 
 ORDER = (1, 0, 1)
 SEASONAL_ORDER = (0, 1, 1)

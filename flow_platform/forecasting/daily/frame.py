@@ -12,9 +12,14 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from flow_platform.forecasting.data import SeriesData, SeriesSpec, day_numbers
-from flow_platform.forecasting.effects import Effects, fit_effects, series_shared, weather_basis
-from flow_platform.forecasting.panel import DAY_NS, NEVER, Panel, build_panel, places
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, day_numbers
+from flow_platform.forecasting.daily.effects import (
+    Effects,
+    fit_effects,
+    series_shared,
+    weather_basis,
+)
+from flow_platform.forecasting.daily.panel import DAY_NS, NEVER, Panel, build_panel, places
 from flow_platform.ground.errors import ModelError
 
 # Days of the past that an issue looks back on.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flow_platform.forecasting.panels.table import Panel
+from flow_platform.evaluation.table import Panel
 from flow_platform.ground.errors import ModelError
 
 ROWS, LEAST = 40_000, 300

@@ -6,7 +6,7 @@ Features come from `frame` alone. Which vintage serves which day is the registry
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting import candidates, correction, explanation, intervals, lstm, sarima
-from flow_platform.forecasting.data import (
+from flow_platform.forecasting.daily import (
+    candidates,
+    correction,
+    explanation,
+    intervals,
+    lstm,
+    sarima,
+)
+from flow_platform.forecasting.daily.data import (
     CODE_VERSION,
     SeriesData,
     SeriesSpec,
@@ -24,13 +31,16 @@ from flow_platform.forecasting.data import (
     nanoseconds,
     utc,
 )
-from flow_platform.forecasting.explanation import EXPLANATION_COLUMNS
-from flow_platform.forecasting.frame import build_frame, feature_names
-from flow_platform.forecasting.metrics import seasonal_scale, summarise
-from flow_platform.forecasting.panel import Panel, build_panel, places
-from flow_platform.forecasting.preparation import Newest
-from flow_platform.forecasting.promotion import Comparison, Scores, judge, score
+from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
+from flow_platform.forecasting.daily.frame import build_frame, feature_names
+from flow_platform.forecasting.daily.panel import Panel, build_panel, places
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.artefacts import compact_artefact
+from flow_platform.models.champions import TIE
+from flow_platform.models.metrics import seasonal_scale, summarise
+from flow_platform.models.preparation import Newest
+from flow_platform.models.promotion import score
+from flow_platform.models.vintage import DECIMALS, TrainedModel
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES: tuple[str, ...] = (
@@ -47,8 +57,6 @@ BOOSTED: tuple[str, ...] = ("lightgbm", "blend")
 WITH_SARIMA: tuple[str, ...] = ("sarima", "blend")
 # Those that look back on the panel itself, beside the frame.
 ON_PANEL: tuple[str, ...] = (*WITH_SARIMA, "lstm")
-# Backtest MASE closer than this (relative) is a tie; such differences turn with the origins.
-TIE = 0.01
 # What the blend averages, and the weights that the backtest chooses from. Freely fitted weights
 # lose to fixed ones (Smith and Wallis 2009), so they are few, and the first, which has a part of
 # each, stays unless beaten by more than a tie.
@@ -62,8 +70,6 @@ BLEND_WEIGHTS: tuple[tuple[float, float, float], ...] = (
 # Log errors that the fallback takes for usual, at the most. By coverage and interval score on the
 # first 200 days of 5 and 20 real sites and 38 countries; 1.0 covers too little, 1.5 scores worse.
 LARGEST_FALLBACK_SIZE = 1.25
-# A prediction is stored with this many decimals: below any count, above rounding in sums.
-DECIMALS = 4
 FORECAST_COLUMNS = (
     "unique_id",
     "issue",
@@ -76,27 +82,6 @@ FORECAST_COLUMNS = (
     "lower_95",
     "upper_95",
 )
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """One vintage: all it saw was known before `cutoff` (UTC).
-
-    artefacts     name -> bytes; LightGBM text and JSON, nothing executable
-    metrics       mae, rmse, mape, wape, mase, bias, coverage_80, coverage_95 of the backtest
-    backtest      unique_id, issue, horizon, ds, prediction, y of the rolling origins
-    train_first, train_last   first and last day with a count that was learned from
-    trained_rows  rows of the frame that the final fit used (known days for the others)
-    """
-
-    candidate: str
-    cutoff: pd.Timestamp
-    artefacts: dict[str, bytes]
-    metrics: dict[str, float]
-    backtest: pd.DataFrame
-    train_first: pd.Timestamp
-    train_last: pd.Timestamp
-    trained_rows: int
 
 
 def has_enough_history(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> bool:
@@ -449,7 +434,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
         len(prepared.training_rows(moment, final.memory)) if needs_booster else prepared.known_days
     )
     artefacts: dict[str, bytes] = {
-        "training.json": artefact(
+        "training.json": compact_artefact(
             {
                 "candidate": candidate,
                 "cutoff": moment.isoformat(),
@@ -460,8 +445,8 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 "code_version": CODE_VERSION,
             }
         ),
-        "features.json": artefact(final.features),
-        "parameters.json": artefact(
+        "features.json": compact_artefact(final.features),
+        "parameters.json": compact_artefact(
             {
                 "memory": asdict(final.memory),
                 "gain": gain,
@@ -477,7 +462,7 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 },
             }
         ),
-        "calibration.json": artefact(
+        "calibration.json": compact_artefact(
             calibration.as_json()
             | {
                 "recent": {
@@ -491,13 +476,13 @@ def train(candidate: str, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSp
                 },
             }
         ),
-        "metrics.json": artefact(metrics),
-        "backtest.json": artefact(score(scored).as_json()),
+        "metrics.json": compact_artefact(metrics),
+        "backtest.json": compact_artefact(score(scored).as_json()),
     }
     if needs_booster:
         artefacts["model.txt"] = final.booster.encode()
     if candidate == "lstm":
-        artefacts["network.json"] = artefact(asdict(final.network))
+        artefacts["network.json"] = compact_artefact(asdict(final.network))
     backtest = tested[["unique_id", "issue", "horizon", "ds", "y"]].copy()
     backtest["prediction"] = np.round(np.maximum(np.expm1(tested["log_prediction"]), 0), DECIMALS)
     return TrainedModel(
@@ -578,11 +563,6 @@ def _choose_gain(tested: pd.DataFrame, bias: np.ndarray, young: bool) -> float:
     return max(near) if young else min(near)
 
 
-def artefact(content: Any) -> bytes:
-    """JSON of a vintage: equal contents give equal bytes."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-
-
 def _calibrate(tested: pd.DataFrame) -> intervals.Calibration:
     return intervals.calibrate(tested["error"].to_numpy(), _band_rows(tested))
 
@@ -641,75 +621,6 @@ def _with_bands(
     result["upper_80"] = np.maximum(values[:, 3], point)
     result["upper_95"] = np.maximum.reduce([values[:, 4], values[:, 3], point])
     return result
-
-
-def choose_champion(
-    metrics: Mapping[str, Mapping[str, float]], simplest_first: Sequence[str] = CANDIDATES
-) -> str:
-    """The candidate with the least backtest MASE; within `TIE` of it the simplest one.
-
-    `metrics` is candidate -> figures over the same origins. A candidate without a finite MASE
-    cannot win; where MASE is defined for none, WAPE decides. Raises ModelError if neither is.
-    """
-    for figure in ("mase", "wape"):
-        known = {
-            name: float(row[figure])
-            for name, row in metrics.items()
-            if np.isfinite(row.get(figure, float("nan")))
-        }
-        if known:
-            best = min(known.values())
-            close = [name for name, value in known.items() if value <= best * (1 + TIE)]
-            order = {name: place for place, name in enumerate(simplest_first)}
-            return min(close, key=lambda name: (order.get(name, len(order)), name))
-    raise ModelError(
-        f"No champion among {sorted(metrics)}: none has a finite backtest MASE or WAPE. "
-        "Train the candidates again on data with known days before the cut-off."
-    )
-
-
-@dataclass(frozen=True)
-class Succession:
-    """Who leads a month, and why; `comparison` where two kinds were compared."""
-
-    champion: str
-    reason: str
-    comparison: Comparison | None = None
-
-
-def succeed(
-    reigning: str | None,
-    metrics: Mapping[str, Mapping[str, float]],
-    backtest: Callable[[str], Scores],
-    seed: int,
-    simplest_first: Sequence[str] = CANDIDATES,
-) -> Succession:
-    """Who leads a month: the reigning kind, unless the one with the best backtest is truly better.
-
-    `metrics` is candidate -> figures of the month's vintages, `backtest` gives the scores of one.
-    All were backtested on the same origins, each forecast by a fit made before it, so their scores
-    are a paired comparison. Until there are days enough for one, the best backtest leads. Raises
-    ModelError where no candidate has a finite figure.
-    """
-    best = choose_champion(metrics, simplest_first)
-    if reigning is None:
-        return Succession(best, "the first month: the best backtest names the champion")
-    if reigning not in metrics:
-        return Succession(best, f"the reigning kind, {reigning}, has no vintage of the month")
-    if best == reigning:
-        return Succession(reigning, "the reigning kind has the best backtest")
-    if np.isfinite(metrics[best].get("mase", np.nan)) and not np.isfinite(
-        metrics[reigning].get("mase", np.nan)
-    ):
-        # What cannot win cannot stay: a late risk without skill puts no figure forward.
-        return Succession(best, f"the reigning kind, {reigning}, has no backtest MASE")
-    try:
-        compared = judge(reigning, best, backtest(reigning), backtest(best), seed=seed)
-    except ModelError as error:
-        return Succession(reigning, f"not compared, the reigning kind stays: {error}")
-    if not compared.enough:
-        return Succession(best, f"{compared.reason}; till then the best backtest leads", compared)
-    return Succession(best if compared.promoted else reigning, compared.reason, compared)
 
 
 def forecast(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting import candidates
-from flow_platform.forecasting.data import Boosting, SeriesSpec
-from flow_platform.forecasting.promotion import block_bootstrap, interval
-from flow_platform.forecasting.training import BeforeBacktest, scaled_errors
+from flow_platform.forecasting.daily import candidates
+from flow_platform.forecasting.daily.data import Boosting, SeriesSpec
+from flow_platform.forecasting.daily.training import BeforeBacktest, scaled_errors
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.promotion import block_bootstrap, interval
 
 if TYPE_CHECKING:
     import optuna

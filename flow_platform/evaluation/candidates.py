@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.panels.scores import naive2
-from flow_platform.forecasting.panels.table import Panel
+from flow_platform.evaluation.scores import naive2
+from flow_platform.evaluation.table import Panel
 
 # Series forecast together; a candidate's time is looked at between chunks.
 CHUNK = 64

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.panels.table import Panel
+from flow_platform.evaluation.table import Panel
 from flow_platform.ground.errors import ModelError
 
 STEPS = 300

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from flow_platform.forecasting.data import (
+from flow_platform.forecasting.daily.data import (
     CALENDAR_LOOKAHEAD,
     SeriesData,
     SeriesSpec,

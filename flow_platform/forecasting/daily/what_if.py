@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.data import SeriesData, utc
+from flow_platform.forecasting.daily.data import SeriesData, utc
 from flow_platform.ground.errors import ModelError
 
 # A changed level is one that the last four weeks have shown.
