@@ -276,7 +276,7 @@ def segment(
 
     Orders must have been loaded. Performance by segment counts days that are merged afterwards.
     """
-    from flow_platform.flows import DELIVERIES
+    from flow_platform.flows.deliveries.flow import DELIVERIES
     from flow_platform.partitions import range_tags
 
     start, end = _months(first, last)
@@ -301,7 +301,8 @@ def forecast(
     """
     from flow_platform.flows import series_flow_named
 
-    days_ago = 0 if series_flow_named(flow).is_hourly else 1
+    series = series_flow_named(flow)
+    days_ago = 0 if series.is_hourly else 1
     issued_on = day or str(datetime.now(UTC).date() - timedelta(days=days_ago))
     days = _days(flow, issued_on, issued_on)
     with _session(flow) as (platform, chosen, runner):
@@ -319,7 +320,7 @@ def forecast(
     if as_json:
         print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
         return
-    _show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not chosen.is_hourly)
+    _show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not series.is_hourly)
 
 
 app.command()(tune)
@@ -359,16 +360,12 @@ def discover(flow: FlowArgument = "parcels") -> None:
     of retail, counters and boroughs need no file: they are taken from the source as printed.
     """
     from flow_platform.flows import flow_named
+    from flow_platform.parts import parts_of
     from flow_platform.sources.centres import COLUMNS
-    from flow_platform.sources.parcels import discover_centres
 
     platform, chosen = _platform(), flow_named(flow)
-    if chosen.centres_from == "source":
-        rows = [vars(centre) for centre in platform.centres_of(chosen)]
-    else:
-        found = discover_centres(platform.sources.parcels)
-        rows = [{"centre_id": one, "name": one, "timezone": "UTC"} for one in found]
-    # A centre's area and place are told by the source, not by a centres file.
+    rows = parts_of(chosen).discover(platform)
+    # A centre's area and place are known from the source, not from a centres file.
     writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
@@ -466,10 +463,10 @@ def _every_stage(
 
 def _bring_weather(platform: Platform, flow: Flow, rectangle: Rectangle, runner: Any) -> None:
     from flow_platform.partitions import rectangle_tags
-    from flow_platform.stages.weather import lacking_weather
+    from flow_platform.stages.weather import weather_needed
 
     runner(
-        "weather", [rectangle_tags(one) for one in lacking_weather(platform, flow, rectangle)], {}
+        "weather", [rectangle_tags(one) for one in weather_needed(platform, flow, rectangle)], {}
     )
 
 

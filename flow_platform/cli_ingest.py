@@ -112,6 +112,7 @@ def kafka(
     client for what librdkafka must know, such as security.protocol. Several may run at once in one
     group. SIGTERM ends it when all it has received is stored.
     """
+    from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.ingest import crash
     from flow_platform.ingest.kafka import KafkaSubscriber
     from flow_platform.ingest.kafka_options import kafka_options
@@ -126,7 +127,7 @@ def kafka(
         client=client or (),
     )
     crash.arm(platform.settings.crash_at)
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     KafkaSubscriber(
         options,
         PartitionSettlement(platform.store(INGEST_ROLE), pseudonyms),
@@ -153,6 +154,7 @@ def http(
     import time
     from dataclasses import asdict
 
+    from flow_platform.flows.traffic.context import TrafficContext
     from flow_platform.ground.errors import SourceError
     from flow_platform.ingest.portal import fetch_newer
     from flow_platform.sources.portal import CREDIT
@@ -163,7 +165,7 @@ def http(
             fetched = fetch_newer(
                 platform.store(INGEST_ROLE),
                 platform.sources[FLOW],
-                platform.counters_cache,
+                platform.kept(TrafficContext).cache,
                 datetime.now(UTC),
             )
         except SourceError as error:
@@ -209,6 +211,7 @@ def replay(
 
     What is stored already is repeated; the position of the consumers does not move.
     """
+    from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.ground.errors import ConfigurationError
     from flow_platform.ingest.kafka_options import kafka_options
     from flow_platform.ingest.mending import replay as read_again
@@ -219,7 +222,7 @@ def replay(
     mended = read_again(
         kafka_options(platform.sources[DELIVERIES], brokers=brokers, client=client or ()),
         platform.store(INGEST_ROLE),
-        platform.deliveries_pseudonyms,
+        platform.kept(DeliveriesContext).pseudonyms,
         topic,
         partition,
         from_offset=from_offset,
@@ -286,16 +289,18 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
 
 
 def _remember_regions(platform: Platform, regions: set[str]) -> None:
+    from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.sources.deliveries import remember_regions
 
-    remember_regions(platform.delivery_regions_cache, regions)
+    remember_regions(platform.kept(DeliveriesContext).cache, regions)
 
 
 def _remember(platform: Platform, ids: set[str]) -> None:
+    from flow_platform.flows.traffic.context import TrafficContext
     from flow_platform.sources.counters import Counter, remember_counters
 
     named = [Counter(one, one, None, None, None) for one in ids]
-    remember_counters(platform.counters_cache, named)
+    remember_counters(platform.kept(TrafficContext).cache, named)
 
 
 def prepared() -> Platform:

@@ -46,6 +46,7 @@ def list_rows(
     as_json: JsonOption = False,
 ) -> None:
     """Show what lies in quarantine, the newest first: where it came from and why it is there."""
+    from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.ingest.mending import STATES, held_rows
 
     if state not in (*STATES, "all"):
@@ -53,7 +54,7 @@ def list_rows(
     platform = prepared()
     chosen = _chosen(flow, reason, ids, None if state == "all" else state)
     rows = held_rows(platform.store(INGEST_ROLE), chosen, limit)
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     if as_json:
         print_json([_facts(row, row.unsealed(pseudonyms) if show else None) for row in rows])
         return
@@ -80,6 +81,7 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Read messages in quarantine again; what can be stored now is, and counts as repaired."""
+    from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.ingest.mending import retry as read_again
 
     if flow != DELIVERIES:
@@ -94,7 +96,7 @@ def retry(
     regions = deliveries_option(platform.sources[DELIVERIES], "regions")
     mended = read_again(
         platform.store(INGEST_ROLE),
-        platform.deliveries_pseudonyms,
+        platform.kept(DeliveriesContext).pseudonyms,
         _chosen(flow, reason, ids, "open"),
         frozenset(map(str, regions)) if regions else None,
         _changes(changes or []),

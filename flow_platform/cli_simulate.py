@@ -43,7 +43,8 @@ def deliveries(
     """
     from dataclasses import asdict
 
-    from flow_platform.flows.deliveries import DELIVERIES
+    from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.flow import DELIVERIES
     from flow_platform.ingest.simulated_stream import send_events
     from flow_platform.platform import Platform
     from flow_platform.sources.config import deliveries_option
@@ -51,7 +52,7 @@ def deliveries(
 
     platform = Platform(get_settings())
     config = platform.sources[DELIVERIES.name]
-    market = platform.marketplace
+    market = platform.kept(DeliveriesContext).simulated
     if seed is not None:
         market = Marketplace(market.place, seed)
     sent = send_events(
