@@ -75,7 +75,7 @@ COMMAND = ("backfill", "traffic", "--from", str(FIRST), "--to", str(LAST))
 # The `flow` command with fewer trees: what is forecast is not at stake here, but how long it takes.
 QUICK = """
 from functools import partial
-from flow_platform.cli import main
+from flow_platform.cli.app import main
 from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
 from flow_platform.stages import history
 history.HourlySpec = partial(HourlySpec, boosting=Boosting(rounds=20))

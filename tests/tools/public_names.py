@@ -21,7 +21,7 @@ def commands() -> dict[str, list[str]]:
     """By `flow` command: its arguments and options."""
     import typer
 
-    from flow_platform.cli import app
+    from flow_platform.cli.app import app
 
     found: dict[str, list[str]] = {}
 

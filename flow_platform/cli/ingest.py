@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flow_platform.cli_options import JsonOption, print_json
+from flow_platform.cli.options import JsonOption, print_json
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.settings import get_settings
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flow_platform.cli_options import FlowArgument, JsonOption
+from flow_platform.cli.options import FlowArgument, JsonOption
 from flow_platform.ground.roles import DASHBOARD_ROLE
 
 CentreOption = Annotated[str, typer.Option(help="Centre id.")]

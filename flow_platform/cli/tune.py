@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flow_platform.cli_options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import FlowArgument, JsonOption, print_json
 
 if TYPE_CHECKING:
     from rich.status import Status

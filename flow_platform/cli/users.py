@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from flow_platform.cli_options import JsonOption, print_json
+from flow_platform.cli.options import JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import API_ROLE
 from flow_platform.settings import get_settings

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flow_platform.cli_ingest import DELIVERIES, prepared
-from flow_platform.cli_options import JsonOption, print_json
+from flow_platform.cli.ingest import DELIVERIES, prepared
+from flow_platform.cli.options import JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import INGEST_ROLE
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flow_platform.cli_options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import FlowArgument, JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.settings import get_settings
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flow_platform.cli_options import JsonOption, print_json
+from flow_platform.cli.options import JsonOption, print_json
 from flow_platform.settings import get_settings
 
 simulate_app = typer.Typer(
