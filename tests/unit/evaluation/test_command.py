@@ -13,7 +13,7 @@ from tests.unit.evaluation.made_panels import QUICK, weeks
 
 
 def test_the_command_writes_metrics_and_forecasts_and_prints_the_scores(tmp_path: Path) -> None:
-    from flow_platform.cli import app
+    from flow_platform.cli.app import app
 
     path = tmp_path / "panel.parquet"
     weeks(series=3).to_parquet(path)
