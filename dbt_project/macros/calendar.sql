@@ -1,4 +1,4 @@
-{#- Columns of the calendar of a flow of days; `without` names those that the flow has no use for. -#}
+{#- Calendar columns of a daily flow, except those in `without`. -#}
 {% macro calendar_columns(without=[]) -%}
     {{ return([
         'weekday', 'holiday', 'is_public_holiday', 'is_bridge_day', 'is_school_holiday', 'school_holiday',
@@ -6,7 +6,7 @@
     ] | reject('in', without) | list) }}
 {%- endmacro %}
 
-{#- The calendar of a flow of days, one row per centre and day: target_at is the start of the local day, issued_at the
+{#- The calendar of a daily flow, one row per centre and day: target_at is the start of the local day, issued_at the
     close of the day, when its forecasts are issued. `window` confines the rows of `calendar` to the partitions
     of the build. -#}
 {% macro calendar_days(flow, window) -%}
@@ -19,7 +19,7 @@
     where calendar.flow = '{{ flow }}' and {{ window }}
 {%- endmacro %}
 
-{#- Holidays of a local day, columns of `calendar`, which is joined to it: a day outside the calendar is none. -#}
+{#- Holidays of a local day: columns of `calendar`, which is left joined to it. A day outside the calendar has none. -#}
 {% macro holiday_columns(calendar) -%}
     {{ calendar }}.holiday,
     {% for name in ['is_public_holiday', 'is_bridge_day', 'is_school_holiday'] -%}

@@ -1,5 +1,5 @@
-{#- What flows with one value per centre and day have in common: the errors of their forecasts, and their part of the
-    views that all flows share (see flows.sql). -#}
+{#- What daily series flows have in common: the errors of their forecasts, and their part of the views that all flows
+    share (see flows.sql). -#}
 
 {#- The error of each forecast, once the value of its target day is known: `monitoring.<flow>_accuracy`.
     day = target day; a day without a value has no error. scaled_error divides by the mean absolute error of
@@ -99,8 +99,7 @@ from {{ errors }}
 where {{ in_newest_days(errors) }}
 {%- endmacro %}
 
-{#- The errors do not keep the width of the band: it is read from the forecast, and a forecast that was withdrawn since
-    has none. -#}
+{#- The width of the band is read from the forecast: a forecast that was withdrawn since has none. -#}
 {% macro daily_series_coverage(flow) -%}
 select
     errors.measure,

@@ -23,13 +23,13 @@ left join lateral (
         select scores.*
         from {{ source('ml', 'deliveries_scores') }} as scores
         where scores.order_id = {{ orders }}.order_id
-        -- Should both stages have a score of one moment, the later stage is also later in the alphabet.
+        -- If both stages have a score of one moment, in_transit counts: it is last in the alphabet.
         order by scores.scored_at desc, scores.stage desc
         limit 1
     ) as score on true
 {%- endmacro %}
 
-{#- The newest moment at which the desk resolved an order, unless it was reopened since; null if it never was. -#}
+{#- Whether the desk resolved an order and did not reopen it since. -#}
 {% macro is_resolved_at_desk(orders) -%}
     coalesce((
         select desk.action = 'resolve'

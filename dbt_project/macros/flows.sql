@@ -6,7 +6,10 @@
     part below. A macro that is missing stops dbt and names the flow, the macro and the file. A flow that
     has no rows in a view says so: its macro is empty, and a comment gives the reason.
 
-    Parts that several flows answer alike are in `daily_series.sql`, `series.sql` and `records.sql`.
+    What is the same in several flows is in `daily_series.sql`, `series.sql` and `records.sql`: the file of a
+    daily series flow is that of parcels with another name and other measures.
+
+    Each part is named after its view. The columns follow below, in their order.
 
     actuals         One row per measure, centre and target that has a value. `date` is the local day.
     accuracy_daily  One row per forecast whose target day has its value.
@@ -19,7 +22,8 @@
                     `widths` counts the forecasts in width_80. horizon is null for records, inside_95 where there
                     is no 95 % band.
     freshness       One row per data set, `actuals` and `predictions`, by the data itself.
-    model_use       How many predictions of the newest day each model version made. -#}
+    model_use       How many predictions of the newest day each model version made. Of series the newest of each
+                    centre is enough; records that are scored again later need more days than one. -#}
 {% macro columns_of_parts() -%}
     {{ return({
         'actuals': ['measure', 'centre_id', 'target_at', 'date', 'value'],

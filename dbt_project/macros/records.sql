@@ -1,8 +1,8 @@
-{#- What flows of records have in common: the sums of their errors, and their part of the views that all flows share (see
-    flows.sql). Their scores have an 80 % band, no 95 % band, and no horizon. -#}
+{#- What flows of records have in common: the sums of their errors, and their part of the views that all flows share
+    (see flows.sql). Their scores have an 80 % band, no 95 % band, and no horizon. -#}
 
-{#- Sums over scored records with the columns predicted, actual, lower_80, upper_80 and model_version, in the order of
-    the tables. Exact, so that they do not depend on the order in which rows are read. -#}
+{#- Sums over scored records with the columns predicted, actual, lower_80, upper_80 and model_version. Exact, so that
+    they do not depend on the order in which rows are read. -#}
 {% macro error_sums() -%}
     {{ exact_sum('predicted') }} as predicted,
     {{ exact_sum('actual') }} as actual,
@@ -19,9 +19,9 @@
     count(*) filter (where model_version = 'fallback') as by_fallback
 {%- endmacro %}
 
-{#- The steps of a table of calibration added up: the errors of each key, whatever was predicted. `columns` are those of
-    the result in their order; those in `counts` are whole numbers, those in `versions` name one of the models, all
-    others are sums. `window` confines the rows to the partitions of the build. -#}
+{#- The rows of a table of calibration added up per key. `columns` are those of the result after the keys: `counts` are
+    whole numbers, `versions` keep the name of one of the models, all others are sums. `window` confines the rows to
+    the partitions of the build. -#}
 {% macro sums_over_steps(calibration, keys, columns, counts, versions, window) -%}
 select
     {{ keys | join(', ') }},
@@ -40,8 +40,8 @@ where {{ window }}
 group by {{ keys | join(', ') }}
 {%- endmacro %}
 
-{#- `measure` is an expression, `records` the column that counts what was scored, `above_zero` the column that counts those
-    with an actual above zero. -#}
+{#- `measure` is an expression, `records` the column that counts the scored records, `above_zero` the column that counts
+    those with an actual above zero. -#}
 {% macro record_accuracy(flow, measure, records, above_zero) -%}
 {%- set sums = ref('monitoring__' ~ flow ~ '_accuracy') -%}
 select
@@ -64,8 +64,8 @@ from {{ ref('monitoring__' ~ flow ~ '_accuracy') }}
 group by {{ measure }}, centre_id, extract(isodow from day)
 {%- endmacro %}
 
-{#- Millions of records are counted by `daily`, a table of monitoring that adds up the days: `records` is its count,
-    `known_at` the moment up to which it knows. `scored_at` is the moment of a score. -#}
+{#- Records are counted in `daily`, a table of monitoring with sums per day, because there may be millions: `records` is
+    its count, `known_at` when the newest of them became known. `scored_at` is the moment of a score. -#}
 {% macro record_freshness(daily, records, known_at, scores, scored_at) -%}
 select
     'actuals'::text as dataset, max(day) as newest_day, max({{ known_at }}) as newest_at,

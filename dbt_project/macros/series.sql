@@ -1,6 +1,6 @@
-{#- What every flow of series adds to the views that all flows share (see flows.sql), whatever its step. -#}
+{#- What every series flow, daily or hourly, adds to the views that all flows share (see flows.sql). -#}
 
-{#- `measure` is a column that has a value whenever the flow has one at all. A flow without forecasts has no row for
+{#- `measure` is a column that has a value whenever any measure has one. A flow without forecasts has no row for
     them. -#}
 {% macro series_freshness(flow, measure) -%}
 select
@@ -15,8 +15,8 @@ where flow = '{{ flow }}'
 having count(*) > 0
 {%- endmacro %}
 
-{#- Looks up the newest forecast of each centre, by index: an hourly flow issues hundreds a centre and day, and reading
-    them all would take seconds. So a centre counts once, however many horizons it has. -#}
+{#- Looks up the newest forecast of each centre by index: an hourly flow issues hundreds per centre and day, and reading
+    them all would take seconds. So each centre counts once, whatever its number of horizons. -#}
 {% macro series_model_use(flow) -%}
 select measure, model_version, day as newest_day, count(*) as predictions
 from (

@@ -3,9 +3,9 @@
     {{ return(['temperature_mean', 'precipitation_mm', 'snowfall_cm', 'wind_max_kmh']) }}
 {%- endmacro %}
 
-{#- The newest weather of `target_day` at `place` that was known at `known_by`, one row per `keys`: all of them columns of
-    `asked`. The vintage that became known last counts, be it a forecast or an observation, so that no row contains
-    what its reader could not know. -#}
+{#- The newest weather of `target_day` at `place` that was known at `known_by`, one row per `keys`. All of these are
+    columns of `asked`. The vintage that became known last counts, be it a forecast or an observation; one that became
+    known after `known_by` is not used. -#}
 {% macro newest_known_weather(weather, asked, keys, place, target_day, known_by, columns=weather_columns()) -%}
     {%- set of_asked = columns_of(asked, keys) -%}
     select distinct on ({{ of_asked }})

@@ -1,5 +1,6 @@
-{#- What deliveries add to the views that all flows share; macros/flows.sql describes each part. Their measure is the delay in
-    days, predicted at approval or on the way; a probability has no such errors (see published.delivery_accuracy). -#}
+{#- What deliveries add to the views that all flows share; macros/flows.sql describes each part. Their measure is the
+    delay in days, predicted at approval or on the way. The errors of a probability are of another kind: see
+    published.delivery_accuracy. -#}
 
 {#- No rows: an order is a record, not a value of a series. -#}
 {% macro deliveries_actuals() %}{% endmacro %}
@@ -15,15 +16,15 @@
 {{ record_coverage('deliveries', measure_at_stage("'delay'", 'stage'), 'orders') }}
 {%- endmacro %}
 
-{#- An order is an actual from its day of placing on; newest_at is when the newest event of any became known. -#}
+{#- An order counts as an actual from its day of placing on; newest_at is when the newest event of any became known. -#}
 {% macro deliveries_freshness() -%}
 {{ record_freshness(
     ref('monitoring__deliveries_performance'), 'orders', 'known_at', source('ml', 'deliveries_scores'), 'scored_at'
 ) }}
 {%- endmacro %}
 
-{#- Of the newest 7 days of placing: an order is scored again on its way, by other models than at its approval. Two models
-    make each score, of the delay and of the late risk. -#}
+{#- Of the newest 7 days of placing, because an order is scored again on its way, by other models than at its approval.
+    Two models make each score, one for the delay and one for the late risk. -#}
 {% macro deliveries_model_use() -%}
 {%- set scores = source('ml', 'deliveries_scores') -%}
 select

@@ -1,4 +1,5 @@
-{#- What trips add to the views that all flows share; macros/flows.sql describes each part. Their measure is the model. -#}
+{#- What trips add to the views that all flows share; macros/flows.sql describes each part. Their measure is the model
+    that made the score. -#}
 
 {#- No rows: a trip is a record, not a value of a series. -#}
 {% macro trips_actuals() %}{% endmacro %}

@@ -1,7 +1,7 @@
 -- Errors over the newest 60 days that have values, per centre and horizon; centre '*' is all centres together.
--- wape = sum |error| / sum actual; bias = sum error / sum actual; mape leaves out zeros. mase is the mean of errors over
--- those of the seasonal naive forecast, in hourly flows the quotient of their sums. Records have no naive forecast,
--- no 95 % band, and horizon 0.
+-- wape = sum |error| / sum actual; bias = sum error / sum actual; mape leaves out zeros. mase is the mean of errors
+-- over those of the seasonal naive forecast, in hourly flows the quotient of their sums. Records have no naive
+-- forecast, no 95 % band, and horizon 0.
 with recent as (
     {{ union_of_flows('accuracy') | indent(4) }}
 )

@@ -1,6 +1,6 @@
 -- How often the actual was inside the bands, over every forecast whose target day has its value: each issue counts
--- once for each of its target days, as in the accuracy tables. One row of a cut is one value of its key. Records have no
--- horizon and no 95 % band. mean_width_80 = mean width of the band / mean actual.
+-- once for each of its target days, as in the accuracy tables. One row of a cut is one value of its key. Records have
+-- no horizon and no 95 % band. mean_width_80 = mean width of the band / mean actual.
 -- Each flow adds up its forecasts first, so that the cuts add up thousands of rows and not millions.
 with summed as (
     {{ union_of_flows('coverage') | indent(4) }}
