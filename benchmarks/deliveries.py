@@ -34,16 +34,11 @@ import pandas as pd
 from olist_orders import TIMEZONE, read_orders
 
 from flow_platform.models.champions import choose_champion
+from flow_platform.models.moments import naive
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries.calibration import cost
 from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece
-from flow_platform.scoring.deliveries.data import (
-    TRACKED,
-    DeliveryData,
-    DeliverySpec,
-    deliveries_of,
-    naive,
-)
+from flow_platform.scoring.deliveries.data import TRACKED, DeliveryData, DeliverySpec, deliveries_of
 from flow_platform.scoring.deliveries.features import (
     Asked,
     asked_of,

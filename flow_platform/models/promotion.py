@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.metrics import seasonal_scale
+from flow_platform.models.moments import utc
 
 BAND = 0.80
 # Eight weeks: with fewer blocks the noise is underestimated (docs/adr/0007-honest-promotion.md).

@@ -18,7 +18,6 @@ from flow_platform.forecasting.hourly.data import (
     LOOKBACK_DAYS,
     HourlyData,
     HourlySpec,
-    evenly,
 )
 from flow_platform.forecasting.hourly.data import WEATHER_COLUMNS as HOURLY_WEATHER
 from flow_platform.ground.columns import CALENDAR_FACTS, WEATHER_COLUMNS
@@ -26,6 +25,7 @@ from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.local_time import local_midnight_after
 from flow_platform.ground.periods import cutoff_of, issue_times
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.sampling import evenly_chosen
 from flow_platform.platform import Platform
 from flow_platform.sources.config import deliveries_option
 
@@ -71,7 +71,7 @@ def read_for_training(
         return read_history(platform, flow, measure, last_month)
     spec = spec_of(platform, flow, measure)
     # As many as training takes: the years of thousands of counters would fill the memory.
-    chosen = evenly(platform.centre_ids_of(flow), spec.most_series)
+    chosen = evenly_chosen(platform.centre_ids_of(flow), spec.most_series)
     first = cutoff_of(first_month).date() - timedelta(days=spec.training_days)
     return read_hours(platform, flow, measure, chosen, first, last_month)
 

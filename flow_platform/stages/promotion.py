@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.hourly.data import evenly
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
+from flow_platform.models.sampling import evenly_chosen
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
@@ -168,7 +168,7 @@ def _replayable(
     if not flow.is_hourly:
         data = read_history(platform, flow, measure, last)
         return data, data.issues
-    chosen = evenly(platform.centre_ids_of(flow), COUNTERS)
+    chosen = evenly_chosen(platform.centre_ids_of(flow), COUNTERS)
     first = last - timedelta(days=REPLAYED_DAYS)
     hours = read_for_hours(platform, flow, measure, chosen, first, last)
     moments = pd.date_range(first, pd.Timestamp(today), freq=f"{EVERY_HOURS}h", inclusive="left")

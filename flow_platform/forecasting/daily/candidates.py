@@ -5,15 +5,14 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily.data import SeriesSpec
 from flow_platform.forecasting.daily.frame import HALF_LIVES
+from flow_platform.models.boosters import lightgbm_settings
 
 # Issues that know fewer days than this teach nothing.
 LEAST_KNOWN = 14
@@ -124,21 +123,6 @@ def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
     turns = -(-int(kept.sum()) // limit)
     place = pd.factorize(issues["unique_id"], sort=True)[0]
     return kept & ((place + age // step) % turns == 0)
-
-
-def lightgbm_settings(boosting: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
-    """LightGBM's parameters: those that are tuned, less the number of trees, and the fixed ones."""
-    return {name: value for name, value in boosting.items() if name != "rounds"} | {
-        "objective": objective,
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
 
 
 def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:

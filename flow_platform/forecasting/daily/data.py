@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import day_numbers, nanoseconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "6"
@@ -153,34 +153,6 @@ def _announced_before(calendar: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFr
         event=calendar["event"].astype(object).where(~later, None),
         event_known_at=calendar["event_known_at"].where(~later, pd.NaT),
     )
-
-
-def utc(moment: pd.Timestamp) -> pd.Timestamp:
-    """`moment` as a UTC timestamp; a naive one is refused with ModelError."""
-    stamp = pd.Timestamp(moment)
-    if stamp.tzinfo is None:
-        raise ModelError(f"{stamp} has no time zone; give cut-offs and issue times in UTC.")
-    return stamp.tz_convert("UTC")
-
-
-def nanoseconds(times: pd.Series) -> np.ndarray:
-    """UTC times as int64 nanoseconds since 1970, shape (rows,)."""
-    index = pd.DatetimeIndex(times)
-    if index.tz is None:
-        raise ModelError(
-            f"The column {times.name!r} holds times without a time zone; give them in UTC."
-        )
-    return index.tz_convert("UTC").as_unit("ns").asi8
-
-
-def day_numbers(days: pd.Series) -> np.ndarray:
-    """Naive local days as int64 days since 1970, shape (rows,)."""
-    return pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def evenly_placed(rows: int, most: int) -> NDArray[np.int64]:
-    """The places of at most so many of `rows`, evenly chosen, in their order."""
-    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)
 
 
 def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str:

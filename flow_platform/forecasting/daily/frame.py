@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, day_numbers
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.effects import (
     Effects,
     fit_effects,
     series_shared,
     weather_basis,
 )
-from flow_platform.forecasting.daily.panel import DAY_NS, NEVER, Panel, build_panel, places
+from flow_platform.forecasting.daily.panel import NEVER, Panel, build_panel, places
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import DAY_NS, day_numbers
 
 # Days of the past that an issue looks back on.
 WINDOW = 392

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import SeriesSpec, day_numbers, nanoseconds
+from flow_platform.forecasting.daily.data import SeriesSpec
 from flow_platform.forecasting.daily.panel import Panel, places
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import day_numbers, nanoseconds
 
 ABSENT = "the extra `deep` is not installed: `make deep-install` adds it to .venv"
 # Days that a forecast looks back on.

@@ -12,16 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from flow_platform.forecasting.daily.data import (
-    CALENDAR_LOOKAHEAD,
-    SeriesData,
-    SeriesSpec,
-    day_numbers,
-    nanoseconds,
-)
+from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.models.moments import day_numbers, nanoseconds
 
 NEVER = np.iinfo(np.int64).max
-DAY_NS = 86_400_000_000_000
 
 # Days before and after a holiday or campaign that may differ from usual.
 HOLIDAY_BEFORE, HOLIDAY_AFTER = 7, 14

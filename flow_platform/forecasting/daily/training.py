@@ -22,15 +22,7 @@ from flow_platform.forecasting.daily import (
     lstm,
     sarima,
 )
-from flow_platform.forecasting.daily.data import (
-    CODE_VERSION,
-    SeriesData,
-    SeriesSpec,
-    day_numbers,
-    fingerprint,
-    nanoseconds,
-    utc,
-)
+from flow_platform.forecasting.daily.data import CODE_VERSION, SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.daily.frame import build_frame, feature_names
 from flow_platform.forecasting.daily.panel import Panel, build_panel, places
@@ -38,6 +30,7 @@ from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import compact_artefact
 from flow_platform.models.champions import TIE
 from flow_platform.models.metrics import seasonal_scale, summarise
+from flow_platform.models.moments import day_numbers, nanoseconds, utc
 from flow_platform.models.preparation import Newest
 from flow_platform.models.promotion import score
 from flow_platform.models.vintage import DECIMALS, TrainedModel

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import SeriesData, utc
+from flow_platform.forecasting.daily.data import SeriesData
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import utc
 
 # A changed level is one that the last four weeks have shown.
 LEVEL_DAYS = 28

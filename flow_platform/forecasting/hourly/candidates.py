@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.daily.candidates import lightgbm_settings
 from flow_platform.forecasting.hourly.data import HourlySpec
 from flow_platform.forecasting.hourly.frame import Frame
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import lightgbm_settings
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES = ("seasonal_naive", "profile_ar", "lightgbm")

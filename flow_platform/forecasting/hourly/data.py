@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import seconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "4"
@@ -175,11 +175,6 @@ def fingerprint(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> str
     return digest.hexdigest()
 
 
-def evenly(ids: Sequence[str], most: int) -> list[str]:
-    """At most so many of `ids`, every k-th in their order."""
-    return [ids[place] for place in evenly_placed(len(ids), most)]
-
-
 def _plain(column: pd.Series) -> np.ndarray:
     """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -189,12 +184,3 @@ def _plain(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=float, na_value=np.nan)
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
-
-
-def seconds(times: pd.Series | pd.DatetimeIndex) -> np.ndarray:
-    """Times (UTC, aware or naive) as int64 seconds since 1970; missing ones the least integer."""
-    index = pd.DatetimeIndex(times)
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
-    values = index.to_numpy().astype("datetime64[s]").astype(np.int64)
-    return values

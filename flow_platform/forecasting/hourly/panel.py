@@ -20,8 +20,8 @@ from flow_platform.forecasting.hourly.data import (
     PROFILE_DAYS,
     HourlyData,
     HourlySpec,
-    seconds,
 )
+from flow_platform.models.moments import seconds
 
 # Half-lives of a profile, in occurrences: a week each, but for holidays.
 HALF_LIVES = (1.5, 4.0, 12.0)

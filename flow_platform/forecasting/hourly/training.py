@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily import training as daily
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.adaptation import Positions
 from flow_platform.forecasting.hourly.candidates import (
@@ -35,7 +34,6 @@ from flow_platform.forecasting.hourly.data import (
     LOOKBACK_DAYS,
     HourlyData,
     HourlySpec,
-    evenly,
     fingerprint,
 )
 from flow_platform.forecasting.hourly.frame import Frame, build_frame
@@ -45,8 +43,10 @@ from flow_platform.forecasting.hourly.panel import Panel, build_panel
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import compact_artefact
 from flow_platform.models.metrics import seasonal_scale, summarise
+from flow_platform.models.moments import utc
 from flow_platform.models.preparation import Newest
 from flow_platform.models.promotion import score
+from flow_platform.models.sampling import evenly_chosen
 from flow_platform.models.vintage import DECIMALS, TrainedModel
 
 FORECAST_COLUMNS = (*daily.FORECAST_COLUMNS, "level")
@@ -90,7 +90,7 @@ class _Prepared:
         first = max(visible.actuals["ds"].min(), end - pd.Timedelta(days=spec.training_days))
         # More series would hardly say more.
         ids = sorted(visible.actuals["unique_id"].astype(str).unique())
-        visible = visible.of(evenly(ids, spec.most_series))
+        visible = visible.of(evenly_chosen(ids, spec.most_series))
         known = visible.actuals[visible.actuals["y"].notna() & (visible.actuals["ds"] >= first)]
         self.first, self.last = known["ds"].min(), known["ds"].max()
         self.panel = build_panel(visible, first, end, spec)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.boosters import Booster
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.scoring.deliveries.data import DeliverySpec, Floats, Integers
 from flow_platform.scoring.deliveries.features import LATE_PRIOR, columns, shown
 

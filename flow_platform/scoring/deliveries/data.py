@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 
 # Raised whenever equal data would train other models: vintages are then trained anew.
 CODE_VERSION = "5"
@@ -222,12 +223,6 @@ def fingerprint(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) ->
 def seen_by(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -> DeliveryData:
     """What training at `cutoff` may see: rows of `training_days`, and what they look back on."""
     return data.before(cutoff, spec.training_days + LOOKBACK_DAYS)
-
-
-def naive(moment: pd.Timestamp) -> np.datetime64:
-    """A moment in UTC as numpy has it."""
-    known = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-    return np.datetime64(known, "us")
 
 
 def moments_of(column: pd.Series) -> Moments:

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.metrics import summarise
+from flow_platform.models.moments import naive, utc
 from flow_platform.models.preparation import Newest
 from flow_platform.models.promotion import score
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries.calibration import (
     Platt,
@@ -43,7 +44,6 @@ from flow_platform.scoring.deliveries.data import (
     Floats,
     Integers,
     fingerprint,
-    naive,
     seen_by,
 )
 from flow_platform.scoring.deliveries.features import (

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
+from flow_platform.models.moments import utc
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.segments.choice import chosen, groupings
 from flow_platform.scoring.segments.customers import SegmentSpec, fingerprint, matrix_of

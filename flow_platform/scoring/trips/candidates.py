@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Booster
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.scoring.trips.data import Floats, TripSpec
 from flow_platform.scoring.trips.history import columns, usual_minutes
 

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flow_platform.models.moments import naive
+
 # Raised whenever equal data would train other models: vintages are then trained anew.
 CODE_VERSION = "3"
 WEATHER = ("temperature_mean", "precipitation_mm", "snowfall_cm", "wind_max_kmh")
@@ -116,12 +118,6 @@ class TripData:
     def before(self, moment: pd.Timestamp) -> TripData:
         """The trips that were over before `moment` (UTC)."""
         return self.take(self.available_at < naive(moment))
-
-
-def naive(moment: pd.Timestamp) -> np.datetime64:
-    """A moment in UTC as numpy has it."""
-    known = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-    return np.datetime64(known, "us")
 
 
 def trips_of(frame: pd.DataFrame, zones: pd.DataFrame) -> TripData:

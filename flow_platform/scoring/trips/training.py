@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.metrics import summarise
+from flow_platform.models.moments import utc
 from flow_platform.models.preparation import Newest
 from flow_platform.models.promotion import score
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.trips.candidates import CANDIDATES, Fitted, fit
 from flow_platform.scoring.trips.data import (

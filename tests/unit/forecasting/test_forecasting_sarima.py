@@ -12,10 +12,11 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from flow_platform.forecasting.daily import sarima, training
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.panel import DAY_NS, NEVER
+from flow_platform.forecasting.daily.panel import NEVER
 from flow_platform.forecasting.daily.sarima import SeriesSarima, fit_series, forecast_series
 from flow_platform.forecasting.daily.training import train
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import DAY_NS
 from flow_platform.models.vintage import TrainedModel
 
 FITTED = SeriesSarima((1, 0, 1), (0, 1, 1, 7), (0.7, 0.2, -0.8, 0.01))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.candidates import CANDIDATES
 from flow_platform.forecasting.hourly.data import (
@@ -28,6 +27,7 @@ from flow_platform.forecasting.hourly.training import (
     train,
 )
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import utc
 from flow_platform.models.promotion import backtest_scores, trained_until
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.settings import PROJECT_ROOT

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 from flow_platform.scoring.deliveries.data import (
     LOOKBACK_DAYS,
     MEASURES,
     DeliveryData,
     DeliverySpec,
     deliveries_of,
-    naive,
 )
 from flow_platform.scoring.deliveries.features import (
     BASES,

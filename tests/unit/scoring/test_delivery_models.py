@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Booster
 from flow_platform.models.champions import choose_champion, succeed
+from flow_platform.models.moments import naive
 from flow_platform.models.promotion import Interval, backtest_scores, trained_until
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries import training
@@ -37,7 +38,6 @@ from flow_platform.scoring.deliveries.data import (
     DeliverySpec,
     deliveries_of,
     fingerprint,
-    naive,
 )
 from flow_platform.scoring.deliveries.features import FEATURES, asked_of, columns, features
 from flow_platform.scoring.deliveries.model import DeliveryModel, frame_from

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.scoring.trips.data import TripData, TripInputs, naive, trips_of
+from flow_platform.models.moments import naive
+from flow_platform.scoring.trips.data import TripData, TripInputs, trips_of
 from flow_platform.scoring.trips.history import (
     COMMON,
     GROUPS,

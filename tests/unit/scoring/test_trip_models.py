@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 from flow_platform.models.promotion import backtest_scores, trained_until
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.trips.candidates import CANDIDATES
-from flow_platform.scoring.trips.data import TripData, TripSpec, fingerprint, naive
+from flow_platform.scoring.trips.data import TripData, TripSpec, fingerprint
 from flow_platform.scoring.trips.model import TripModel, banded, inputs_as_json, inputs_from
 from flow_platform.scoring.trips.training import fallback_scores, has_enough_history, train
 from tests.unit.scoring.city import FIRST, SIGMA, city
