@@ -8,8 +8,8 @@ import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.daily.training import lacks
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import (
     CANDIDATE,
     MEASURE,
@@ -19,6 +19,7 @@ from flow_platform.partitions import (
     same_month,
 )
 from flow_platform.platform import Platform
+from flow_platform.stages.core import AnyEngine, engine_of
 from flow_platform.stages.history import read_for_training, spec_of
 from flow_platform.stages.training import Trained, name_champions, train_vintage
 
@@ -100,13 +101,13 @@ def log_vintages(
 
 
 def _without_absent(
-    context: dg.AssetExecutionContext, wanted: list[tuple[str, str]]
+    context: dg.AssetExecutionContext, engine: AnyEngine, wanted: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The (month, candidate) whose candidate can be trained here; the others are told once."""
+    """The (month, candidate) whose candidate can be trained here; the others are logged once."""
     for candidate in sorted({candidate for _, candidate in wanted}):
-        if reason := lacks(candidate):
+        if reason := engine.missing_requirement(candidate):
             context.log.warning("%s left out: %s", candidate, reason)
-    return [key for key in wanted if lacks(key[1]) is None]
+    return [key for key in wanted if engine.missing_requirement(key[1]) is None]
 
 
 def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefinition]:
@@ -134,12 +135,13 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             (key.keys_by_dimension[MONTH], key.keys_by_dimension[CANDIDATE])
             for key in map(_multi, context.partition_keys)
         )
+        engine = engine_of(flow)
         if len(wanted) > 1:
-            wanted = _without_absent(context, wanted)
+            wanted = _without_absent(context, engine, wanted)
         trained: list[Trained] = []
         data: Any = None
         for measure in flow.measures:
-            spec = spec_of(platform, flow, measure)
+            trainer, spec = Trainer(engine), spec_of(platform, flow, measure)
             months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
             if isinstance(flow, SeriesFlow) or data is None:
                 # The measures of a record flow are models of the same records.
@@ -156,6 +158,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                                 date.fromisoformat(month),
                                 data,
                                 spec,
+                                trainer,
                             )
                         )
                     except ModelError as error:

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
 from flow_platform.ground.local_time import local_midnight
 from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
@@ -23,7 +22,7 @@ from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import Core, core_of
+from flow_platform.stages.core import AnySeriesEngine, series_engine_of
 from flow_platform.stages.history import (
     read_for_hours,
     read_for_training,
@@ -260,13 +259,12 @@ def forecast_with(
 
     Where it cannot forecast a series, the fallback does.
     """
-    core = core_of(flow)
+    engine = series_engine_of(flow)
     if vintage is None:
-        return _fallback(core, data, issues, spec)
-    made = core.forecast(platform.registry.load(vintage), data, issues, spec)
+        return _fallback(engine, data, issues, spec)
+    made = engine.forecast(platform.registry.load(vintage), data, issues, spec)
     made = made.assign(model_version=vintage.model_version)
-    if flow.is_hourly:
-        # It forecasts whatever the fallback could.
+    if engine.covers_every_series:
         return made
     complete = made.dropna(subset=["prediction"])
     done = complete.groupby(["unique_id", "issue"]).size().reset_index(name="steps")
@@ -277,14 +275,14 @@ def forecast_with(
     short = complete.merge(
         left[["unique_id", "issue"]], on=["unique_id", "issue"], how="left", indicator=True
     )
-    rest = _fallback(core, data, left, spec)
+    rest = _fallback(engine, data, left, spec)
     return pd.concat(
         [short[short["_merge"] == "left_only"].drop(columns="_merge"), rest], ignore_index=True
     )
 
 
-def _fallback(core: Core, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame:
-    return core.fallback_forecast(data, issues, spec).assign(model_version=FALLBACK_VERSION)
+def _fallback(engine: AnySeriesEngine, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    return engine.fallback_forecast(data, issues, spec).assign(model_version=FALLBACK_VERSION)
 
 
 def _as_rows(
@@ -321,6 +319,6 @@ def _as_rows(
             "lower_95",
             "upper_95",
             "model_version",
-            *(("level",) if flow.is_hourly else EXPLANATION_COLUMNS),
+            *series_engine_of(flow).extra_columns,
         ]
     ]

@@ -185,20 +185,20 @@ def read_history(platform: Platform, flow: SeriesFlow, measure: str, last_day: d
         window,
     )
     calendar["event_known_at"] = _announced_at(calendar, zones)
-    vintages = pd.DataFrame()
+    weather = pd.DataFrame()
     if flow.has_weather:
-        vintages = store.read(
+        weather = store.read(
             "select centre_id as unique_id, target_day as ds, vintage, available_at,"
             f" {', '.join(WEATHER_COLUMNS)}"
             " from staging.weather where target_day between %(first)s and %(last)s"
             " order by centre_id, target_day, available_at",
             window,
         )
-        vintages = vintages[vintages["unique_id"].isin(known)].reset_index(drop=True)
+        weather = weather[weather["unique_id"].isin(known)].reset_index(drop=True)
     return SeriesData(
         actuals=actuals[actuals["unique_id"].isin(known)].reset_index(drop=True),
         calendar=calendar,
-        vintages=vintages,
+        weather=weather,
         issues=issue_times(zones, first_day, last_day),
     )
 

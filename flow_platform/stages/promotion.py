@@ -20,6 +20,7 @@ from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
+from flow_platform.stages.core import series_engine_of
 from flow_platform.stages.deliveries import compare_orders
 from flow_platform.stages.forecasting import days_by_vintage, forecast_with
 from flow_platform.stages.history import read_for_hours, read_history, spec_of
@@ -152,7 +153,7 @@ def compare_vintages(
         data.actuals,
         season=spec.season,
         seed=spec.seed,
-        frequency="h" if flow.is_hourly else "D",
+        frequency=series_engine_of(flow).frequency,
     )
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
 from flow_platform.flows import Flow
-from flow_platform.forecasting.daily.training import BOOSTED, lacks, trainable
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
+from flow_platform.models.trainer import Trainer
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import core_of
+from flow_platform.stages.core import AnyTrainer, engine_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,23 +44,26 @@ def train_vintage(
     month: date,
     data: Any,
     spec: Any,
+    trainer: AnyTrainer,
 ) -> Trained:
     """The vintage of one candidate and month, trained unless the very same is registered.
 
-    LightGBM's parameters are those of the month's tuning. Raises ModelError when too little was
-    known before the cut-off.
+    `trainer` is one of the flow's engine; give the same one for all candidates and months of a run,
+    one month after another: candidates of a month share most of the work. LightGBM's parameters are
+    those of the month's tuning. Raises ModelError when too little was known before the cut-off.
     """
-    cutoff, core = cutoff_of(month), core_of(flow)
+    cutoff, engine = cutoff_of(month), trainer.engine
     tuned = spec
-    if candidate in BOOSTED and flow.is_tuned:
-        # Other candidates have no part in it, and are not trained again for it.
-        tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
-    seen = core.fingerprint(data, cutoff, tuned)
+    if candidate in engine.tuned:
+        # Other candidates do not use these parameters, and are not trained again for them.
+        boosting = platform.tunings.boosting(flow.name, measure, month)
+        tuned = engine.with_boosting(spec, boosting)
+    seen = engine.fingerprint(data, cutoff, tuned)
     registry = platform.registry
     for vintage in registry.vintages(flow.name, measure):
         if (vintage.candidate, vintage.month, vintage.fingerprint) == (candidate, month, seen):
             return Trained(vintage, is_new=False)
-    trained = core.train(candidate, data, cutoff, tuned)
+    trained = trainer.train(candidate, data, cutoff, tuned, fingerprint=seen)
     return Trained(registry.register(flow.name, measure, month, trained, seen), is_new=True)
 
 
@@ -96,7 +99,7 @@ def _decide(
     month: date,
     reigning: Vintage | None,
 ) -> Decision:
-    order = core_of(flow).CANDIDATES
+    order = engine_of(flow).candidates
     metrics = {name: vintage.metrics for name, vintage in rivals.items()}
     outcome = succeed(
         reigning.candidate if reigning else None,
@@ -139,20 +142,24 @@ def ensure_vintages(
     """
     with platform.registry.training_lock(flow.name):
         done: list[Trained] = []
+        engine = engine_of(flow)
+        trainer = Trainer(engine)
         led = {vintage.month for vintage in platform.registry.champions(flow.name, measure)}
         due = [month for month in months if refresh == "stale" or month not in led]
         for candidate in flow.candidates if due else ():
-            # Said once: what is not installed is so for every month.
-            if reason := lacks(candidate):
+            # Once: what is not installed is so for every month.
+            if reason := engine.missing_requirement(candidate):
                 progress(f"{flow.name} {candidate}: left out, {reason}")
         data = read() if due else None
         for month in due:
-            if not core_of(flow).has_enough_history(data, cutoff_of(month), spec):
+            if not engine.has_enough_history(data, cutoff_of(month), spec):
                 progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
                 continue
-            for candidate in trainable(flow.candidates):
+            for candidate in engine.trainable(flow.candidates):
                 try:
-                    trained = train_vintage(platform, flow, measure, candidate, month, data, spec)
+                    trained = train_vintage(
+                        platform, flow, measure, candidate, month, data, spec, trainer
+                    )
                 except ModelError as error:
                     progress(f"{flow.name} {month:%Y-%m} {candidate}: left out, {error}")
                     continue

@@ -15,11 +15,13 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows import RETAIL
-from flow_platform.forecasting.daily import lstm, training
+from flow_platform.forecasting.daily import lstm
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.lstm import LOOK_BACK, Network, Windows
-from flow_platform.forecasting.daily.training import forecast, train
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.forecasting.forecasting_world import make_world
 
@@ -43,8 +45,9 @@ def data() -> SeriesData:
 @pytest.fixture(scope="module")
 def models(data: SeriesData) -> dict[str, TrainedModel]:
     names = ("seasonal_naive", "sarima", "lightgbm", "lstm")
-    assert set(names) <= set(training.trainable(RETAIL.candidates))
-    return {name: train(name, data, CUTOFF, SPEC) for name in names}
+    assert set(names) <= set(ENGINE.trainable(RETAIL.candidates))
+    prepared = ENGINE.prepare(data, CUTOFF, SPEC)
+    return {name: ENGINE.train(name, prepared) for name in names}
 
 
 def test_sarima_lightgbm_and_lstm_have_their_figures_on_the_same_origins(
@@ -66,11 +69,10 @@ def test_the_lstm_betters_the_seasonal_naive(models: dict[str, TrainedModel]) ->
 def test_training_again_gives_the_same_bytes_whatever_the_row_order(
     data: SeriesData, models: dict[str, TrainedModel]
 ) -> None:
-    training._latest.clear()
     frames = (data.actuals, data.calendar, data.issues)
     actuals, calendar, issues = (frame.sample(frac=1, random_state=5) for frame in frames)
-    mixed = SeriesData(actuals, calendar, data.vintages, issues)
-    assert train("lstm", mixed, CUTOFF, SPEC).artefacts == models["lstm"].artefacts
+    mixed = SeriesData(actuals, calendar, data.weather, issues)
+    assert Trainer(ENGINE).train("lstm", mixed, CUTOFF, SPEC).artefacts == models["lstm"].artefacts
 
 
 def test_its_network_is_json_and_no_other_fits(

@@ -16,10 +16,11 @@ import pytest
 from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets, champion_key
 from flow_platform.automation.promotion import build_promotion_jobs
 from flow_platform.flows import PARCELS
-from flow_platform.forecasting.daily.training import train
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import range_tags
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
@@ -55,8 +56,9 @@ def home(settings: Settings) -> Platform:
     )
     naive = replace(PARCELS, candidates=("seasonal_naive",))
     ensure_vintages(platform, naive, "parcels", MONTHS, lambda: data, spec)
+    trainer = Trainer(ENGINE)
     for month in MONTHS:
-        train_vintage(platform, PARCELS, "parcels", "effects", month, data, spec)
+        train_vintage(platform, PARCELS, "parcels", "effects", month, data, spec, trainer)
     return platform
 
 
@@ -185,7 +187,7 @@ def test_a_model_that_learned_after_the_cut_off_it_claims_is_not_registered(
     home: Platform,
 ) -> None:
     data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS, "parcels")
-    learned_october = train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
+    learned_october = Trainer(ENGINE).train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
     claimed = replace(learned_october, cutoff=cutoff_of(MONTHS[0]))
     for model in (claimed, learned_october, replace(claimed, train_last=claimed.train_first)):
         with pytest.raises(ModelError, match="trained on test rows"):

@@ -12,8 +12,10 @@ import pytest
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows import TRIPS
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.models.trainer import Trainer
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
+from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.stages.drift import measure_rectangle
 from flow_platform.stages.history import spec_of
 from flow_platform.stages.landing import land_calendar, land_trip_zones, land_trips
@@ -49,12 +51,12 @@ def platform(scratch: Path) -> Iterator[Platform]:
     land_calendar(chosen)
     land_trip_zones(chosen)
     merge(chosen, keys(chosen))
-    data = read_for_months(chosen, FLOW, JUNE, JULY)
+    data, trainer = read_for_months(chosen, FLOW, JUNE, JULY), Trainer(ENGINE)
     for month in (JUNE, JULY):
         for measure in FLOW.measures:
             spec = spec_of(chosen, FLOW, measure)
             for candidate in FLOW.candidates:
-                train_vintage(chosen, FLOW, measure, candidate, month, data, spec)
+                train_vintage(chosen, FLOW, measure, candidate, month, data, spec, trainer)
             name_champions(chosen, FLOW, measure, {month})
     yield chosen
     embedded.stop(chosen.settings.home_path)

@@ -38,7 +38,7 @@ def data() -> SeriesData:
     return SeriesData(
         actuals=pd.DataFrame({"unique_id": "UK", "ds": days, "y": 5.0, "available_at": known}),
         calendar=pd.DataFrame(),
-        vintages=pd.DataFrame(),
+        weather=pd.DataFrame(),
         issues=pd.DataFrame({"unique_id": "UK", "issue": days, "issued_at": known}),
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from flow_platform.forecasting.daily.data import SeriesSpec
 from flow_platform.forecasting.daily.frame import HALF_LIVES
-from flow_platform.models.boosters import lightgbm_settings
+from flow_platform.models.boosters import lightgbm_settings, predictor
 
 # Issues that know fewer days than this teach nothing.
 LEAST_KNOWN = 14
@@ -150,11 +150,7 @@ def predict_lightgbm(
     text: str, frame: pd.DataFrame, features: list[str], memory: Memory
 ) -> np.ndarray:
     """Log forecasts (rows,) of a model that `fit_lightgbm` returned."""
-    import lightgbm
-
-    booster = lightgbm.Booster(model_str=text)
-    matrix = frame[features].to_numpy(dtype=float)
-    return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
+    return base(frame, memory) + predictor(text)(frame[features].to_numpy(dtype=float))
 
 
 def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.ndarray:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
 from flow_platform.models.moments import day_numbers, nanoseconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
@@ -22,21 +23,6 @@ CODE_VERSION = "6"
 
 # How far past a target day its calendar is read: a coming holiday bends the days before it.
 CALENDAR_LOOKAHEAD = 10
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """LightGBM's parameters, by its own names; `rounds` are trees. The defaults serve until tuned.
-
-    What is never tuned (loss, bagging, seeds) is fixed where the model is fitted.
-    """
-
-    num_leaves: int = 13
-    min_data_in_leaf: int = 50
-    learning_rate: float = 0.045
-    feature_fraction: float = 0.5
-    lambda_l2: float = 5.0
-    rounds: int = 220
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,7 @@ class SeriesSpec:
     frequency: str = "D"
     non_negative: bool = True
     seed: int = 20240229
-    boosting: Boosting = Boosting()
+    boosting: Boosting = field(default_factory=Boosting)
     backtest_days: int = 84
     backtest_folds: int = 2
     min_history_days: int = 56
@@ -83,15 +69,16 @@ class SeriesData:
                (holiday, event, is_bridge_day, is_school_holiday, ...). Known beforehand, but for
                an event with event_known_at (UTC; missing: always known). It should reach
                `CALENDAR_LOOKAHEAD` days past the last target. May be empty.
-    vintages   weather by target day: unique_id, ds, vintage ('forecast' or 'observed'),
-               available_at UTC and numeric columns. May be empty or miss days.
+    weather    by target day, as forecast at several moments and as observed: unique_id, ds,
+               vintage ('forecast' or 'observed'), available_at UTC and numeric columns. May be
+               empty or miss days.
     issues     one row per series and day over the whole span: unique_id, issue (naive day),
                issued_at UTC.
     """
 
     actuals: pd.DataFrame
     calendar: pd.DataFrame
-    vintages: pd.DataFrame
+    weather: pd.DataFrame
     issues: pd.DataFrame
 
     def __post_init__(self) -> None:
@@ -101,8 +88,8 @@ class SeriesData:
         }
         if len(self.calendar.columns):
             wanted["calendar"] = ("unique_id", "ds")
-        if len(self.vintages.columns):
-            wanted["vintages"] = ("unique_id", "ds", "vintage", "available_at")
+        if len(self.weather.columns):
+            wanted["weather"] = ("unique_id", "ds", "vintage", "available_at")
         for name, columns in wanted.items():
             missing = [c for c in columns if c not in getattr(self, name).columns]
             if missing:
@@ -129,15 +116,15 @@ class SeriesData:
         reach = moment.tz_localize(None).normalize() + pd.Timedelta(
             days=max(spec.horizons) + CALENDAR_LOOKAHEAD - 1
         )
-        calendar, vintages = self.calendar, self.vintages
+        calendar, weather = self.calendar, self.weather
         if len(calendar):
             calendar = _announced_before(calendar[calendar["ds"] <= reach], moment)
-        if len(vintages):
-            vintages = vintages[vintages["available_at"] < moment]
+        if len(weather):
+            weather = weather[weather["available_at"] < moment]
         return SeriesData(
             actuals=self.actuals[self.actuals["available_at"] < moment],
             calendar=calendar,
-            vintages=vintages,
+            weather=weather,
             issues=self.issues[self.issues["issued_at"] < moment],
         )
 
@@ -165,8 +152,14 @@ def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str
     digest.update(
         json.dumps([CODE_VERSION, utc(cutoff).isoformat(), asdict(spec)], sort_keys=True).encode()
     )
-    for name in ("actuals", "calendar", "vintages", "issues"):
-        frame: pd.DataFrame = getattr(visible, name)
+    parts = {
+        "actuals": visible.actuals,
+        "calendar": visible.calendar,
+        # An old name of the weather: with another one registered vintages would be trained again.
+        "vintages": visible.weather,
+        "issues": visible.issues,
+    }
+    for name, frame in parts.items():
         digest.update(f"|{name}:{len(frame)}".encode())
         if frame.empty:
             continue

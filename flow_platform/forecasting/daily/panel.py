@@ -66,12 +66,12 @@ class Calendar:
 
 
 @dataclass(frozen=True)
-class Vintages:
-    """Weather by series, target day and vintage, ready for newest-known look-ups."""
+class Weather:
+    """Weather by series, target day and moment, ready to look up the newest that was known."""
 
     times: np.ndarray  # sorted distinct available_at, int64 ns
     keys: np.ndarray  # cell * (len(times) + 1) + rank, sorted
-    values: np.ndarray  # (vintages, columns)
+    values: np.ndarray  # (rows, columns)
     days: int
 
     def as_of(self, series: np.ndarray, day: np.ndarray, moment: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ class Panel:
     known_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no row
     issued_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no issue
     calendar: Calendar
-    weather: Vintages
+    weather: Weather
 
 
 def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Panel:
@@ -139,7 +139,7 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
         known_at=known_at,
         issued_at=issued_at,
         calendar=_calendar(data.calendar, ids, first, days),
-        weather=_vintages(data.vintages, ids, first, days, spec),
+        weather=_weather(data.weather, ids, first, days, spec),
     )
 
 
@@ -149,13 +149,13 @@ def places(ids: np.ndarray, names: pd.Series) -> np.ndarray:
     return pd.Index(ids).get_indexer(pd.Index(distinct).astype(str))[code]
 
 
-def _vintages(
+def _weather(
     frame: pd.DataFrame, ids: np.ndarray, first: int, days: int, spec: SeriesSpec
-) -> Vintages:
+) -> Weather:
     width = len(spec.weather)
     empty = np.empty(0, dtype=np.int64)
     if frame.empty:
-        return Vintages(empty, empty, np.empty((0, width)), days)
+        return Weather(empty, empty, np.empty((0, width)), days)
     series = places(ids, frame["unique_id"])
     day = day_numbers(frame["ds"]) - first
     available = nanoseconds(frame["available_at"])
@@ -174,7 +174,7 @@ def _vintages(
             for c in spec.weather
         ]
     )
-    return Vintages(times, keys[order], values[order], days)
+    return Weather(times, keys[order], values[order], days)
 
 
 def _grid(

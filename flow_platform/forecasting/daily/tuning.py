@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily import candidates
-from flow_platform.forecasting.daily.data import Boosting, SeriesSpec
-from flow_platform.forecasting.daily.training import BeforeBacktest, scaled_errors
+from flow_platform.forecasting.daily.backtest import scaled_errors
+from flow_platform.forecasting.daily.data import SeriesSpec
+from flow_platform.forecasting.daily.preparation import BeforeBacktest
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
 from flow_platform.models.promotion import block_bootstrap, interval
 
 if TYPE_CHECKING:

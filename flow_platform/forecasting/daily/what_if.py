@@ -44,7 +44,7 @@ def altered(
     moment = utc(issued_at)
     result = data
     if change.weather:
-        result = replace(result, vintages=_weather(data, unique_id, moment, change))
+        result = replace(result, weather=_weather(data, unique_id, moment, change))
     if change.event is not None:
         result = replace(result, calendar=_event(data, unique_id, change))
     if change.level:
@@ -55,7 +55,7 @@ def altered(
 def _weather(
     data: SeriesData, unique_id: str, moment: pd.Timestamp, change: Change
 ) -> pd.DataFrame:
-    rows = data.vintages
+    rows = data.weather
     unknown = [name for name in change.weather if name not in rows.columns]
     if unknown:
         has = [c for c in rows.columns if c not in ("unique_id", "ds", "vintage", "available_at")]

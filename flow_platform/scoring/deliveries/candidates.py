@@ -182,7 +182,7 @@ class Networks(Fitted):
         return {**kept, "scaling.json": artefact(self._scaling)}
 
 
-def fit(candidate: str, frame: Floats, y: Floats, spec: DeliverySpec) -> Fitted:
+def fit_candidate(candidate: str, frame: Floats, y: Floats, spec: DeliverySpec) -> Fitted:
     """Fit a candidate on rows of `features` and what came of them.
 
     `y` is the days that remained, or 1 for a late order. Raises ModelError for a candidate that

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.ground.errors import ModelError
+from flow_platform.models.records import check_golden, not_whole
 from flow_platform.scoring.deliveries import candidates
 from flow_platform.scoring.deliveries.calibration import Platt, banded, probability
 from flow_platform.scoring.deliveries.data import Floats
 from flow_platform.scoring.deliveries.features import columns, leg
 
-# Golden scores agree to so many parts; a sum's order may change with the processor.
+# Relative: golden scores may differ by so much.
 _GOLDEN_TOLERANCE = 1e-5
 # Scores are told to a tenth of a second and a millionth: below what anybody sees, above what a sum
 # in another order changes, so that an order alone gets the bits that it gets among others.
@@ -69,10 +69,7 @@ class DeliveryModel:
                 golden=json.loads(artefacts["golden.json"]),
             )
         except (KeyError, ValueError, TypeError) as error:
-            raise ModelError(
-                f"The artefacts of this vintage are not whole ({error!r}). Train it again:"
-                " flow train deliveries --from MONTH."
-            ) from error
+            raise not_whole("deliveries", error) from error
 
     @property
     def in_transit(self) -> bool:
@@ -129,16 +126,9 @@ class DeliveryModel:
         ]
 
     def check_golden(self) -> None:
-        """Raise ModelError unless the vintage says of its golden rows what it said at first."""
-        frame = frame_from(self.golden["frame"])
-        said = self.score(frame)
-        meant = np.array(self.golden["scores"], dtype=np.float64)
-        if said.shape != meant.shape or not np.allclose(said, meant, rtol=_GOLDEN_TOLERANCE):
-            raise ModelError(
-                f"The vintage says {said[0].tolist()} of its golden row and not"
-                f" {meant[0].tolist()}, as when it was trained: its files or libraries changed."
-                " Train it again with the libraries that are installed."
-            )
+        """Raise ModelError unless the vintage scores its golden rows as when it was trained."""
+        scores = self.score(frame_from(self.golden["frame"]))
+        check_golden(scores, self.golden, _GOLDEN_TOLERANCE)
 
 
 def risk(frame: Floats, said: Floats, platt: Platt, in_transit: bool) -> Floats:

@@ -96,7 +96,7 @@ class GradientBoosting(Fitted):
         return {f"{part}.skops": as_bytes(model) for part, model in self._models.items()}
 
 
-def fit(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitted:
+def fit_candidate(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitted:
     """Fit a candidate on rows of `history.features` and the minutes that came.
 
     Raises ModelError for a candidate that does not exist.

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.records import check_golden, not_whole
 from flow_platform.scoring.trips import candidates
 from flow_platform.scoring.trips.data import Floats, TripInputs
 from flow_platform.scoring.trips.history import SUBJECTS, Table, columns, features, usual_minutes
 
 # No trip is shorter: those are kept aside before they reach a model.
 SHORTEST_MINUTES = 1.0
-# Golden scores agree to so many parts; a sum's order may change with the processor.
+# Relative: golden scores may differ by so much.
 _GOLDEN_TOLERANCE = 1e-6
 _INTEGERS = ("pickup_zone", "dropoff_zone", "local_minute", "weekday")
 
@@ -53,10 +54,7 @@ class TripModel:
                 golden=json.loads(artefacts["golden.json"]),
             )
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise ModelError(
-                f"The artefacts of this vintage are not whole ({error!r}). Train it again:"
-                " flow train trips --from MONTH."
-            ) from error
+            raise not_whole("trips", error) from error
 
     @property
     def has_distance(self) -> bool:
@@ -97,15 +95,9 @@ class TripModel:
         return {"usual": minutes - np.sum(list(said.values()), axis=0), **said}
 
     def check_golden(self) -> None:
-        """Raise ModelError unless the vintage says of its golden trips what it said at first."""
-        said = self.score(inputs_from(self.golden["inputs"]))
-        meant = np.array(self.golden["scores"], dtype=np.float64)
-        if said.shape != meant.shape or not np.allclose(said, meant, rtol=_GOLDEN_TOLERANCE):
-            raise ModelError(
-                f"The vintage says {said[0].tolist()} of its golden trip and not"
-                f" {meant[0].tolist()}, as when it was trained: its files or libraries changed."
-                " Train it again with the libraries that are installed."
-            )
+        """Raise ModelError unless the vintage scores its golden trips as when it was trained."""
+        scores = self.score(inputs_from(self.golden["inputs"]))
+        check_golden(scores, self.golden, _GOLDEN_TOLERANCE)
 
     def _frame(self, inputs: TripInputs) -> Floats:
         if self.has_distance and np.isnan(inputs.planned_distance_km).any():

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.forecasting.daily.explanation import DRIVERS, EXPLANATION_COLUMNS, driver_of
+from flow_platform.forecasting.daily.forecasting import fallback_forecast, forecast
 from flow_platform.forecasting.daily.frame import build_frame, feature_names
-from flow_platform.forecasting.daily.training import fallback_forecast, forecast, trainable
 from flow_platform.models.vintage import TrainedModel
 
 NAMED = [f"by_{driver}" for driver in DRIVERS]
@@ -25,7 +26,7 @@ def said(
     }
 
 
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_usual_and_drivers_add_up_to_the_forecast(
     said: dict[str, pd.DataFrame], candidate: str
 ) -> None:

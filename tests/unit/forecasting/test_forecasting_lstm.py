@@ -15,6 +15,8 @@ from forecasting_world import make_world, with_strikes
 from flow_platform.flows import PARCELS, RETAIL
 from flow_platform.forecasting.daily import lstm
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.lstm import (
     KNOWN_AHEAD,
     LOOK_BACK,
@@ -23,8 +25,8 @@ from flow_platform.forecasting.daily.lstm import (
     build_windows,
 )
 from flow_platform.forecasting.daily.panel import build_panel
-from flow_platform.forecasting.daily.training import forecast, train, trainable
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 DAY = "2023-06-30"  # a Friday
@@ -100,9 +102,9 @@ def test_without_the_extra_training_and_forecasting_say_what_to_install(
 ) -> None:
     monkeypatch.setattr(lstm, "is_installed", lambda: False)
     assert "lstm" in RETAIL.candidates
-    assert trainable(RETAIL.candidates) == PARCELS.candidates
+    assert ENGINE.trainable(RETAIL.candidates) == PARCELS.candidates
     with pytest.raises(ModelError, match="make deep-install"):
-        train("lstm", panel_data, cutoff, spec)
+        Trainer(ENGINE).train("lstm", panel_data, cutoff, spec)
     plain = models["effects"].artefacts
     vintage = plain | {
         "training.json": plain["training.json"].replace(b'"effects"', b'"lstm"'),

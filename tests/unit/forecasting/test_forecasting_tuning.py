@@ -13,10 +13,13 @@ import pytest
 from optuna.trial import TrialState
 
 from flow_platform.forecasting.daily import tuning
-from flow_platform.forecasting.daily.data import Boosting, SeriesData, SeriesSpec, fingerprint
-from flow_platform.forecasting.daily.training import BeforeBacktest, before_backtest, train
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, fingerprint
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.preparation import BeforeBacktest, before_backtest
 from flow_platform.forecasting.daily.tuning import Fold, Standing, Tuned, fold_rows, tune
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -249,9 +252,9 @@ def test_a_vintage_bears_the_parameters_it_was_given(
 ) -> None:
     tuned = replace(spec, boosting=Boosting(num_leaves=7, rounds=30))
     assert fingerprint(panel_data, cutoff, tuned) != fingerprint(panel_data, cutoff, spec)
-    model = train("lightgbm", panel_data, cutoff, tuned)
+    model = Trainer(ENGINE).train("lightgbm", panel_data, cutoff, tuned)
     kept = json.loads(model.artefacts["parameters.json"])["lightgbm"]
     assert Boosting(**kept) == tuned.boosting
     assert model.artefacts["model.txt"].count(b"Tree=") == 30
-    plain = train("effects", panel_data, cutoff, tuned)
+    plain = Trainer(ENGINE).train("effects", panel_data, cutoff, tuned)
     assert plain.artefacts == models["effects"].artefacts

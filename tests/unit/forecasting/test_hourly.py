@@ -17,18 +17,16 @@ from flow_platform.forecasting.hourly.data import (
     HourlySpec,
     fingerprint,
 )
+from flow_platform.forecasting.hourly.engine import ENGINE
+from flow_platform.forecasting.hourly.forecasting import fallback_forecast, forecast
 from flow_platform.forecasting.hourly.levels import LEVELS, THRESHOLDS
 from flow_platform.forecasting.hourly.panel import build_panel
-from flow_platform.forecasting.hourly.training import (
-    FORECAST_COLUMNS,
-    fallback_forecast,
-    forecast,
-    has_enough_history,
-    train,
-)
+from flow_platform.forecasting.hourly.preparation import has_enough_history
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.engine import FORECAST_COLUMNS
 from flow_platform.models.moments import utc
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.settings import PROJECT_ROOT
 from tests.stored import as_stored
@@ -49,7 +47,8 @@ def world(request: pytest.FixtureRequest, made: HourlyData) -> HourlyData:
 
 @pytest.fixture(scope="module")
 def vintages(made: HourlyData) -> dict[str, TrainedModel]:
-    return {name: train(name, made, CUTOFF, SPEC) for name in CANDIDATES}
+    prepared = ENGINE.prepare(made, CUTOFF, SPEC)
+    return {name: ENGINE.train(name, prepared) for name in CANDIDATES}
 
 
 def changed_after(world: HourlyData, moment: pd.Timestamp) -> HourlyData:
@@ -79,7 +78,7 @@ def test_nothing_after_the_cut_off_touches_a_vintage(
 ) -> None:
     # What is known at the cut-off itself is not known before it.
     other = changed_after(world, CUTOFF - pd.Timedelta(seconds=1))
-    again = train(candidate, other, CUTOFF, SPEC)
+    again = Trainer(ENGINE).train(candidate, other, CUTOFF, SPEC)
     assert again.artefacts == vintages[candidate].artefacts
     assert fingerprint(other, CUTOFF, SPEC) == fingerprint(world, CUTOFF, SPEC)
 
@@ -105,7 +104,8 @@ def test_an_hour_of_one_series_is_the_same_however_much_is_forecast_and_known_be
     trained = None
     if candidate != "fallback":
         cutoff = pd.Timestamp("2024-11-01", tz="UTC")
-        trained = train(candidate, world, cutoff, replace(SPEC, training_days=120)).artefacts
+        spec = replace(SPEC, training_days=120)
+        trained = Trainer(ENGINE).train(candidate, world, cutoff, spec).artefacts
 
     def said(first: pd.Timestamp, names: tuple[str, ...]) -> pd.DataFrame:
         known = world.actuals["ds"] >= first - pd.Timedelta(days=LOOKBACK_DAYS)
@@ -195,7 +195,7 @@ def test_a_vintage_that_knew_the_weather_forecasts_without_it(world: HourlyData)
         }
     )
     told = HourlyData(world.actuals, world.places, world.calendar, weather)
-    artefacts = train("lightgbm", told, CUTOFF, spec).artefacts
+    artefacts = Trainer(ENGINE).train("lightgbm", told, CUTOFF, spec).artefacts
     wanted = issues("2024-04-02 08:00", "2024-04-02 08:00")
     assert len(forecast(artefacts, told, wanted, spec)) == 72
     assert len(forecast(artefacts, world, wanted, spec)) == 72
@@ -211,7 +211,7 @@ def test_equal_facts_give_equal_bytes_in_any_order(
         world.weather,
     )
     assert fingerprint(shuffled, CUTOFF, SPEC) == fingerprint(world, CUTOFF, SPEC)
-    again = train("profile_ar", shuffled, CUTOFF, SPEC)
+    again = Trainer(ENGINE).train("profile_ar", shuffled, CUTOFF, SPEC)
     assert again.artefacts == vintages["profile_ar"].artefacts
 
 
@@ -221,7 +221,7 @@ def test_forecasts_are_whole_ordered_and_never_negative(
 ) -> None:
     wanted = issues("2024-04-02", "2024-04-03 23:00")
     said = forecast(vintages[candidate].artefacts, world, wanted, SPEC)
-    assert tuple(said.columns) == FORECAST_COLUMNS
+    assert tuple(said.columns) == (*FORECAST_COLUMNS, "level")
     assert len(said) == len(wanted) * 24
     assert (said["lower_95"] >= 0).all()
     edges = said[["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]].to_numpy()
@@ -359,7 +359,7 @@ def test_too_little_history_is_told_and_forecast_by_the_fallback(world: HourlyDa
     assert not has_enough_history(world, early, SPEC)
     assert has_enough_history(world, CUTOFF, SPEC)
     with pytest.raises(ModelError, match="35 are needed"):
-        train("lightgbm", world, early, SPEC)
+        Trainer(ENGINE).train("lightgbm", world, early, SPEC)
     said = fallback_forecast(world, issues("2024-01-19 08:00", "2024-01-19 09:00"), SPEC)
     assert set(said["unique_id"]) == {"a", "b"} and len(said) == 96
 
@@ -375,6 +375,6 @@ def test_broken_artefacts_and_other_features_are_refused(
     with pytest.raises(ModelError, match=r"lacks size\.txt"):
         forecast(artefacts, world, wanted, SPEC)
     with pytest.raises(ModelError, match="Unknown candidate"):
-        train("prophet", world, CUTOFF, SPEC)
+        Trainer(ENGINE).train("prophet", world, CUTOFF, SPEC)
     with pytest.raises(ModelError, match="1 to 24"):
         replace(SPEC, horizons=(1, 48))

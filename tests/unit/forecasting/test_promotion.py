@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import CANDIDATES, train
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.recipe import CANDIDATES
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.champions import succeed
 from flow_platform.models.promotion import (
@@ -26,6 +27,7 @@ from flow_platform.models.promotion import (
     score,
     trained_until,
 )
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
@@ -216,7 +218,7 @@ def test_a_vintage_keeps_its_backtest_by_target_day(models: Mapping[str, Trained
 def test_the_artefacts_say_until_when_they_learned_even_if_a_cut_off_is_forged(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> None:
-    honest = train("effects", panel_data, cutoff, spec)
+    honest = Trainer(ENGINE).train("effects", panel_data, cutoff, spec)
     assert trained_until(honest.artefacts) == cutoff
     training = json.loads(honest.artefacts["training.json"])
     forged = training | {"cutoff": "2023-08-01T00:00:00+00:00", "train_last": "2023-07-31"}

@@ -16,8 +16,8 @@ from flow_platform.models.boosters import Booster
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.moments import naive
 from flow_platform.models.promotion import Interval, backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
-from flow_platform.scoring.deliveries import training
 from flow_platform.scoring.deliveries.calibration import (
     SHORTEST_DAYS,
     banded,
@@ -39,14 +39,12 @@ from flow_platform.scoring.deliveries.data import (
     deliveries_of,
     fingerprint,
 )
+from flow_platform.scoring.deliveries.engine import ENGINE
+from flow_platform.scoring.deliveries.fallback import fallback_scores
 from flow_platform.scoring.deliveries.features import FEATURES, asked_of, columns, features
 from flow_platform.scoring.deliveries.model import DeliveryModel, frame_from
 from flow_platform.scoring.deliveries.outcomes import Outcomes
-from flow_platform.scoring.deliveries.training import (
-    fallback_scores,
-    has_enough_history,
-    train,
-)
+from flow_platform.scoring.deliveries.preparation import has_enough_history
 from tests.unit.scoring.marketplace import FIRST, Marketplace, marketplace
 
 CUTOFF = FIRST + pd.Timedelta(days=180)
@@ -67,8 +65,9 @@ def data(world: Marketplace) -> DeliveryData:
 
 @pytest.fixture(scope="module")
 def vintages(data: DeliveryData) -> Vintages:
+    trainer = Trainer(ENGINE)
     return {
-        (measure, candidate): train(candidate, data, CUTOFF, spec)
+        (measure, candidate): trainer.train(candidate, data, CUTOFF, spec)
         for measure, spec in SPECS.items()
         for candidate in CANDIDATES
     }
@@ -112,9 +111,9 @@ def test_nothing_after_the_cutoff_touches_a_vintage(
     other, spec = deliveries_of(orders, world.tracking), SPECS[measure]
     assert unknown.any()
     assert fingerprint(other, CUTOFF, spec) == fingerprint(world.data, CUTOFF, spec)
-    training._latest.clear()
+    prepared = ENGINE.prepare(other, CUTOFF, spec)
     for candidate in CANDIDATES:
-        again = train(candidate, other, CUTOFF, spec)
+        again = ENGINE.train(candidate, prepared)
         assert again.artefacts == vintages[measure, candidate].artefacts, candidate
 
 
@@ -193,7 +192,8 @@ def test_without_skill_the_base_rate_leads_and_is_what_every_candidate_serves(
     world: Marketplace,
 ) -> None:
     data, spec = _without_skill(world), SPECS["late_risk"]
-    made = {candidate: train(candidate, data, CUTOFF, spec) for candidate in CANDIDATES}
+    prepared = ENGINE.prepare(data, CUTOFF, spec)
+    made = {candidate: ENGINE.train(candidate, prepared) for candidate in CANDIDATES}
     metrics = {candidate: trained.metrics for candidate, trained in made.items()}
     asked = asked_of(data, spec)
     frame = features(data, asked.take(asked.moment >= naive(CUTOFF)), spec)
@@ -332,9 +332,9 @@ def test_too_few_orders_train_nothing(data: DeliveryData) -> None:
         assert not has_enough_history(data, soon, spec)
         assert has_enough_history(data, CUTOFF, spec)
         with pytest.raises(ModelError, match="56 are needed"):
-            train("lightgbm", data, soon, spec)
+            Trainer(ENGINE).train("lightgbm", data, soon, spec)
     with pytest.raises(ModelError, match="9000 are needed"):
-        train("usual", data, CUTOFF, replace(SPECS["delay"], least_orders=9_000))
+        Trainer(ENGINE).train("usual", data, CUTOFF, replace(SPECS["delay"], least_orders=9_000))
 
 
 def test_where_nobody_is_late_no_risk_is_trained(world: Marketplace) -> None:
@@ -346,7 +346,7 @@ def test_where_nobody_is_late_no_risk_is_trained(world: Marketplace) -> None:
 
 def test_an_unknown_candidate_is_named_with_those_that_exist(data: DeliveryData) -> None:
     with pytest.raises(ModelError, match="usual, lightgbm, mlp"):
-        train("prophet", data, CUTOFF, SPECS["delay"])
+        Trainer(ENGINE).train("prophet", data, CUTOFF, SPECS["delay"])
 
 
 def test_the_fallback_speaks_before_anything_is_known_and_learns(data: DeliveryData) -> None:
@@ -417,7 +417,7 @@ def test_a_skill_that_was_lost_in_the_newest_fold_does_not_lead(
 ) -> None:
     """The orders of the newest fold are late by the toss of a coin, those before as ever."""
     random, orders, spec = np.random.default_rng(8), world.orders.copy(), SPECS["late_risk"]
-    prepared = training._prepare(data, CUTOFF, spec)
+    prepared = ENGINE.prepare(data, CUTOFF, spec)
     first = prepared.rows.asked.moment[prepared.rows.folds[-1].tested].min()
     changed = orders["approved_known_at"].dt.tz_localize(None) >= pd.Timestamp(first)
     changed &= orders["delivered_at"].notna()
@@ -426,7 +426,7 @@ def test_a_skill_that_was_lost_in_the_newest_fold_does_not_lead(
     came = (orders["placed_at"] + took).dt.round("us")
     for name in ("delivered_at", "delivered_known_at"):
         orders[name] = orders[name].mask(changed, came)
-    figures = train("lightgbm", deliveries_of(orders), CUTOFF, spec).metrics
+    figures = Trainer(ENGINE).train("lightgbm", deliveries_of(orders), CUTOFF, spec).metrics
     assert figures["skill_newest"] < 0 and figures["skill_folds"] >= 0.5
     assert figures["has_skill"] == 0 and "mase" not in figures
 

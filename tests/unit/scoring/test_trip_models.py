@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.moments import naive
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.trips.candidates import CANDIDATES
 from flow_platform.scoring.trips.data import TripData, TripSpec, fingerprint
+from flow_platform.scoring.trips.engine import ENGINE
+from flow_platform.scoring.trips.fallback import fallback_scores
 from flow_platform.scoring.trips.model import TripModel, banded, inputs_as_json, inputs_from
-from flow_platform.scoring.trips.training import fallback_scores, has_enough_history, train
+from flow_platform.scoring.trips.preparation import has_enough_history
 from tests.unit.scoring.city import FIRST, SIGMA, city
 
 CUTOFF = FIRST + pd.Timedelta(days=30)
@@ -37,8 +40,9 @@ def later(data: TripData) -> TripData:
 
 @pytest.fixture(scope="module")
 def vintages(data: TripData) -> dict[tuple[str, str], TrainedModel]:
+    trainer = Trainer(ENGINE)
     return {
-        (spec.measure, candidate): train(candidate, data, CUTOFF, spec)
+        (spec.measure, candidate): trainer.train(candidate, data, CUTOFF, spec)
         for spec in (DEFAULT, PLANNED)
         for candidate in CANDIDATES
     }
@@ -54,8 +58,9 @@ def test_nothing_after_the_cutoff_touches_a_vintage(
     unknown = data.available_at >= naive(CUTOFF)
     assert unknown.any()
     other = replace(data, minutes=np.where(unknown, 1.5, data.minutes))
+    prepared = ENGINE.prepare(other, CUTOFF, DEFAULT)
     for candidate in CANDIDATES:
-        again = train(candidate, other, CUTOFF, DEFAULT)
+        again = ENGINE.train(candidate, prepared)
         assert again.artefacts == vintages["default", candidate].artefacts, candidate
     assert fingerprint(other, CUTOFF, DEFAULT) == fingerprint(data, CUTOFF, DEFAULT)
 
@@ -175,15 +180,15 @@ def test_too_few_trips_train_nothing(data: TripData) -> None:
     soon = FIRST + pd.Timedelta(days=10)
     assert not has_enough_history(data, soon, DEFAULT)
     with pytest.raises(ModelError, match="14 are needed"):
-        train("lightgbm", data, soon, DEFAULT)
+        Trainer(ENGINE).train("lightgbm", data, soon, DEFAULT)
     with pytest.raises(ModelError, match="1000 are needed"):
-        train("lightgbm", data.take(np.arange(0, len(data), 20)), CUTOFF, DEFAULT)
+        Trainer(ENGINE).train("lightgbm", data.take(np.arange(0, len(data), 20)), CUTOFF, DEFAULT)
     assert has_enough_history(data, CUTOFF, DEFAULT)
 
 
 def test_an_unknown_candidate_is_named_with_those_that_exist(data: TripData) -> None:
     with pytest.raises(ModelError, match="zone_pair_mean, lightgbm, gradient_boosting"):
-        train("prophet", data, CUTOFF, DEFAULT)
+        Trainer(ENGINE).train("prophet", data, CUTOFF, DEFAULT)
 
 
 def test_the_fallback_learns_as_days_go_by(data: TripData) -> None:
