@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily.data import SeriesSpec
-from flow_platform.forecasting.daily.frame import HALF_LIVES
+from flow_platform.forecasting.daily.features import HALF_LIVES
 from flow_platform.models.boosters import lightgbm_settings, predictor
 
 # Issues that know fewer days than this teach nothing.
