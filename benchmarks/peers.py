@@ -58,14 +58,14 @@ def paired(
     return rows.assign(scale=rows["unique_id"].map(scales))
 
 
-def champion_of(reigning: str | None, models: dict[str, TrainedModel], spec: SeriesSpec) -> str:
+def champion_of(current: str | None, models: dict[str, TrainedModel], spec: SeriesSpec) -> str:
     """Who leads a month, as the platform decides it."""
     metrics = {name: model.metrics for name, model in models.items()}
 
     def backtest(name: str) -> Scores:
         return backtest_scores(models[name].artefacts)
 
-    return succeed(reigning, metrics, backtest, spec.seed, CANDIDATES).champion
+    return succeed(current, metrics, backtest, spec.seed, CANDIDATES).champion
 
 
 def platform(

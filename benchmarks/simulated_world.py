@@ -52,14 +52,14 @@ def world_data(world: World, first: date, last: date) -> SeriesData:
 def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec) -> pd.DataFrame:
     """Forecasts of each day from `start` to `last` by the champion of its month."""
     made = []
-    reigning: str | None = None
+    leading: str | None = None
     trainer = Trainer(ENGINE)
     for month in months_between(start, last):
         trained = {
             name: trainer.train(name, data, cutoff_of(month), spec) for name in PARCELS.candidates
         }
-        reigning = champion_of(reigning, trained, spec)
-        champion = trained[reigning]
+        leading = champion_of(leading, trained, spec)
+        champion = trained[leading]
         days = data.issues["issue"]
         mine = data.issues[
             days.between(pd.Timestamp(max(start, month)), pd.Timestamp(last))

@@ -85,8 +85,8 @@ def name_champions(
     later = {vintage.month for vintage in named if vintage.month >= min(months)}
     decisions: list[Decision] = []
     for month in sorted(by_month.keys() & (later | set(months))):
-        reigning = vintage_for(line_of(champions, moves), month - timedelta(days=1))
-        decisions.append(_decide(platform, flow, by_month[month], month, reigning))
+        current = vintage_for(line_of(champions, moves), month - timedelta(days=1))
+        decisions.append(_decide(platform, flow, by_month[month], month, current))
         champions.append(decisions[-1].serving)
     registry.record_months(flow.name, measure, decisions)
     return [decision.serving for decision in decisions]
@@ -97,21 +97,21 @@ def _decide(
     flow: Flow,
     rivals: Mapping[str, Vintage],
     month: date,
-    reigning: Vintage | None,
+    current: Vintage | None,
 ) -> Decision:
     order = engine_of(flow).candidates
     metrics = {name: vintage.metrics for name, vintage in rivals.items()}
     outcome = succeed(
-        reigning.candidate if reigning else None,
+        current.candidate if current else None,
         metrics,
         lambda name: backtest_scores(platform.registry.load(rivals[name])),
         platform.settings.seed,
         order,
     )
-    held = rivals.get(reigning.candidate) if reigning else None
+    held = rivals.get(current.candidate) if current else None
     best = rivals[choose_champion(metrics, order)]
     return Decision(
-        kind="monthly" if reigning else "first",
+        kind="monthly" if current else "first",
         effective_day=month,
         champion=held,
         challenger=None if best == held else best,

@@ -1,4 +1,4 @@
-"""The LSTM of the extra `deep`, in an evaluation beside the others. `make deep` sets it up."""
+"""The LSTM of the extra `deep`, in an evaluation with the others. `make deep` sets it up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def panel() -> Panel:
     )
 
 
-def test_without_the_extra_the_lstm_is_left_out_and_says_what_it_needs(panel: Panel) -> None:
+def test_without_the_extra_the_lstm_is_left_out_with_what_it_needs(panel: Panel) -> None:
     if INSTALLED:
         pytest.skip("the extra deep is installed here")
     result = evaluate(panel, Options(horizon=7, candidates=("seasonal_naive", "lstm"), workers=1))

@@ -1,4 +1,4 @@
-"""The flows' own LSTM, trained as the other candidates are, and beside them.
+"""The flows' own LSTM, trained as and with the other candidates.
 
 That it is as-of, and forecasts alike alone and in a range, the tests of training show of every
 candidate that can be trained (tests/unit/forecasting/test_forecasting_training.py).
@@ -88,7 +88,7 @@ def test_its_network_is_json_and_no_other_fits(
         forecast(artefacts | {"network.json": other}, data, issues, SPEC)
 
 
-def test_a_network_that_went_through_json_says_what_it_said_after_training() -> None:
+def test_a_network_that_went_through_json_forecasts_as_after_training() -> None:
     generator = np.random.default_rng(3)
     issues, days = 200, LOOK_BACK + STEPS
     windows = Windows(
@@ -100,10 +100,10 @@ def test_a_network_that_went_through_json_says_what_it_said_after_training() -> 
     )
     network = lstm.fit(Network(), windows, generator.normal(5, 0.5, (issues, STEPS)), seed=1)
     restored = Network(**json.loads(json.dumps(asdict(network))))
-    said = lstm.forecast(network, windows)
-    assert np.array_equal(said, lstm.forecast(restored, windows))
+    forecasts = lstm.forecast(network, windows)
+    assert np.array_equal(forecasts, lstm.forecast(restored, windows))
     one = lstm.forecast(restored, windows.part(slice(7, 8)))
-    assert np.array_equal(one[0], said[7])
+    assert np.array_equal(one[0], forecasts[7])
 
 
 def test_training_leaves_the_process_as_it_was() -> None:

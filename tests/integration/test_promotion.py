@@ -158,7 +158,7 @@ def test_the_next_month_refreshes_the_kind_that_was_promoted(home: Platform) -> 
         replace(vintage(home, "effects"), is_champion=False)
     ]
     last = home.registry.decisions("parcels", "parcels").iloc[-1]
-    assert last["reason"] == "the reigning kind has the best backtest"
+    assert last["reason"] == "the current candidate has the best backtest"
 
 
 def test_a_day_that_is_over_cannot_be_given_to_another_champion(home: Platform) -> None:

@@ -43,15 +43,15 @@ def data() -> SeriesData:
     )
 
 
-def test_a_candidate_without_its_extra_is_left_out_and_told_once_for_all_months(
+def test_a_candidate_without_its_extra_is_left_out_and_logged_once_for_all_months(
     data: SeriesData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lstm, "is_installed", lambda: False)
-    told: list[str] = []
+    logged: list[str] = []
     platform: Any = SimpleNamespace(registry=NoVintages())
     flow = replace(RETAIL, candidates=("lstm",))
     trained = ensure_vintages(
-        platform, flow, "quantity", MONTHS, lambda: data, SeriesSpec(), progress=told.append
+        platform, flow, "quantity", MONTHS, lambda: data, SeriesSpec(), progress=logged.append
     )
     assert trained == []
-    assert len(told) == 1 and "make deep-install" in told[0]
+    assert len(logged) == 1 and "make deep-install" in logged[0]

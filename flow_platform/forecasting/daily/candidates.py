@@ -126,7 +126,7 @@ def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
 
 
 def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:
-    """LightGBM (text format) of log(1 + y) less `base`, by absolute error, as `spec.boosting` says.
+    """LightGBM (text format) of log(1 + y) less `base`, by absolute error, with `spec.boosting`.
 
     Ke et al. 2017. The median of the ratio is what WAPE and MAE reward, and outliers do not move
     it. One thread and fixed seeds: equal rows give equal bytes.

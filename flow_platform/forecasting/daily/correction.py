@@ -1,7 +1,7 @@
 """Corrects forecasts by the errors that were known when they were issued.
 
 A model fitted at a cut-off keeps a bias for weeks when a season runs ahead of what it learned; its
-own last one-step errors tell. How much of them is applied is chosen by backtest. Bands are in
+own last one-step errors show it. How much of them is applied is chosen by backtest. Bands are in
 `intervals`.
 """
 
@@ -22,7 +22,7 @@ PRIOR_DAYS = 5.0
 # Shares of the correction that the backtest chooses from, and how it fades with each step ahead.
 GAINS = (0.0, 0.5, 1.0)
 FADE = 0.97
-# Backtest errors that differ by less than this (relative) do not tell which share is better.
+# Backtest errors that differ by less than this (relative) do not show which share is better.
 ALIKE = 0.03
 # A single error moves a forecast no further than this (log).
 LARGEST = 0.3

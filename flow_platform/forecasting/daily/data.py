@@ -10,12 +10,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Boosting
+from flow_platform.models.fingerprints import hashed_rows
 from flow_platform.models.moments import day_numbers, nanoseconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
@@ -95,7 +95,7 @@ class SeriesData:
             if missing:
                 raise ModelError(
                     f"SeriesData.{name} lacks the column(s) {', '.join(missing)}. "
-                    "See the docstring of SeriesData for the columns each frame bears."
+                    "See the docstring of SeriesData for the columns of each frame."
                 )
         for name, keys in (("actuals", ["unique_id", "ds"]), ("issues", ["unique_id", "issue"])):
             frame = getattr(self, name)
@@ -108,7 +108,7 @@ class SeriesData:
                 )
 
     def before(self, cutoff: pd.Timestamp, spec: SeriesSpec) -> SeriesData:
-        """The same panel as it stood before `cutoff` (UTC): facts and issues strictly earlier.
+        """The same panel as it was before `cutoff` (UTC): facts and issues strictly earlier.
 
         The calendar is cut to the days that issues before the cut-off may look at.
         """
@@ -163,20 +163,6 @@ def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str
         digest.update(f"|{name}:{len(frame)}".encode())
         if frame.empty:
             continue
-        columns = sorted(frame.columns)
-        digest.update(",".join(columns).encode())
-        plain = pd.DataFrame({c: _plain(frame[c]) for c in columns})
-        rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
-        digest.update(np.sort(rows).tobytes())
+        digest.update(",".join(sorted(frame.columns)).encode())
+        digest.update(hashed_rows(frame, with_zone=nanoseconds, naive=day_numbers))
     return digest.hexdigest()
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return nanoseconds(column)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return day_numbers(column)
-    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)

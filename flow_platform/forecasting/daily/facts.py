@@ -36,7 +36,7 @@ class Facts:
     effects: Effects
     fresh_weather: np.ndarray  # effect of the weather as known at the day's issue
     settled_weather: np.ndarray  # and some days later
-    shared: np.ndarray  # which of `rows` tell what all series have in common
+    shared: np.ndarray  # which of `rows` shared effects are estimated from
 
     def calendar(self, series: np.ndarray, day: np.ndarray, issued: np.ndarray) -> np.ndarray:
         """What is usual of the days, in logs, weather apart, as known at `issued`."""
@@ -87,7 +87,7 @@ def facts_at(
     weather: PastWeather,
     spec: SeriesSpec,
 ) -> Facts:
-    """What is known at a knot of the series `wanted` and of those that tell what all share."""
+    """What is known at a knot of the series `wanted`, and of those that shared effects need."""
     shared = series_shared(panel, knot)
     rows = np.union1d(shared, wanted)
     basis = weather.known_at(knot)

@@ -205,7 +205,7 @@ def _growth(
     """What a level of each memory missed by the target a year ago; NaN where no year is known.
 
     Levels look back, so they lag behind a season that rises or falls; last year's season, known
-    from both sides, tells by how much. Whole weeks back, to the same weekday.
+    from both sides, shows by how much. Whole weeks back, to the same weekday.
     """
     own = series[:, None]
     width = effects.smooth.shape[1]

@@ -32,8 +32,8 @@ class Calendar:
 
     `tokens` is a sparse (series * days, names) 0/1 matrix of the named circumstances of a day, as
     far as they were always known. `announced` has those of events that were announced at one of
-    `moments` (int64 ns, sorted): in place of 1 stands 1 + which moment. `event_known_at` (int64
-    ns) is when the event of a day became known, 0 if it always was or there is none.
+    `moments` (int64 ns, sorted): instead of 1 the value is 1 + which moment. `event_known_at`
+    (int64 ns) is when the event of a day became known, 0 if it always was or there is none.
     """
 
     tokens: sparse.csr_matrix
@@ -144,7 +144,7 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
 
 
 def places(ids: np.ndarray, names: pd.Series) -> np.ndarray:
-    """Where each of `names` stands in the sorted `ids`, (rows,); -1 where it does not."""
+    """Position of each of `names` in the sorted `ids`, (rows,); -1 where it is not there."""
     code, distinct = pd.factorize(names)
     return pd.Index(ids).get_indexer(pd.Index(distinct).astype(str))[code]
 
@@ -417,7 +417,7 @@ def _event_tokens(names: np.ndarray, announced: np.ndarray) -> _EventDays:
                 break
             if day < start and taken[day]:
                 continue
-            # Long events are told by their first weeks; the rest share one token.
+            # Long events have a token for each day of their first weeks; the rest share one.
             offset = day - end if day > end else min(day - start, EVENT_LENGTH)
             tokens.append((day, f"event:{name}:{'end' if day > end else ''}{offset:+d}", known))
         if end > start:

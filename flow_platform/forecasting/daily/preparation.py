@@ -35,7 +35,7 @@ def _history_gap(visible: SeriesData, spec: SeriesSpec) -> str | None:
     if span < spec.min_history_days:
         return f"known days span {span} days, {spec.min_history_days} are needed"
     if visible.issues.empty:
-        return "no issue lies before the cut-off"
+        return "no issue is before the cut-off"
     return None
 
 

@@ -20,7 +20,7 @@ LEVEL_DAYS = 28
 
 @dataclass(frozen=True)
 class Change:
-    """What is asked: all days of `first` to `last` (naive local days), as far as they lie ahead.
+    """What is asked: all days of `first` to `last` (naive local days), as far as they are ahead.
 
     weather  column -> value added to its forecast; event: name of a known event on these days, ""
     for none; level: share by which the counts of the last 28 known days are raised (0.1 = 10 %)

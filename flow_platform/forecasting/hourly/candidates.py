@@ -26,7 +26,7 @@ GROUPS = {"next": (1, 1), "later": (2, 24)}
 # of residuals err differently: together they erred less than either, or than two of a kind
 # (docs/benchmarks.md).
 LEARNERS = {"reading": "l1", "residual": "l2"}
-# A residual keeps this share from hour to hour where a series tells nothing of it.
+# A residual keeps this share from hour to hour where a series has too few readings to show it.
 USUAL_PERSISTENCE = 0.7
 
 

@@ -16,7 +16,7 @@ from flow_platform.forecasting.hourly.panel import EVENT, HALF_LIVES, USUAL, Pan
 _RECENT = (0, 1, 2, 3, 4, 5)
 _EARLIER = (23, 24, 25, 47, 48, 49, 167, 168, 169)
 _MEANS = (3, 24, 168)
-# A counter that counted next to nothing of late has no scale of its own below this.
+# The least level: a counter that recently counted next to nothing gets no smaller scale.
 _LEAST_LEVEL = 1.0
 
 
@@ -25,12 +25,12 @@ class Frame:
     """One row per series, issue and horizon.
 
     series, issue, target   (rows,) row of the panel and its hours
-    level      mean reading of the last four weeks: the unit in which all else is told
+    level      mean reading of the last four weeks: the unit of everything else
     size       mean |reading - profile| of the same weeks
     usual      the profile of the target, `now` the residual at the issue (NaN: not known)
-    occupancy_usual, _now, _lately, _day_before   profile of the target's occupancy, and residuals:
-               at the issue, the mean of the day before it, a day before the target
-    y          what came, NaN where nothing did or has yet; not cut by time
+    occupancy_usual, _now, _day, _day_before   profile of the target's occupancy, and residuals: at
+               the issue, the mean of the day before it, a day before the target
+    y          the reading, NaN where there is none or none yet; not cut by time
     features   (rows, names) in units of the level
     """
 
@@ -45,7 +45,7 @@ class Frame:
     week_before: np.ndarray
     occupancy_usual: np.ndarray
     occupancy_now: np.ndarray
-    occupancy_lately: np.ndarray
+    occupancy_day: np.ndarray
     occupancy_day_before: np.ndarray
     y: np.ndarray
     y_known: np.ndarray
@@ -132,7 +132,7 @@ def build_frame(
     weather = panel.weather_at(series, target, issue)
     columns |= {name: weather[:, number] for number, name in enumerate(spec.weather)}
 
-    lately = [rows.recent(panel.occupancy_residual, back) for back in range(24)]
+    occupancy = [rows.recent(panel.occupancy_residual, back) for back in range(24)]
     inside = target < panel.hours
     at = np.where(inside, target, 0)
     known = target * 3600 + panel.delay[series, at].astype(np.int64)
@@ -147,8 +147,8 @@ def build_frame(
         now=rows.spread(rows.recent(panel.residual, 0)),
         week_before=week_before,
         occupancy_usual=occupancy_usual,
-        occupancy_now=rows.spread(lately[0]),
-        occupancy_lately=rows.spread(mean_of_known(np.column_stack(lately))),
+        occupancy_now=rows.spread(occupancy[0]),
+        occupancy_day=rows.spread(mean_of_known(np.column_stack(occupancy))),
         occupancy_day_before=rows.before_target(panel.occupancy_residual, 24),
         y=np.where(inside, panel.y[series, at], np.nan),
         y_known=np.where(inside, known, 0),

@@ -89,7 +89,7 @@ def ordered(edges: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def unit(frame: Frame) -> np.ndarray:
-    """What errors are told in, (rows,): the residuals' size of the last four weeks.
+    """The unit of errors, (rows,): the residuals' size of the last four weeks.
 
     In units of it, bands widen with the unrest of a road of themselves.
     """
@@ -99,10 +99,10 @@ def unit(frame: Frame) -> np.ndarray:
 
 def _inputs(frame: Frame, prediction: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        told = np.column_stack(
+        own = np.column_stack(
             [prediction / frame.level, (prediction - frame.usual) / frame.level]
         ).astype(np.float32)
-    return np.hstack([frame.features, told])
+    return np.hstack([frame.features, own])
 
 
 def calibrate(frame: Frame, prediction: np.ndarray, halves: np.ndarray, seed: int) -> Bands:

@@ -1,4 +1,4 @@
-"""The work that all candidates of one cut-off share: rows, what became of them, folds, the frame.
+"""The work that all candidates of one cut-off share: rows, their outcomes, folds, the frame.
 
 How a candidate is fitted on them is in `candidates`, how it is backtested in `backtest`.
 """

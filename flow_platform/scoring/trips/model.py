@@ -85,14 +85,14 @@ class TripModel:
             parts = self.fitted.boosters["middle"].contributions(frame)
             base, total = parts[:, -1], parts.sum(axis=1)
             names = columns(self.has_distance)
-            said = {
+            effects = {
                 subject: parts[:, [names.index(one) for one in own if one in names]].sum(axis=1)
                 * (total + base)
                 for subject, own in SUBJECTS.items()
             }
         else:
-            said = self._one_by_one(frame)
-        return {"usual": minutes - np.sum(list(said.values()), axis=0), **said}
+            effects = self._one_by_one(frame)
+        return {"usual": minutes - np.sum(list(effects.values()), axis=0), **effects}
 
     def check_golden(self) -> None:
         """Raise ModelError unless the vintage scores its golden trips as when it was trained."""
@@ -102,7 +102,7 @@ class TripModel:
     def _frame(self, inputs: TripInputs) -> Floats:
         if self.has_distance and np.isnan(inputs.planned_distance_km).any():
             raise ModelError(
-                "This model is told the distance of the planned route, and a trip has none."
+                "This model uses the distance of the planned route, and a trip has none."
                 " Give planned_distance_km, or ask the default model."
             )
         return features(inputs, self.table, self.has_distance)
@@ -111,13 +111,13 @@ class TripModel:
         names = columns(self.has_distance)
         shown = np.tile(self.typical, (len(frame), 1))
         before = banded(self.fitted.predict(shown), self.widening)[:, 0]
-        said = {}
+        effects = {}
         for subject, own in SUBJECTS.items():
             chosen = [names.index(one) for one in own if one in names]
             shown[:, chosen] = frame[:, chosen]
             now = banded(self.fitted.predict(shown), self.widening)[:, 0]
-            said[subject], before = now - before, now
-        return said
+            effects[subject], before = now - before, now
+        return effects
 
 
 def banded(roots: Floats, widening: float) -> Floats:

@@ -68,7 +68,7 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_features(
         pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
-# Announced before, in the week of, and after the days of a strike; the last beside a sale.
+# Announced before, in the week of, and after the days of a strike; the last next to a sale.
 STRIKES = (
     ("C0", "2023-06-05", "2023-06-06", "2023-05-02 00:00"),
     ("C0", "2023-09-15", "2023-09-16", "2023-09-13 09:00"),
@@ -85,8 +85,8 @@ def test_an_event_is_unseen_by_issues_before_its_announcement(
 ) -> None:
     issues = issues_on(panel_data, day)
     moment = issues["issued_at"].iloc[0]
-    told = [strike for strike in STRIKES if pd.Timestamp(strike[3], tz="UTC") <= moment]
-    known = build_frame(with_strikes(panel_data, *told), issues, spec.horizons, spec)
+    announced = [strike for strike in STRIKES if pd.Timestamp(strike[3], tz="UTC") <= moment]
+    known = build_frame(with_strikes(panel_data, *announced), issues, spec.horizons, spec)
     all_of_them = build_frame(with_strikes(panel_data, *STRIKES), issues, spec.horizons, spec)
     pd.testing.assert_frame_equal(known, all_of_them, check_exact=True)
 

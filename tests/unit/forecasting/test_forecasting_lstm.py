@@ -1,6 +1,6 @@
-"""What the LSTM may know of a window, and what is said where its extra is not installed.
+"""What the LSTM may know of a window, and the error where its extra is not installed.
 
-That it learns is shown in tests/deep; that it is as-of and repeatable, beside the other candidates.
+That it learns is shown in tests/deep; that it is as-of and repeatable, with the other candidates.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def windows_of(data: SeriesData, day: str = DAY) -> Windows:
 
 
 def place(day: str) -> int:
-    """Where a day stands in a window of the issue of `DAY`."""
+    """The place of a day in a window of the issue of `DAY`."""
     return LOOK_BACK - 1 + (pd.Timestamp(day) - pd.Timestamp(DAY)).days
 
 
@@ -57,7 +57,7 @@ def test_a_window_ends_with_the_issue_and_then_looks_ahead_without_counts(
     counts = np.expm1(windows.values * windows.scatter[:, None] + windows.level[:, None])
     own = world.actuals.set_index(["unique_id", "ds"])["y"]
     assert counts[0, place(DAY)] == pytest.approx(own["C0", DAY])
-    # Days ahead bear the newest count of their weekday: the second Friday too.
+    # Days ahead have the newest count of their weekday: the second Friday too.
     assert np.allclose(counts[:, place("2023-07-14")], counts[:, place(DAY)])
 
 
@@ -68,7 +68,7 @@ def test_counts_known_after_the_issue_change_nothing(world: SeriesData) -> None:
         assert np.array_equal(part, getattr(windows_of(changed), name)), name
 
 
-def test_a_day_that_was_not_reported_in_time_bears_its_weekday_before(world: SeriesData) -> None:
+def test_a_day_not_reported_in_time_has_the_value_of_its_weekday_before(world: SeriesData) -> None:
     ds, known = world.actuals["ds"], world.actuals["available_at"]
     corrected = known.where(ds != "2023-06-28", known + pd.Timedelta(days=30))
     windows = windows_of(replace(world, actuals=world.actuals.assign(available_at=corrected)))

@@ -91,7 +91,7 @@ def test_a_day_is_forecast_alike_alone_and_in_a_range(
 
 
 @pytest.mark.parametrize("candidate", [*ENGINE.trainable(), "fallback"])
-def test_a_series_is_forecast_alike_alone_and_beside_others_and_other_days(
+def test_a_series_is_forecast_alike_alone_and_with_others_and_other_days(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
     def forecasts(issues: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_artefacts_are_text_only_and_survive_a_round_trip(
         assert first.equals(forecast(copied, panel_data, issues, spec))
 
 
-def test_a_vintage_tells_its_window_metrics_and_backtest(
+def test_a_vintage_has_its_window_metrics_and_backtest(
     models: Models, cutoff: pd.Timestamp
 ) -> None:
     for model in models.values():
@@ -194,7 +194,7 @@ def test_the_champion_has_the_least_mase_and_ties_go_to_the_simpler() -> None:
         choose_champion({"sarima": {"mase": float("nan")}}, ENGINE.candidates)
 
 
-def test_too_little_history_is_said_and_the_fallback_serves(
+def test_too_little_history_is_an_error_and_the_fallback_serves(
     panel_data: SeriesData, spec: SeriesSpec
 ) -> None:
     early = pd.Timestamp("2023-02-01", tz="UTC")
@@ -275,7 +275,7 @@ def test_a_new_centre_is_forecast_by_the_global_model_from_its_first_day(spec: S
     issues = issues_between(young, "2023-12-04", "2023-12-12")
     rows = forecast(model.artefacts, young, issues[issues["unique_id"] == "C5"], spec)
     assert_sound(rows)
-    # Nothing can be said on the eve: no count of it was ever known.
+    # Nothing can be forecast on the eve: no count of it was ever known.
     assert rows["issue"].min() == opening
     assert (rows.groupby("issue").size() == 14).all()
     # It knows the weekdays of the others: a Sunday is a quarter of a Monday, not what it last saw.

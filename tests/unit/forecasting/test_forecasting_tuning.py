@@ -38,7 +38,7 @@ def folds(known: BeforeBacktest) -> list[Fold]:
 
 @pytest.fixture
 def errs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Errors], None]:
-    """Lets a search meet errors that are said instead of fitted."""
+    """Lets a search meet given errors instead of fitted ones."""
 
     def say(errors: Errors) -> None:
         monkeypatch.setattr(tuning, "_errors", lambda boosting, fold, *_: errors(boosting, fold))
@@ -69,7 +69,7 @@ def search(
     study: optuna.Study | None = None,
     in_use: Boosting | None = None,
 ) -> Tuned:
-    """A search with time for `trials` trials beside those it begins with."""
+    """A search with time for `trials` trials after those it begins with."""
     watch = Watch()
     return tune(
         study or optuna.create_study(),
@@ -239,12 +239,12 @@ def test_parameters_in_use_are_tried_however_short_the_search(
 
 
 @pytest.mark.parametrize("rows", [0, 200])
-def test_too_few_rows_are_said(known: BeforeBacktest, rows: int) -> None:
+def test_too_few_rows_are_an_error(known: BeforeBacktest, rows: int) -> None:
     with pytest.raises(ModelError, match="too few to tune on"):
         fold_rows(replace(known, rows=known.rows.head(rows)))
 
 
-def test_a_vintage_bears_the_parameters_it_was_given(
+def test_a_vintage_keeps_the_parameters_it_was_given(
     panel_data: SeriesData,
     spec: SeriesSpec,
     cutoff: pd.Timestamp,

@@ -71,7 +71,7 @@ def test_facts_before_the_cutoff_change_the_fingerprint(data: TripData) -> None:
     assert fingerprint(data, CUTOFF, PLANNED) != fingerprint(data, CUTOFF, DEFAULT)
 
 
-def test_a_vintage_says_until_when_it_learned(
+def test_a_vintage_has_the_time_until_which_it_learned(
     vintages: dict[tuple[str, str], TrainedModel],
 ) -> None:
     for trained in vintages.values():
@@ -102,8 +102,8 @@ def test_bands_hold_eight_of_ten_out_of_sample(
     vintages: dict[tuple[str, str], TrainedModel], later: TripData
 ) -> None:
     for key, trained in vintages.items():
-        said = TripModel.load(trained.artefacts).score(later.inputs)
-        inside = (later.minutes >= said[:, 1]) & (later.minutes <= said[:, 2])
+        scores = TripModel.load(trained.artefacts).score(later.inputs)
+        inside = (later.minutes >= scores[:, 1]) & (later.minutes <= scores[:, 2])
         assert 0.76 <= inside.mean() <= 0.84, key
 
 
@@ -124,12 +124,12 @@ def test_what_moved_a_prediction_adds_up_to_it(
     some = later.inputs.take(np.arange(50))
     for key, trained in vintages.items():
         model = TripModel.load(trained.artefacts)
-        said = model.explain(some)
-        assert list(said) == ["usual", "zones", "time", "calendar", "weather", "distance"]
-        np.testing.assert_allclose(sum(said.values()), model.score(some)[:, 0], rtol=1e-9)
-        assert np.ptp(said["usual"]) < 1e-6, key
+        parts = model.explain(some)
+        assert list(parts) == ["usual", "zones", "time", "calendar", "weather", "distance"]
+        np.testing.assert_allclose(sum(parts.values()), model.score(some)[:, 0], rtol=1e-9)
+        assert np.ptp(parts["usual"]) < 1e-6, key
         if key[0] == "default":
-            assert not said["distance"].any()
+            assert not parts["distance"].any()
 
 
 def test_a_model_of_planned_distances_refuses_a_trip_without_one(
@@ -192,12 +192,12 @@ def test_an_unknown_candidate_is_named_with_those_that_exist(data: TripData) -> 
 
 
 def test_the_fallback_learns_as_days_go_by(data: TripData) -> None:
-    said = fallback_scores(data, data, DEFAULT)
-    assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+    scores = fallback_scores(data, data, DEFAULT)
+    assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()
     first = data.day == data.day.min()
-    # On the first day nothing had ended before: all trips of one zone pair are told the same.
-    assert np.ptp(said[first, 0]) < 1e-9
-    error = np.abs(said[:, 0] - data.minutes)
+    # On the first day nothing had ended before: all trips of one zone pair get the same minutes.
+    assert np.ptp(scores[first, 0]) < 1e-9
+    error = np.abs(scores[:, 0] - data.minutes)
     assert error[data.day > data.day.min() + 20].mean() < error[first].mean()
 
 
@@ -217,6 +217,6 @@ roots = st.lists(st.floats(-5, 20), min_size=3, max_size=3)
 def test_bands_never_cross_and_no_trip_takes_less_than_a_minute(
     rows: list[list[float]], widening: float
 ) -> None:
-    said = banded(np.array(rows).T, widening)
-    assert (said >= 1.0 - 1e-12).all()
-    assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+    scores = banded(np.array(rows).T, widening)
+    assert (scores >= 1.0 - 1e-12).all()
+    assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()
