@@ -55,8 +55,8 @@ def subscriber_options(
             f'[traffic] in sources.toml has kind = "{config.kind}": there is nothing to subscribe.'
             f' Write there kind = "mqtt", broker = "{BROKER}", topic = "{TOPIC}", or give --broker.'
         )
-    url = broker or str(config.options.get("broker", BROKER))
-    chosen_topic = topic or str(config.options.get("topic", TOPIC))
+    url = broker or str(getattr(config, "broker", BROKER))
+    chosen_topic = topic or str(getattr(config, "topic", TOPIC))
     _check_topic(chosen_topic)
     try:
         parts = urlsplit(url)
@@ -72,7 +72,7 @@ def subscriber_options(
         unquote(parts.username) if parts.username else None,
         password or (unquote(parts.password) if parts.password else None),
         chosen_topic,
-        client_id or str(config.options.get("client_id", CLIENT_ID)),
+        client_id or str(getattr(config, "client_id", CLIENT_ID)),
         config.columns,
     )
 

@@ -14,12 +14,14 @@ from dagster._core.storage.tags import (
 )
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
-from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, Flow
+from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.retail.flow import RETAIL
+from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle, contiguous
 from flow_platform.partitions import rectangle_of, rectangle_tags
+from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
 from tests.conftest import new_settings
@@ -260,7 +262,10 @@ def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
 def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     definitions: dg.Definitions, name: str, last: str
 ) -> None:
-    first = SCHEDULES[name][0].candidates[0]
+    flow = next(
+        flow for flow in CATALOGUE if name in {one.name for one in parts_of(flow).schedules}
+    )
+    first = flow.candidates[0]
     tick = dg.build_schedule_context(
         scheduled_execution_time=datetime.fromisoformat("2025-04-01T04:00:00+02:00")
     )
@@ -278,7 +283,8 @@ def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
     job = definitions.resolve_job_def(f"tune_{flow.name}")
     assert job.description
     assert dg.validate_run_config(job, {"ops": {f"search_{flow.name}": {"config": {}}}})
-    scheduled = {definitions.resolve_schedule_def(name).job_name for name in SCHEDULES}
+    names = [one.name for flow in CATALOGUE for one in parts_of(flow).schedules]
+    scheduled = {definitions.resolve_schedule_def(name).job_name for name in names}
     assert job.name not in scheduled
 
 

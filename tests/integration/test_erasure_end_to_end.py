@@ -24,8 +24,9 @@ from confluent_kafka import Producer
 from psycopg import sql
 
 from benchmarks.kafka_broker import KafkaBroker
-from flow_platform.automation.streams import build_stream_sensors
 from flow_platform.definitions import build_definitions
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.sensors import build_stream_sensors
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.kafka_options import kafka_options
 from flow_platform.ingest.mending import Mended, replay
@@ -86,7 +87,7 @@ class Story:
 
     def look(self, part: str) -> None:
         """Look everywhere, by brute force."""
-        pseudonym = self.platform.deliveries_pseudonyms.customer(CUSTOMER)
+        pseudonym = self.platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER)
         self.places[part] = places_of(self.platform, (*WORDS, pseudonym))
         self.count(part)
 
@@ -110,7 +111,7 @@ class Story:
 
     def of_others(self, part: str) -> set[str]:
         """Rows that are not the person's: seen by words in clear, and by what is sealed."""
-        pseudonyms = self.platform.deliveries_pseudonyms
+        pseudonyms = self.platform.kept(DeliveriesContext).pseudonyms
         words = [word.lower() for word in (*WORDS, pseudonyms.customer(CUSTOMER))]
         marks = {form for word in words for form in (word, json.dumps(word)[1:-1])}
         found = set()
@@ -197,7 +198,7 @@ def _told(platform: Platform, broker: KafkaBroker) -> Story:
 
 
 def _send_the_world(story: Story, broker: KafkaBroker) -> None:
-    market = story.platform.marketplace
+    market = story.platform.kept(DeliveriesContext).simulated
     events = market.events(market.orders(DAYS[0], DAYS[-1], REGIONS), with_persons=True)
     messages = [
         (event.topic, json.dumps(event.body).encode(), event.order_id, event.available_at)
@@ -314,7 +315,7 @@ def _consume(platform: Platform) -> dict[str, Any]:
 
 def _replay(platform: Platform, topic: str, number: int) -> Mended:
     options = kafka_options(platform.sources["deliveries"])
-    store, pseudonyms = platform.store(INGEST_ROLE), platform.deliveries_pseudonyms
+    store, pseudonyms = platform.store(INGEST_ROLE), platform.kept(DeliveriesContext).pseudonyms
     return replay(options, store, pseudonyms, topic, number, from_offset=0)
 
 
@@ -354,7 +355,7 @@ def _write_at_the_desk(platform: Platform) -> None:
             models.execute(
                 "insert into ml.customer_segments values"
                 " ('2025-03-01', %s, 'Ashfell', 1, 'loyal', 1, 1, 1, 0, 1, 'v')",
-                (platform.deliveries_pseudonyms.customer(customer),),
+                (platform.kept(DeliveriesContext).pseudonyms.customer(customer),),
             )
 
 

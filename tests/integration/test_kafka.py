@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.kafka_broker import KafkaBroker
 from benchmarks.live_stream import Database, IngestProcess, wait_until
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError, FlowError
 from flow_platform.ingest.kafka import KafkaSubscriber
 from flow_platform.ingest.kafka_options import kafka_options
@@ -33,7 +34,6 @@ from flow_platform.ingest.partitions import (
 )
 from flow_platform.ingest.state import stream_state
 from flow_platform.settings import PROJECT_ROOT
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.delivery_events import TOPICS
 from tests.integration.conftest import flow
 from tests.integration.test_event_rows import CANARIES, TABLES, received, whole_database
@@ -82,7 +82,7 @@ def send(broker: KafkaBroker, *messages: tuple[str, Any], at: int = 0, partition
 
 
 def options(broker: KafkaBroker, **more: Any) -> Any:
-    config = SourceConfig(kind="kafka", options=more)
+    config = DeliveriesSource(kind="kafka", **more)
     return kafka_options(config, brokers=broker.address, client=QUICK)
 
 
@@ -418,6 +418,6 @@ def test_the_commands_show_streams_and_quarantine(database: Database, broker: Ka
 
 def test_without_brokers_the_command_says_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match='kind = "kafka"'):
-        kafka_options(SourceConfig())
+        kafka_options(DeliveriesSource())
     with pytest.raises(ConfigurationError, match=r"group\.id cannot be set"):
-        kafka_options(SourceConfig(kind="kafka"), client=["group.id=x"])
+        kafka_options(DeliveriesSource(kind="kafka"), client=["group.id=x"])

@@ -29,6 +29,7 @@ from benchmarks.live_stream import (
     publisher,
     wait_until,
 )
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import FlowError
 from flow_platform.ingest import settlement as settling
 from flow_platform.ingest.mqtt import BATCH_MESSAGES, Subscriber
@@ -36,7 +37,6 @@ from flow_platform.ingest.options import subscriber_options
 from flow_platform.ingest.settlement import Message, Outcome, Settlement
 from flow_platform.ingest.state import stream_state
 from flow_platform.settings import PROJECT_ROOT
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC, Reading
 from tests.integration.conftest import flow
 from tests.unit.sources.test_messages import POISON
@@ -262,7 +262,7 @@ def test_two_clients_of_one_name_do_not_fight_without_a_pause(
 
 
 def test_a_broker_that_says_so_ends_a_subscriber_whose_name_another_client_has_taken() -> None:
-    options = subscriber_options(SourceConfig(kind="mqtt"))
+    options = subscriber_options(TrafficSource(kind="mqtt"))
     subscriber = Subscriber(options, settlement=None)  # type: ignore[arg-type]
     subscriber._disconnected(
         subscriber._client,

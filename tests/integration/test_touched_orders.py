@@ -13,18 +13,19 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from flow_platform.automation.streams import (
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.sensors import (
     REQUEST_TAG,
     RUN_TAG,
     RUNS_TAG,
     build_stream_sensors,
 )
-from flow_platform.flows import DELIVERIES
+from flow_platform.flows.deliveries.touched import claim, open_requests, release, settle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import read_event
-from flow_platform.stages.touched import claim, open_requests, release, settle
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
@@ -62,7 +63,7 @@ def store_event(platform: Platform, topic: str, **body: object) -> None:
     found = read_event(
         topic,
         whole,
-        platform.deliveries_pseudonyms,
+        platform.kept(DeliveriesContext).pseudonyms,
         available_at=at,
         source=source,
         source_position=position,
@@ -70,7 +71,9 @@ def store_event(platform: Platform, topic: str, **body: object) -> None:
     )
     received = Received(topic, whole, at, source, position, found)
     with platform.store(INGEST_ROLE).connect() as connection:
-        fates = write_events(connection, [received], platform.deliveries_pseudonyms).fates
+        fates = write_events(
+            connection, [received], platform.kept(DeliveriesContext).pseudonyms
+        ).fates
     assert fates == ["stored"]
 
 
@@ -130,7 +133,7 @@ def keys_of_request(request: dg.RunRequest) -> tuple[str, str]:
 def test_a_late_event_asks_for_the_partition_in_which_its_order_was_placed(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    region = platform.delivery_regions[0]
+    region = platform.kept(DeliveriesContext).regions[0]
     place(platform, "o1", region, DAY)
     ((request,), _) = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.SUCCESS)
@@ -143,7 +146,10 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     store = platform.store(INGEST_ROLE)
-    first, last = platform.delivery_regions[0], platform.delivery_regions[-1]
+    first, last = (
+        platform.kept(DeliveriesContext).regions[0],
+        platform.kept(DeliveriesContext).regions[-1],
+    )
     place(platform, "o1", first, DAY)
     place(platform, "o2", last, DAY + timedelta(days=50))
     requests, _ = tick(platform, instance)
@@ -167,7 +173,7 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_
 def test_a_request_whose_runs_were_never_started_is_made_again(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     first, _ = tick(platform, instance)
     again, _ = tick(platform, instance)
     assert keys_of_request(again[0]) == keys_of_request(first[0])
@@ -176,10 +182,10 @@ def test_a_request_whose_runs_were_never_started_is_made_again(
 def test_nothing_more_is_asked_for_while_runs_are_at_work(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     (request,), _ = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.NOT_STARTED)
-    place(platform, "o2", platform.delivery_regions[0], DAY)
+    place(platform, "o2", platform.kept(DeliveriesContext).regions[0], DAY)
     requests, said = tick(platform, instance)
     assert requests == [] and said is not None and "at work" in said
 
@@ -187,7 +193,7 @@ def test_nothing_more_is_asked_for_while_runs_are_at_work(
 def test_tracking_before_its_order_waits_for_the_order(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    region = platform.delivery_regions[0]
+    region = platform.kept(DeliveriesContext).regions[0]
     track(platform, "o1", "handed_over", DAY)
     requests, said = tick(platform, instance)
     assert requests == [] and said is not None and "1 of them were not placed" in said
@@ -198,10 +204,10 @@ def test_tracking_before_its_order_waits_for_the_order(
 
 def test_marks_written_while_others_are_claimed_stay_open(platform: Platform) -> None:
     store = platform.store(INGEST_ROLE)
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     made = claim(store, DELIVERIES)
     assert made is not None and made.orders == 1
-    place(platform, "o2", platform.delivery_regions[0], DAY)
+    place(platform, "o2", platform.kept(DeliveriesContext).regions[0], DAY)
     assert open_requests(store, DELIVERIES) == [made.request]
     settle(store, made.request)
     second = claim(store, DELIVERIES)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ingest.kafka_options import KafkaOptions, kafka_options
-from flow_platform.sources.config import SourceConfig
 
 
 def made(**options: object) -> KafkaOptions:
-    return kafka_options(SourceConfig(kind="kafka", options=options))
+    return kafka_options(DeliveriesSource(kind="kafka", **options))
 
 
 def test_topics_bear_the_prefix_of_the_broker() -> None:
@@ -21,13 +21,15 @@ def test_topics_bear_the_prefix_of_the_broker() -> None:
     ):
         made(topic_prefix="shop.").topic("orders")
     with pytest.raises(ConfigurationError, match="'reviews' is unknown"):
-        kafka_options(SourceConfig(kind="kafka"), topics=["reviews"])
+        kafka_options(DeliveriesSource(kind="kafka"), topics=["reviews"])
 
 
 def test_what_is_given_stands_above_what_is_written() -> None:
-    config = SourceConfig(
+    config = DeliveriesSource(
         kind="kafka",
-        options={"brokers": "a:1", "group": "g", "client": {"client.id": "x", "acks": 1}},
+        brokers="a:1",
+        group="g",
+        client={"client.id": "x", "acks": 1},
     )
     assert kafka_options(config).settings()["bootstrap.servers"] == "a:1"
     chosen = kafka_options(config, brokers="b:2", group="h", client=["client.id=y=z"])
@@ -43,7 +45,7 @@ def test_what_settling_once_depends_on_cannot_be_set() -> None:
     settings = made().settings()
     assert settings["enable.auto.commit"] is False and settings["auto.offset.reset"] == "error"
     with pytest.raises(ConfigurationError, match="key=value"):
-        kafka_options(SourceConfig(kind="kafka"), client=["sasl.password"])
+        kafka_options(DeliveriesSource(kind="kafka"), client=["sasl.password"])
 
 
 def test_a_password_does_not_show() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ingest import crash
 from flow_platform.ingest.options import subscriber_options
-from flow_platform.sources.config import SourceConfig
 
-PLAIN = SourceConfig(kind="mqtt")
+PLAIN = TrafficSource(kind="mqtt")
 
 
 def test_without_settings_the_broker_is_this_machine() -> None:
@@ -20,10 +20,12 @@ def test_without_settings_the_broker_is_this_machine() -> None:
 
 
 def test_sources_toml_says_where_and_options_of_the_command_stand_above_it() -> None:
-    config = SourceConfig(
+    config = TrafficSource(
         kind="mqtt",
         columns={"vehicles": "n"},
-        options={"broker": "mqtts://me:p%40ss@city.example", "topic": "a/+", "client_id": "x"},
+        broker="mqtts://me:p%40ss@city.example",
+        topic="a/+",
+        client_id="x",
     )
     found = subscriber_options(config)
     assert (found.host, found.port, found.tls) == ("city.example", 8883, True)
@@ -64,8 +66,8 @@ def test_a_topic_that_cannot_be_subscribed_is_refused(topic: str) -> None:
 
 def test_another_kind_of_source_says_what_to_write_unless_a_broker_is_given() -> None:
     with pytest.raises(ConfigurationError, match=r'kind = "mqtt"'):
-        subscriber_options(SourceConfig())
-    assert subscriber_options(SourceConfig(), broker="mqtt://h").host == "h"
+        subscriber_options(TrafficSource())
+    assert subscriber_options(TrafficSource(), broker="mqtt://h").host == "h"
 
 
 def test_a_crash_point_must_be_known() -> None:
