@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from flow_platform.flows.kinds import Flow
+from flow_platform.models.engine import Engine
 from flow_platform.parts import FlowParts, parts_of
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import Core
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Case:
         return parts_of(self.flow)
 
     @property
-    def engine(self) -> Core:
+    def engine(self) -> Engine[Any, Any, Any]:
         """What trains the flow's models."""
         return self.parts.models.engine
 

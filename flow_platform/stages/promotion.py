@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Generic, Protocol
 
 import pandas as pd
 
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
@@ -132,26 +133,23 @@ def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
 
 
 @dataclass(frozen=True)
-class Replayable:
+class Replayable(Generic[Data]):
     """What is known of a measure before a day, and the issues that may be replayed on it."""
 
-    data: Any
+    data: Data
+    actuals: pd.DataFrame
     issues: pd.DataFrame
 
 
-class ReplayedSeries(Series, Protocol):
+class ReplayedSeries(Series[Data, Spec, Prepared], Protocol[Data, Spec, Prepared]):
     """A kind of series whose past can be replayed."""
 
-    @property
-    def frequency(self) -> str:
-        """The step as pandas names it."""
-
-    def replayable(self, case: Case, today: date) -> Replayable:
+    def replayable(self, case: Case, today: date) -> Replayable[Data]:
         """What was known before `today` (UTC), and issues to replay."""
 
 
 def compare_series(
-    series: ReplayedSeries,
+    series: ReplayedSeries[Data, Spec, Prepared],
     case: Case,
     champion: Vintage,
     challenger: Vintage,
@@ -161,7 +159,7 @@ def compare_series(
     """The verdict on two lines of vintages over the same issues before `today` (UTC)."""
     known = series.replayable(case, today)
     issue_days = known.issues["issue"].dt.normalize()
-    past = issue_days[issue_days < known.data.actuals["ds"].max()]
+    past = issue_days[issue_days < known.actuals["ds"].max()]
     days = days_of_both(past, lines)[:REPLAYED_DAYS]
     if not days:
         return refusal(
@@ -171,16 +169,16 @@ def compare_series(
         )
     wanted = known.issues[issue_days.isin(days)]
     own, rival = (
-        Replay(vintage.model_version, _replay(series, case, line, known.data, wanted))
+        Replay(vintage.model_version, _replay(series.engine, case, line, known.data, wanted))
         for vintage, line in zip((champion, challenger), lines, strict=True)
     )
     return compare(
         own,
         rival,
-        known.data.actuals,
+        known.actuals,
         season=case.spec.season,
         seed=case.spec.seed,
-        frequency=series.frequency,
+        frequency=series.engine.frequency,
     )
 
 
@@ -195,14 +193,18 @@ def days_of_both(days: pd.Series, lines: Sequence[Sequence[Reign]]) -> list[pd.T
 
 
 def _replay(
-    series: Series, case: Case, line: Sequence[Reign], data: Any, wanted: pd.DataFrame
+    engine: SeriesEngine[Data, Spec, Prepared],
+    case: Case,
+    line: Sequence[Reign],
+    data: Data,
+    wanted: pd.DataFrame,
 ) -> pd.DataFrame:
     """The forecasts of `wanted` by the vintages of a line, and until when each had learned."""
     parts, day = [], wanted["issue"].dt.normalize()
     for vintage, days in days_by_vintage(line, day):
         assert vintage is not None
         until = max(vintage.cutoff, trained_until(case.load(vintage)))
-        made = forecast_with(series, case, vintage, data, wanted[day.isin(days)])
+        made = forecast_with(engine, case, vintage, data, wanted[day.isin(days)])
         # The fallback learns nothing.
         learned = made["model_version"] != FALLBACK_VERSION
         parts.append(made.assign(trained_until=pd.Series(until, made.index).where(learned)))

@@ -37,7 +37,7 @@ def panel() -> SeriesMatrix:
     )
 
 
-def test_without_the_extra_the_lstm_is_left_out_and_says_what_it_needs(panel: SeriesMatrix) -> None:
+def test_without_the_extra_the_lstm_is_left_out_with_what_it_needs(panel: SeriesMatrix) -> None:
     if INSTALLED:
         pytest.skip("the extra deep is installed here")
     result = evaluate(panel, Options(horizon=7, candidates=("seasonal_naive", "lstm"), workers=1))

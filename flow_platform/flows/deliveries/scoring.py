@@ -38,10 +38,11 @@ from flow_platform.scoring.deliveries.data import (
     Floats,
     deliveries_of,
 )
+from flow_platform.scoring.deliveries.fallback import fallback_scores
 from flow_platform.scoring.deliveries.features import Asked, asked_of, features
+from flow_platform.scoring.deliveries.judging import judged_rows
 from flow_platform.scoring.deliveries.model import DeliveryModel
 from flow_platform.scoring.deliveries.outcomes import Outcomes
-from flow_platform.scoring.deliveries.training import fallback_scores, judged_rows
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot

@@ -34,8 +34,8 @@ from flow_platform.scoring.trips.data import (
     joined,
     trips_of,
 )
+from flow_platform.scoring.trips.fallback import fallback_scores
 from flow_platform.scoring.trips.model import TripModel
-from flow_platform.scoring.trips.training import fallback_scores
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot

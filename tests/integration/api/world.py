@@ -18,9 +18,10 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
+from flow_platform.models.trainer import Trainer
 from flow_platform.registry.vintages import checksum_of
 from flow_platform.scoring.trips.data import TripData, TripInputs, TripSpec
-from flow_platform.scoring.trips.training import train
+from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import Server, create_roles_and_databases
 
@@ -219,7 +220,7 @@ def draw_trips(
 def train_artefacts(
     measure: str, candidate: str, data: TripData, cutoff: pd.Timestamp
 ) -> dict[str, bytes]:
-    return train(candidate, data, cutoff, TripSpec(measure, seed=1)).artefacts
+    return Trainer(ENGINE).train(candidate, data, cutoff, TripSpec(measure, seed=1)).artefacts
 
 
 def slower(data: TripData, factor: float) -> TripData:
