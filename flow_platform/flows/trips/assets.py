@@ -1,7 +1,5 @@
 """The asset of the city's zones, which has no partitions."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
