@@ -277,7 +277,7 @@ class Subscriber:
         while True:
             try:
                 if self._is_new_session:
-                    self._settlement.forget_deliveries()
+                    self._settlement.forget_packets()
                     self._is_new_session = False
                 outcome.add(self._settlement.settle(batch))
                 break

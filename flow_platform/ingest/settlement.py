@@ -66,8 +66,8 @@ on conflict (flow, source, partition) do update set
 where old.position = excluded.position
     - excluded.rows_stored - excluded.rows_quarantined - excluded.rows_repeated
 """
-_DELIVERIES = """
-insert into ops.deliveries (client_id, message_number, payload_sha256)
+_PACKETS = """
+insert into ops.mqtt_packets (client_id, message_number, payload_sha256)
 select %s, new.* from unnest(%s::integer[], %s::text[]) as new
 on conflict (client_id, message_number) do update set payload_sha256 = excluded.payload_sha256
 """
@@ -160,7 +160,7 @@ class Settlement:
         self._columns, self._pattern, self._timezone = columns, pattern, timezone
         self._connection: psycopg.Connection | None = None
         self._positions: dict[str, int] = {}
-        self._deliveries: dict[int, str] = {}
+        self._packets: dict[int, str] = {}
         self._attempt: _Attempt | None = None
 
     def open(self) -> None:
@@ -182,10 +182,10 @@ class Settlement:
         )
         self._positions = dict(rows.fetchall())
         rows = connection.execute(
-            "select message_number, payload_sha256 from ops.deliveries where client_id = %s",
+            "select message_number, payload_sha256 from ops.mqtt_packets where client_id = %s",
             (self._client_id,),
         )
-        self._deliveries = dict(rows.fetchall())
+        self._packets = dict(rows.fetchall())
         self._resolve()
 
     def close(self) -> None:
@@ -193,12 +193,12 @@ class Settlement:
             self._connection.close()
             self._connection = None
 
-    def forget_deliveries(self) -> None:
+    def forget_packets(self) -> None:
         """The broker has begun a new session: its packet identifiers start over."""
         self._open_connection().execute(
-            "delete from ops.deliveries where client_id = %s", (self._client_id,)
+            "delete from ops.mqtt_packets where client_id = %s", (self._client_id,)
         )
-        self._deliveries.clear()
+        self._packets.clear()
 
     def settle(self, messages: Sequence[Message]) -> Outcome:
         """Settle all messages that are not settled yet; returns what became of these."""
@@ -207,7 +207,7 @@ class Settlement:
         for message in messages:
             if message.settled:
                 continue
-            if message.is_redelivery and self._deliveries.get(message.number) == message.sha256:
+            if message.is_redelivery and self._packets.get(message.number) == message.sha256:
                 message.settled = True
                 outcome.redelivered += 1
             else:
@@ -266,9 +266,7 @@ class Settlement:
             if moved != len(topics):
                 raise _overtaken(self._flow)
             numbers = {m.number: m.sha256 for m in messages if m.qos > 0}
-            connection.execute(
-                _DELIVERIES, (self._client_id, list(numbers), list(numbers.values()))
-            )
+            connection.execute(_PACKETS, (self._client_id, list(numbers), list(numbers.values())))
             crash.pass_point("before_commit")
         self._accept(attempt)
         return outcome
@@ -280,7 +278,7 @@ class Settlement:
         for message in attempt.messages:
             message.settled = True
             if message.qos > 0:
-                self._deliveries[message.number] = message.sha256
+                self._packets[message.number] = message.sha256
         self._attempt = None
 
     def _resolve(self) -> None:

@@ -44,7 +44,7 @@ from tests.unit.sources.test_messages import POISON
 pytestmark = pytest.mark.integration
 
 GOOD = {"event_id": "e1", "counted_at": "2026-03-29T14:00:00+02:00", "vehicles": 812}
-TABLES = "raw.traffic, ops.offsets, ops.deliveries, ops.quarantine"
+TABLES = "raw.traffic, ops.offsets, ops.mqtt_packets, ops.quarantine"
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +347,7 @@ def test_poison_published_twice_is_two_rows_and_redelivered_poison_one(
 
 def test_packet_identifiers_of_a_lost_session_are_forgotten(settlement: Settlement) -> None:
     settlement.settle([message(1, b"x")])
-    settlement.forget_deliveries()
+    settlement.forget_packets()
     assert figures(settlement.settle([message(1, b"x", again=True)])) == (0, 1, 0, 0)
 
 
