@@ -1,7 +1,7 @@
 """Live sources as external assets: their lag, last message and quarantine, observed and checked.
 
 Dagster never makes them: counters, the portal and the shop's topics do. What is told of them is in
-`ingest/state.py`; what asks for the partitions they touch in `automation/streams.py`.
+`streams/state.py`; what asks for the partitions they touch in `automation/streams.py`.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ import dagster as dg
 from flow_platform.assets.common import PlatformParam
 from flow_platform.flows import DELIVERIES, TRAFFIC, Flow
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.state import StreamState, stream_state
 from flow_platform.platform import Platform
 from flow_platform.sources.delivery_events import TOPICS
+from flow_platform.streams.state import StreamState, stream_state
 
 # One message in a hundred may be poison before somebody should look.
 MOST_REJECTED = 0.01

@@ -1,6 +1,6 @@
 """Orders of a marketplace to `raw`: from files, from the simulator, or as messages brought them.
 
-How events are read is in `sources/`, how they are written in `ingest/event_rows.py`.
+How events are read is in `sources/`, how they are written in `destinations/deliveries/`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.destinations.deliveries.received import Received
+from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.flows.deliveries import DELIVERIES
+from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import (
-    ERASED,
-    REPEATED,
-    Received,
-    code_of,
-    is_quarantined,
-    write_events,
-)
 from flow_platform.platform import Platform
 from flow_platform.sources.deliveries import (
     DeliveryReading,
@@ -53,7 +49,7 @@ def land_deliveries(
     """Replace the orders of these partitions that files or the simulator tell, by what they say.
 
     Days are replaced in blocks, each in one transaction; what messages brought stays. Orders that
-    messages bring have landed already (`ingest/kafka.py`): with kind "kafka" they are counted.
+    messages bring have landed already (`streams/kafka.py`): with kind "kafka" they are counted.
     What is not known yet at `now` (aware; None: the present) is not told: days whose orders are
     still on their way are to be landed again.
     """
@@ -83,10 +79,8 @@ def _land_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:
             _delete(connection, Rectangle(rectangle.centres, first, last), received)
-            # What is refused goes to quarantine as the rows of its files, not as events.
-            written = write_events(
-                connection, received, pseudonyms, is_marked=False, keep_rejects=False
-            )
+            # Refused events go to quarantine as the rows of their files, not as events.
+            written = write_events(connection, received, pseudonyms, is_marked=False)
             _refuse(connection, reading, received, written.fates)
     with store.connect() as connection, connection.cursor() as cursor:
         cursor.execute("lock table ops.erased in share mode")
@@ -218,6 +212,7 @@ def _land_simulated(platform: Platform, rectangle: Rectangle, now: datetime) -> 
         with platform.store(INGEST_ROLE).connect() as connection:
             _delete(connection, Rectangle(rectangle.centres, first, last), received)
             written = write_events(connection, received, pseudonyms, is_marked=False)
+            quarantine_events(connection, received, written.fates, pseudonyms)
         fates.update(written.fates)
         filled += len(orders[["centre_id", "day"]].drop_duplicates())
         first = last + timedelta(days=1)

@@ -109,7 +109,7 @@ def land_parcels(platform: Platform, rectangle: Rectangle) -> Balance:
 def land_traffic(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the readings of these partitions, and record every row of every file.
 
-    Readings that counters publish live have landed already (`ingest/mqtt.py`): here they are only
+    Readings that counters publish live have landed already (`streams/mqtt.py`): here they are only
     counted.
     """
     config = platform.sources["traffic"]

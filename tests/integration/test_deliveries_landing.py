@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.destinations.deliveries.received import Received
 from flow_platform.flows.deliveries import DELIVERIES
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
-from flow_platform.sources.delivery_events import read_event
 from flow_platform.stages import deliveries_landing
 from flow_platform.stages.deliveries_landing import land_deliveries
 from flow_platform.stages.landing import land_calendar
@@ -26,6 +26,7 @@ from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.delivery_tables import ORDERS, write_tables
 from tests.integration.conftest import checksums
+from tests.order_events import received_event
 
 pytestmark = pytest.mark.integration
 
@@ -181,15 +182,7 @@ def test_a_table_that_is_not_there_changes_nothing(platform: Platform, home: Pat
 
 def message(platform: Platform, body: dict[str, object], offset: int) -> Received:
     at = datetime(2018, 3, 5, 15, tzinfo=UTC)
-    found = read_event(
-        "orders",
-        body,
-        platform.deliveries_pseudonyms,
-        available_at=at,
-        source="kafka:orders/0",
-        source_position=offset,
-    )
-    return Received("orders", body, at, "kafka:orders/0", offset, found)
+    return received_event("orders", body, platform.deliveries_pseudonyms, at=at, position=offset)
 
 
 def test_what_messages_brought_stays_and_is_no_second_order(platform: Platform, home: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from flow_platform.destinations.traffic.portal import Fetched, fetch_newer
 from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.ingest.portal import Fetched, fetch_newer
-from flow_platform.ingest.state import stream_state
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import known_counters
 from flow_platform.stages.landing import land_traffic
+from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
@@ -113,7 +113,9 @@ def test_a_day_fetched_whole_and_by_the_hour_has_each_reading_once(
     assert stored(platform) == by_hour
 
 
-def test_a_corrected_reading_is_kept_beside_the_first(platform: Platform, portal: Portal) -> None:
+def test_a_corrected_reading_is_kept_in_addition_to_the_first(
+    platform: Platform, portal: Portal
+) -> None:
     portal.records = [record(1, hour(1), 100.0)]
     fetch(platform)
     portal.records = [record(1, hour(1), 90.0)]

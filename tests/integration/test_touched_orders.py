@@ -19,15 +19,15 @@ from flow_platform.automation.streams import (
     RUNS_TAG,
     build_stream_sensors,
 )
+from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.flows import DELIVERIES
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
-from flow_platform.sources.delivery_events import read_event
 from flow_platform.stages.touched import claim, open_requests, release, settle
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.order_events import received_event
 
 DAY = date.fromisoformat("2026-03-02")
 
@@ -57,20 +57,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def store_event(platform: Platform, topic: str, **body: object) -> None:
     at = datetime.fromisoformat(str(body["occurred_at"]))
-    whole = {"schema": 1, **body}
-    source, position = f"kafka:{topic}/0", 0
-    found = read_event(
-        topic,
-        whole,
-        platform.deliveries_pseudonyms,
-        available_at=at,
-        source=source,
-        source_position=position,
-        now=datetime(2026, 6, 1, tzinfo=UTC),
-    )
-    received = Received(topic, whole, at, source, position, found)
+    pseudonyms, now = platform.deliveries_pseudonyms, datetime(2026, 6, 1, tzinfo=UTC)
+    received = received_event(topic, {"schema": 1, **body}, pseudonyms, at=at, now=now)
     with platform.store(INGEST_ROLE).connect() as connection:
-        fates = write_events(connection, [received], platform.deliveries_pseudonyms).fates
+        fates = write_events(connection, [received], pseudonyms).fates
     assert fates == ["stored"]
 
 
@@ -110,15 +100,15 @@ def tick(
 
 
 def end(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
-    """The run of a request, which came to `status`; one that was not started has no event."""
+    """The run of a request, which ended as `status`; one that was not started has no event."""
     run = instance.create_run_for_job(dg.job(name="any")(lambda: None), tags=dict(request.tags))
     if status == dg.DagsterRunStatus.NOT_STARTED:
         return
-    told = {
+    events = {
         dg.DagsterRunStatus.SUCCESS: "PIPELINE_SUCCESS",
         dg.DagsterRunStatus.FAILURE: "PIPELINE_FAILURE",
     }
-    event = dg.DagsterEvent(event_type_value=told[status], job_name="any")
+    event = dg.DagsterEvent(event_type_value=events[status], job_name="any")
     instance.handle_run_event(run.run_id, event, datetime.now(UTC))
 
 
@@ -139,7 +129,7 @@ def test_a_late_event_asks_for_the_partition_in_which_its_order_was_placed(
     assert keys_of_request(request) == (f"{region}|{DAY}", f"{region}|{DAY}")
 
 
-def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_failed(
+def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_again_when_one_failed(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     store = platform.store(INGEST_ROLE)
@@ -159,8 +149,8 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_
     assert again[0].tags[REQUEST_TAG] != requests[0].tags[REQUEST_TAG]
     for request in again:
         end(instance, request, dg.DagsterRunStatus.SUCCESS)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "No order" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "No order" in reason
     assert store.read("select * from ops.touched").empty
 
 
@@ -180,8 +170,8 @@ def test_nothing_more_is_asked_for_while_runs_are_at_work(
     (request,), _ = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.NOT_STARTED)
     place(platform, "o2", platform.delivery_regions[0], DAY)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "at work" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "at work" in reason
 
 
 def test_tracking_before_its_order_waits_for_the_order(
@@ -189,8 +179,8 @@ def test_tracking_before_its_order_waits_for_the_order(
 ) -> None:
     region = platform.delivery_regions[0]
     track(platform, "o1", "handed_over", DAY)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "1 of them were not placed" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "1 of them were not placed" in reason
     place(platform, "o1", region, DAY)
     (request,), _ = tick(platform, instance)
     assert keys_of_request(request) == (f"{region}|{DAY}", f"{region}|{DAY}")
