@@ -19,27 +19,29 @@ from datetime import date
 from pathlib import Path
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.automation.schedules import stage_keys
-from flow_platform.flows import PARCELS
+from flow_platform.automation.jobs import stage_keys
+from flow_platform.flows.parcels.flow import PARCELS
+from flow_platform.flows.parcels.stage import load_parcels
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare, set_environment
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.drift import measure_rectangle
-from flow_platform.stages.forecasting import issue_forecasts
-from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
+from flow_platform.stages.predictions import predict
+from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
 
 
 def plain_functions(platform: Platform, rectangle: Rectangle) -> float:
     """Every stage of the rectangle without Dagster; returns seconds."""
     start = time.perf_counter()
-    land_calendar(platform)
-    land_weather(platform, rectangle)
-    land_parcels(platform, rectangle)
+    load_calendar(platform)
+    load_weather(platform, rectangle)
+    load_parcels(platform, rectangle)
     for model in ("merged__parcels", None, "monitoring__parcels_accuracy"):
         if model is None:
-            issue_forecasts(platform, PARCELS, "parcels", rectangle, refresh="stale")
+            predict(platform, PARCELS, rectangle, refresh="stale")
             continue
         platform.dbt.run(platform.server, build_arguments([model]), window_variables(rectangle))
     measure_rectangle(platform, PARCELS, rectangle)

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from peers import PEERS, near_holidays, paired, peers, platform, show
 
-from flow_platform.flows import PARCELS
+from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.models.metrics import summarise
 

@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 from peers import near_holidays, paired, peers, platform, show
 
-from flow_platform.flows import RETAIL
+from flow_platform.flows.retail.flow import RETAIL
+from flow_platform.flows.retail.options import RetailSource
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.training import CANDIDATES
 from flow_platform.models.metrics import summarise
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.retail import read_retail
 
 FILE = "online_retail_2009-12_2010-11.parquet"
@@ -46,7 +46,7 @@ def sales(path: Path) -> pd.DataFrame:
     """Sales per country and trading day: unique_id, ds, quantity, invoices; 0 where none came."""
     countries = sorted(pd.read_parquet(path, columns=["Country"])["Country"].unique())
     landing = read_retail(
-        SourceConfig(kind="files", path=str(path)),
+        RetailSource(kind="files", path=str(path)),
         FIRST_DAY,
         LAST_DAY,
         countries,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from peers import champion_of
 
-from flow_platform.flows import PARCELS
+from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.training import forecast, train
 from flow_platform.ground.periods import cutoff_of, issue_times, months_between

@@ -24,12 +24,12 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 import pandas as pd
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train
 from flow_platform.ground.local_time import local_midnight
 from flow_platform.models.champions import choose_champion
 from flow_platform.sources.calendar import build_calendar
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.events import read_events
 from flow_platform.sources.traffic import read_traffic
 
@@ -49,9 +49,9 @@ def traffic_folder() -> Path | None:
 
 def arcs(folder: Path) -> HourlyData:
     """The three arcs, 2021 and 2022, with the calendar of Paris; no weather."""
-    from flow_platform.platform import PARIS
+    from flow_platform.flows.traffic.context import PARIS
 
-    config = SourceConfig(kind="files", path=str(folder / "*_202*.csv"))
+    config = TrafficSource(kind="files", path=str(folder / "*_202*.csv"))
     landing = read_traffic(
         config, (), date(2021, 1, 1), date(2022, 12, 31), list(ARCS), now=datetime.now(UTC)
     )

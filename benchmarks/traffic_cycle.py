@@ -93,7 +93,7 @@ def main() -> None:
     )
     from flow_platform.assets.dbt import build_arguments, window_variables
     from flow_platform.definitions import build_definitions
-    from flow_platform.flows import TRAFFIC
+    from flow_platform.flows.traffic.flow import TRAFFIC
     from flow_platform.ground.rectangle import Rectangle
     from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
     from flow_platform.partitions import rectangle_tags

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 import pandas as pd
 
-from flow_platform.platform import NEW_YORK
+from flow_platform.flows.trips.context import NEW_YORK
 from flow_platform.sources.simulator import World
 from flow_platform.sources.trip_files import KILOMETRES_A_MILE
 from flow_platform.sources.trips_simulator import City

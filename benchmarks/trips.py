@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from flow_platform.flows.trips.context import TripsContext
+
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
@@ -64,11 +66,11 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
     command = ["backfill", "trips", "--from", "2022-12-31", "--to", "2023-03-01"]
     subprocess.run([sys.executable, "-m", "flow_platform.cli", *command], check=True, cwd=ROOT)
 
+    from flow_platform.flows.trips.scoring import platform_zones
     from flow_platform.platform import Platform
     from flow_platform.scoring.trips.data import naive, trips_of
     from flow_platform.scoring.trips.history import Expanding, Table, columns, features
     from flow_platform.settings import Settings
-    from flow_platform.stages.trips import platform_zones
 
     platform = Platform(Settings())  # type: ignore[call-arg]
     store = platform.store("flow_ml")
@@ -77,7 +79,7 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         "select trip_id, model, predicted_minutes, lower_80, upper_80 from ml.trips_scores"
     )
     local = trips["local_day"]
-    cutoff = pd.Timestamp("2023-02-01", tz=platform.trips_place.timezone)
+    cutoff = pd.Timestamp("2023-02-01", tz=platform.kept(TripsContext).place.timezone)
     known = trips_of(trips[trips["available_at"] < cutoff], platform_zones(platform))
     tested = trips[(local >= "2023-02-01") & (local <= "2023-02-28")]
     tested = tested.sort_values(["pickup_at", "trip_id"], kind="stable")

@@ -31,11 +31,11 @@ def main() -> None:
     parser.add_argument("--months", type=int, default=2)
     arguments = parser.parse_args()
     from benchmarks.trip_files import write_files
-    from flow_platform.flows import TRIPS
+    from flow_platform.flows.trips.flow import TRIPS
+    from flow_platform.flows.trips.loading import load_trips, load_zones
     from flow_platform.ground.rectangle import Rectangle
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
-    from flow_platform.stages.landing import land_trip_zones, land_trips
     from flow_platform.warehouse import embedded
     from flow_platform.warehouse.migrate import migrate
     from flow_platform.warehouse.server import create_roles_and_databases
@@ -50,13 +50,13 @@ def main() -> None:
         try:
             create_roles_and_databases(platform.server)
             migrate(platform.server)
-            land_trip_zones(platform)
+            load_zones(platform)
             last = FIRST_MONTH + timedelta(days=31 * arguments.months)
             rectangle = Rectangle(platform.centre_ids_of(TRIPS), FIRST_MONTH, last)
             before = _peak_mib()
             for title in ("into an empty table", "over the rows that are there"):
                 begun, used = time.perf_counter(), time.process_time()
-                balance = land_trips(platform, rectangle)
+                balance = load_trips(platform, rectangle)
                 seconds = time.perf_counter() - begun
                 print(
                     f"{title}: {balance.rows_in_files:,} rows in {seconds:.1f} s"

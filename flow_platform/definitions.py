@@ -23,50 +23,38 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         from flow_platform.assets.dbt import build_dbt_assets
         from flow_platform.assets.drift import build_drift_asset
-        from flow_platform.assets.forecast import build_forecast_asset
         from flow_platform.assets.live import build_live_assets, build_live_sensors
         from flow_platform.assets.models import build_model_assets
+        from flow_platform.assets.predictions import build_predictions_asset
         from flow_platform.assets.raw import build_raw_assets
-        from flow_platform.assets.scores import build_scores_asset
-        from flow_platform.assets.segments import build_segments_asset
+        from flow_platform.automation.jobs import build_jobs, shared_jobs
         from flow_platform.automation.privacy import build_purge_job
         from flow_platform.automation.promotion import build_promotion_jobs
-        from flow_platform.automation.schedules import (
-            build_jobs,
-            build_schedules,
-            foundation_job,
-            segments_job,
-            weather_job,
-        )
-        from flow_platform.automation.streams import build_stream_sensors
+        from flow_platform.automation.schedules import build_schedules
         from flow_platform.automation.tuning import build_tuning_job
-        from flow_platform.flows import CATALOGUE, RECORD_FLOWS, SERIES_FLOWS
+        from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS
+        from flow_platform.parts import parts_of
 
-        assets: list[dg.AssetsDefinition] = [
-            *build_raw_assets(platform),
-            *build_dbt_assets(platform),
-        ]
+        assets = [*build_raw_assets(platform), *build_dbt_assets(platform)]
         jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
-            foundation_job(),
-            weather_job(),
-            segments_job(),
+            *shared_jobs(),
             build_purge_job(),
         ]
+        sensors = build_live_sensors(platform)
         for flow in CATALOGUE:
+            more = parts_of(flow).more
             assets += build_model_assets(platform, flow)
-            assets.append(build_drift_asset(platform, flow))
-            jobs += build_jobs(flow)
-            jobs += build_promotion_jobs(flow)
-        assets += [build_forecast_asset(platform, flow) for flow in SERIES_FLOWS]
-        assets += [build_scores_asset(platform, flow) for flow in RECORD_FLOWS]
-        assets.append(build_segments_asset(platform))
+            assets += [build_predictions_asset(platform, flow), build_drift_asset(platform, flow)]
+            assets += more.assets(platform)
+            jobs += [*build_jobs(flow), *build_promotion_jobs(flow)]
+            sensors += more.sensors()
         jobs += [build_tuning_job(flow) for flow in SERIES_FLOWS if flow.is_tuned]
         live = build_live_assets(platform)
         checks = [one for one in live if isinstance(one, dg.AssetChecksDefinition)]
         return dg.Definitions(
             assets=[*assets, *(one for one in live if isinstance(one, dg.AssetSpec))],
             asset_checks=checks,
-            sensors=[*build_live_sensors(platform), *build_stream_sensors()],
+            sensors=sensors,
             jobs=jobs,
             schedules=build_schedules(platform),
             resources={"platform": platform},

@@ -17,22 +17,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import DELIVERIES, PARCELS, TRIPS
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.kinds import Flow
+from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import DASHBOARD_ROLE
 from flow_platform.orchestration import dagster_instance, run_job
 from flow_platform.partitions import range_tags, rectangle_tags
+from flow_platform.parts import DemoWindow, parts_of
 from flow_platform.platform import Platform
 from flow_platform.sources.simulator import noise_floor
 
-HISTORY_DAYS = 730
-FORECAST_DAYS = 60
-TRIPS_DAYS, SCORED_DAYS = 60, 14
-ORDERS_DAYS, FOLLOWED_DAYS = 150, 28
 # Of orders placed so long ago nearly all have arrived.
 ARRIVED_DAYS = 21
-# What a home holds whose demo is done.
-_SHOWN = [PARCELS.name, TRIPS.name, DELIVERIES.name]
 
 Tracker = Callable[[str], Callable[[int, int], None]]
 
@@ -82,42 +80,56 @@ def run_demo(platform: Platform, track: Tracker, announce: Callable[[str], None]
         if state
         else datetime.now(UTC).date() - timedelta(days=1)
     )
-    done = state.get("done") == _SHOWN
+    shown = [flow.name for flow in _windows()]
+    done = state.get("done") == shown
     if not done:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"last_day": str(last_day), "done": []}))
         _materialise(platform, track, last_day)
-        path.write_text(json.dumps({"last_day": str(last_day), "done": _SHOWN}))
+        path.write_text(json.dumps({"last_day": str(last_day), "done": shown}))
     return _measure(platform, last_day, done, start)
 
 
-def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
-    def rectangle(centres: tuple[str, ...], days: int) -> dict[str, str]:
-        return rectangle_tags(Rectangle(centres, last_day - timedelta(days=days - 1), last_day))
+@dataclass(frozen=True)
+class _Step:
+    """One run of the demo: a job, its tags, and its title."""
 
-    sites, boroughs, regions = (
-        platform.centre_ids,
-        platform.centre_ids_of(TRIPS),
-        platform.centre_ids_of(DELIVERIES),
-    )
-    followed = last_day - timedelta(days=FOLLOWED_DAYS - 1)
-    months = range_tags(str(followed.replace(day=1)), str(last_day.replace(day=1)))
-    runs: tuple[tuple[str, dict[str, str], str], ...] = (
-        ("foundation", {}, "Centres, calendar, views"),
-        ("parcels_history", rectangle(sites, HISTORY_DAYS), "Two years of counts and weather"),
-        ("parcels_daily", rectangle(sites, FORECAST_DAYS), "Vintages, forecasts, accuracy, drift"),
-        ("trips_history", rectangle(boroughs, TRIPS_DAYS), "Two months of trips"),
-        ("trips_daily", rectangle(boroughs, SCORED_DAYS), "Arrival times and how right they were"),
-        ("deliveries_history", rectangle(regions, ORDERS_DAYS), "Five months of orders"),
-        ("deliveries_segments", months, "Customers' segments"),
-        ("deliveries_daily", rectangle(regions, FOLLOWED_DAYS), "Delays, late risk, how it came"),
-    )
+    job: str
+    tags: dict[str, str]
+    title: str
+
+
+def _windows() -> dict[Flow, DemoWindow]:
+    """The flows that the demo shows, and which days of each."""
+    found = {flow: parts_of(flow).demo for flow in CATALOGUE}
+    return {flow: window for flow, window in found.items() if window is not None}
+
+
+def _steps(platform: Platform, last_day: date) -> list[_Step]:
+    steps = [_Step("foundation", {}, "Centres, calendar, views")]
+    for flow, window in _windows().items():
+        centres = platform.areas_of(flow)
+
+        def days(count: int, centres: tuple[str, ...] = centres) -> dict[str, str]:
+            first = last_day - timedelta(days=count - 1)
+            return rectangle_tags(Rectangle(centres, first, last_day))
+
+        steps.append(_Step(f"{flow.name}_history", days(window.loaded_days), window.loaded))
+        if window.months_job is not None:
+            first = last_day - timedelta(days=window.predicted_days - 1)
+            months = range_tags(str(first.replace(day=1)), str(last_day.replace(day=1)))
+            steps.append(_Step(f"{flow.name}_{window.months_job}", months, window.months))
+        steps.append(_Step(f"{flow.name}_daily", days(window.predicted_days), window.predicted))
+    return steps
+
+
+def _materialise(platform: Platform, track: Tracker, last_day: date) -> None:
     with dagster_instance(platform) as instance:
         from flow_platform.definitions import build_definitions
 
         definitions = build_definitions(platform)
-        for job, tags, title in runs:
-            run_job(platform, instance, definitions, job, tags, track(title))
+        for step in _steps(platform, last_day):
+            run_job(platform, instance, definitions, step.job, step.tags, track(step.title))
 
 
 def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -> DemoResult:
@@ -162,6 +174,10 @@ def _measure(platform: Platform, last_day: date, was_done: bool, start: float) -
     )
 
 
+def _predicted(flow: Flow) -> int:
+    return _windows()[flow].predicted_days
+
+
 def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
     return platform.store(DASHBOARD_ROLE).read(
         "select model, count(*) as trips,"
@@ -170,7 +186,7 @@ def _trips(platform: Platform, last_day: date) -> pd.DataFrame:
         " avg((actual_minutes between lower_80 and upper_80)::integer)::double precision"
         " as coverage_80 from published.trip_predictions"
         " where day between %(first)s and %(last)s group by model order by model",
-        {"first": last_day - timedelta(days=SCORED_DAYS - 1), "last": last_day},
+        {"first": last_day - timedelta(days=_predicted(TRIPS) - 1), "last": last_day},
     )
 
 
@@ -184,7 +200,7 @@ def _deliveries(platform: Platform, last_day: date) -> dict[str, float]:
         " from published.delivery_predictions where stage = 'approved'"
         " and actual_days is not null and day between %(first)s and %(last)s) as said",
         {
-            "first": last_day - timedelta(days=FOLLOWED_DAYS - 1),
+            "first": last_day - timedelta(days=_predicted(DELIVERIES) - 1),
             "last": last_day - timedelta(days=ARRIVED_DAYS),
         },
     )

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import FlowError
 from flow_platform.ground.roles import API_ROLE, DAGSTER_ROLE, DASHBOARD_ROLE, DESK_ROLE
+from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT
@@ -149,7 +151,7 @@ def ensure_foundation(
     stamp = platform.settings.home_path / "dagster" / "foundation"
     state = hashlib.sha256(
         pd.util.hash_pandas_object(platform.calendar, index=False).to_numpy().tobytes()
-        + repr(platform.trip_zones).encode()
+        + repr([parts_of(flow).more.made_from(platform) for flow in CATALOGUE]).encode()
         + (platform.dbt.home / "parsed").read_bytes()
         + platform.server.admin_dsn.encode()
     ).hexdigest()

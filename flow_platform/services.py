@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import psutil
 
+from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
@@ -66,18 +67,19 @@ def services(settings: Settings) -> list[Service]:
     sources = read_sources(settings.sources)
     return [
         *_lasting(settings),
-        *(_receiver(settings, kind) for flow, kind in RECEIVED if sources[flow].kind == kind),
+        *(
+            _receiver(settings, kind, name)
+            for flow in CATALOGUE
+            for kind, name in flow.receivers.items()
+            if sources[flow.name].kind == kind
+        ),
     ]
 
 
-# Flows whose rows may come as messages, and by what.
-RECEIVED = (("traffic", "mqtt"), ("deliveries", "kafka"))
-_RECEIVERS = {"mqtt": "mqtt-subscriber", "kafka": "kafka-consumer"}
-
-
-def _receiver(settings: Settings, kind: str) -> Service:
+def _receiver(settings: Settings, kind: str, name: str) -> Service:
+    """What receives the messages of a kind of source: the command `flow ingest <kind>`."""
     command = (sys.executable, "-m", "flow_platform.cli", "ingest", kind)
-    return Service(_RECEIVERS[kind], command, None, None, settings.bind)
+    return Service(name, command, None, None, settings.bind)
 
 
 def _lasting(settings: Settings) -> list[Service]:
@@ -174,7 +176,12 @@ def become(settings: Settings, name: str, environment: Mapping[str, str]) -> NoR
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service of this home, then its embedded database; returns what was stopped."""
     # Receivers too: sources.toml may have changed, or broken, since they were started.
-    every = [*_lasting(settings), *(_receiver(settings, kind) for kind in _RECEIVERS)]
+    receivers = [
+        _receiver(settings, kind, name)
+        for flow in CATALOGUE
+        for kind, name in flow.receivers.items()
+    ]
+    every = [*_lasting(settings), *receivers]
     stopped = [service.name for service in reversed(every) if _end(settings, service)]
     if settings.uses_embedded_database and embedded.stop(settings.home_path):
         stopped.append("postgresql")

@@ -125,7 +125,7 @@ def get_settings() -> Settings:
     Raises ConfigurationError naming each variable that cannot be used.
     """
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         problems = "; ".join(
             f"FLOW_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.platform import Platform
 
 _TABLES = """
@@ -81,7 +82,7 @@ def _in_sealed_rows(platform: Platform, forms: list[str]) -> list[str]:
         ).fetchall()
     found = []
     for file, line, sealed in rows:
-        text = platform.deliveries_pseudonyms.unseal(sealed).lower()
+        text = platform.kept(DeliveriesContext).pseudonyms.unseal(sealed).lower()
         found += [f"sealed {file} {line}: {form!r}" for form in forms if form in text]
     return found
 

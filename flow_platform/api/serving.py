@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.lineup import Standing, standings
 from flow_platform.api.logs import log
-from flow_platform.flows import TRIPS
+from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.ground.errors import FlowError, ModelError
 from flow_platform.registry.vintages import Vintage, checksum_of
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from flow_platform.ground.tables import Table
+from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
 
 if TYPE_CHECKING:
@@ -18,25 +20,27 @@ if TYPE_CHECKING:
 PlatformParam = dg.ResourceParam[Platform]
 
 SHARED_GROUP = "shared"
+# Who answers for what flows share.
+SHARED_OWNER = "team:forecasting"
 # One run covers a whole rectangle; assets of one grain must agree on it, or ranges fall apart.
 ONE_RUN = dg.BackfillPolicy.single_run()
 # A run with this tag at "stale" also retrains vintages whose training data changed.
 REFRESH_TAG = "flow/vintages"
 
 
-def refresh_of(context: dg.AssetExecutionContext) -> Literal["missing", "stale"]:
+def refresh_of(context: dg.AssetExecutionContext) -> Refresh:
     """What a run does about vintages: train those that are missing, or those that are stale too."""
     return "stale" if context.run.tags.get(REFRESH_TAG) == "stale" else "missing"
 
 
-def told(context: dg.AssetExecutionContext, platform: Platform) -> Callable[[str], None]:
-    """What tells of a long step as it ends: the run's log, and whoever waits at a command."""
+def progress_of(context: dg.AssetExecutionContext, platform: Platform) -> Callable[[str], None]:
+    """Reports the steps of a run: to its log, and to the command that waits for it."""
 
-    def tell(message: str) -> None:
+    def report(message: str) -> None:
         context.log.info(message)
         platform.announce(message)
 
-    return tell
+    return report
 
 
 def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:
@@ -47,15 +51,15 @@ def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{about}](data:image/png;base64,{content})")
 
 
-def columns_metadata(table: str, **columns: str) -> dict[str, Any]:
-    """Definition metadata of a table that Python writes: its name and columns.
+def columns_metadata(table: Table) -> dict[str, Any]:
+    """Definition metadata of a table that Python writes: its name and described columns.
 
     Kept on the definition, not on each materialization: a run stores those once a partition.
     """
     return {
-        "dagster/table_name": table,
+        "dagster/table_name": table.name,
         "dagster/column_schema": dg.TableSchema(
-            [dg.TableColumn(name, kind) for name, kind in columns.items()]
+            [dg.TableColumn(one.name, one.type, one.description) for one in table.columns]
         ),
     }
 

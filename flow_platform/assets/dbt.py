@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, PlatformParam
-from flow_platform.flows import CATALOGUE, PARCELS, Flow, SeriesFlow
+from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
+from flow_platform.flows import CATALOGUE, Flow, SeriesFlow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day
 from flow_platform.platform import Platform
@@ -37,7 +37,7 @@ class Translator(DagsterDbtTranslator):
         return flow.name if flow else SHARED_GROUP
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
-        return [PARCELS.owner]
+        return [SHARED_OWNER]
 
     def get_partition_mapping(
         self,

@@ -4,15 +4,29 @@ import dagster as dg
 import pandas as pd
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata, rows_metadata
-from flow_platform.assets.models import merged_key
-from flow_platform.flows import Flow
+from flow_platform.assets.keys import drift_key, merged_key
+from flow_platform.flows.kinds import Flow
+from flow_platform.ground.tables import CENTRE, Column, Table
 from flow_platform.partitions import partitions_of, rectangle_of
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
 
-
-def drift_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(["monitoring", f"{flow.name}_drift"])
+DRIFT_TABLE = Table(
+    "monitoring.drift",
+    (
+        Column("flow", "text", "The flow."),
+        CENTRE,
+        Column("day", "date", "Last day of the 28 days that are compared."),
+        Column("feature", "text", "What is compared."),
+        Column("psi", "double precision", "Population stability index."),
+        Column("psi_critical", "double precision", "Its critical value for these sample sizes."),
+        Column("ks_statistic", "double precision", "Kolmogorov-Smirnov statistic."),
+        Column("ks_pvalue", "double precision", "Its p-value."),
+        Column("n_current", "integer", "Days that are compared."),
+        Column("n_reference", "integer", "Days of the same season in earlier years."),
+        Column("status", "text", "stable, drift, or too few days."),
+    ),
+)
 
 
 def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
@@ -26,19 +40,7 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[merged_key(flow)],
-        metadata=columns_metadata(
-            "monitoring.drift",
-            centre_id="text",
-            day="date",
-            feature="text",
-            psi="double precision",
-            psi_critical="double precision",
-            ks_statistic="double precision",
-            ks_pvalue="double precision",
-            n_current="integer",
-            n_reference="integer",
-            status="text",
-        ),
+        metadata=columns_metadata(DRIFT_TABLE),
         description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
         " same season of earlier years.",
         check_specs=[

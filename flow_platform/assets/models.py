@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from flow_platform.assets.common import ONE_RUN, PlatformParam
-from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
+from flow_platform.assets.keys import champion_key, merged_key, model_key, training_view_keys
+from flow_platform.flows.kinds import Flow
 from flow_platform.forecasting.daily.training import lacks
 from flow_platform.ground.errors import ModelError
 from flow_platform.partitions import (
@@ -19,42 +20,11 @@ from flow_platform.partitions import (
     same_month,
 )
 from flow_platform.platform import Platform
-from flow_platform.stages.history import read_for_training, spec_of
-from flow_platform.stages.training import Trained, name_champions, train_vintage
+from flow_platform.stages.case import Case, cases_of
+from flow_platform.stages.training import Trained, decide_champions, train_vintage
 
 # A run of the model asset with this tag at "name" also decides the champions of its months.
 CHAMPIONS_TAG = "flow/champions"
-
-
-def model_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(["ml", f"{flow.name}_model"])
-
-
-def champion_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(["ml", f"{flow.name}_champion"])
-
-
-def merged_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(flow.merged.split("."))
-
-
-def merged_keys(flow: Flow) -> list[dg.AssetKey]:
-    """The merged table of a flow, and those built beside it."""
-    beside = flow.beside if isinstance(flow, RecordFlow) else ()
-    return [merged_key(flow), *(dg.AssetKey(table.split(".")) for table in beside)]
-
-
-def view_keys(flow: Flow) -> list[dg.AssetKey]:
-    """The staging views that training and forecasts read beside the merged table."""
-    if flow == DELIVERIES:
-        # The holidays ahead, and where each order was when.
-        return [dg.AssetKey(["staging", name]) for name in ("calendar", "tracking")]
-    if not isinstance(flow, SeriesFlow):
-        # A trip bears the calendar and the weather that were known when it began.
-        return []
-    with_weather = flow.has_weather or flow.is_hourly
-    names = ("calendar", "weather") if with_weather else ("calendar",)
-    return [dg.AssetKey(["staging", name]) for name in names]
 
 
 def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
@@ -75,7 +45,7 @@ def vintage_metadata(trained: Trained) -> dict[str, dg.MetadataValue]:
 def log_vintages(
     context: dg.AssetExecutionContext, flow: Flow, measure: str, vintages: Sequence[Trained]
 ) -> None:
-    """Tell Dagster of vintages that another asset's run trained: they are partitions of these."""
+    """Log vintages that another asset's run trained: they are partitions of the model asset."""
     new = [trained for trained in vintages if trained.is_new]
     for trained in new:
         context.log_event(
@@ -102,7 +72,7 @@ def log_vintages(
 def _without_absent(
     context: dg.AssetExecutionContext, wanted: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The (month, candidate) whose candidate can be trained here; the others are told once."""
+    """The (month, candidate) whose candidate can be trained here; the others are logged once."""
     for candidate in sorted({candidate for _, candidate in wanted}):
         if reason := lacks(candidate):
             context.log.warning("%s left out: %s", candidate, reason)
@@ -122,7 +92,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         backfill_policy=ONE_RUN,
         deps=[
             dg.AssetDep(merged_key(flow), partition_mapping=dg.AllPartitionMapping()),
-            *view_keys(flow),
+            *training_view_keys(flow),
         ],
         description=f"{flow.title}: one registered vintage per candidate and month. It sees only"
         " what was available before the first of the month.",
@@ -136,34 +106,23 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         )
         if len(wanted) > 1:
             wanted = _without_absent(context, wanted)
+        months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
         trained: list[Trained] = []
         data: Any = None
-        for measure in flow.measures:
-            spec = spec_of(platform, flow, measure)
-            months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
-            if isinstance(flow, SeriesFlow) or data is None:
-                # The measures of a record flow are models of the same records.
-                data = read_for_training(platform, flow, measure, *months)
-            with platform.registry.training_lock(flow.name):
+        for case in cases_of(platform, flow):
+            if data is None or not case.parts.models.shares_history:
+                data = case.history(*months)
+            with case.training_lock():
                 for month, candidate in wanted:
                     try:
-                        trained.append(
-                            train_vintage(
-                                platform,
-                                flow,
-                                measure,
-                                candidate,
-                                date.fromisoformat(month),
-                                data,
-                                spec,
-                            )
-                        )
+                        cutoff = date.fromisoformat(month)
+                        trained.append(train_vintage(case, candidate, cutoff, data))
                     except ModelError as error:
                         if len(wanted) == 1:
                             raise
                         context.log.warning("%s %s left out: %s", candidate, month, error)
         if context.run.tags.get(CHAMPIONS_TAG) == "name":
-            _crown(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
+            _decide(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
         yield dg.MaterializeResult(
             metadata={
                 "vintages": len(trained),
@@ -179,7 +138,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         partitions_def=champion_partitions(flow.measures, first_day),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetDep(model_key(flow), partition_mapping=same_month())],
-        description=f"{flow.title}: the reigning kind's vintage of the month, or the kind whose"
+        description=f"{flow.title}: the month's vintage of the serving kind, or of another whose"
         " backtest on the same origins is better beyond noise. Later months follow from it.",
     )
     def champion(
@@ -191,8 +150,9 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             wanted.setdefault(key.keys_by_dimension[MEASURE], set()).add(month)
         named: dict[str, list[str]] = {}
         for measure, months in wanted.items():
-            with platform.registry.training_lock(flow.name):
-                champions = name_champions(platform, flow, measure, months)
+            case = Case(platform, flow, measure)
+            with case.training_lock():
+                champions = decide_champions(case, months)
             named[measure] = [v.model_version for v in champions if v.month in months]
             for month in sorted(months - {vintage.month for vintage in champions}):
                 lacking = ModelError(
@@ -207,27 +167,25 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
     return [model, champion]
 
 
-def _crown(
+def _decide(
     context: dg.AssetExecutionContext, platform: Platform, flow: Flow, months: set[date]
 ) -> None:
-    """Decide the champions of the months just trained, and tell Dagster: they are partitions of the
-    champion asset. A measure that has no vintage of any of them raises ModelError."""
-    for measure in flow.measures:
-        with platform.registry.training_lock(flow.name):
-            named = name_champions(platform, flow, measure, months)
-        led = sorted(months & {vintage.month for vintage in named})
+    """Decide the champions of the months just trained, and log them as partitions of their asset.
+
+    Raises ModelError for a measure that has no vintage of any of them.
+    """
+    for case in cases_of(platform, flow):
+        with case.training_lock():
+            champions = decide_champions(case, months)
+        led = sorted(months & {vintage.month for vintage in champions})
         if not led:
             raise ModelError(
-                f"{flow.name} {measure} has no vintage of {min(months):%Y-%m} to"
+                f"{flow.name} {case.measure} has no vintage of {min(months):%Y-%m} to"
                 f" {max(months):%Y-%m}: the run's log says why each candidate was left out."
             )
         for month in led:
-            context.log_event(
-                dg.AssetMaterialization(
-                    champion_key(flow),
-                    partition=dg.MultiPartitionKey({MEASURE: measure, MONTH: month.isoformat()}),
-                )
-            )
+            key = dg.MultiPartitionKey({MEASURE: case.measure, MONTH: month.isoformat()})
+            context.log_event(dg.AssetMaterialization(champion_key(flow), partition=key))
 
 
 def _multi(key: str) -> dg.MultiPartitionKey:

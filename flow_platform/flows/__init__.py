@@ -1,54 +1,22 @@
-"""The catalogue of flows. A new flow is a new module here, named in CATALOGUE, and its SQL.
+"""The flows of the platform: a package each, and the catalogue that lists them.
 
-A flow says what is predicted and by whom it is owned. How rows come is in `sources/`, how series
-are forecast in `forecasting/`, how records are scored in `scoring/`.
+A flow's package holds all that is its own. Its `flow.py` declares what is predicted and by whom it
+is owned, and is light; its `parts.py` binds what the rest of the platform calls.
 """
 
-from flow_platform.flows.deliveries import DELIVERIES
-from flow_platform.flows.flow import Flow
-from flow_platform.flows.parcels import PARCELS
-from flow_platform.flows.record import RecordFlow
-from flow_platform.flows.retail import RETAIL
-from flow_platform.flows.series import SeriesFlow
-from flow_platform.flows.traffic import TRAFFIC
-from flow_platform.flows.trips import TRIPS
-from flow_platform.ground.errors import ConfigurationError
-
-SERIES_FLOWS: tuple[SeriesFlow, ...] = (PARCELS, RETAIL, TRAFFIC)
-RECORD_FLOWS: tuple[RecordFlow, ...] = (TRIPS, DELIVERIES)
-CATALOGUE: tuple[Flow, ...] = (*SERIES_FLOWS, *RECORD_FLOWS)
-
-
-def flow_named(name: str) -> Flow:
-    """The flow of the catalogue that bears this name. Raises ConfigurationError for another."""
-    for flow in CATALOGUE:
-        if flow.name == name:
-            return flow
-    raise ConfigurationError(
-        f"There is no flow {name!r}. Use one of: {', '.join(flow.name for flow in CATALOGUE)}."
-    )
-
-
-def series_flow_named(name: str) -> SeriesFlow:
-    """The series flow of this name. Raises ConfigurationError for any other, a record flow too."""
-    flow = flow_named(name)
-    if isinstance(flow, SeriesFlow):
-        return flow
-    raise ConfigurationError(
-        f"{name} is scored record by record, it has no series. This is for:"
-        f" {', '.join(flow.name for flow in SERIES_FLOWS)}; `flow backfill {name}` scores it."
-    )
-
+from flow_platform.flows.catalogue import (
+    CATALOGUE,
+    RECORD_FLOWS,
+    SERIES_FLOWS,
+    flow_named,
+    series_flow_named,
+)
+from flow_platform.flows.kinds import Flow, RecordFlow, SeriesFlow
 
 __all__ = [
     "CATALOGUE",
-    "DELIVERIES",
-    "PARCELS",
     "RECORD_FLOWS",
-    "RETAIL",
     "SERIES_FLOWS",
-    "TRAFFIC",
-    "TRIPS",
     "Flow",
     "RecordFlow",
     "SeriesFlow",

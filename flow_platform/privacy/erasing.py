@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.ground import crash_points
 from flow_platform.ground.errors import WarehouseError
 from flow_platform.ground.roles import ADMIN
@@ -72,12 +73,12 @@ class _Undo(Exception):
 
 
 def ledger_of(platform: Platform) -> Ledger:
-    return Ledger(platform.privacy_folder, platform.deliveries_pseudonyms)
+    return Ledger(platform.privacy_folder, platform.kept(DeliveriesContext).pseudonyms)
 
 
 def preview(platform: Platform, person: Person) -> Removed:
     """What `erase` would remove. Changes nothing."""
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     try:
         with _transaction(platform) as connection:
             removed = _remove(connection, holdings_of_person(connection, person, pseudonyms))
@@ -98,7 +99,7 @@ def erase(
     where a named order is another's, WarehouseError where the database refuses; then nothing was
     erased.
     """
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     pseudonym = pseudonyms.customer(person.customer_id)
     ledger = ledger_of(platform)
     ledger.read()  # a ledger that cannot be used stops the work before it begins
@@ -152,7 +153,7 @@ def sweep(platform: Platform, actor: str) -> Removed:
         remembered = _remembered(connection)
         if not remembered:
             return Removed()
-        pseudonyms = platform.deliveries_pseudonyms
+        pseudonyms = platform.kept(DeliveriesContext).pseudonyms
         if holdings_of_erased(connection, remembered, pseudonyms).is_empty:
             return Removed()  # mostly so, and nobody who stores orders had to wait
     with _transaction(platform) as connection:
@@ -167,7 +168,7 @@ def _remove_erased(
     erased: Erased,
     actor: str = "preparation of the database",
 ) -> Removed:
-    held = holdings_of_erased(connection, erased, platform.deliveries_pseudonyms)
+    held = holdings_of_erased(connection, erased, platform.kept(DeliveriesContext).pseudonyms)
     removed = _remove(connection, held)
     _remember(connection, held.erased)
     if removed.total:

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import ADMIN
 from flow_platform.platform import Platform
@@ -32,7 +33,7 @@ def export(platform: Platform, person: Person, actor: str, output: Path | None =
     Rows are as the tables hold them, rejected ones with what was sealed. Raises ConfigurationError
     when the file exists or cannot be written.
     """
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     pseudonym = pseudonyms.customer(person.customer_id)
     with platform.store(ADMIN).connect() as connection:
         connection.execute("set transaction isolation level repeatable read")

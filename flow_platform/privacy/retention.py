@@ -1,4 +1,4 @@
-"""How long each kind of data is kept, in one table, and removing what has been kept longer.
+"""How long each kind of data is kept, by what the flows say, and removing what was kept longer.
 
 The register docs/privacy.md says the same for people; a test compares them. What the API keeps is
 its own housekeeping's.
@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import ADMIN
+from flow_platform.parts import Retention, RetentionRule, parts_of
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import sweep
 from flow_platform.privacy.exporting import exports_folder
@@ -31,71 +32,28 @@ _ORDERS_A_TRANSACTION = 500
 _YEAR = 365
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Rows of `table` are kept for the days of `kind` after `column`: a date or a moment (UTC).
-
-    `where` narrows which rows are meant. `how`: "rows" deletes them; "orders" removes whole orders
-    from every table that knows them; "words" deletes notes and blanks what was written with a
-    resolution, which stays.
-    """
-
-    kind: str
-    table: str
-    column: str
-    where: str = "true"
-    how: Literal["rows", "orders", "words"] = "rows"
-
-
-# Days by kind; None: without limit. FLOW_RETENTION names a file with others.
-DEFAULT_DAYS: dict[str, int | None] = {
-    "orders": 3 * _YEAR + 1,
-    "segments": 3 * _YEAR + 1,
-    "quarantine_settled": 90,
-    "quarantine_open": _YEAR,
-    "desk_notes": _YEAR,
-    "exports": 30,
-    "privacy_audit": 6 * _YEAR + 2,
-    "trips": None,
-    "retail": None,
-}
-_ORDERS_FIRST = Rule("orders", "raw.orders", "occurred_at", "type = 'placed'", "orders")
-RULES: tuple[Rule, ...] = (
-    _ORDERS_FIRST,
-    # What belongs to no placed order, or was left by one whose events came apart.
-    Rule("orders", "raw.orders", "occurred_at"),
-    Rule("orders", "raw.payments", "occurred_at"),
-    Rule("orders", "raw.tracking", "occurred_at"),
-    Rule("orders", "raw.incident_logs", "occurred_at"),
-    Rule("orders", "merged.deliveries", "day"),
-    Rule("orders", "merged.deliveries_history", "day"),
-    Rule("orders", "ml.deliveries_scores", "day"),
-    Rule("segments", "ml.customer_segments", "month"),
-    Rule(
-        "quarantine_settled",
-        "ops.quarantine",
-        "coalesce(settled_at, quarantined_at)",
-        "flow = 'deliveries' and state <> 'open'",
-    ),
-    Rule(
-        "quarantine_open",
-        "ops.quarantine",
-        "quarantined_at",
-        "flow = 'deliveries' and state = 'open'",
-    ),
-    Rule(
-        "desk_notes",
-        "ops.desk_actions",
-        "acted_at",
-        "(action = 'note' or note is not null or author <> 'removed')",
-        "words",
-    ),
-    Rule("privacy_audit", "ops.privacy_audit", "at"),
-    Rule("trips", "raw.trips", "day"),
-    Rule("trips", "merged.trips", "day"),
-    Rule("trips", "ml.trips_scores", "day"),
-    Rule("retail", "raw.retail", "day"),
+# Days by kind of what is of no flow; None: without limit. FLOW_RETENTION names a file with others.
+_SHARED = Retention(
+    days={"exports": 30, "privacy_audit": 6 * _YEAR + 2},
+    rules=(RetentionRule("privacy_audit", "ops.privacy_audit", "at"),),
 )
+
+
+def _retentions() -> list[Retention]:
+    return [*(parts_of(flow).retention for flow in CATALOGUE), _SHARED]
+
+
+def default_days() -> dict[str, int | None]:
+    """Days by kind where FLOW_RETENTION says nothing; None: without limit."""
+    return {kind: days for one in _retentions() for kind, days in one.days.items()}
+
+
+def retention_rules() -> list[RetentionRule]:
+    """What is removed when its days are over, whole orders first."""
+    rules = [rule for one in _retentions() for rule in one.rules]
+    return sorted(rules, key=lambda rule: rule.how != "orders")
+
+
 # Where nothing runs out by age, and why.
 KEPT: dict[str, str] = {
     "ops.touched": "until the partitions were merged again",
@@ -123,7 +81,7 @@ def retention_days(path: Path | None) -> dict[str, int | None]:
     The file's section [days] has a whole number, or "no limit", for each kind it changes. Raises
     ConfigurationError for anything else.
     """
-    days = dict(DEFAULT_DAYS)
+    days = default_days()
     if path is None:
         return days
     try:
@@ -165,7 +123,7 @@ def purge(
     moment, days = now or datetime.now(UTC), retention_days(platform.settings.retention)
     store = platform.store(ADMIN)
     rows: dict[str, int] = {}
-    for rule in RULES:
+    for rule in retention_rules():
         kept = days[rule.kind]
         if kept is None or not _exists(store, rule.table):
             continue
@@ -191,7 +149,7 @@ def purge(
     return Purged(rows, swept)
 
 
-def _apply(store: Store, rule: Rule, cutoff: datetime, dry_run: bool) -> int:
+def _apply(store: Store, rule: RetentionRule, cutoff: datetime, dry_run: bool) -> int:
     condition = sql.SQL("({}) and {} < {}").format(
         sql.SQL(rule.where), sql.SQL(rule.column), sql.Literal(cutoff)
     )

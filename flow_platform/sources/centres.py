@@ -66,6 +66,11 @@ class Centre:
     place: str | None = None
 
     @property
+    def label(self) -> str:
+        """The id with the name, where that is another: "1 (Lille)"."""
+        return self.centre_id if self.name == self.centre_id else f"{self.centre_id} ({self.name})"
+
+    @property
     def partition(self) -> str:
         """The key of the partitions that bear its rows."""
         return self.area or self.centre_id

@@ -521,7 +521,7 @@ def shop_country(config: SourceConfig) -> str:
 
     Raises ConfigurationError where it is not known.
     """
-    country = str(config.options.get("shop_country", DEFAULT_SHOP_COUNTRY)).upper()
+    country = str(getattr(config, "shop_country", DEFAULT_SHOP_COUNTRY)).upper()
     if country not in ZONES:
         raise ConfigurationError(
             f"sources.toml, section [retail]: shop_country {country!r} is not known."

@@ -1,8 +1,4 @@
-"""Which core a flow has: that of days, of hours, of trips or of deliveries.
-
-All train vintages of one form from data of their own, so that stages, registry and promotion are
-written once. Reading the data is in `history.py`.
-"""
+"""What trains the vintages of a flow: the functions that every engine offers."""
 
 from __future__ import annotations
 
@@ -11,9 +7,6 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from flow_platform.flows import DELIVERIES, Flow, RecordFlow
-from flow_platform.forecasting.daily import training as daily
-from flow_platform.forecasting.hourly import training as hourly
 from flow_platform.models.vintage import TrainedModel
 
 
@@ -33,16 +26,3 @@ class Core(Protocol):
     ) -> pd.DataFrame: ...
 
     def fallback_forecast(self, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame: ...
-
-
-def core_of(flow: Flow) -> Core:
-    """The core that trains a flow, and forecasts it or scores its records."""
-    if isinstance(flow, RecordFlow):
-        from flow_platform.scoring.deliveries import training as deliveries
-        from flow_platform.scoring.trips import training as trips
-
-        record_core: Any = deliveries if flow == DELIVERIES else trips
-        return record_core
-    chosen: Any = hourly if flow.is_hourly else daily
-    core: Core = chosen
-    return core

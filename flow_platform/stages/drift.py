@@ -7,78 +7,76 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import Flow, RecordFlow, SeriesFlow
+from flow_platform.flows.kinds import Flow, RecordFlow, SeriesFlow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.monitoring.drift import measure_drift
+from flow_platform.parts import DriftFeatures, parts_of
 from flow_platform.platform import Platform
 
 WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 # Years of history a reading looks back on, and a margin for its season.
 _HISTORY_DAYS = 4 * 366 + 60
+# A day of fewer hours or records than these says nothing of their mean.
+_LEAST_HOURS, _LEAST_RECORDS = 18, 20
+
+
+def daily_features(flow: SeriesFlow) -> DriftFeatures:
+    """The measures of a flow of days, and its weather."""
+    plain = WEATHER_FEATURES if flow.has_weather else ()
+    return DriftFeatures(
+        seasonal=flow.measures, plain=plain, select=", ".join((*flow.measures, *plain))
+    )
+
+
+def hourly_features(flow: SeriesFlow) -> DriftFeatures:
+    """The mean of a day's hours of each measure, where enough of them are known."""
+    select = ", ".join(_mean_of(name, f"count({name}) >= {_LEAST_HOURS}") for name in flow.measures)
+    return DriftFeatures(seasonal=flow.measures, select=select, by_day=True, whole_days=True)
+
+
+def record_features(flow: RecordFlow) -> DriftFeatures:
+    """The mean of a day's records, where there are enough of them, and their number."""
+    means = [_mean_of(name, f"count(*) >= {_LEAST_RECORDS}") for name in flow.drift_columns]
+    number = f"count(*)::double precision as {flow.name}"
+    return DriftFeatures(
+        seasonal=(*flow.drift_columns, flow.name), select=", ".join([*means, number]), by_day=True
+    )
+
+
+def _mean_of(name: str, enough: str) -> str:
+    return f"case when {enough} then avg({name}) end as {name}"
 
 
 def measure_rectangle(platform: Platform, flow: Flow, rectangle: Rectangle) -> pd.DataFrame:
     """PSI and KS of each feature for every centre and day; replaces `monitoring.drift`.
 
-    A measure is compared as its ratio to the mean of the same weekday over the 52 weeks before, so
-    that neither the week's pattern nor slow growth hides or feigns a change; the weather of flows
-    that have it is compared as it is. Of an hourly flow a day is measured when it is over. Of
-    records the mean of the day is watched, where there are enough, and their number.
+    A seasonal feature is compared as its ratio to the mean of the same weekday over the 52 weeks
+    before, so that neither the week's pattern nor slow growth hides or feigns a change; a plain one
+    (weather) as it is.
     """
+    watched = parts_of(flow).models.drift
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    if flow.is_hourly and rectangle.last_day > yesterday:
+    if watched.whole_days and rectangle.last_day > yesterday:
         rectangle = Rectangle(rectangle.centres, rectangle.first_day, yesterday)
     if rectangle.last_day < rectangle.first_day:
         return pd.DataFrame({"day": [], "status": []})
     store = platform.store(ML_ROLE)
-    weather = isinstance(flow, SeriesFlow) and flow.has_weather
-    features = (*_watched(flow), *(WEATHER_FEATURES if weather else ()))
-    grouped = " group by 1, 2" if flow.is_hourly or isinstance(flow, RecordFlow) else ""
+    grouped = " group by 1, 2" if watched.by_day else ""
     history = store.read(
-        f"select centre_id, day, {_columns(flow, features)} from {flow.merged}"
-        f" where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
+        f"select centre_id, day, {watched.select} from {flow.merged}"
+        f" where centre_id = any(%(centres)s) and day between %(since)s and %(last)s"
         f"{grouped} order by centre_id, day",
-        {
-            "centres": list(rectangle.centres),
-            "first": rectangle.first_day - timedelta(days=_HISTORY_DAYS),
-            "last": rectangle.last_day,
-        },
+        {**rectangle.window, "since": rectangle.first_day - timedelta(days=_HISTORY_DAYS)},
     )
-    for measure in _watched(flow):
-        history[measure] = _against_its_weekday(history, measure)
-    readings = history.loc[
-        history["day"].between(pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)),
-        ["centre_id", "day"],
-    ]
-    drift = measure_drift(history, readings, features)
+    for name in watched.seasonal:
+        history[name] = _against_its_weekday(history, name)
+    first, last = pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
+    readings = history.loc[history["day"].between(first, last), ["centre_id", "day"]]
+    drift = measure_drift(history, readings, (*watched.seasonal, *watched.plain))
     drift.insert(0, "flow", flow.name)
     store.replace("monitoring.drift", drift, rectangle, equal={"flow": flow.name})
     return drift
-
-
-# A day of fewer records than that says nothing of their mean.
-_LEAST_RECORDS = 20
-
-
-def _watched(flow: Flow) -> tuple[str, ...]:
-    """What is compared with the same weekday of the weeks before."""
-    return (*flow.watched, flow.name) if isinstance(flow, RecordFlow) else flow.measures
-
-
-def _columns(flow: Flow, features: tuple[str, ...]) -> str:
-    """The features of a day as SQL: of hours and records their mean, where enough are known."""
-    if isinstance(flow, RecordFlow):
-        means = [
-            f"case when count(*) >= {_LEAST_RECORDS} then avg({name}) end as {name}"
-            for name in flow.watched
-        ]
-        return ", ".join([*means, f"count(*)::double precision as {flow.name}"])
-    if not flow.is_hourly:
-        return ", ".join(features)
-    return ", ".join(
-        f"case when count({name}) >= 18 then avg({name}) end as {name}" for name in features
-    )
 
 
 def _against_its_weekday(history: pd.DataFrame, measure: str) -> pd.Series:

@@ -1,228 +1,188 @@
-"""Issues the forecasts of a rectangle: for each day the champion who serves it.
+"""Issues the forecasts of a rectangle of series: for each day by the vintage that serves it.
 
-Only the as-of choice of the vintage and the writing are here; predictions come from `forecasting/`.
-Flows with hours are written in blocks, for each of their days has 24 issues.
+What is the same for all series: vintages are trained or found, blocks of issues are forecast, and
+their rows replaced. How a kind of series reads what it knows is in `daily.py` and `hourly.py`; the
+forecasts themselves are made in `forecasting/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
-from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
-from flow_platform.ground.local_time import local_midnight
+from flow_platform.flows.kinds import Flow, SeriesFlow
 from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.models.vintage import FALLBACK_VERSION
+from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Reign, vintage_for
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import Core, core_of
-from flow_platform.stages.history import (
-    read_for_hours,
-    read_for_training,
-    read_history,
-    spec_of,
-)
-from flow_platform.stages.trading import closed_weekdays
-from flow_platform.stages.training import Progress, Trained, ensure_vintages, logger
-from flow_platform.warehouse.store import Store
+from flow_platform.stages.case import Case, cases_of
+from flow_platform.stages.plots import forecast_plot
+from flow_platform.stages.predictions import PredictionRun
+from flow_platform.stages.training import Progress, Trained, ensure_vintages
+
+FORECASTS = "ml.forecasts"
 
 
 @dataclass(frozen=True)
-class Issued:
-    """What was said of one rectangle and measure, as it stands in `ml.forecasts`.
+class Block:
+    """Issues that are forecast and written at once, and what is known of their series.
 
-    `issues` counts the partitions that have rows, `incomplete` those that lack some;
-    `closed_targets` the targets that have no row because the shop is closed on their weekday.
-    `shown` has the rows one step ahead of the first centre.
+    issues  unique_id, issue (naive), issued_at (UTC)
+    since   the first issue (naive) that is replaced; None: all of the rectangle's
+    closed  by issue day, the weekdays (0 = Monday) that get no forecast
     """
 
-    rows: int
-    issues: int
-    incomplete: int
-    closed_targets: int
+    rectangle: Rectangle
+    data: Any
+    issues: pd.DataFrame
+    since: pd.Timestamp | None = None
+    closed: Mapping[pd.Timestamp, set[int]] = field(default_factory=dict)
+
+
+class Series(Protocol):
+    """How the stages of one kind of series read what is known, and name what they write."""
+
+    def history(self, case: Case, rectangle: Rectangle) -> Callable[[], Any]:
+        """Reads what the vintages that forecast a rectangle may see."""
+
+    def blocks(
+        self, case: Case, rectangle: Rectangle, refresh: Refresh, history: Callable[[], Any]
+    ) -> Iterator[Block]:
+        """The issues of a rectangle, in blocks that memory holds."""
+
+    def times(self, rows: pd.DataFrame, zones: Mapping[str, str]) -> pd.DataFrame:
+        """`rows` (centre_id, day, date as engines give them) with day, date and target_at."""
+
+    def fills_gaps(self) -> bool:
+        """Whether the fallback forecasts series that a vintage cannot."""
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns of ml.forecasts that only this kind fills."""
+
+
+@dataclass
+class Issued:
+    """What was forecast of one rectangle and measure, as it is in `ml.forecasts`.
+
+    `issues` counts the partitions that have rows, `incomplete` the issues that lack some horizons;
+    `closed_targets` the targets without a row because the place is closed on their weekday. `shown`
+    has the rows one step ahead of the first centre.
+    """
+
     vintages: list[Trained]
-    issues_by_version: dict[str, int]
-    shown: pd.DataFrame
+    rows: int = 0
+    issues: int = 0
+    incomplete: int = 0
+    closed_targets: int = 0
+    issues_by_version: dict[str, int] = field(default_factory=dict)
+    shown: list[pd.DataFrame] = field(default_factory=list)
+
+
+def predict_series(
+    series: Series,
+    platform: Platform,
+    flow: Flow,
+    rectangle: Rectangle,
+    refresh: Refresh,
+    progress: Progress,
+) -> PredictionRun:
+    """Forecast every measure of a rectangle with what was known then, and replace its rows."""
+    assert isinstance(flow, SeriesFlow)
+    cases = cases_of(platform, flow)
+    issued = {
+        case.measure: issue_forecasts(series, case, rectangle, refresh=refresh, progress=progress)
+        for case in cases
+    }
+    every = issued.values()
+    due = len(rectangle) * len(cases)
+    return PredictionRun(
+        rows=sum(one.rows for one in every),
+        missing=sum(one.incomplete for one in every),
+        counts={
+            "issues": sum(one.issues for one in every),
+            "incomplete": sum(one.incomplete for one in every),
+            "partitions_without_history": due - sum(one.issues for one in every),
+            "closed_targets_left_out": sum(one.closed_targets for one in every),
+        },
+        vintages={measure: one.vintages for measure, one in issued.items()},
+        versions={measure: one.issues_by_version for measure, one in issued.items()},
+        figures={},
+        plot=partial(_plot, cases[0], rectangle, issued[cases[0].measure].shown),
+    )
 
 
 def issue_forecasts(
-    platform: Platform,
-    flow: SeriesFlow,
-    measure: str,
+    series: Series,
+    case: Case,
     rectangle: Rectangle,
     *,
-    refresh: Literal["missing", "stale"] = "missing",
-    progress: Progress = logger.info,
+    refresh: Refresh = "missing",
+    progress: Progress = lambda message: None,
 ) -> Issued:
-    """Forecast every centre and day with what was known then, and replace the partitions.
+    """Forecast every centre and day of one measure, and replace the rows of the rectangle.
 
-    Vintages that the days need are trained first. Days before any vintage, and series a vintage
-    cannot forecast, get the fallback; a centre that never reported gets no row.
+    Vintages that the days need are trained first. Days before any vintage, and series that a
+    vintage cannot forecast, get the fallback; a centre that never reported gets no row.
     """
-    if flow.is_hourly:
-        return _issue_hours(platform, flow, measure, rectangle, refresh, progress)
-    spec = spec_of(platform, flow, measure)
-    data = read_history(platform, flow, measure, rectangle.last_day)
-    trained = ensure_vintages(
-        platform,
-        flow,
-        measure,
-        months_between(rectangle.first_day, rectangle.last_day),
-        lambda: data,
-        spec,
-        refresh=refresh,
-        progress=progress,
-    )
-    wanted = data.issues[
-        data.issues["unique_id"].isin(rectangle.centres)
-        & data.issues["issue"].between(
-            pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
-        )
-    ]
-    line = platform.registry.line(flow.name, measure)
-    parts = [
-        forecast_with(platform, flow, vintage, data, wanted[wanted["issue"].isin(days)], spec)
-        for vintage, days in days_by_vintage(line, wanted["issue"])
-    ]
-    made = pd.concat(parts, ignore_index=True)
-    closed = closed_weekdays(data.actuals, wanted) if flow.has_trading_days else {}
-    frame = _as_rows(platform, flow, measure, _without_closed(made, closed))
-    platform.store(ML_ROLE).replace(
-        "ml.forecasts", frame, rectangle, equal={"flow": flow.name, "measure": measure}
-    )
-    counts = frame.groupby("model_version")["day"].nunique()
-    left_out = {
-        day: sum((day.weekday() + step) % 7 in weekdays for step in flow.horizons)
-        for day, weekdays in closed.items()
-    }
-    steps = frame.groupby(["centre_id", "day"]).size().reset_index(name="horizons")
-    return Issued(
-        rows=len(frame),
-        issues=len(steps),
-        incomplete=sum(
-            count != len(flow.horizons) - left_out.get(day, 0)
-            for day, count in zip(steps["day"], steps["horizons"], strict=True)
-        ),
-        closed_targets=sum(left_out.values()),
-        vintages=trained,
-        issues_by_version={str(name): int(count) for name, count in counts.items()},
-        shown=frame[(frame["centre_id"] == rectangle.centres[0]) & (frame["horizon"] == 1)],
-    )
-
-
-# Rows that are forecast and written at once, in days of all centres: bounds memory.
-_ROWS_A_BLOCK = 1_000_000
-
-
-def _issue_hours(
-    platform: Platform,
-    flow: SeriesFlow,
-    measure: str,
-    rectangle: Rectangle,
-    refresh: Literal["missing", "stale"],
-    progress: Progress,
-) -> Issued:
-    """Forecast every hour of every day of `rectangle`, a block of days at a time.
-
-    Of the present day the hours that have begun. A run that ends with the present day, and is no
-    backfill, adds the hours that have no forecasts yet: what was said this morning stands.
-    """
-    spec = spec_of(platform, flow, measure)
+    history = series.history(case, rectangle)
     months = months_between(rectangle.first_day, rectangle.last_day)
-    trained = ensure_vintages(
-        platform,
-        flow,
-        measure,
-        months,
-        lambda: read_for_training(platform, flow, measure, months[0], months[-1]),
-        spec,
-        refresh=refresh,
-        progress=progress,
-    )
-    line = platform.registry.line(flow.name, measure)
-    store, now = platform.store(ML_ROLE), pd.Timestamp(datetime.now(UTC)).floor("h")
-    length = max(1, _ROWS_A_BLOCK // (24 * len(flow.horizons) * len(rectangle.centres)))
-    rows = issues = incomplete = 0
-    versions: dict[str, int] = {}
-    shown = []
-    for first in pd.date_range(rectangle.first_day, rectangle.last_day, freq=f"{length}D"):
-        last = min(first + timedelta(days=length - 1), pd.Timestamp(rectangle.last_day))
-        block = Rectangle(rectangle.centres, first.date(), last.date())
-        since = _first_hour(store, flow, measure, block, now, refresh)
-        hours = pd.date_range(since, last + timedelta(hours=23), freq="h")
-        hours = hours[hours <= now.tz_localize(None)].as_unit("us")
-        if hours.empty:
-            continue
-        data = read_for_hours(platform, flow, measure, block.centres, since.date(), last.date())
-        parts = []
-        for vintage, days in days_by_vintage(line, pd.Series(hours.normalize())):
-            wanted = pd.MultiIndex.from_product(
-                [block.centres, hours[hours.normalize().isin(days)]], names=["unique_id", "issue"]
-            ).to_frame(index=False)
-            wanted["issued_at"] = wanted["issue"].dt.tz_localize("UTC")
-            parts.append(forecast_with(platform, flow, vintage, data, wanted, spec))
-        frame = _as_rows(platform, flow, measure, pd.concat(parts, ignore_index=True))
-        store.replace(
-            "ml.forecasts",
+    trained = ensure_vintages(case, months, history, refresh=refresh, progress=progress)
+    line, done = case.line(), Issued(vintages=trained)
+    for block in series.blocks(case, rectangle, refresh, history):
+        days = block.issues["issue"].dt.normalize()
+        parts = [
+            forecast_with(series, case, vintage, block.data, _on(block.issues, days.isin(own)))
+            for vintage, own in days_by_vintage(line, days)
+        ]
+        made = _without_closed(pd.concat(parts, ignore_index=True), block.closed)
+        frame = _as_rows(series, case, made)
+        case.platform.store(ML_ROLE).replace(
+            FORECASTS,
             frame,
-            block,
-            equal={"flow": flow.name, "measure": measure},
-            since=("issued_at", since.tz_localize("UTC").to_pydatetime()),
+            block.rectangle,
+            equal={"flow": case.flow.name, "measure": case.measure},
+            since=None
+            if block.since is None
+            else ("issued_at", block.since.tz_localize("UTC").to_pydatetime()),
         )
-        partitions = len(frame[["centre_id", "day"]].drop_duplicates())
-        # An hour at which nothing had been known of a counter for four weeks has no forecast.
-        steps = frame.groupby(["centre_id", "issued_at"], sort=False).size()
-        rows, issues = rows + len(frame), issues + partitions
-        incomplete += int((steps != len(flow.horizons)).sum())
-        for name, count in frame.groupby("model_version")["day"].nunique().items():
-            versions[str(name)] = versions.get(str(name), 0) + int(count)
-        shown.append(frame[(frame["centre_id"] == rectangle.centres[0]) & (frame["horizon"] == 1)])
-        if len(rectangle) > len(block):
-            progress(f"{flow.name} {measure}: {first:%Y-%m-%d} to {last:%Y-%m-%d} forecast")
-    return Issued(
-        rows=rows,
-        issues=issues,
-        incomplete=incomplete,
-        closed_targets=0,
-        vintages=trained,
-        issues_by_version=versions,
-        shown=pd.concat(shown, ignore_index=True) if shown else pd.DataFrame(),
-    )
+        _count(done, frame, block, case.spec.horizons)
+        if len(rectangle) > len(block.rectangle):
+            first, last = block.rectangle.first_day, block.rectangle.last_day
+            progress(f"{case.flow.name} {case.measure}: {first} to {last} forecast")
+    return done
 
 
-def _first_hour(
-    store: Store,
-    flow: SeriesFlow,
-    measure: str,
-    block: Rectangle,
-    now: pd.Timestamp,
-    refresh: Literal["missing", "stale"],
-) -> pd.Timestamp:
-    """The first hour (naive UTC) of a block to forecast: its begin, or the next one of today."""
-    if block.last_day < now.date() or block.days > 2 or refresh == "stale":
-        return pd.Timestamp(block.first_day)
-    newest = store.read(
-        "select min(newest) as newest from (select max(issued_at) as newest from ml.forecasts"
-        " where flow = %(flow)s and measure = %(measure)s and centre_id = any(%(centres)s)"
-        " and day >= %(day)s group by centre_id) as each",
-        {
-            "flow": flow.name,
-            "measure": measure,
-            "centres": list(block.centres),
-            "day": block.first_day,
-        },
-    )["newest"].iloc[0]
-    if pd.isna(newest):
-        return pd.Timestamp(block.first_day)
-    return pd.Timestamp(newest).tz_localize(None) + timedelta(hours=1)
+def _on(issues: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    return issues[chosen.to_numpy()].reset_index(drop=True)
+
+
+def _count(done: Issued, frame: pd.DataFrame, block: Block, horizons: Sequence[int]) -> None:
+    """Add up what a block wrote."""
+    left_out = {
+        day: sum((day.weekday() + step) % 7 in weekdays for step in horizons)
+        for day, weekdays in block.closed.items()
+    }
+    steps = frame.groupby(["centre_id", "day", "issued_at"], sort=False).size()
+    due = [len(horizons) - left_out.get(day, 0) for day in steps.index.get_level_values("day")]
+    done.rows += len(frame)
+    done.issues += len(frame[["centre_id", "day"]].drop_duplicates())
+    done.incomplete += int((steps.to_numpy() != np.array(due, dtype=int)).sum())
+    done.closed_targets += sum(left_out.values())
+    for name, days in frame.groupby("model_version")["day"].nunique().items():
+        version = str(name)
+        done.issues_by_version[version] = done.issues_by_version.get(version, 0) + int(days)
+    first = block.rectangle.centres[0]
+    done.shown.append(frame[(frame["centre_id"] == first) & (frame["horizon"] == 1)])
 
 
 def _without_closed(made: pd.DataFrame, closed: Mapping[pd.Timestamp, set[int]]) -> pd.DataFrame:
@@ -249,62 +209,45 @@ def days_by_vintage(
 
 
 def forecast_with(
-    platform: Platform,
-    flow: SeriesFlow,
-    vintage: Vintage | None,
-    data: Any,
-    issues: pd.DataFrame,
-    spec: Any,
+    series: Series, case: Case, vintage: Vintage | None, data: Any, issues: pd.DataFrame
 ) -> pd.DataFrame:
-    """What is said at `issues` where `vintage` serves: `FORECAST_COLUMNS` and model_version.
+    """The forecasts of `issues` by `vintage`, None being the fallback, with their model_version.
 
-    Where it cannot forecast a series, the fallback does.
+    Where the vintage cannot forecast a series, the fallback does.
     """
-    core = core_of(flow)
     if vintage is None:
-        return _fallback(core, data, issues, spec)
-    made = core.forecast(platform.registry.load(vintage), data, issues, spec)
+        return _fallback(case, data, issues)
+    made = case.engine.forecast(case.load(vintage), data, issues, case.spec)
     made = made.assign(model_version=vintage.model_version)
-    if flow.is_hourly:
-        # It forecasts whatever the fallback could.
+    if not series.fills_gaps():
         return made
     complete = made.dropna(subset=["prediction"])
     done = complete.groupby(["unique_id", "issue"]).size().reset_index(name="steps")
     left = issues.merge(done, on=["unique_id", "issue"], how="left")
-    left = left[left["steps"].fillna(0) < len(spec.horizons)].drop(columns="steps")
+    left = left[left["steps"].fillna(0) < len(case.spec.horizons)].drop(columns="steps")
     if left.empty:
         return complete
     short = complete.merge(
         left[["unique_id", "issue"]], on=["unique_id", "issue"], how="left", indicator=True
     )
-    rest = _fallback(core, data, left, spec)
+    rest = _fallback(case, data, left)
     return pd.concat(
         [short[short["_merge"] == "left_only"].drop(columns="_merge"), rest], ignore_index=True
     )
 
 
-def _fallback(core: Core, data: Any, issues: pd.DataFrame, spec: Any) -> pd.DataFrame:
-    return core.fallback_forecast(data, issues, spec).assign(model_version=FALLBACK_VERSION)
+def _fallback(case: Case, data: Any, issues: pd.DataFrame) -> pd.DataFrame:
+    made = case.engine.fallback_forecast(data, issues, case.spec)
+    return made.assign(model_version=FALLBACK_VERSION)
 
 
-def _as_rows(
-    platform: Platform, flow: SeriesFlow, measure: str, made: pd.DataFrame
-) -> pd.DataFrame:
-    zones = {centre.centre_id: centre.timezone for centre in platform.centres_of(flow)}
+def _as_rows(series: Series, case: Case, made: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts as an engine gives them as rows of `ml.forecasts`."""
+    zones = {one.centre_id: one.timezone for one in case.platform.centres_of(case.flow)}
     rows = made.rename(columns={"unique_id": "centre_id", "issue": "day", "ds": "date"})
     rows["target_at"] = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[us, UTC]")
-    if flow.is_hourly:
-        # Of an hour `ds` is its end, in UTC.
-        rows["target_at"] = rows["date"].dt.tz_localize("UTC")
-        rows["day"] = rows["day"].dt.normalize()
-    for zone in set(zones.values()):
-        here = rows["centre_id"].map(zones) == zone
-        if flow.is_hourly:
-            local = rows.loc[here, "target_at"].dt.tz_convert(zone).dt.tz_localize(None)
-            rows.loc[here, "date"] = local.dt.normalize()
-            continue
-        rows.loc[here, "target_at"] = local_midnight(pd.DatetimeIndex(rows.loc[here, "date"]), zone)
-    rows["flow"], rows["measure"] = flow.name, measure
+    rows = series.times(rows, zones)
+    rows["flow"], rows["measure"] = case.flow.name, case.measure
     return rows[
         [
             "flow",
@@ -321,6 +264,28 @@ def _as_rows(
             "lower_95",
             "upper_95",
             "model_version",
-            *(("level",) if flow.is_hourly else EXPLANATION_COLUMNS),
+            *series.own_columns,
         ]
     ]
+
+
+def _plot(case: Case, rectangle: Rectangle, shown: Sequence[pd.DataFrame]) -> Any:
+    """Forecasts one step ahead against the actuals, of the first centre: the last of the run."""
+    flow = case.flow
+    assert isinstance(flow, SeriesFlow)
+    rows = pd.concat(shown, ignore_index=True) if shown else pd.DataFrame()
+    if rows.empty:
+        return None
+    hourly = flow.is_hourly
+    at, length = ("target_at", 168) if hourly else ("date", 90)
+    rows = rows.sort_values(at).tail(length).rename(columns={at: "at"})
+    centre, column = rectangle.centres[0], "target_at" if hourly else "day"
+    actuals = case.platform.store(ML_ROLE).read(
+        f"select {column} as at, {case.measure} as value from {flow.merged}"
+        f" where centre_id = %(centre)s and {column} between %(first)s and %(last)s"
+        f" order by {column}",
+        {"centre": centre, "first": rows["at"].iloc[0], "last": rows["at"].iloc[-1]},
+    )
+    named = next(one for one in case.platform.centres_of(flow) if one.centre_id == centre)
+    title = f"{flow.title}: {case.measure}, {named.label}"
+    return forecast_plot(rows, actuals, title, f"forecast, 1 {flow.step} ahead")

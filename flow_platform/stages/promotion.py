@@ -1,34 +1,30 @@
 """Promotes a vintage that beats the champion on replayed days, and rolls back. Nothing is trained.
 
 Both sides are replayed as they would have forecast, from what was known then; the verdict itself is
-in `models/promotion.py`. What is decided counts from a day that is not over yet.
+in `models/promotion.py`. A decision counts from a day that is not over yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
 
 import pandas as pd
 
-from flow_platform.flows import DELIVERIES, Flow, RecordFlow, SeriesFlow
-from flow_platform.forecasting.hourly.data import evenly
+from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.deliveries import compare_orders
-from flow_platform.stages.forecasting import days_by_vintage, forecast_with
-from flow_platform.stages.history import read_for_hours, read_history, spec_of
-from flow_platform.stages.trips import compare_scores
+from flow_platform.stages.case import Case
+from flow_platform.stages.forecasting import Series, days_by_vintage, forecast_with
 
-# Issue days a comparison replays at the most: a season's change, at a few seconds a vintage.
+# Issue days that a comparison replays at the most: a season's change, at a few seconds a vintage.
 REPLAYED_DAYS = 120
-# Of hourly flows: counters, and every how many hours an issue. Five and 24 have no common divisor.
-COUNTERS, EVERY_HOURS = 60, 5
 
 
 def promote(
@@ -45,15 +41,15 @@ def promote(
     is over, ModelError where there is no champion or the challenger is it.
     """
     _check_day(effective_day, today)
-    measure = challenger.measure
-    with platform.registry.training_lock(flow.name):
-        champion = _serving(platform, flow, measure, effective_day)
+    case = Case(platform, flow, challenger.measure)
+    with case.training_lock():
+        champion = _serving(case, effective_day)
         if champion.model_version == challenger.model_version:
             raise ModelError(
-                f"{challenger.model_version} already serves {flow.name} {measure} on"
+                f"{challenger.model_version} already serves {flow.name} {case.measure} on"
                 f" {effective_day}. Choose another: flow models list {flow.name}."
             )
-        compared = compare_vintages(platform, flow, champion, challenger, today)
+        compared = compare_vintages(case, champion, challenger, today)
         decision = Decision(
             kind="promote" if compared.promoted else "refused",
             effective_day=effective_day,
@@ -82,9 +78,10 @@ def roll_back(
     where there is no champion before.
     """
     _check_day(effective_day, today)
-    with platform.registry.training_lock(flow.name):
-        champion = _serving(platform, flow, measure, effective_day)
-        before = predecessor(platform.registry.line(flow.name, measure), effective_day)
+    case = Case(platform, flow, measure)
+    with case.training_lock():
+        champion = _serving(case, effective_day)
+        before = predecessor(case.line(), effective_day)
         if before is None:
             raise ModelError(
                 f"{flow.name} {measure} has had no champion before {champion.model_version}. Train"
@@ -104,120 +101,120 @@ def roll_back(
     return decision
 
 
-def compare_vintages(
-    platform: Platform, flow: Flow, champion: Vintage, challenger: Vintage, today: date
-) -> Comparison:
+def compare_vintages(case: Case, champion: Vintage, challenger: Vintage, today: date) -> Comparison:
     """Both sides on the same issue days before `today`, each day after both cut-offs.
 
-    A vintage is no more than a month old when the next one comes, too young to be judged. So each
-    side is its kind: on a day, the kind's newest vintage up to the given one that was cut off
+    A vintage is no more than a month old when the next one is trained, too young to be judged. So
+    each side is its kind: on a day, the kind's newest vintage up to the given one that was cut off
     before that day.
     """
-    claimed, learned = challenger.cutoff, trained_until(platform.registry.load(challenger))
+    claimed, learned = challenger.cutoff, trained_until(case.load(challenger))
     if learned > claimed:
-        return Comparison(
-            champion.model_version,
-            challenger.model_version,
-            promoted=False,
-            reason=f"trained on test rows: its registered cut-off is {claimed:%Y-%m-%d %H:%M} UTC,"
+        return refusal(
+            champion,
+            challenger,
+            f"trained on test rows: its registered cut-off is {claimed:%Y-%m-%d %H:%M} UTC,"
             f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
         )
-    vintages = platform.registry.vintages(flow.name, champion.measure)
+    vintages = case.vintages()
     lines = [
         line_of((v for v in vintages if v.candidate == own.candidate and v.month <= own.month), [])
         for own in (champion, challenger)
     ]
-    if isinstance(flow, RecordFlow):
-        replay = compare_orders if flow == DELIVERIES else compare_scores
-        return replay(platform, flow, champion, challenger, lines, today)
-    assert isinstance(flow, SeriesFlow)
-    spec = spec_of(platform, flow, champion.measure)
-    data, issues = _replayable(platform, flow, champion.measure, today)
-    days = _compared_days(issues, data.actuals, lines)
+    return case.parts.models.compare(case, champion, challenger, lines, today)
+
+
+def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
+    """A comparison that the challenger cannot win, and why."""
+    return Comparison(
+        champion.model_version, challenger.model_version, promoted=False, reason=reason
+    )
+
+
+@dataclass(frozen=True)
+class Replayable:
+    """What is known of a measure before a day, and the issues that may be replayed on it."""
+
+    data: Any
+    issues: pd.DataFrame
+
+
+class ReplayedSeries(Series, Protocol):
+    """A kind of series whose past can be replayed."""
+
+    @property
+    def frequency(self) -> str:
+        """The step as pandas names it."""
+
+    def replayable(self, case: Case, today: date) -> Replayable:
+        """What was known before `today` (UTC), and issues to replay."""
+
+
+def compare_series(
+    series: ReplayedSeries,
+    case: Case,
+    champion: Vintage,
+    challenger: Vintage,
+    lines: Sequence[Sequence[Reign]],
+    today: date,
+) -> Comparison:
+    """The verdict on two lines of vintages over the same issues before `today` (UTC)."""
+    known = series.replayable(case, today)
+    issue_days = known.issues["issue"].dt.normalize()
+    past = issue_days[issue_days < known.data.actuals["ds"].max()]
+    days = days_of_both(past, lines)[:REPLAYED_DAYS]
     if not days:
-        return Comparison(
-            champion.model_version,
-            challenger.model_version,
-            promoted=False,
-            reason="not enough evidence: no day with a count lies after the cut-offs of both",
+        return refusal(
+            champion,
+            challenger,
+            "not enough evidence: no day with a count is after the cut-offs of both",
         )
-    wanted = issues[issues["issue"].dt.normalize().isin(days)]
+    wanted = known.issues[issue_days.isin(days)]
     own, rival = (
-        Replay(vintage.model_version, _replay(platform, flow, line, data, wanted, spec))
+        Replay(vintage.model_version, _replay(series, case, line, known.data, wanted))
         for vintage, line in zip((champion, challenger), lines, strict=True)
     )
     return compare(
         own,
         rival,
-        data.actuals,
-        season=spec.season,
-        seed=spec.seed,
-        frequency="h" if flow.is_hourly else "D",
+        known.data.actuals,
+        season=case.spec.season,
+        seed=case.spec.seed,
+        frequency=series.frequency,
     )
 
 
-def _replayable(
-    platform: Platform, flow: SeriesFlow, measure: str, today: date
-) -> tuple[Any, pd.DataFrame]:
-    """What is known of a measure before `today`, and the issues that may be replayed.
-
-    Of an hourly flow some counters, and an issue every so many hours: each hour of the day has its
-    turn, and a comparison takes minutes.
-    """
-    last = today - timedelta(days=1)
-    if not flow.is_hourly:
-        data = read_history(platform, flow, measure, last)
-        return data, data.issues
-    chosen = evenly(platform.centre_ids_of(flow), COUNTERS)
-    first = last - timedelta(days=REPLAYED_DAYS)
-    hours = read_for_hours(platform, flow, measure, chosen, first, last)
-    moments = pd.date_range(first, pd.Timestamp(today), freq=f"{EVERY_HOURS}h", inclusive="left")
-    issues = pd.MultiIndex.from_product(
-        [chosen, moments.as_unit("us")], names=["unique_id", "issue"]
-    ).to_frame(index=False)
-    issues["issued_at"] = issues["issue"].dt.tz_localize("UTC")
-    return hours, issues
-
-
-def _compared_days(
-    issues: pd.DataFrame, actuals: pd.DataFrame, lines: Sequence[Sequence[Reign]]
-) -> list[pd.Timestamp]:
-    """The newest days before the last count on which other vintages speak for the two sides."""
-    days = issues["issue"].dt.normalize()
-    past = days[days < actuals["ds"].max()]
+def days_of_both(days: pd.Series, lines: Sequence[Sequence[Reign]]) -> list[pd.Timestamp]:
+    """The days, newest first, that another vintage of each of two lines would have served."""
     chosen = []
-    for day in sorted(past.unique(), reverse=True):
+    for day in sorted(days.unique(), reverse=True):
         own, rival = (vintage_for(line, pd.Timestamp(day).date()) for line in lines)
         if own and rival and own.model_version != rival.model_version:
             chosen.append(day)
-    return chosen[:REPLAYED_DAYS]
+    return chosen
 
 
 def _replay(
-    platform: Platform,
-    flow: SeriesFlow,
-    line: Sequence[Reign],
-    data: Any,
-    wanted: pd.DataFrame,
-    spec: Any,
+    series: Series, case: Case, line: Sequence[Reign], data: Any, wanted: pd.DataFrame
 ) -> pd.DataFrame:
+    """The forecasts of `wanted` by the vintages of a line, and until when each had learned."""
     parts, day = [], wanted["issue"].dt.normalize()
     for vintage, days in days_by_vintage(line, day):
         assert vintage is not None
-        until = max(vintage.cutoff, trained_until(platform.registry.load(vintage)))
-        said = forecast_with(platform, flow, vintage, data, wanted[day.isin(days)], spec)
+        until = max(vintage.cutoff, trained_until(case.load(vintage)))
+        made = forecast_with(series, case, vintage, data, wanted[day.isin(days)])
         # The fallback learns nothing.
-        learned = said["model_version"] != FALLBACK_VERSION
-        parts.append(said.assign(trained_until=pd.Series(until, said.index).where(learned)))
+        learned = made["model_version"] != FALLBACK_VERSION
+        parts.append(made.assign(trained_until=pd.Series(until, made.index).where(learned)))
     return pd.concat(parts, ignore_index=True)
 
 
-def _serving(platform: Platform, flow: Flow, measure: str, day: date) -> Vintage:
-    champion = vintage_for(platform.registry.line(flow.name, measure), day)
+def _serving(case: Case, day: date) -> Vintage:
+    champion = vintage_for(case.line(), day)
     if champion is None:
         raise ModelError(
-            f"{flow.name} {measure} has no champion on {day}. Train one first:"
-            f" flow train {flow.name} --from {day:%Y-%m}."
+            f"{case.flow.name} {case.measure} has no champion on {day}. Train one first:"
+            f" flow train {case.flow.name} --from {day:%Y-%m}."
         )
     return champion
 
@@ -225,5 +222,5 @@ def _serving(platform: Platform, flow: Flow, measure: str, day: date) -> Vintage
 def _check_day(effective_day: date, today: date) -> None:
     if effective_day < today:
         raise ConfigurationError(
-            f"{effective_day} is over: what was said on it stays. Give {today} or a later day."
+            f"{effective_day} is over: its forecasts stay as they are. Give {today} or a later day."
         )

@@ -1,7 +1,7 @@
-"""Trains the vintages of a month and decides who is its champion.
+"""Trains the vintages of a month and decides which of them is its champion.
 
 A vintage is trained again exactly when what it may see has changed: its fingerprint says so. How a
-model is trained is in `forecasting/`, how a vintage is kept in `registry/`.
+model is trained is in the engines, how a vintage is kept in `registry/`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from flow_platform.flows import Flow
 from flow_platform.forecasting.daily.training import BOOSTED, lacks, trainable
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
-from flow_platform.platform import Platform
+from flow_platform.parts import Refresh
 from flow_platform.registry.promotions import Decision, line_of, vintage_for
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import core_of
+from flow_platform.stages.case import Case
 
 logger = logging.getLogger(__name__)
 
@@ -36,79 +35,66 @@ class Trained:
     is_new: bool
 
 
-def train_vintage(
-    platform: Platform,
-    flow: Flow,
-    measure: str,
-    candidate: str,
-    month: date,
-    data: Any,
-    spec: Any,
-) -> Trained:
+def train_vintage(case: Case, candidate: str, month: date, data: Any) -> Trained:
     """The vintage of one candidate and month, trained unless the very same is registered.
 
     LightGBM's parameters are those of the month's tuning. Raises ModelError when too little was
     known before the cut-off.
     """
-    cutoff, core = cutoff_of(month), core_of(flow)
-    tuned = spec
-    if candidate in BOOSTED and flow.is_tuned:
+    cutoff, spec = cutoff_of(month), case.spec
+    if candidate in BOOSTED and case.flow.is_tuned:
         # Other candidates have no part in it, and are not trained again for it.
-        tuned = replace(spec, boosting=platform.tunings.boosting(flow.name, measure, month))
-    seen = core.fingerprint(data, cutoff, tuned)
-    registry = platform.registry
-    for vintage in registry.vintages(flow.name, measure):
+        tunings = case.platform.tunings
+        spec = replace(spec, boosting=tunings.boosting(case.flow.name, case.measure, month))
+    seen = case.engine.fingerprint(data, cutoff, spec)
+    for vintage in case.vintages():
         if (vintage.candidate, vintage.month, vintage.fingerprint) == (candidate, month, seen):
             return Trained(vintage, is_new=False)
-    trained = core.train(candidate, data, cutoff, tuned)
-    return Trained(registry.register(flow.name, measure, month, trained, seen), is_new=True)
+    trained = case.engine.train(candidate, data, cutoff, spec)
+    registered = case.platform.registry.register(case.flow.name, case.measure, month, trained, seen)
+    return Trained(registered, is_new=True)
 
 
-def name_champions(
-    platform: Platform, flow: Flow, measure: str, months: Collection[date]
-) -> list[Vintage]:
-    """Decide who is champion of each of `months` with vintages, and of later ones that have one.
+def decide_champions(case: Case, months: Collection[date]) -> list[Vintage]:
+    """Decide which vintage is champion of each of `months`, and of later months that have one.
 
     Each month follows from those before, so the champions depend on the vintages and on what
     people decided, and not on the order in which months were trained. Returns the champions.
     """
-    registry = platform.registry
+    registry = case.platform.registry
     by_month: dict[date, dict[str, Vintage]] = {}
-    for vintage in registry.vintages(flow.name, measure):
+    for vintage in case.vintages():
         by_month.setdefault(vintage.month, {})[vintage.candidate] = vintage
-    moves = registry.moves(flow.name, measure)
-    named = registry.champions(flow.name, measure)
+    moves = registry.moves(case.flow.name, case.measure)
+    named = registry.champions(case.flow.name, case.measure)
     champions = [vintage for vintage in named if vintage.month < min(months)]
     later = {vintage.month for vintage in named if vintage.month >= min(months)}
     decisions: list[Decision] = []
     for month in sorted(by_month.keys() & (later | set(months))):
-        reigning = vintage_for(line_of(champions, moves), month - timedelta(days=1))
-        decisions.append(_decide(platform, flow, by_month[month], month, reigning))
+        serving = vintage_for(line_of(champions, moves), month - timedelta(days=1))
+        decisions.append(_decide(case, by_month[month], month, serving))
         champions.append(decisions[-1].serving)
-    registry.record_months(flow.name, measure, decisions)
+    registry.record_months(case.flow.name, case.measure, decisions)
     return [decision.serving for decision in decisions]
 
 
 def _decide(
-    platform: Platform,
-    flow: Flow,
-    rivals: Mapping[str, Vintage],
-    month: date,
-    reigning: Vintage | None,
+    case: Case, rivals: Mapping[str, Vintage], month: date, serving: Vintage | None
 ) -> Decision:
-    order = core_of(flow).CANDIDATES
+    """The decision on a month; `serving` is the vintage that serves the day before."""
+    order = case.engine.CANDIDATES
     metrics = {name: vintage.metrics for name, vintage in rivals.items()}
     outcome = succeed(
-        reigning.candidate if reigning else None,
+        serving.candidate if serving else None,
         metrics,
-        lambda name: backtest_scores(platform.registry.load(rivals[name])),
-        platform.settings.seed,
+        lambda name: backtest_scores(case.load(rivals[name])),
+        case.platform.settings.seed,
         order,
     )
-    held = rivals.get(reigning.candidate) if reigning else None
+    held = rivals.get(serving.candidate) if serving else None
     best = rivals[choose_champion(metrics, order)]
     return Decision(
-        kind="monthly" if reigning else "first",
+        kind="monthly" if serving else "first",
         effective_day=month,
         champion=held,
         challenger=None if best == held else best,
@@ -120,39 +106,38 @@ def _decide(
 
 
 def ensure_vintages(
-    platform: Platform,
-    flow: Flow,
-    measure: str,
+    case: Case,
     months: Sequence[date],
     read: Callable[[], Any],
-    spec: Any,
     *,
-    refresh: Literal["missing", "stale"] = "missing",
+    refresh: Refresh = "missing",
     progress: Progress = logger.info,
 ) -> list[Trained]:
     """The vintages that forecasts of these months need, and a champion for each month.
 
     `missing` leaves a month alone that has a champion; `stale` also retrains vintages whose
     training data changed since. A month with too little history is left to an older vintage or to
-    the fallback, and a candidate that fails is left out: a forecast always comes. `read` is asked
-    for what may be seen, if anything has to be trained.
+    the fallback, and a candidate that fails is left out: a forecast is always made. `read` gives
+    what may be seen, if anything has to be trained.
     """
-    with platform.registry.training_lock(flow.name):
+    flow = case.flow
+    with case.training_lock():
         done: list[Trained] = []
-        led = {vintage.month for vintage in platform.registry.champions(flow.name, measure)}
+        champions = case.platform.registry.champions(flow.name, case.measure)
+        led = {vintage.month for vintage in champions}
         due = [month for month in months if refresh == "stale" or month not in led]
         for candidate in flow.candidates if due else ():
-            # Said once: what is not installed is so for every month.
+            # Once: what is not installed is so for every month.
             if reason := lacks(candidate):
                 progress(f"{flow.name} {candidate}: left out, {reason}")
         data = read() if due else None
         for month in due:
-            if not core_of(flow).has_enough_history(data, cutoff_of(month), spec):
+            if not case.engine.has_enough_history(data, cutoff_of(month), case.spec):
                 progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
                 continue
             for candidate in trainable(flow.candidates):
                 try:
-                    trained = train_vintage(platform, flow, measure, candidate, month, data, spec)
+                    trained = train_vintage(case, candidate, month, data)
                 except ModelError as error:
                     progress(f"{flow.name} {month:%Y-%m} {candidate}: left out, {error}")
                     continue
@@ -163,5 +148,5 @@ def ensure_vintages(
                     f" MASE {trained.vintage.metrics.get('mase', float('nan')):.3f}"
                 )
         if done:
-            name_champions(platform, flow, measure, {trained.vintage.month for trained in done})
+            decide_champions(case, {trained.vintage.month for trained in done})
         return done

@@ -1,7 +1,7 @@
-"""Seeks LightGBM's parameters for a month on what was known then, and records what was found.
+"""Searches LightGBM's parameters for a month on what was known then, and records the result.
 
 Nothing is trained here: the month's vintages, and later ones, use the result when they are trained.
-How parameters are sought is in `forecasting/daily/tuning.py`, where trials are kept in `registry/`.
+How parameters are searched is in `forecasting/daily/tuning.py`; trials are kept in `registry/`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows import CATALOGUE, SeriesFlow
 from flow_platform.forecasting.daily.data import CODE_VERSION, fingerprint
 from flow_platform.forecasting.daily.training import before_backtest, has_enough_history
 from flow_platform.forecasting.daily.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
@@ -19,7 +19,8 @@ from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.case import Case
+from flow_platform.stages.daily import daily_case, read_history
 
 
 def tune_month(
@@ -42,19 +43,20 @@ def tune_month(
             f"{seconds:g} seconds are no time to search. Give a number above 0, such as 120."
         )
     flow.check_measure(measure)
-    if flow.is_hourly:
+    if not flow.is_tuned:
         raise ConfigurationError(
-            f"{flow.name} is not tuned: its LightGBM has the parameters of HourlySpec. Flows with"
-            " days are: parcels, retail."
+            f"{flow.name} is not tuned: its LightGBM has fixed parameters. `flow tune` is for"
+            f" {', '.join(one.name for one in CATALOGUE if one.is_tuned)}."
         )
-    chosen = month or _newest_month(platform, flow, measure)
+    case = daily_case(platform, flow, measure)
+    chosen = month or _newest_month(case)
     if cutoff_of(chosen) > datetime.now(UTC):
         raise ConfigurationError(
             f"{chosen:%Y-%m} has not begun in UTC: its vintages cannot be trained yet. Give an"
             " earlier month."
         )
-    spec, cutoff = spec_of(platform, flow, measure), cutoff_of(chosen)
-    data = read_history(platform, flow, measure, chosen)
+    spec, cutoff = case.spec, cutoff_of(chosen)
+    data = read_history(case, chosen)
     if not has_enough_history(data, cutoff, spec):
         raise ModelError(
             f"{flow.name} {measure} cannot be tuned for {chosen:%Y-%m}: fewer than"
@@ -73,11 +75,12 @@ def tune_month(
     return tuning
 
 
-def _newest_month(platform: Platform, flow: SeriesFlow, measure: str) -> date:
-    vintages = platform.registry.vintages(flow.name, measure)
+def _newest_month(case: Case) -> date:
+    vintages = case.vintages()
     if not vintages:
+        name = case.flow.name
         raise ModelError(
-            f"{flow.name} {measure} has no vintage whose month could be tuned. Name a month, or"
-            f" train one first: flow train {flow.name} --from {datetime.now(UTC):%Y-%m}."
+            f"{name} {case.measure} has no vintage whose month could be tuned. Name a month, or"
+            f" train one first: flow train {name} --from {datetime.now(UTC):%Y-%m}."
         )
     return vintages[-1].month

@@ -1,4 +1,4 @@
-"""Asks the vintage that serves a day what it would have said, had something been otherwise."""
+"""Asks the vintage that serves a day what it would have forecast under other conditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flow_platform.forecasting.daily.what_if import Change, altered
 from flow_platform.ground.errors import ModelError
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import vintage_for
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.daily import daily_case, read_history
 
 
 def ask(
@@ -26,15 +26,16 @@ def ask(
     Columns date, horizon, prediction, changed, model_version. Raises ModelError where no model
     serves the day, or where the centre was unknown then.
     """
-    data = read_history(platform, flow, measure, day.date())
+    case = daily_case(platform, flow, measure)
+    data = read_history(case, day.date())
     issues = data.issues[(data.issues["unique_id"] == centre_id) & (data.issues["issue"] == day)]
-    vintage = vintage_for(platform.registry.line(flow.name, measure), day.date())
+    vintage = vintage_for(case.line(), day.date())
     if vintage is None or issues.empty:
         raise ModelError(
-            f"No model of {flow.name} {measure} speaks for {centre_id} on {day:%Y-%m-%d}. Choose a"
+            f"No model of {flow.name} {measure} serves {centre_id} on {day:%Y-%m-%d}. Choose a"
             f" centre of `flow centres list {flow.name}` and a day after its first vintage."
         )
-    artefacts, spec = platform.registry.load(vintage), spec_of(platform, flow, measure)
+    artefacts, spec = case.load(vintage), case.spec
     other = altered(data, centre_id, issues["issued_at"].iloc[0], change)
     plain, changed = (forecast(artefacts, facts, issues, spec) for facts in (data, other))
     rows = plain[["ds", "horizon", "prediction"]].merge(

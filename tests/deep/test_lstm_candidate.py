@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.flows import RETAIL
+from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.forecasting.daily import lstm, training
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.lstm import LOOK_BACK, Network, Windows

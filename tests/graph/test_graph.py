@@ -16,12 +16,14 @@ from dagster._core.storage.tags import (
 )
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.automation.schedules import SCHEDULES
 from flow_platform.definitions import build_definitions
-from flow_platform.flows import CATALOGUE, RETAIL, TRAFFIC, Flow
+from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.retail.flow import RETAIL
+from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle, contiguous
 from flow_platform.partitions import rectangle_of, rectangle_tags
+from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT
 from tests.conftest import new_settings
@@ -262,7 +264,10 @@ def test_a_daily_schedule_asks_for_all_centres_of_yesterday_in_one_run(
 def test_a_monthly_schedule_asks_for_every_candidate_of_the_month(
     definitions: dg.Definitions, name: str, last: str
 ) -> None:
-    first = SCHEDULES[name][0].candidates[0]
+    flow = next(
+        flow for flow in CATALOGUE if name in {one.name for one in parts_of(flow).schedules}
+    )
+    first = flow.candidates[0]
     tick = dg.build_schedule_context(
         scheduled_execution_time=datetime.fromisoformat("2025-04-01T04:00:00+02:00")
     )
@@ -280,7 +285,8 @@ def test_a_flow_is_tuned_from_the_ui_by_people_and_by_no_schedule(
     job = definitions.resolve_job_def(f"tune_{flow.name}")
     assert job.description
     assert dg.validate_run_config(job, {"ops": {f"search_{flow.name}": {"config": {}}}})
-    scheduled = {definitions.resolve_schedule_def(name).job_name for name in SCHEDULES}
+    names = [one.name for flow in CATALOGUE for one in parts_of(flow).schedules]
+    scheduled = {definitions.resolve_schedule_def(name).job_name for name in names}
     assert job.name not in scheduled
 
 
@@ -351,7 +357,7 @@ def test_pure_packages_import_neither_dagster_nor_sql_nor_what_stands_above(pack
     ("package", "allowed"),
     [
         ("streams", {"ground", "sources", "warehouse"}),
-        ("destinations", {"ground", "sources", "streams", "warehouse"}),
+        ("destinations", {"flows", "ground", "sources", "streams", "warehouse"}),
         ("simulation", {"ground", "sources"}),
     ],
 )
@@ -367,7 +373,7 @@ def test_streams_and_what_flows_supply_to_them_import_only_what_is_below(
 
 def test_loading_orders_from_files_needs_no_stream() -> None:
     program = (
-        "import sys, flow_platform.stages.deliveries_landing;"
+        "import sys, flow_platform.flows.deliveries.loading;"
         " print([name for name in sys.modules if name.startswith('flow_platform.streams')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

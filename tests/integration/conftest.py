@@ -15,11 +15,13 @@ import pytest
 
 from benchmarks.live_stream import Database
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.flows.parcels.stage import load_parcels
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.stages.landing import land_calendar, land_parcels, land_weather
+from flow_platform.stages.calendar import load_calendar
+from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 
@@ -77,9 +79,9 @@ def land_history(platform: Platform, first: date, last: date) -> None:
     """Parcels, weather and the merged table from first to last, without Dagster."""
     prepare(platform)
     rectangle = Rectangle(platform.centre_ids, first, last)
-    land_calendar(platform)
-    land_parcels(platform, rectangle)
-    land_weather(platform, rectangle)
+    load_calendar(platform)
+    load_parcels(platform, rectangle)
+    load_weather(platform, rectangle)
     platform.dbt.run(
         platform.server, build_arguments(["merged__parcels"]), window_variables(rectangle)
     )

@@ -112,14 +112,13 @@ def test_forecasts_do_not_change_when_all_that_came_later_changes(
             " where available_at > '2025-03-06 05:00+00'"
         )
     try:
-        from flow_platform.flows import PARCELS
+        from flow_platform.flows.parcels.flow import PARCELS
         from flow_platform.ground.rectangle import Rectangle
-        from flow_platform.stages.forecasting import issue_forecasts
+        from flow_platform.stages.predictions import predict
 
-        issue_forecasts(
+        predict(
             filled,
             PARCELS,
-            "parcels",
             Rectangle(filled.centre_ids, before["day"].min().date(), before["day"].max().date()),
         )
         after = filled.store("admin").read(query)

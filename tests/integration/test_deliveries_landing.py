@@ -13,13 +13,14 @@ import pytest
 
 from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.destinations.deliveries.received import Received
-from flow_platform.flows.deliveries import DELIVERIES
+from flow_platform.flows.deliveries import loading
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.loading import load_deliveries
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.stages import deliveries_landing
-from flow_platform.stages.deliveries_landing import land_deliveries
-from flow_platform.stages.landing import land_calendar
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
@@ -81,39 +82,39 @@ def rows(platform: Platform, query: str) -> pd.DataFrame:
 
 def test_files_land_the_same_twice_and_day_by_day(platform: Platform, home: Path) -> None:
     write_tables(home / "in")
-    whole = land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    whole = load_deliveries(platform, keys(platform, MARCH), now=NOW)
     assert whole.rows_read == whole.rows_stored + whole.rows_quarantined
     assert whole.rejected == {"no_items": 1, "order_rejected": 1}
     sums = checksums(platform, TABLES)
-    assert land_deliveries(platform, keys(platform, MARCH), now=NOW) == whole
+    assert load_deliveries(platform, keys(platform, MARCH), now=NOW) == whole
     assert checksums(platform, TABLES) == sums
     events = {table: sums[table] for table in EVENTS}
     with platform.store("admin").connect() as connection:
         connection.execute(f"truncate {', '.join(EVENTS)}")
     for day in (20, 5, 12, 28):
         part = (date(2018, 3, day), date(2018, 3, min(31, day + 7)))
-        land_deliveries(platform, keys(platform, part), now=NOW)
-    land_deliveries(platform, keys(platform, (MARCH[0], date(2018, 3, 5))), now=NOW)
+        load_deliveries(platform, keys(platform, part), now=NOW)
+    load_deliveries(platform, keys(platform, (MARCH[0], date(2018, 3, 5))), now=NOW)
     assert checksums(platform, dict.fromkeys(EVENTS, ())) == events
     assert rows(platform, "select * from ops.touched").empty
 
 
 def test_a_region_alone_leaves_the_others_untouched(platform: Platform, home: Path) -> None:
     write_tables(home / "in")
-    land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    load_deliveries(platform, keys(platform, MARCH), now=NOW)
     sums = checksums(platform, dict.fromkeys(EVENTS, ()))
-    alone = land_deliveries(platform, Rectangle(("RJ",), *MARCH), now=NOW)
+    alone = load_deliveries(platform, Rectangle(("RJ",), *MARCH), now=NOW)
     assert alone.rows_left > 0
     assert checksums(platform, dict.fromkeys(EVENTS, ())) == sums
 
 
 def test_an_order_that_moved_to_another_day_is_there_once(platform: Platform, home: Path) -> None:
     orders = write_tables(home / "in")
-    land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    load_deliveries(platform, keys(platform, MARCH), now=NOW)
     orders.loc[0, "order_purchase_timestamp"] = "2018-03-02 09:00:00"
     orders.to_csv(home / "in" / ORDERS, index=False)
     day = date(2018, 3, 2)
-    land_deliveries(platform, keys(platform, (day, day)), now=NOW)
+    load_deliveries(platform, keys(platform, (day, day)), now=NOW)
     found = rows(platform, "select day from raw.orders where type = 'placed' and order_id = 'o0'")
     assert found["day"].dt.date.tolist() == [day]
 
@@ -125,41 +126,43 @@ def test_a_row_that_its_file_has_mended_is_marked_as_repaired(
     faulty = orders.copy()
     faulty.loc[2, "order_approved_at"] = "2018-02-01 10:00:00"
     faulty.to_csv(home / "in" / ORDERS, index=False)
-    before = land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    before = load_deliveries(platform, keys(platform, MARCH), now=NOW)
     assert before.rejected["approved_before_placed"] == 1
     orders.to_csv(home / "in" / ORDERS, index=False)
-    land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    load_deliveries(platform, keys(platform, MARCH), now=NOW)
     states = rows(
         platform,
         "select state, payload from ops.quarantine where reason like 'approved_before_placed%'",
     )
     assert states["state"].tolist() == ["repaired"]
     sealed = states["payload"].iloc[0]["sealed"]
-    assert json.loads(platform.deliveries_pseudonyms.unseal(sealed))["order_id"] == "o2"
+    assert (
+        json.loads(platform.kept(DeliveriesContext).pseudonyms.unseal(sealed))["order_id"] == "o2"
+    )
 
 
 def test_nobody_is_named_in_any_table(platform: Platform, home: Path) -> None:
     write_tables(home / "in")
-    land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    load_deliveries(platform, keys(platform, MARCH), now=NOW)
     for table in (*EVENTS, "ops.quarantine", "ops.loads"):
         text = rows(platform, f"select t::text as row from {table} as t")["row"].str.cat()
         assert "person-" not in text and "customer-" not in text, table
     subjects = rows(platform, "select subjects::text as them from ops.quarantine")["them"].str.cat()
     # The rejected order names its customer: who has the key finds the row by that.
-    (token,) = platform.deliveries_pseudonyms.words("customer-4")
+    (token,) = platform.kept(DeliveriesContext).pseudonyms.words("customer-4")
     assert token in subjects
 
 
 def test_erased_persons_are_not_stored_again(platform: Platform, home: Path) -> None:
     write_tables(home / "in")
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     with platform.store("admin").connect() as connection:
         for person in ("person-0", "person-4"):
             token = pseudonyms.erased_customer(pseudonyms.customer(person))
             connection.execute(
                 "insert into ops.erased (token, kind) values (%s, 'customer')", (token,)
             )
-    balance = land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    balance = load_deliveries(platform, keys(platform, MARCH), now=NOW)
     # Order 4 would be rejected, but nothing of it may lie in quarantine.
     assert balance.rejected == {} and rows(platform, "select * from ops.quarantine").empty
     assert balance.rows_read == balance.rows_stored
@@ -172,17 +175,18 @@ def test_a_table_that_is_not_there_changes_nothing(platform: Platform, home: Pat
     from flow_platform.ground.errors import SourceError
 
     write_tables(home / "in")
-    land_deliveries(platform, keys(platform, MARCH), now=NOW)
+    load_deliveries(platform, keys(platform, MARCH), now=NOW)
     sums = checksums(platform, TABLES)
     (home / "in" / "shop_customers.csv").unlink()
     with pytest.raises(SourceError, match="no table of customers"):
-        land_deliveries(platform, keys(platform, MARCH), now=NOW)
+        load_deliveries(platform, keys(platform, MARCH), now=NOW)
     assert checksums(platform, TABLES) == sums
 
 
 def message(platform: Platform, body: dict[str, object], offset: int) -> Received:
     at = datetime(2018, 3, 5, 15, tzinfo=UTC)
-    return received_event("orders", body, platform.deliveries_pseudonyms, at=at, position=offset)
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
+    return received_event("orders", body, pseudonyms, at=at, position=offset)
 
 
 def test_what_messages_brought_stays_and_is_no_second_order(platform: Platform, home: Path) -> None:
@@ -200,18 +204,18 @@ def test_what_messages_brought_stays_and_is_no_second_order(platform: Platform, 
     }
     with platform.store(INGEST_ROLE).connect() as connection:
         written = write_events(
-            connection, [message(platform, body, 1)], platform.deliveries_pseudonyms
+            connection, [message(platform, body, 1)], platform.kept(DeliveriesContext).pseudonyms
         )
     assert written.fates == ["stored"]
     for _ in range(2):
-        balance = land_deliveries(platform, keys(platform, MARCH), now=NOW)
+        balance = load_deliveries(platform, keys(platform, MARCH), now=NOW)
         # The row of the order, its two items and its payment; and the order that is never good.
         assert balance.rejected == {"no_items": 1, "placed_twice": 1, "order_rejected": 4}
     found = rows(platform, "select event_id, source from raw.orders where order_id = 'o0'")
     assert found["event_id"].tolist() == ["k1"]
     assert rows(platform, "select * from raw.tracking where order_id = 'o0'").empty
     kafka = start(home, 'kind = "kafka"\nregions = ["SP", "RJ"]\n')
-    live = land_deliveries(kafka, keys(kafka, MARCH), now=NOW)
+    live = load_deliveries(kafka, keys(kafka, MARCH), now=NOW)
     # o0 of the message, o1 to o3 of files: their regions are SP and RJ but for o3.
     assert live.rows_stored > 1 and live.rows_read == live.rows_stored
     assert live.empty_partitions == 2 * 31 - 3
@@ -245,7 +249,7 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
 
 def test_the_calendar_has_the_holidays_of_each_region(platform: Platform, home: Path) -> None:
     write_tables(home / "in")
-    land_calendar(platform)
+    load_calendar(platform)
     found = rows(
         platform,
         "select centre_id, holiday from raw.calendar where flow = 'deliveries'"
@@ -263,7 +267,7 @@ def test_the_real_tables_balance_against_an_independent_count(
     folder = real_data / "deliveries"
     chosen = empty(start(home, f'kind = "files"\npath = "{folder}"\ncountry = "BR"\n'))
     asked = keys(chosen, (date(2016, 1, 1), date(2018, 12, 31)))
-    balance = land_deliveries(chosen, asked, now=NOW)
+    balance = load_deliveries(chosen, asked, now=NOW)
     with capsys.disabled():
         print(f"\nReal marketplace: {balance.classes} {balance.rejected} {balance.rows_stored}")
 
@@ -311,7 +315,7 @@ def test_the_real_tables_balance_against_an_independent_count(
     assert balance.rows_quarantined == sum(balance.rejected.values())
     assert balance.rejected["no_items"] == int((~orders["order_id"].isin(items["order_id"])).sum())
     sums = checksums(chosen, TABLES)
-    assert land_deliveries(chosen, asked, now=NOW) == balance
+    assert load_deliveries(chosen, asked, now=NOW) == balance
     assert checksums(chosen, TABLES) == sums
 
 
@@ -323,14 +327,14 @@ def test_the_simulated_marketplace_lands_the_same_day_by_day_or_at_once(
 ) -> None:
     chosen = empty(start(home, 'kind = "simulated"\n'))
     days = (date(2025, 3, 28), date(2025, 4, 1))
-    balance = land_deliveries(chosen, keys(chosen, days), now=NOW)
+    balance = load_deliveries(chosen, keys(chosen, days), now=NOW)
     assert balance.rows_stored > 3000 and balance.rows_quarantined == 0
     assert balance.empty_partitions == 0
     sums = checksums(chosen, dict.fromkeys(EVENTS, ()))
-    monkeypatch.setattr(deliveries_landing, "BLOCK_ORDERS", 200)
+    monkeypatch.setattr(loading, "BLOCK_ORDERS", 200)
     for number in (3, 0, 4, 2, 1):
         day = days[0] + timedelta(days=number)
-        land_deliveries(chosen, keys(chosen, (day, day)), now=NOW)
+        load_deliveries(chosen, keys(chosen, (day, day)), now=NOW)
     assert checksums(chosen, dict.fromkeys(EVENTS, ())) == sums
     assert rows(chosen, "select * from ops.touched").empty
 
@@ -339,13 +343,13 @@ def test_nothing_lands_before_it_is_known_and_the_rest_follows(home: Path) -> No
     chosen = empty(start(home, 'kind = "simulated"\n'))
     first = date(2025, 3, 28)
     early = datetime(2025, 3, 29, 6, tzinfo=UTC)
-    land_deliveries(chosen, keys(chosen, (first, first)), now=early)
+    load_deliveries(chosen, keys(chosen, (first, first)), now=early)
     newest = rows(chosen, "select max(available_at) as at from raw.tracking")["at"].iloc[0]
     assert newest <= early
     assert rows(chosen, "select * from raw.tracking where type = 'delivered'").empty
     # The same day later brings what became known since.
     later = datetime(2025, 5, 9, 6, tzinfo=UTC)
-    land_deliveries(chosen, keys(chosen, (first, first)), now=later)
+    load_deliveries(chosen, keys(chosen, (first, first)), now=later)
     delivered = rows(chosen, "select * from raw.tracking where type = 'delivered'")
     assert len(delivered) > 50
     assert rows(chosen, "select * from ops.touched").empty

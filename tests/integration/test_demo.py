@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 SHORT = """
 from functools import partial
 from flow_platform import demo
-from flow_platform.cli import main
+from flow_platform.cli.app import main
 from flow_platform.scoring.deliveries.data import DeliverySpec
 from flow_platform.scoring.segments.customers import SegmentSpec
 from flow_platform.stages import history, segments

@@ -24,10 +24,11 @@ from confluent_kafka import Producer
 from psycopg import sql
 
 from benchmarks.kafka_broker import KafkaBroker
-from flow_platform.automation.streams import build_stream_sensors
 from flow_platform.definitions import build_definitions
 from flow_platform.destinations.deliveries.consumer_options import consumer_options
 from flow_platform.destinations.deliveries.messages import order_messages
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.sensors import touched_sensors
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
 from flow_platform.platform import Platform
@@ -88,7 +89,7 @@ class Story:
 
     def look(self, part: str) -> None:
         """Look everywhere, by brute force."""
-        pseudonym = self.platform.deliveries_pseudonyms.customer(CUSTOMER)
+        pseudonym = self.platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER)
         self.places[part] = places_of(self.platform, (*WORDS, pseudonym))
         self.count(part)
 
@@ -112,7 +113,7 @@ class Story:
 
     def of_others(self, part: str) -> set[str]:
         """Rows that are not the person's: seen by words in clear, and by what is sealed."""
-        pseudonyms = self.platform.deliveries_pseudonyms
+        pseudonyms = self.platform.kept(DeliveriesContext).pseudonyms
         words = [word.lower() for word in (*WORDS, pseudonyms.customer(CUSTOMER))]
         marks = {form for word in words for form in (word, json.dumps(word)[1:-1])}
         found = set()
@@ -199,7 +200,7 @@ def _told(platform: Platform, broker: KafkaBroker) -> Story:
 
 
 def _send_the_world(story: Story, broker: KafkaBroker) -> None:
-    market = story.platform.marketplace
+    market = story.platform.kept(DeliveriesContext).simulated
     events = market.events(market.orders(DAYS[0], DAYS[-1], REGIONS), with_persons=True)
     messages = [
         (event.topic, json.dumps(event.body).encode(), event.order_id, event.available_at)
@@ -315,15 +316,14 @@ def _consume(platform: Platform) -> dict[str, Any]:
 
 
 def _replay(platform: Platform, topic: str, number: int) -> RepairOutcome:
-    config = platform.sources["deliveries"]
-    destination = order_messages(config, platform.deliveries_pseudonyms)
-    store = platform.store(INGEST_ROLE)
-    return replay(consumer_options(config), store, destination, topic, number, from_offset=0)
+    kept, store = platform.kept(DeliveriesContext), platform.store(INGEST_ROLE)
+    destination = order_messages(kept.source, kept.pseudonyms)
+    return replay(consumer_options(kept.source), store, destination, topic, number, from_offset=0)
 
 
 def _merge_what_was_touched(platform: Platform) -> None:
     """What the sensor asks for, as the daemon would run it; and its next tick, which is quiet."""
-    (sensor,) = build_stream_sensors()
+    (sensor,) = touched_sensors()
     with dagster_instance(platform) as instance:
         definitions = build_definitions(platform)
         ensure_foundation(platform, instance, definitions)
@@ -357,7 +357,7 @@ def _write_at_the_desk(platform: Platform) -> None:
             models.execute(
                 "insert into ml.customer_segments values"
                 " ('2025-03-01', %s, 'Ashfell', 1, 'loyal', 1, 1, 1, 0, 1, 'v')",
-                (platform.deliveries_pseudonyms.customer(customer),),
+                (platform.kept(DeliveriesContext).pseudonyms.customer(customer),),
             )
 
 

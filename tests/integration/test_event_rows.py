@@ -15,7 +15,7 @@ from flow_platform.destinations.deliveries.event_rows import Written, write_even
 from flow_platform.destinations.deliveries.received import Received
 from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.sources.delivery_events import Event, OrderEvent
-from tests.order_events import received_event
+from tests.order_events import CANARIES, EVENT_TABLES, received_event, whole_database
 from tests.unit.sources.test_delivery_events import (
     CORRECTED,
     FIRST,
@@ -30,11 +30,7 @@ from tests.unit.sources.test_delivery_events import (
 
 pytestmark = pytest.mark.integration
 
-TABLES = (
-    "raw.orders, raw.payments, raw.tracking, raw.incident_logs, ops.touched, ops.erased,"
-    " ops.quarantine, ops.offsets"
-)
-CANARIES = ("canary", "zoë", "00 77 11")
+TABLES = EVENT_TABLES
 
 
 def received(position: int, body: Any, topic: str = "orders", at: datetime = NOW) -> Received:
@@ -51,16 +47,6 @@ def write(database: Database, *some: Received) -> Written:
 
 def codes(written: Written) -> list[str]:
     return [fate.partition(":")[0] for fate in written.fates]
-
-
-def whole_database(connection: psycopg.Connection) -> str:
-    """Every row of every table as text."""
-    tables = connection.execute(
-        "select schemaname || '.' || tablename from pg_tables"
-        " where schemaname in ('raw', 'ops', 'ml')"
-    ).fetchall()
-    rows = [connection.execute(f"select t::text from {name} t").fetchall() for (name,) in tables]
-    return "\n".join(text for some in rows for (text,) in some).casefold()
 
 
 def test_events_of_every_topic_are_stored_as_they_were_read(database: Database) -> None:

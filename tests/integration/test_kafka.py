@@ -6,7 +6,7 @@ The broker is librdkafka's own mock, in a process of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,8 @@ from flow_platform.destinations.deliveries.consumer_options import consumer_opti
 from flow_platform.destinations.deliveries.messages import OrderMessages, order_messages
 from flow_platform.destinations.deliveries.received import Received
 from flow_platform.destinations.deliveries.retry import retry
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError, FlowError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.streams import kafka_replay
 from flow_platform.streams.kafka import KafkaSubscriber
@@ -33,7 +33,8 @@ from flow_platform.streams.settlement import Batch, Settlement
 from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.quarantine import Selection, drop_rows, selected_rows
 from tests.integration.conftest import check_exactly_once, flow
-from tests.integration.test_event_rows import CANARIES, received, whole_database
+from tests.integration.test_event_rows import received
+from tests.order_events import CANARIES, EVENT_TABLES, whole_database
 from tests.unit.sources.test_delivery_events import (
     FIRST,
     OPENED,
@@ -46,6 +47,7 @@ from tests.unit.sources.test_delivery_events import (
 
 pytestmark = pytest.mark.integration
 
+TABLES = EVENT_TABLES
 QUICK = ("session.timeout.ms=2000", "heartbeat.interval.ms=400")
 
 
@@ -65,12 +67,11 @@ def send(broker: KafkaBroker, *messages: tuple[str, Any], at: int = 0, partition
 
 
 def options(broker: KafkaBroker) -> KafkaOptions:
-    return consumer_options(SourceConfig(kind="kafka"), brokers=broker.address, client=QUICK)
+    return consumer_options(DeliveriesSource(kind="kafka"), brokers=broker.address, client=QUICK)
 
 
-def orders(regions: Sequence[str] | None = None) -> OrderMessages:
-    config = SourceConfig(kind="kafka", options={"regions": regions} if regions else {})
-    return order_messages(config, PSEUDONYMS)
+def orders(regions: list[str] | None = None) -> OrderMessages:
+    return order_messages(DeliveriesSource(kind="kafka", regions=regions), PSEUDONYMS)
 
 
 def new_settlement(database: Database, destination: OrderMessages) -> Settlement[Received]:
@@ -400,6 +401,6 @@ def test_the_commands_show_streams_and_quarantine(database: Database, broker: Ka
 
 def test_without_brokers_the_command_says_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match='kind = "kafka"'):
-        consumer_options(SourceConfig())
+        consumer_options(DeliveriesSource())
     with pytest.raises(ConfigurationError, match=r"group\.id cannot be set"):
-        consumer_options(SourceConfig(kind="kafka"), client=["group.id=x"])
+        consumer_options(DeliveriesSource(kind="kafka"), client=["group.id=x"])

@@ -10,11 +10,12 @@ import pandas as pd
 import psycopg
 import pytest
 
+from flow_platform.flows.parcels.stage import load_parcels
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import LOGIN_ROLES
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import land_calendar, land_parcels
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import copy_rows
 from tests.conftest import new_settings
@@ -40,7 +41,7 @@ def platform(home: Path) -> Platform:
         new_settings(home, sources=home / "sources.toml", centres=home / "centres.csv")
     )
     prepare(chosen)
-    land_calendar(chosen)
+    load_calendar(chosen)
     return chosen
 
 
@@ -73,7 +74,7 @@ def test_a_moment_is_stored_as_it_is_whatever_zone_it_is_written_in(platform: Pl
 
 def test_rows_of_a_centre_and_day_are_added_up(platform: Platform, home: Path) -> None:
     (home / "in" / "good.csv").write_text(GOOD)
-    land_parcels(platform, KEYS)
+    load_parcels(platform, KEYS)
     rows = read(platform, "select * from staging.parcels order by centre_id, day")
     assert rows["parcels"].tolist() == [15, 7]
     assert rows["source_rows"].tolist() == [2, 1]
@@ -83,7 +84,7 @@ def test_rejected_rows_are_kept_whole_with_reason_file_and_line(
     platform: Platform, home: Path
 ) -> None:
     (home / "in" / "bad.csv").write_text(BAD)
-    balance = land_parcels(platform, KEYS)
+    balance = load_parcels(platform, KEYS)
     assert (balance.rows_read, balance.rows_stored, balance.rows_quarantined) == (10, 4, 6)
     rows = read(
         platform,
@@ -99,13 +100,13 @@ def test_rejected_rows_are_kept_whole_with_reason_file_and_line(
 def test_landing_again_changes_nothing(platform: Platform) -> None:
     query = "select * from ops.quarantine order by source_file, source_line"
     before, loads = read(platform, query), read(platform, "select * from ops.loads order by file")
-    land_parcels(platform, KEYS)
+    load_parcels(platform, KEYS)
     assert read(platform, query).equals(before)
     assert read(platform, "select * from ops.loads order by file").equals(loads)
 
 
 def test_rows_of_other_partitions_are_left_alone_not_rejected(platform: Platform) -> None:
-    balance = land_parcels(platform, Rectangle(("B",), date(2025, 1, 3), date(2025, 1, 3)))
+    balance = load_parcels(platform, Rectangle(("B",), date(2025, 1, 3), date(2025, 1, 3)))
     assert balance.rows_stored == 1
     assert balance.rows_left == 3
 
@@ -113,7 +114,7 @@ def test_rows_of_other_partitions_are_left_alone_not_rejected(platform: Platform
 def test_a_broken_file_names_itself_and_stops_only_itself(platform: Platform, home: Path) -> None:
     (home / "in" / "torn.parquet").write_bytes(b"PAR1 and then nothing")
     try:
-        balance = land_parcels(platform, KEYS)
+        balance = load_parcels(platform, KEYS)
         assert balance.rows_stored == 4
         assert len(balance.broken_files) == 1
         assert "torn.parquet" in balance.broken_files[0]
@@ -125,7 +126,7 @@ def test_a_broken_file_names_itself_and_stops_only_itself(platform: Platform, ho
 
 def test_a_row_mended_in_its_file_is_marked_as_repaired(platform: Platform, home: Path) -> None:
     (home / "in" / "bad.csv").write_text(BAD.replace("eleven", "12"))
-    land_parcels(platform, KEYS)
+    load_parcels(platform, KEYS)
     state = read(
         platform, "select state from ops.quarantine where source_line = 7 and reason is not null"
     )
@@ -149,7 +150,7 @@ def test_the_real_lanes_load_with_every_row(
         new_settings(home, sources=folder / "sources.toml", centres=folder / "centres.csv")
     )
     rectangle = Rectangle(lanes_platform.centre_ids, date(2021, 1, 1), date(2022, 6, 30))
-    balance = land_parcels(lanes_platform, rectangle)
+    balance = load_parcels(lanes_platform, rectangle)
     assert (balance.rows_read, balance.rows_stored) == (130_016, 130_016)
     total = read(
         platform,

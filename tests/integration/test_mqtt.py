@@ -31,9 +31,9 @@ from flow_platform.destinations.traffic import messages as counter_messages
 from flow_platform.destinations.traffic.messages import CounterMessages
 from flow_platform.destinations.traffic.reading_rows import ReceivedReading
 from flow_platform.destinations.traffic.subscriber_options import subscriber_options
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground import crash_points
 from flow_platform.ground.errors import FlowError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC, Reading
 from flow_platform.streams import mqtt_settlement
 from flow_platform.streams.mqtt import BATCH_MESSAGES, MqttSubscriber
@@ -243,7 +243,7 @@ def test_two_clients_of_one_name_do_not_fight_without_a_pause(
 
 
 def test_a_broker_that_says_so_ends_a_subscriber_whose_name_another_client_has_taken() -> None:
-    options = subscriber_options(SourceConfig(kind="mqtt"))
+    options = subscriber_options(TrafficSource(kind="mqtt"))
     subscriber = MqttSubscriber(options, settlement=None)  # type: ignore[arg-type]
     subscriber._disconnected(
         subscriber._client,

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from flow_platform.destinations.traffic.portal import Fetched, fetch_newer
+from flow_platform.flows.traffic.context import TrafficContext
+from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import known_counters
-from flow_platform.stages.landing import land_traffic
 from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
@@ -41,13 +42,16 @@ def platform(scratch: Path, portal: Portal, tmp_path: Path) -> Platform:
     migrate(made.server)
     with made.store("admin").connect() as connection:
         connection.execute("truncate raw.traffic, ops.offsets, ops.quarantine, ops.loads")
-    made.counters_cache.unlink(missing_ok=True)
+    made.kept(TrafficContext).cache.unlink(missing_ok=True)
     return made
 
 
 def fetch(platform: Platform, now: datetime = NOW) -> Fetched:
     return fetch_newer(
-        platform.store("flow_ingest"), platform.sources["traffic"], platform.counters_cache, now
+        platform.store("flow_ingest"),
+        platform.kept(TrafficContext).source,
+        platform.kept(TrafficContext).cache,
+        now,
     )
 
 
@@ -78,7 +82,9 @@ def test_newer_hours_are_stored_once_and_the_cursor_goes_on(
     assert (state.stored, state.quarantined) == (24 * 30 + 1, 1)
     assert state.last_event_at == hour(25)
     assert list(state.open_reasons) == ["negative_count"]
-    known = known_counters(platform.sources["traffic"], platform.counters_cache)
+    known = known_counters(
+        platform.kept(TrafficContext).source, platform.kept(TrafficContext).cache
+    )
     assert [one.centre_id for one in known][:3] == ["1", "2", "3"]
 
 
@@ -104,7 +110,7 @@ def test_a_day_fetched_whole_and_by_the_hour_has_each_reading_once(
     fetch(platform)
     by_hour = stored(platform)
     day = Rectangle(tuple("12345"), date(2026, 5, 1), date(2026, 5, 1))
-    land_traffic(platform, day)
+    load_traffic(platform, day)
     assert stored(platform) == by_hour
     with platform.store("flow_ingest").connect() as connection:
         connection.execute("delete from ops.offsets")

@@ -18,6 +18,7 @@ from psycopg import sql
 from flow_platform.automation.privacy import build_purge_job
 from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.destinations.deliveries.rejects import quarantine_events
+from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
@@ -25,7 +26,7 @@ from flow_platform.privacy.erasing import erase, ledger_of, preview, reapply_era
 from flow_platform.privacy.exporting import export
 from flow_platform.privacy.holdings import Person
 from flow_platform.privacy.places import find_places
-from flow_platform.privacy.retention import KEPT, RULES, purge
+from flow_platform.privacy.retention import KEPT, purge, retention_rules
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse import embedded
 from tests.canary import places_of
@@ -103,7 +104,7 @@ def _world(platform: Platform, admin: psycopg.Connection) -> None:
         admin.execute(
             "insert into ml.customer_segments values"
             " ('2026-04-01', %s, 'lyon', %s, 'loyal', 1, 1, 1, 0, 1, 'v')",
-            (platform.deliveries_pseudonyms.customer(customer), segment),
+            (platform.kept(DeliveriesContext).pseudonyms.customer(customer), segment),
         )
     for action, order, note in (
         ("note", ORDERS[0], "called, is at home on Monday"),
@@ -139,7 +140,7 @@ def _place(
     centre: str,
     moment: datetime,
 ) -> None:
-    pseudonym = platform.deliveries_pseudonyms.customer(customer)
+    pseudonym = platform.kept(DeliveriesContext).pseudonyms.customer(customer)
     admin.execute(
         "insert into raw.orders (event_id, type, order_id, occurred_at, available_at, centre_id,"
         " day, customer, promised_at, source, source_position)"
@@ -189,7 +190,7 @@ def _track(admin: psycopg.Connection, event: str, order: str, moment: datetime) 
 
 
 def _seal(platform: Platform, admin: psycopg.Connection, line: int, text: str) -> None:
-    pseudonyms = platform.deliveries_pseudonyms
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     admin.execute(
         "insert into ops.quarantine (flow, source_file, source_line, payload_sha256, reason,"
         " payload, subjects)"
@@ -204,7 +205,7 @@ def _seal(platform: Platform, admin: psycopg.Connection, line: int, text: str) -
 
 
 def _sought(platform: Platform) -> tuple[str, ...]:
-    return (*WORDS, *ORDERS, platform.deliveries_pseudonyms.customer(CUSTOMER))
+    return (*WORDS, *ORDERS, platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER))
 
 
 def _rows(admin: psycopg.Connection) -> set[str]:
@@ -261,7 +262,12 @@ def test_an_erased_person_is_nowhere_and_all_others_are_as_before(
     assert (done.exports, done.traces.left, made.path.exists()) == (1, {}, False)
     assert places_of(platform, _sought(platform)) == []
     gone, come = before - _rows(admin), _rows(admin) - before
-    marks = ("canary", platform.deliveries_pseudonyms.customer(CUSTOMER), "sealed", "quetz")
+    marks = (
+        "canary",
+        platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER),
+        "sealed",
+        "quetz",
+    )
     theirs = {row for row in gone if any(mark in row.lower() for mark in marks)}
     # Sums of which nobody else was a part, and the profile of a segment of one.
     assert gone - theirs == {
@@ -499,7 +505,7 @@ def test_messages_of_an_erased_person_that_come_again_are_not_kept_readable_or_n
     platform: Platform, admin: psycopg.Connection
 ) -> None:
     erase(platform, PERSON, "test")
-    pseudonyms, now = platform.deliveries_pseudonyms, datetime.now(UTC)
+    pseudonyms, now = platform.kept(DeliveriesContext).pseudonyms, datetime.now(UTC)
     bodies = [
         json.dumps({"schema": 1, "type": "in_transit", "event_id": "e1", "order_id": ORDERS[0]}),
         json.dumps({"schema": 1, "customer": {"id": CUSTOMER}}),
@@ -605,7 +611,7 @@ def test_every_table_with_persons_has_a_rule_or_a_reason_and_stands_in_the_regis
 ) -> None:
     with psycopg.connect(platform.server.dsn("admin")) as connection:
         places = {place.table for place in find_places(connection)}
-    ruled = {rule.table for rule in RULES} | set(KEPT)
+    ruled = {rule.table for rule in retention_rules()} | set(KEPT)
     register = (PROJECT_ROOT / "docs" / "privacy.md").read_text()
     assert places <= ruled, "no rule says how long these are kept"
     assert "merged.deliveries" in places

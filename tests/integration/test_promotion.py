@@ -13,9 +13,10 @@ import pandas as pd
 import psycopg
 import pytest
 
-from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets, champion_key
+from flow_platform.assets.keys import champion_key
+from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets
 from flow_platform.automation.promotion import build_promotion_jobs
-from flow_platform.flows import PARCELS
+from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.training import train
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of, months_between
@@ -24,10 +25,11 @@ from flow_platform.partitions import range_tags
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
 from flow_platform.settings import Settings
-from flow_platform.stages.forecasting import issue_forecasts
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.case import Case
+from flow_platform.stages.daily import read_history
+from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import promote, roll_back
-from flow_platform.stages.training import ensure_vintages, name_champions, train_vintage
+from flow_platform.stages.training import decide_champions, ensure_vintages, train_vintage
 from flow_platform.warehouse import embedded
 from tests.integration.conftest import flow, land_history, make_settings
 
@@ -44,19 +46,21 @@ def settings(scratch: Path) -> Iterator[Settings]:
     embedded.stop(chosen.home_path)
 
 
+def parcels(platform: Platform) -> Case:
+    return Case(platform, PARCELS, "parcels")
+
+
 @pytest.fixture(scope="module")
 def home(settings: Settings) -> Platform:
     """Four months led by the seasonal naive; vintages of `effects` stand by."""
     platform = Platform(settings)
     land_history(platform, FIRST, LAST)
-    data, spec = (
-        read_history(platform, PARCELS, "parcels", LAST),
-        spec_of(platform, PARCELS, "parcels"),
-    )
+    case = parcels(platform)
+    data = read_history(case, LAST)
     naive = replace(PARCELS, candidates=("seasonal_naive",))
-    ensure_vintages(platform, naive, "parcels", MONTHS, lambda: data, spec)
+    ensure_vintages(Case(platform, naive, "parcels"), MONTHS, lambda: data)
     for month in MONTHS:
-        train_vintage(platform, PARCELS, "parcels", "effects", month, data, spec)
+        train_vintage(case, "effects", month, data)
     return platform
 
 
@@ -83,7 +87,7 @@ def vintage(home: Platform, candidate: str, month: date = MONTHS[-1]) -> Vintage
 def issued(home: Platform, first: str, last: str) -> pd.DataFrame:
     """The forecasts of these days, made now."""
     rectangle = Rectangle(home.centre_ids, date.fromisoformat(first), date.fromisoformat(last))
-    issue_forecasts(home, PARCELS, "parcels", rectangle)
+    predict(home, PARCELS, rectangle)
     return home.store("admin").read(
         f"select * from ml.forecasts where day between '{first}' and '{last}'"
         " order by centre_id, day, horizon"
@@ -152,7 +156,7 @@ def test_rolling_back_brings_the_previous_champion_and_trains_nothing(home: Plat
 def test_the_next_month_refreshes_the_kind_that_was_promoted(home: Platform) -> None:
     september = vintage(home, "effects", MONTHS[-2])
     promote(home, PARCELS, september, date(2025, 9, 25), date(2025, 9, 25), "tester")
-    assert name_champions(home, PARCELS, "parcels", MONTHS[-1:]) == [
+    assert decide_champions(parcels(home), MONTHS[-1:]) == [
         replace(vintage(home, "effects"), is_champion=False)
     ]
     last = home.registry.decisions("parcels", "parcels").iloc[-1]
@@ -184,7 +188,8 @@ def test_a_challenger_whose_registered_cut_off_was_moved_back_is_refused(home: P
 def test_a_model_that_learned_after_the_cut_off_it_claims_is_not_registered(
     home: Platform,
 ) -> None:
-    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS, "parcels")
+    case = parcels(home)
+    data, spec = read_history(case, LAST), case.spec
     learned_october = train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
     claimed = replace(learned_october, cutoff=cutoff_of(MONTHS[0]))
     for model in (claimed, learned_october, replace(claimed, train_last=claimed.train_first)):
@@ -198,22 +203,22 @@ def test_champions_do_not_depend_on_the_order_in_which_months_were_decided(
     def champions() -> list[str]:
         return [v.model_version for v in home.registry.champions("parcels", "parcels")]
 
-    name_champions(home, PARCELS, "parcels", MONTHS)
+    decide_champions(parcels(home), MONTHS)
     in_order = champions()
     assert [name.split("-")[0] for name in in_order] == ["effects"] * 4
     with home.store("admin").connect() as connection:
         connection.execute("update ml.vintages set is_champion = false")
-    assert len(name_champions(home, PARCELS, "parcels", MONTHS[2:3])) == 1
+    assert len(decide_champions(parcels(home), MONTHS[2:3])) == 1
     assert len(champions()) == 1  # a month that nobody asked for is not decided
     for month in (MONTHS[3], MONTHS[0], MONTHS[1]):
-        name_champions(home, PARCELS, "parcels", [month])
+        decide_champions(parcels(home), [month])
     assert champions() == in_order
 
 
 def test_deciding_again_adds_nothing_to_the_log_and_nobody_can_change_it(home: Platform) -> None:
-    name_champions(home, PARCELS, "parcels", MONTHS)
+    decide_champions(parcels(home), MONTHS)
     before = home.registry.decisions("parcels", "parcels")
-    name_champions(home, PARCELS, "parcels", MONTHS)
+    decide_champions(parcels(home), MONTHS)
     assert home.registry.decisions("parcels", "parcels").equals(before)
     for statement in ("delete from ml.promotions", "update ml.promotions set promoted = true"):
         with (

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.flows import RETAIL
+from flow_platform.flows.retail.flow import RETAIL
+from flow_platform.flows.retail.stage import load_retail
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import land_calendar, land_retail
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 
@@ -54,7 +55,7 @@ def home(scratch: Path) -> Iterator[Path]:
 def platform(home: Path) -> Platform:
     chosen = Platform(new_settings(home, sources=home / "sources.toml", first_day=date(2010, 7, 1)))
     prepare(chosen)
-    land_calendar(chosen)
+    load_calendar(chosen)
     return chosen
 
 
@@ -64,7 +65,7 @@ def frame(names: tuple[str, ...] = NEW) -> pd.DataFrame:
 
 def merged(platform: Platform, rectangle: Rectangle = KEYS) -> pd.DataFrame:
     """merged.retail after landing and building a rectangle, one row a country and day."""
-    land_retail(platform, rectangle)
+    load_retail(platform, rectangle)
     platform.dbt.run(
         platform.server, build_arguments(["merged__retail"]), window_variables(rectangle)
     )
@@ -158,7 +159,7 @@ def test_no_raw_customer_is_stored_anywhere(platform: Platform, home: Path) -> N
         + '10,22041,"FRAME,1,2010-07-05 09:00:00,2.5,17850,United Kingdom\n'
     )
     try:
-        balance = land_retail(platform, KEYS)
+        balance = load_retail(platform, KEYS)
     finally:
         bad.unlink()
     assert balance.rows_quarantined == 3
@@ -188,7 +189,7 @@ def test_the_real_file_whole_and_by_day_give_the_same_merged_table(
         )
         chosen.dbt.manifest(chosen.centres_by_flow)
         chosen.dbt.run(chosen.server, build_arguments(["centres"]), {})
-        land_calendar(chosen)
+        load_calendar(chosen)
         rectangle = Rectangle(chosen.centre_ids_of(RETAIL), date(2009, 12, 1), date(2009, 12, 31))
         rows = merged(chosen, rectangle)
         return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest(), chosen

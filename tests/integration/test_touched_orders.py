@@ -13,17 +13,18 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from flow_platform.automation.streams import (
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.sensors import (
     REQUEST_TAG,
     RUN_TAG,
     RUNS_TAG,
-    build_stream_sensors,
+    touched_sensors,
 )
-from flow_platform.destinations.deliveries.event_rows import write_events
-from flow_platform.flows import DELIVERIES
+from flow_platform.flows.deliveries.touched import claim, open_requests, release, settle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.stages.touched import claim, open_requests, release, settle
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
@@ -57,7 +58,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def store_event(platform: Platform, topic: str, **body: object) -> None:
     at = datetime.fromisoformat(str(body["occurred_at"]))
-    pseudonyms, now = platform.deliveries_pseudonyms, datetime(2026, 6, 1, tzinfo=UTC)
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
+    now = datetime(2026, 6, 1, tzinfo=UTC)
     received = received_event(topic, {"schema": 1, **body}, pseudonyms, at=at, now=now)
     with platform.store(INGEST_ROLE).connect() as connection:
         fates = write_events(connection, [received], pseudonyms).fates
@@ -93,7 +95,7 @@ def track(platform: Platform, order_id: str, kind: str, day: date) -> None:
 def tick(
     platform: Platform, instance: dg.DagsterInstance
 ) -> tuple[list[dg.RunRequest], str | None]:
-    (sensor,) = build_stream_sensors()
+    (sensor,) = touched_sensors()
     context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
     found = sensor.evaluate_tick(context)
     return list(found.run_requests or []), found.skip_message
@@ -120,7 +122,7 @@ def keys_of_request(request: dg.RunRequest) -> tuple[str, str]:
 def test_a_late_event_asks_for_the_partition_in_which_its_order_was_placed(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    region = platform.delivery_regions[0]
+    region = platform.kept(DeliveriesContext).regions[0]
     place(platform, "o1", region, DAY)
     ((request,), _) = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.SUCCESS)
@@ -133,7 +135,10 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_again_when_one
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     store = platform.store(INGEST_ROLE)
-    first, last = platform.delivery_regions[0], platform.delivery_regions[-1]
+    first, last = (
+        platform.kept(DeliveriesContext).regions[0],
+        platform.kept(DeliveriesContext).regions[-1],
+    )
     place(platform, "o1", first, DAY)
     place(platform, "o2", last, DAY + timedelta(days=50))
     requests, _ = tick(platform, instance)
@@ -157,7 +162,7 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_again_when_one
 def test_a_request_whose_runs_were_never_started_is_made_again(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     first, _ = tick(platform, instance)
     again, _ = tick(platform, instance)
     assert keys_of_request(again[0]) == keys_of_request(first[0])
@@ -166,10 +171,10 @@ def test_a_request_whose_runs_were_never_started_is_made_again(
 def test_nothing_more_is_asked_for_while_runs_are_at_work(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     (request,), _ = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.NOT_STARTED)
-    place(platform, "o2", platform.delivery_regions[0], DAY)
+    place(platform, "o2", platform.kept(DeliveriesContext).regions[0], DAY)
     requests, reason = tick(platform, instance)
     assert requests == [] and reason is not None and "at work" in reason
 
@@ -177,7 +182,7 @@ def test_nothing_more_is_asked_for_while_runs_are_at_work(
 def test_tracking_before_its_order_waits_for_the_order(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    region = platform.delivery_regions[0]
+    region = platform.kept(DeliveriesContext).regions[0]
     track(platform, "o1", "handed_over", DAY)
     requests, reason = tick(platform, instance)
     assert requests == [] and reason is not None and "1 of them were not placed" in reason
@@ -188,10 +193,10 @@ def test_tracking_before_its_order_waits_for_the_order(
 
 def test_marks_written_while_others_are_claimed_stay_open(platform: Platform) -> None:
     store = platform.store(INGEST_ROLE)
-    place(platform, "o1", platform.delivery_regions[0], DAY)
+    place(platform, "o1", platform.kept(DeliveriesContext).regions[0], DAY)
     made = claim(store, DELIVERIES)
     assert made is not None and made.orders == 1
-    place(platform, "o2", platform.delivery_regions[0], DAY)
+    place(platform, "o2", platform.kept(DeliveriesContext).regions[0], DAY)
     assert open_requests(store, DELIVERIES) == [made.request]
     settle(store, made.request)
     second = claim(store, DELIVERIES)

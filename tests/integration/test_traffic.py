@@ -21,7 +21,8 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.flows import TRAFFIC
+from flow_platform.flows.traffic.flow import TRAFFIC
+from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
@@ -29,9 +30,11 @@ from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.sources.traffic_simulator import simulated_readings
 from flow_platform.stages import forecasting, history, landing
-from flow_platform.stages.forecasting import issue_forecasts
-from flow_platform.stages.landing import land_calendar, land_traffic, land_weather
+from flow_platform.stages.calendar import load_calendar
+from flow_platform.stages.case import Case
+from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import compare_vintages
+from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 from tests.integration.conftest import HEADER, checksums, environment, wait_for_rows
@@ -72,7 +75,7 @@ COMMAND = ("backfill", "traffic", "--from", str(FIRST), "--to", str(LAST))
 # The `flow` command with fewer trees: what is forecast is not at stake here, but how long it takes.
 QUICK = """
 from functools import partial
-from flow_platform.cli import main
+from flow_platform.cli.app import main
 from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
 from flow_platform.stages import history
 history.HourlySpec = partial(HourlySpec, boosting=Boosting(rounds=20))
@@ -152,7 +155,7 @@ def read(platform: Platform, query: str) -> pd.DataFrame:
 
 def merge(platform: Platform, rectangle: Rectangle, *more: str) -> None:
     """Land and merge a rectangle of counters and days, without Dagster."""
-    land_traffic(platform, rectangle)
+    load_traffic(platform, rectangle)
     platform.dbt.run(
         platform.server, build_arguments(["merged__traffic", *more]), window_variables(rectangle)
     )
@@ -233,7 +236,7 @@ def test_a_day_of_one_counter_alone_is_forecast_as_in_the_rectangle(filled: Plat
     query = "select * from ml.forecasts order by centre_id, issued_at, horizon"
     before = read(filled, query)
     for day in (date(2025, 3, 3), date(2025, 4, 1), date(2025, 4, 3)):
-        issue_forecasts(filled, TRAFFIC, "vehicles", Rectangle(("105",), day, day))
+        predict(filled, TRAFFIC, Rectangle(("105",), day, day))
     pd.testing.assert_frame_equal(read(filled, query), before, check_exact=True)
 
 
@@ -309,7 +312,7 @@ def test_readings_that_come_later_change_no_forecast_that_was_issued_before(
     write_yearly(settings.home / "in", rows, MORE)
     try:
         merge(filled, rectangle)
-        issue_forecasts(filled, TRAFFIC, "vehicles", rectangle, refresh="stale")
+        predict(filled, TRAFFIC, rectangle, refresh="stale")
         after = read(filled, query)
         asked = before["issued_at"] <= CHANGED_AT
         pd.testing.assert_frame_equal(
@@ -320,7 +323,7 @@ def test_readings_that_come_later_change_no_forecast_that_was_issued_before(
     finally:
         write_yearly(settings.home / "in", readings(FIRST, LAST), MORE)
         merge(filled, rectangle)
-        issue_forecasts(filled, TRAFFIC, "vehicles", rectangle)
+        predict(filled, TRAFFIC, rectangle)
     pd.testing.assert_frame_equal(read(filled, query), before, check_exact=True)
 
 
@@ -397,10 +400,10 @@ def test_the_whole_life_of_a_counter_balances_and_years_without_volume_stay_miss
     platform = Platform(chosen)
     try:
         prepare(platform)
-        land_calendar(platform)
+        load_calendar(platform)
         platform.dbt.run(platform.server, ["seed"], {})
         rectangle = Rectangle(("5672",), date(2010, 1, 1), date(2022, 12, 31))
-        balance = land_traffic(platform, rectangle)
+        balance = load_traffic(platform, rectangle)
         loads = read(platform, "select * from ops.loads where flow = 'traffic'")
         assert len(loads) == len(files)
         in_files = sum(len(file.read_text().splitlines()) - 1 for file in files)
@@ -451,15 +454,15 @@ def test_the_present_day_grows_in_place_and_what_was_said_this_morning_stands(
     query = "select * from ml.forecasts order by centre_id, issued_at, horizon"
     try:
         prepare(platform)
-        land_calendar(platform)
+        load_calendar(platform)
         platform.dbt.run(platform.server, ["seed"], {})
-        land_weather(platform, Rectangle(("paris",), before, today - timedelta(days=1)))
+        load_weather(platform, Rectangle(("paris",), before, today - timedelta(days=1)))
         merge(platform, Rectangle(COUNTERS, before, today - timedelta(days=1)))
         said = {}
         for hour in (5, 9):
             stop_the_clocks(monkeypatch, datetime(today.year, today.month, today.day, hour, 10))
             merge(platform, rectangle, "monitoring__traffic_accuracy")
-            issued = issue_forecasts(platform, TRAFFIC, "vehicles", rectangle)
+            issued = predict(platform, TRAFFIC, rectangle)
             said[hour] = read(platform, query)
             assert issued.rows == len(COUNTERS) * 24 * (6 if hour == 5 else 4)
         assert said[9]["issued_at"].max() == pd.Timestamp(today, tz="UTC") + pd.Timedelta("9h")
@@ -568,7 +571,10 @@ def test_two_vintages_of_hours_are_compared_on_days_after_both(filled: Platform)
     vintages = {one.candidate: one for one in filled.registry.vintages("traffic", "vehicles")}
     assert set(vintages) == set(TRAFFIC.candidates)
     compared = compare_vintages(
-        filled, TRAFFIC, vintages["lightgbm"], vintages["seasonal_naive"], date(2025, 4, 4)
+        Case(filled, TRAFFIC, "vehicles"),
+        vintages["lightgbm"],
+        vintages["seasonal_naive"],
+        date(2025, 4, 4),
     )
     assert not compared.promoted
     assert not compared.reason.startswith("trained on test rows")

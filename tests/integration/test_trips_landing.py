@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flow_platform.flows import TRIPS
+from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows.trips.loading import load_trips, load_zones
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.trips import TripReading
-from flow_platform.stages.landing import land_calendar, land_trip_zones, land_trips
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
@@ -60,7 +61,7 @@ def start(home: Path, section: str) -> Platform:
     chosen = Platform(new_settings(home, sources=home / "sources.toml"))
     create_roles_and_databases(chosen.server)
     migrate(chosen.server)
-    land_trip_zones(chosen)
+    load_zones(chosen)
     return chosen
 
 
@@ -98,22 +99,22 @@ def test_landing_in_any_order_and_twice_leaves_the_same_rows(
     platform: Platform, home: Path
 ) -> None:
     write_months(home)
-    whole = land_trips(platform, keys(platform, (JANUARY[0], FEBRUARY[1])))
+    whole = load_trips(platform, keys(platform, (JANUARY[0], FEBRUARY[1])))
     assert (whole.rows_quarantined, whole.rejected) == (2, {"no_distance": 1, "unknown_pickup": 1})
     assert whole.rows_read == whole.rows_stored + whole.rows_quarantined
     sums = checksums(platform, TABLES)
     with platform.store("admin").connect() as connection:
         connection.execute("truncate raw.trips, ops.quarantine")
     for days in (FEBRUARY, JANUARY, (date(2023, 1, 31), date(2023, 2, 1)), JANUARY):
-        land_trips(platform, keys(platform, days))
+        load_trips(platform, keys(platform, days))
     assert checksums(platform, TABLES) == sums
 
 
 def test_a_borough_alone_leaves_the_others_untouched(platform: Platform, home: Path) -> None:
     write_months(home)
-    land_trips(platform, keys(platform, JANUARY))
+    load_trips(platform, keys(platform, JANUARY))
     sums = checksums(platform, TABLES)
-    alone = land_trips(platform, Rectangle(("Queens",), *JANUARY))
+    alone = load_trips(platform, Rectangle(("Queens",), *JANUARY))
     assert alone.rows_left > 200 and alone.empty_partitions == 0
     assert checksums(platform, TABLES) == sums
 
@@ -124,9 +125,9 @@ def test_a_row_that_its_file_has_mended_is_marked_as_repaired(
     faulty = trips("2023-01-05 10:00", 4)
     faulty.loc[1, "trip_distance"] = -1.0
     faulty.to_parquet(home / "in" / GREEN)
-    assert land_trips(platform, keys(platform, JANUARY)).rows_quarantined == 1
+    assert load_trips(platform, keys(platform, JANUARY)).rows_quarantined == 1
     trips("2023-01-05 10:00", 4).to_parquet(home / "in" / GREEN)
-    assert land_trips(platform, keys(platform, JANUARY)).rows_stored == 4
+    assert load_trips(platform, keys(platform, JANUARY)).rows_stored == 4
     states = platform.store("admin").read("select state, payload from ops.quarantine")
     assert states["state"].tolist() == ["repaired"]
     assert states["payload"].iloc[0]["trip_distance"] == -1.0
@@ -134,9 +135,9 @@ def test_a_row_that_its_file_has_mended_is_marked_as_repaired(
 
 def test_days_without_trips_are_emptied_and_told(platform: Platform, home: Path) -> None:
     write_months(home)
-    land_trips(platform, keys(platform, JANUARY))
+    load_trips(platform, keys(platform, JANUARY))
     (home / "in" / GREEN).unlink()
-    balance = land_trips(platform, keys(platform, JANUARY))
+    balance = load_trips(platform, keys(platform, JANUARY))
     # February's file begins at 22:00 on 31 January in New York: that is in February in UTC.
     assert platform.store("admin").read("select trip_id from raw.trips").empty
     assert balance.rows_stored == 0 and balance.empty_partitions == 31 * 2
@@ -157,11 +158,11 @@ def test_a_crash_between_two_blocks_leaves_whole_days(
 
     monkeypatch.setattr(TripReading, "blocks", broken)
     with pytest.raises(KeyboardInterrupt):
-        land_trips(platform, keys(platform, JANUARY))
+        load_trips(platform, keys(platform, JANUARY))
     some = platform.store("admin").read("select day, count(*) as rows from raw.trips group by day")
     assert 0 < len(some) < 31
     monkeypatch.setattr(TripReading, "blocks", whole)
-    land_trips(platform, keys(platform, JANUARY))
+    load_trips(platform, keys(platform, JANUARY))
     every = platform.store("admin").read("select day, count(*) as rows from raw.trips group by day")
     both = some.merge(every, on="day")
     assert len(both) == len(some) and both["rows_x"].equals(both["rows_y"])
@@ -170,7 +171,7 @@ def test_a_crash_between_two_blocks_leaves_whole_days(
 def test_zones_without_a_borough_are_no_zones_of_the_table(platform: Platform) -> None:
     zones = platform.store("admin").read("select * from raw.trip_zones order by zone_id")
     assert zones["zone_id"].tolist() == [4, 7]
-    assert land_trip_zones(platform) == 2
+    assert load_zones(platform) == 2
 
 
 def test_simulated_trips_land_the_same_day_by_day_or_at_once(scratch: Path) -> None:
@@ -178,14 +179,14 @@ def test_simulated_trips_land_the_same_day_by_day_or_at_once(scratch: Path) -> N
     try:
         chosen = start(home, 'kind = "simulated"\n')
         days = (date(2025, 3, 28), date(2025, 4, 1))
-        balance = land_trips(chosen, keys(chosen, days))
+        balance = load_trips(chosen, keys(chosen, days))
         assert balance.rows_stored > 1000 and balance.empty_partitions == 0
         sums = checksums(chosen, TABLES)
         for day in (31, 28, 30, 29):
             one = date(2025, 3, day)
-            land_trips(chosen, keys(chosen, (one, one)))
+            load_trips(chosen, keys(chosen, (one, one)))
         assert checksums(chosen, TABLES) == sums
-        land_calendar(chosen)
+        load_calendar(chosen)
         calendar = chosen.store("admin").read(
             "select distinct centre_id from raw.calendar where flow = 'trips'"
         )
@@ -198,13 +199,13 @@ def test_files_of_the_site_land_and_a_month_that_is_not_there_is_a_warning(
     platform: Platform, home: Path
 ) -> None:
     write_months(home)
-    land_trips(platform, keys(platform, JANUARY))
+    load_trips(platform, keys(platform, JANUARY))
     stored = platform.store("admin").read("select trip_id from raw.trips order by trip_id")
     with taxi_site() as site:
         site.files = {path.name: path.read_bytes() for path in (home / "in").iterdir()}
         text = f'kind = "http"\nzones = "zones.csv"\nurl = "{site.url}"\nretries = 0\n'
         chosen = start(home, text)
-        balance = land_trips(chosen, keys(chosen, JANUARY))
+        balance = load_trips(chosen, keys(chosen, JANUARY))
     assert [warning.split("/")[-1][:30] for warning in balance.warnings] == [
         "green_tripdata_2022-12.parquet"
     ]
@@ -224,7 +225,7 @@ def test_two_real_months_land_and_balance(
         f'zones = "{folder}/taxi_zone_lookup.csv"\n',
     )
     asked = keys(chosen, (JANUARY[0], FEBRUARY[1]))
-    balance = land_trips(chosen, asked)
+    balance = load_trips(chosen, asked)
     with capsys.disabled():
         print(f"\nTwo real months: {balance}")
     assert balance.rows_read == balance.rows_stored + balance.rows_quarantined
@@ -236,7 +237,7 @@ def test_two_real_months_land_and_balance(
     )
     assert dict(zip(by_reason["reason"], by_reason["rows"], strict=True)) == balance.rejected
     sums = checksums(chosen, TABLES)
-    assert land_trips(chosen, asked) == balance
+    assert load_trips(chosen, asked) == balance
     assert checksums(chosen, TABLES) == sums
 
 

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.flows import TRIPS
+from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows.trips.loading import load_trips, load_zones
+from flow_platform.flows.trips.scoring import read_for_months
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
+from flow_platform.stages.calendar import load_calendar
+from flow_platform.stages.case import cases_of
 from flow_platform.stages.drift import measure_rectangle
-from flow_platform.stages.history import spec_of
-from flow_platform.stages.landing import land_calendar, land_trip_zones, land_trips
+from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import promote, roll_back
-from flow_platform.stages.training import name_champions, train_vintage
-from flow_platform.stages.trips import read_for_months, score_trips
+from flow_platform.stages.training import decide_champions, train_vintage
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
@@ -35,7 +37,7 @@ SCORES = {"ml.trips_scores": ()}
 
 
 def merge(platform: Platform, rectangle: Rectangle) -> None:
-    land_trips(platform, rectangle)
+    load_trips(platform, rectangle)
     platform.dbt.run(
         platform.server, build_arguments(["merged__trips"]), window_variables(rectangle)
     )
@@ -46,16 +48,16 @@ def platform(scratch: Path) -> Iterator[Platform]:
     """A simulated city with its trips of a summer and vintages of June and July."""
     chosen = Platform(new_settings(scratch / "scored", first_day=FIRST))
     prepare(chosen)
-    land_calendar(chosen)
-    land_trip_zones(chosen)
+    load_calendar(chosen)
+    load_zones(chosen)
     merge(chosen, keys(chosen))
-    data = read_for_months(chosen, FLOW, JUNE, JULY)
+    cases = cases_of(chosen, FLOW)
+    data = read_for_months(cases[0], JUNE, JULY)
     for month in (JUNE, JULY):
-        for measure in FLOW.measures:
-            spec = spec_of(chosen, FLOW, measure)
+        for case in cases:
             for candidate in FLOW.candidates:
-                train_vintage(chosen, FLOW, measure, candidate, month, data, spec)
-            name_champions(chosen, FLOW, measure, {month})
+                train_vintage(case, candidate, month, data)
+            decide_champions(case, {month})
     yield chosen
     embedded.stop(chosen.settings.home_path)
 
@@ -65,7 +67,7 @@ def keys(platform: Platform, first: date = FIRST, last: date = LAST) -> Rectangl
 
 
 def score(platform: Platform, chosen: Rectangle, refresh: str = "missing") -> None:
-    score_trips(platform, FLOW, chosen, refresh=refresh)  # type: ignore[arg-type]
+    predict(platform, FLOW, chosen, refresh=refresh)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

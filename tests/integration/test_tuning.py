@@ -18,13 +18,14 @@ import psycopg
 import pytest
 
 from flow_platform.automation.tuning import build_tuning_job
-from flow_platform.flows import PARCELS
+from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import Boosting
 from flow_platform.forecasting.daily.tuning import Tuned
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.stages.history import read_history, spec_of
+from flow_platform.stages.case import Case
+from flow_platform.stages.daily import read_history
 from flow_platform.stages.training import Trained, train_vintage
 from flow_platform.stages.tuning import tune_month
 from flow_platform.warehouse import embedded
@@ -81,8 +82,8 @@ def recorded(home: Platform, month: date, boosting: Boosting, *, adopted: bool =
 
 
 def trained(home: Platform, candidate: str, month: date) -> Trained:
-    data, spec = read_history(home, PARCELS, "parcels", LAST), spec_of(home, PARCELS, "parcels")
-    return train_vintage(home, PARCELS, "parcels", candidate, month, data, spec)
+    case = Case(home, PARCELS, "parcels")
+    return train_vintage(case, candidate, month, read_history(case, LAST))
 
 
 def used(home: Platform, vintage: Trained) -> Boosting:

@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.flows.parcels.stage import load_parcels
+from flow_platform.flows.trips.loading import load_zones
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.stages.landing import land_calendar, land_parcels, land_trip_zones
+from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import WRITE_LOCKS, lock_writes
 from tests.conftest import new_settings
@@ -29,7 +31,7 @@ ROUNDS = 10
 def platform(scratch: Path) -> Iterator[Platform]:
     chosen = Platform(new_settings(scratch / "writers"))
     prepare(chosen)
-    land_calendar(chosen)
+    load_calendar(chosen)
     yield chosen
     embedded.stop(chosen.settings.home_path)
 
@@ -88,7 +90,7 @@ def test_rectangles_that_overlap_are_stored_as_if_one_came_after_the_other(
     ][:writers]
     for _ in range(ROUNDS):
         at_once(
-            *[lambda rectangle=rectangle: land_parcels(platform, rectangle) for rectangle in parts]
+            *[lambda rectangle=rectangle: load_parcels(platform, rectangle) for rectangle in parts]
         )
         repeated = (
             "select count(*) as n from (select centre_id, day from raw.parcels"
@@ -97,7 +99,7 @@ def test_rectangles_that_overlap_are_stored_as_if_one_came_after_the_other(
         assert rows(platform, repeated) == 0
 
 
-@pytest.mark.parametrize("land", [land_calendar, land_trip_zones])
+@pytest.mark.parametrize("land", [load_calendar, load_zones])
 def test_whole_tables_that_are_replaced_at_once_are_stored_once(
     platform: Platform, land: Callable[[Platform], int]
 ) -> None:
@@ -107,7 +109,7 @@ def test_whole_tables_that_are_replaced_at_once_are_stored_once(
 
 
 def test_a_build_waits_for_who_writes_its_table(platform: Platform) -> None:
-    land_parcels(platform, KEYS)
+    load_parcels(platform, KEYS)
     waiting = "select count(*) as n from pg_locks where locktype = 'advisory' and not granted"
     build = threading.Thread(
         target=platform.dbt.run,

@@ -21,7 +21,7 @@ def commands() -> dict[str, list[str]]:
     """By `flow` command: its arguments and options."""
     import typer
 
-    from flow_platform.cli import app
+    from flow_platform.cli.app import app
 
     found: dict[str, list[str]] = {}
 
@@ -117,16 +117,15 @@ def pages() -> list[str]:
 
 def sources() -> dict[str, dict[str, list[str]]]:
     """By section of sources.toml: its kinds, keys, and the columns that it may map."""
-    from flow_platform.sources import config
+    from flow_platform.sources.config import sections
 
-    common = [name for name in config.SourceConfig.model_fields if name != "options"]
     return {
         name: {
-            "kinds": sorted(kinds),
-            "keys": sorted([*common, *config._OPTIONS[name]]),
-            "columns": sorted(column for part in config._COLUMNS[name] for column in part),
+            "kinds": sorted(section.kinds),
+            "keys": sorted(section.model_fields),
+            "columns": sorted(section.required_columns + section.optional_columns),
         }
-        for name, kinds in config.KINDS.items()
+        for name, section in sections().items()
     }
 
 

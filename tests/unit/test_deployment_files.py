@@ -108,7 +108,7 @@ def test_dagster_runs_one_dbt_at_a_time_and_stores_in_postgresql() -> None:
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     assert config["concurrency"]["pools"]["default_limit"] == 1
     for storage in ("run_storage", "schedule_storage", "event_log_storage"):
-        assert config[storage]["config"]["postgres_url"] == {"env": "FLOW_DAGSTER_URL"}
+        assert config[storage]["module"] == "flow_platform.dagster_storage"
 
 
 def test_the_workspace_loads_the_definitions() -> None:

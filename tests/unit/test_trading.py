@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from flow_platform.stages.trading import closed_weekdays
+from flow_platform.flows.retail.trading import closed_weekdays
 
 FIRST = date(2010, 1, 4)  # a Monday
 

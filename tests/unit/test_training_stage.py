@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flow_platform.flows import RETAIL
+from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.forecasting.daily import lstm
-from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.data import SeriesData
+from flow_platform.stages.case import Case
 from flow_platform.stages.training import ensure_vintages
 
 MONTHS = [date(2025, month, 1) for month in (4, 5, 6)]
@@ -48,10 +49,9 @@ def test_a_candidate_without_its_extra_is_left_out_and_told_once_for_all_months(
 ) -> None:
     monkeypatch.setattr(lstm, "is_installed", lambda: False)
     told: list[str] = []
-    platform: Any = SimpleNamespace(registry=NoVintages())
+    platform: Any = SimpleNamespace(registry=NoVintages(), settings=SimpleNamespace(seed=1))
     flow = replace(RETAIL, candidates=("lstm",))
-    trained = ensure_vintages(
-        platform, flow, "quantity", MONTHS, lambda: data, SeriesSpec(), progress=told.append
-    )
+    case = Case(platform, flow, "quantity")
+    trained = ensure_vintages(case, MONTHS, lambda: data, progress=told.append)
     assert trained == []
     assert len(told) == 1 and "make deep-install" in told[0]

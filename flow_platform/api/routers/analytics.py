@@ -28,7 +28,8 @@ from flow_platform.api.listing import (
     text_key,
 )
 from flow_platform.api.routers.forecasts import check_centre
-from flow_platform.flows import CATALOGUE, TRIPS
+from flow_platform.flows import CATALOGUE
+from flow_platform.flows.trips.flow import TRIPS
 
 # A field may not bear the name of its own type.
 Day = date

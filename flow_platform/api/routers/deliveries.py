@@ -22,7 +22,7 @@ from flow_platform.api.listing import (
     text_key,
 )
 from flow_platform.api.routers.forecasts import centres_condition, check_centre
-from flow_platform.flows import DELIVERIES
+from flow_platform.flows.deliveries.flow import DELIVERIES
 
 router = APIRouter(tags=["deliveries"])
 

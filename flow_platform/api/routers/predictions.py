@@ -416,7 +416,7 @@ def _explanation(
     minutes = round(usual + sum(parts.values()), DECIMALS)
     usual = round(minutes - sum(rounded.values()), DECIMALS)
     told = [
-        Part(subject=name, minutes=value, text=_sentence(name, value, question, city))  # type: ignore[arg-type]
+        Part(subject=name, minutes=value, text=_sentence(name, value, question, city))
         for name, value in rounded.items()
         if name != "distance" or question.model == "planned_distance"
     ]

@@ -21,7 +21,7 @@ from flow_platform.api.listing import (
     text_key,
 )
 from flow_platform.api.routers.forecasts import centres_condition, check_centre
-from flow_platform.flows import TRIPS
+from flow_platform.flows.trips.flow import TRIPS
 
 router = APIRouter(tags=["trips"])
 

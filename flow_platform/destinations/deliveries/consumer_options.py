@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig, deliveries_option
 from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.streams.kafka_options import KafkaOptions, client_settings
 
 
 def consumer_options(
-    config: SourceConfig,
+    config: DeliveriesSource,
     *,
     brokers: str | None = None,
     group: str | None = None,
@@ -35,10 +35,9 @@ def consumer_options(
             f"Topic {unknown[0]!r} is unknown. Use some of: {', '.join(TOPICS)}; what the broker"
             " puts before them is topic_prefix in sources.toml."
         )
-    prefix = deliveries_option(config, "topic_prefix")
     return KafkaOptions(
-        brokers or deliveries_option(config, "brokers"),
-        group or deliveries_option(config, "group"),
-        {f"{prefix}{topic}": topic for topic in chosen},
-        client_settings(deliveries_option(config, "client") or {}, client),
+        brokers or config.brokers,
+        group or config.group,
+        {f"{config.topic_prefix}{topic}": topic for topic in chosen},
+        client_settings(config.client, client),
     )

@@ -10,7 +10,7 @@ import psycopg
 from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.destinations.deliveries.received import FLOW, Received
 from flow_platform.destinations.deliveries.rejects import reject_of
-from flow_platform.sources.config import SourceConfig, deliveries_option
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.sources.delivery_events import Event, OrderEvent, read_message
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.streams.destination import Message
@@ -62,7 +62,6 @@ class OrderMessages:
         return record.found.centre_id if isinstance(record.found, OrderEvent) else None
 
 
-def order_messages(config: SourceConfig, pseudonyms: Pseudonyms) -> OrderMessages:
+def order_messages(config: DeliveriesSource, pseudonyms: Pseudonyms) -> OrderMessages:
     """The destination as [deliveries] of sources.toml sets it: its regions."""
-    regions = deliveries_option(config, "regions")
-    return OrderMessages(pseudonyms, frozenset(map(str, regions)) if regions else None)
+    return OrderMessages(pseudonyms, frozenset(config.regions) if config.regions else None)

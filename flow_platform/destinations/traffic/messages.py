@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 
 from flow_platform.destinations.traffic.reading_rows import ReceivedReading, write_readings
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.fates import REPEATED, STORED
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.json_objects import LONGEST_PAYLOAD
 from flow_platform.sources.messages import TOPIC, Reading, parse
 from flow_platform.sources.tables import clean_text
@@ -72,7 +72,7 @@ class CounterMessages:
         return record.found.centre_id if fate in (STORED, REPEATED) else None
 
 
-def counter_messages(config: SourceConfig, pattern: str) -> CounterMessages:
+def counter_messages(config: TrafficSource, pattern: str) -> CounterMessages:
     """The destination as [traffic] of sources.toml sets it: its columns."""
     return CounterMessages(config.columns, pattern)
 

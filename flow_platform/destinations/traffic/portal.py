@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import WarehouseError
 from flow_platform.ground.fates import REPEATED, STORED, code_of
-from flow_platform.sources.config import SourceConfig, traffic_option
 from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.portal import Page, fetch_since
 from flow_platform.streams.offsets import Offsets, OvertakenError, Span
@@ -46,7 +46,7 @@ class Fetched:
     newest: datetime | None = None
 
 
-def fetch_newer(store: Store, config: SourceConfig, counters: Path, now: datetime) -> Fetched:
+def fetch_newer(store: Store, config: TrafficSource, counters: Path, now: datetime) -> Fetched:
     """Store every hour that the portal has after the cursor, up to `now` (aware).
 
     `store` is the warehouse as flow_ingest sees it; `counters` is where counters are remembered.
@@ -54,7 +54,7 @@ def fetch_newer(store: Store, config: SourceConfig, counters: Path, now: datetim
     Raises SourceError if the portal does not answer; the pages stored before stay, and the next run
     continues after them. Raises WarehouseError if another run has moved the cursor meanwhile.
     """
-    partition = str(traffic_option(config, "dataset_url"))
+    partition = config.dataset_url
     position = _position(store, partition)
     start = now - FIRST_REACH if position is None else datetime.fromtimestamp(position, UTC)
     total = Fetched()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC
 from flow_platform.streams.mqtt_options import MqttOptions, mqtt_options
 
 BROKER = "mqtt://127.0.0.1:1883"
-CLIENT_ID = "flow-platform"
 
 
 def subscriber_options(
-    config: SourceConfig,
+    config: TrafficSource,
     *,
     broker: str | None = None,
     topic: str | None = None,
@@ -30,9 +29,9 @@ def subscriber_options(
             f' Write there kind = "mqtt", broker = "{BROKER}", topic = "{TOPIC}", or give --broker.'
         )
     return mqtt_options(
-        broker or str(config.options.get("broker", BROKER)),
-        topic or str(config.options.get("topic", TOPIC)),
-        client_id or str(config.options.get("client_id", CLIENT_ID)),
+        broker or config.broker,
+        topic or config.topic,
+        client_id or config.client_id,
         password=password,
         usual_topic=TOPIC,
     )

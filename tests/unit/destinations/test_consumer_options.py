@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flow_platform.destinations.deliveries.consumer_options import consumer_options
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.streams.kafka_options import KafkaOptions
 
 
-def made(**options: object) -> KafkaOptions:
-    return consumer_options(SourceConfig(kind="kafka", options=options))
+def made(**options: Any) -> KafkaOptions:
+    return consumer_options(DeliveriesSource(kind="kafka", **options))
 
 
 def test_topics_have_the_prefix_of_the_broker() -> None:
@@ -22,13 +24,15 @@ def test_topics_have_the_prefix_of_the_broker() -> None:
     ):
         made(topic_prefix="shop.").topic("orders")
     with pytest.raises(ConfigurationError, match="'reviews' is unknown"):
-        consumer_options(SourceConfig(kind="kafka"), topics=["reviews"])
+        consumer_options(DeliveriesSource(kind="kafka"), topics=["reviews"])
 
 
 def test_options_of_the_command_take_precedence_over_sources_toml() -> None:
-    config = SourceConfig(
+    config = DeliveriesSource(
         kind="kafka",
-        options={"brokers": "a:1", "group": "g", "client": {"client.id": "x", "acks": 1}},
+        brokers="a:1",
+        group="g",
+        client={"client.id": "x", "acks": 1},
     )
     assert consumer_options(config).settings()["bootstrap.servers"] == "a:1"
     chosen = consumer_options(config, brokers="b:2", group="h", client=["client.id=y=z"])
@@ -44,7 +48,7 @@ def test_what_settling_once_depends_on_cannot_be_set() -> None:
     settings = made().settings()
     assert settings["enable.auto.commit"] is False and settings["auto.offset.reset"] == "error"
     with pytest.raises(ConfigurationError, match="key=value"):
-        consumer_options(SourceConfig(kind="kafka"), client=["sasl.password"])
+        consumer_options(DeliveriesSource(kind="kafka"), client=["sasl.password"])
 
 
 def test_a_password_does_not_show() -> None:

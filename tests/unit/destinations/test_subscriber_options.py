@@ -8,12 +8,12 @@ import pytest
 
 from flow_platform.destinations.traffic.messages import counter_messages
 from flow_platform.destinations.traffic.subscriber_options import subscriber_options
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.messages import TOPIC, Reading
 from flow_platform.streams.mqtt_settlement import Packet
 
-PLAIN = SourceConfig(kind="mqtt")
+PLAIN = TrafficSource(kind="mqtt")
 
 
 def test_without_settings_the_broker_is_this_machine() -> None:
@@ -24,10 +24,12 @@ def test_without_settings_the_broker_is_this_machine() -> None:
 
 
 def test_options_of_the_command_take_precedence_over_sources_toml() -> None:
-    config = SourceConfig(
+    config = TrafficSource(
         kind="mqtt",
         columns={"vehicles": "n"},
-        options={"broker": "mqtts://me:p%40ss@city.example", "topic": "a/+", "client_id": "x"},
+        broker="mqtts://me:p%40ss@city.example",
+        topic="a/+",
+        client_id="x",
     )
     found = subscriber_options(config)
     assert (found.host, found.port, found.tls) == ("city.example", 8883, True)
@@ -68,12 +70,12 @@ def test_a_topic_that_cannot_be_subscribed_is_refused(topic: str) -> None:
 
 def test_another_kind_of_source_says_what_to_write_unless_a_broker_is_given() -> None:
     with pytest.raises(ConfigurationError, match=r'kind = "mqtt"'):
-        subscriber_options(SourceConfig())
-    assert subscriber_options(SourceConfig(), broker="mqtt://h").host == "h"
+        subscriber_options(TrafficSource())
+    assert subscriber_options(TrafficSource(), broker="mqtt://h").host == "h"
 
 
 def test_sources_toml_names_the_keys_of_payloads() -> None:
-    config = SourceConfig(kind="mqtt", columns={"vehicles": "n"})
+    config = TrafficSource(kind="mqtt", columns={"vehicles": "n"})
     payload = b'{"event_id": "e1", "counted_at": "2026-03-29T12:00:00Z", "n": 3}'
     now = datetime(2026, 3, 29, 13, tzinfo=UTC)
     place = ("traffic/77/count", payload, "mqtt:traffic/77/count", 1, now, now)

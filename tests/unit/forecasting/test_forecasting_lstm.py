@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from forecasting_world import make_world, with_strikes
 
-from flow_platform.flows import PARCELS, RETAIL
+from flow_platform.flows.parcels.flow import PARCELS
+from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.forecasting.daily import lstm
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.lstm import (

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from forecasting_world import make_world
 
-from flow_platform.flows import PARCELS
+from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily import training
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS

@@ -358,7 +358,7 @@ def test_weights_find_errors_that_cancel() -> None:
 
 
 def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
-    from flow_platform.cli import app
+    from flow_platform.cli.app import app
 
     path = tmp_path / "panel.parquet"
     weeks(series=3).to_parquet(path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.privacy.ledger import Ledger
-from flow_platform.privacy.retention import DEFAULT_DAYS, RULES, retention_days
+from flow_platform.privacy.retention import default_days, retention_days, retention_rules
 from flow_platform.privacy.traces import Traces, _clean_file, _found_in, _pattern
 from flow_platform.sources.erased import Erased, erased_person, is_telling, told_in
 from flow_platform.sources.pseudonyms import Pseudonyms
@@ -150,9 +150,9 @@ def test_a_ledger_of_another_secret_or_damaged_is_refused(tmp_path: Path) -> Non
 def test_days_are_the_defaults_and_what_the_file_says(tmp_path: Path) -> None:
     path = tmp_path / "retention.toml"
     path.write_text('[days]\norders = 10\nquarantine_open = "no limit"\n')
-    assert retention_days(None) == DEFAULT_DAYS
+    assert retention_days(None) == default_days()
     changed = {"orders": 10, "quarantine_open": None}
-    assert retention_days(path) == DEFAULT_DAYS | changed
+    assert retention_days(path) == default_days() | changed
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_retention_file_that_cannot_be_used_is_refused(
 
 
 def test_every_kind_of_days_has_a_rule_and_every_rule_a_kind() -> None:
-    assert {rule.kind for rule in RULES} | {"exports"} == set(DEFAULT_DAYS)
+    assert {rule.kind for rule in retention_rules()} | {"exports"} == set(default_days())
 
 
 def test_a_word_is_found_across_the_seam_of_two_portions(

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from source_samples import NOW
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.flows.retail.options import RetailSource
 from flow_platform.sources.retail import RetailLanding, read_retail
 
 KEY = b"a key for tests"
@@ -58,7 +58,7 @@ def read(
     countries: Sequence[str] = (UK, FRANCE),
     **more: Any,
 ) -> RetailLanding:
-    config = SourceConfig(kind="files", path=str(pattern), **more)
+    config = RetailSource(kind="files", path=str(pattern), **more)
     return read_retail(config, first, last, countries, key=KEY, now=NOW, seed=1)
 
 

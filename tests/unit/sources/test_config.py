@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import read_sources, traffic_option
+from flow_platform.sources.config import read_sources
 
 
 def written(folder: Path, text: str) -> Path:
@@ -30,15 +31,15 @@ def test_a_relative_path_starts_at_the_toml_file(tmp_path: Path) -> None:
             'columns = {centre_id = "场地2", day = "日期", parcels = "货量"}\n',
         )
     )
-    assert sources.parcels.path == str(tmp_path / "in/*.csv")
-    assert sources.parcels.columns["day"] == "日期"
-    assert sources.weather.kind == "simulated"
+    assert sources["parcels"].path == str(tmp_path / "in/*.csv")
+    assert sources["parcels"].columns["day"] == "日期"
+    assert sources["weather"].kind == "simulated"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[parcel]\nkind = "files"', "unknown section [parcel]. Allowed: parcels, weather"),
+        ('[parcel]\nkind = "files"', "unknown section [parcel]. Allowed: parcels, retail"),
         ('[calendar]\nkind = "files"', "FLOW_EVENTS"),
         ('[parcels]\nkind = "ftp"', "unknown kind 'ftp'. Allowed: simulated, files"),
         ('[parcels]\npath = "x"', "kind is missing"),
@@ -98,17 +99,13 @@ def test_traffic_keeps_its_own_keys_and_defaults_for_those_left_out(tmp_path: Pa
             '[traffic]\nkind = "http"\nplace = "1"\nareas = "grid"\ndelay_hours = 24\n'
             'counters = "counters.csv"\ncolumns = {vehicles = "flow"}\n',
         )
-    ).traffic
-    assert traffic.options == {
-        "place": "1",
-        "areas": "grid",
-        "delay_hours": 24.0,
-        "counters": str(tmp_path / "counters.csv"),
-    }
+    ).of(TrafficSource)
+    assert (traffic.place, traffic.areas, traffic.delay_hours) == ("1", "grid", 24.0)
+    assert traffic.counters == str(tmp_path / "counters.csv")
     assert traffic.columns == {"vehicles": "flow"}
-    assert traffic_option(traffic, "topic") == "traffic/+/count"
-    assert traffic_option(traffic, "delay_hours") == 24.0
-    assert "comptages-routiers-permanents" in traffic_option(traffic, "dataset_url")
+    assert traffic.topic == "traffic/+/count"
+    assert traffic.delay_hours == 24.0
+    assert "comptages-routiers-permanents" in traffic.dataset_url
 
 
 def test_a_missing_sources_file_is_named(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from traffic_samples import EXPORT, YEARLY, exported, write, yearly
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import counters as module
 from flow_platform.sources.centres import Centre, why_not_an_id
-from flow_platform.sources.config import SourceConfig, read_sources
+from flow_platform.sources.config import read_sources
 from flow_platform.sources.counters import (
     Counter,
     areas_of,
@@ -25,8 +26,8 @@ from flow_platform.sources.counters import (
 )
 
 
-def files(path: Path, **options: object) -> SourceConfig:
-    return SourceConfig(kind="files", path=str(path), options=options)
+def files(path: Path, **options: object) -> TrafficSource:
+    return TrafficSource(kind="files", path=str(path), **options)
 
 
 def plain(centre_id: str, district: str | None = None) -> Counter:
@@ -97,7 +98,7 @@ def test_declared_counters_are_the_only_ones_of_files(tmp_path: Path) -> None:
     sources.write_text(
         f'[traffic]\nkind = "files"\npath = "{path.name}"\ncounters = "{declared.name}"\n'
     )
-    found = known_counters(read_sources(sources).traffic, tmp_path / "cache.json")
+    found = known_counters(read_sources(sources).of(TrafficSource), tmp_path / "cache.json")
     assert found == (
         Counter("12", "Twelve", None, None, None),
         Counter("4264", "Av_des_Champs_Elysees", 48.87, 2.30, "Paris 8"),
@@ -131,7 +132,7 @@ def test_a_counter_declared_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["http", "mqtt"])
 def test_streams_know_the_counters_they_remember(tmp_path: Path, kind: str) -> None:
-    cache, config = tmp_path / "deep" / "c.json", SourceConfig(kind=kind)
+    cache, config = tmp_path / "deep" / "c.json", TrafficSource(kind=kind)
     assert known_counters(config, cache) == ()
     assert remember_counters(cache, [plain("4264"), plain("376")])
     assert not remember_counters(cache, [plain("376")])
@@ -144,7 +145,7 @@ def test_what_is_known_of_a_counter_is_not_forgotten_for_less(tmp_path: Path) ->
     assert remember_counters(cache, [plain("7")])
     assert remember_counters(cache, [full])
     assert not remember_counters(cache, [plain("7")])
-    assert known_counters(SourceConfig(kind="mqtt"), cache) == (full,)
+    assert known_counters(TrafficSource(kind="mqtt"), cache) == (full,)
 
 
 def test_processes_that_remember_at_a_time_lose_nothing(tmp_path: Path) -> None:
@@ -164,13 +165,13 @@ def test_processes_that_remember_at_a_time_lose_nothing(tmp_path: Path) -> None:
         for start in (100, 200)
     ]
     assert [process.wait(timeout=60) for process in made] == [0, 0]
-    known = known_counters(SourceConfig(kind="http"), cache)
+    known = known_counters(TrafficSource(kind="http"), cache)
     numbers = [int(counter.centre_id) for counter in known]
     assert numbers == [*range(100, 120), *range(200, 220)]
 
 
 def test_simulated_counters_are_those_of_the_simulator(tmp_path: Path) -> None:
-    known = known_counters(SourceConfig(), tmp_path / "c.json")
+    known = known_counters(TrafficSource(), tmp_path / "c.json")
     assert [counter.centre_id for counter in known] == [str(number) for number in range(101, 113)]
     assert not (tmp_path / "c.json").exists()
 
@@ -180,20 +181,20 @@ def test_simulated_counters_are_those_of_the_simulator(tmp_path: Path) -> None:
 
 def test_few_counters_are_areas_of_their_own() -> None:
     few = [plain(str(number), "Paris") for number in range(20)]
-    assert areas_of(few, SourceConfig()) == {one.centre_id: one.centre_id for one in few}
+    assert areas_of(few, TrafficSource()) == {one.centre_id: one.centre_id for one in few}
     many = [plain(str(number), "Paris") for number in range(21)]
-    own = areas_of(many, SourceConfig(options={"areas": "counter"}))
+    own = areas_of(many, TrafficSource(areas="counter"))
     assert own == {one.centre_id: one.centre_id for one in many}
 
 
 def test_many_counters_belong_to_districts_where_all_have_one() -> None:
     many = [plain(str(number), f"Paris {number % 3}") for number in range(21)]
-    assert set(areas_of(many, SourceConfig()).values()) == {"Paris 0", "Paris 1", "Paris 2"}
-    assert areas_of(many[:2], SourceConfig(options={"areas": "district"})) == {
+    assert set(areas_of(many, TrafficSource()).values()) == {"Paris 0", "Paris 1", "Paris 2"}
+    assert areas_of(many[:2], TrafficSource(areas="district")) == {
         "0": "Paris 0",
         "1": "Paris 1",
     }
-    assert set(areas_of([*many, plain("x")], SourceConfig()).values()) == {"unplaced"}
+    assert set(areas_of([*many, plain("x")], TrafficSource()).values()) == {"unplaced"}
 
 
 def test_a_cell_is_named_after_its_south_west_corner_and_can_be_a_key() -> None:
@@ -205,7 +206,7 @@ def test_a_cell_is_named_after_its_south_west_corner_and_can_be_a_key() -> None:
         at("e", 0.0, -0.01),
         plain("f"),
     ]
-    areas = areas_of(placed, SourceConfig(options={"areas": "grid"}))
+    areas = areas_of(placed, TrafficSource(areas="grid"))
     assert areas == {
         "a": "48.85N 2.30E",
         "b": "48.85N 2.30E",
@@ -224,13 +225,13 @@ def test_a_counter_has_the_nearest_centre_within_sixty_kilometres(
     french_centres: tuple[Centre, ...],
 ) -> None:
     by_name = {centre.centre_id: centre for centre in french_centres}
-    own_names = SourceConfig(kind="mqtt")
+    own_names = TrafficSource(kind="mqtt")
     paris = place_of(at("a", 48.80, 2.30), french_centres, own_names)
     assert paris is not None and abs((by_name[paris].latitude or 0) - 48.86) < 0.1
     assert place_of(at("a", 46.0, 2.3), french_centres, own_names) is None
     assert place_of(plain("a"), french_centres, own_names) is None
-    assert place_of(plain("a"), french_centres, SourceConfig(kind="http")) == paris
-    assert place_of(plain("a"), french_centres, SourceConfig(kind="files", path="x")) == paris
+    assert place_of(plain("a"), french_centres, TrafficSource(kind="http")) == paris
+    assert place_of(plain("a"), french_centres, TrafficSource(kind="files", path="x")) == paris
     assert place_of(at("a", 48.8, 2.3), [], own_names) is None
 
 
@@ -238,10 +239,10 @@ def test_a_named_place_counts_for_all_and_must_be_a_centre(
     french_centres: tuple[Centre, ...],
 ) -> None:
     last = french_centres[-1].centre_id
-    config = SourceConfig(options={"place": last})
+    config = TrafficSource(place=last)
     assert place_of(at("a", 10.0, 10.0), french_centres, config) == last
     with pytest.raises(ConfigurationError, match="place 'x' is no centre"):
-        place_of(plain("a"), french_centres, SourceConfig(options={"place": "x"}))
+        place_of(plain("a"), french_centres, TrafficSource(place="x"))
 
 
 @pytest.mark.parametrize(

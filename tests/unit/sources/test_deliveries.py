@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.deliveries import (
     DeliveryReading,
     FileEvent,
@@ -34,9 +34,9 @@ REGIONS = ("MG", "RJ", "SP")
 SAO_PAULO = "America/Sao_Paulo"
 
 
-def config(folder: Path, **options: Any) -> SourceConfig:
+def config(folder: Path, **options: Any) -> DeliveriesSource:
     columns = options.pop("columns", {})
-    return SourceConfig(kind="files", path=str(folder), columns=columns, options=options)
+    return DeliveriesSource(kind="files", path=str(folder), columns=columns, **options)
 
 
 def read(
@@ -419,20 +419,20 @@ def test_regions_are_those_of_files_or_of_messages_and_are_remembered(tmp_path: 
     kept = cache.read_text()
     assert known_regions(files, cache) == ("MG", "RJ", "SP") and cache.read_text() == kept
     assert known_regions(config(tmp_path / "in", regions=["SP"]), cache) == ("SP",)
-    messages = SourceConfig(kind="kafka")
+    messages = DeliveriesSource(kind="kafka")
     assert known_regions(messages, cache) == ()
     assert remember_regions(cache, {"b", "a"}) and not remember_regions(cache, {"a"})
     assert known_regions(messages, cache) == ("a", "b")
     assert known_regions(files, cache) == ("MG", "RJ", "SP")
-    simulated = SourceConfig()
+    simulated = DeliveriesSource()
     assert len(known_regions(simulated, cache)) == 8
 
 
 def test_the_clock_and_the_holidays_are_those_of_the_country() -> None:
     paris = Centre("p", "Paris", 48.9, 2.4, "FR", None, "C", "Europe/Paris", None)
-    assert delivery_timezone(SourceConfig(), paris) == "Europe/Paris"
-    assert delivery_timezone(SourceConfig(options={"country": "BR"}), paris) == SAO_PAULO
-    named = SourceConfig(options={"country": "BR", "time_zone": "America/Manaus"})
+    assert delivery_timezone(DeliveriesSource(), paris) == "Europe/Paris"
+    assert delivery_timezone(DeliveriesSource(country="BR"), paris) == SAO_PAULO
+    named = DeliveriesSource(country="BR", time_zone="America/Manaus")
     assert delivery_timezone(named, paris) == "America/Manaus"
     assert region_centre("SP", SAO_PAULO, "br").subdivision == "SP"
     assert region_centre("Nowhere", SAO_PAULO, "BR").subdivision is None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import deliveries_option, read_sources
+from flow_platform.sources.config import read_sources
 
 
 def written(folder: Path, text: str) -> Path:
@@ -24,15 +25,13 @@ def test_deliveries_keep_their_own_keys_and_defaults_for_those_left_out(tmp_path
             'country = "BR"\ntime_zone = "America/Sao_Paulo"\ncost_late = 25\n'
             'topic_prefix = "shop."\n',
         )
-    )["deliveries"]
-    assert deliveries_option(config, "regions") == ["SP", "RJ"]
-    assert deliveries_option(config, "cost_late") == 25.0
-    assert isinstance(deliveries_option(config, "cost_late"), float)
-    assert deliveries_option(config, "cost_call") == 1.0
-    assert deliveries_option(config, "group") == "flow-platform"
-    assert deliveries_option(config, "topic_prefix") == "shop."
-    with pytest.raises(KeyError):
-        deliveries_option(config, "broker")
+    ).of(DeliveriesSource)
+    assert config.regions == ["SP", "RJ"]
+    assert config.cost_late == 25.0
+    assert isinstance(config.cost_late, float)
+    assert config.cost_call == 1.0
+    assert config.group == "flow-platform"
+    assert config.topic_prefix == "shop."
 
 
 def test_a_folder_and_renamed_columns_are_taken(tmp_path: Path) -> None:

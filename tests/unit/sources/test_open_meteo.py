@@ -18,8 +18,8 @@ import pytest
 from source_samples import plain_centre
 
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.weather import WeatherResult, fetch_weather
+from flow_platform.sources.weather_options import WeatherSource
 
 NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)
 PLACED = [
@@ -102,7 +102,7 @@ def ask(
     timeout_seconds: float = 5.0,
 ) -> WeatherResult:
     url = service.url  # type: ignore[attr-defined]
-    config = SourceConfig(
+    config = WeatherSource(
         kind="open_meteo",
         forecast_url=f"{url}/forecast",
         previous_runs_url=f"{url}/previous",

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from source_samples import NOW, plain_centre
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.flows.parcels.options import ParcelsSource
 from flow_platform.sources.parcels import Landing, discover_centres, read_parcels
 from flow_platform.sources.simulator import World
 
@@ -28,7 +28,7 @@ def load(
     ids: Sequence[str] = ("1", "07", "NY"),
     **settings: Any,
 ) -> Landing:
-    config = SourceConfig(kind="files", path=str(folder / "*"), **settings)
+    config = ParcelsSource(kind="files", path=str(folder / "*"), **settings)
     landing = read_parcels(config, CENTRES, first, last, ids, now=NOW)
     for file in landing.files:
         assert file.rows_read == file.rows_stored + file.rows_quarantined
@@ -304,7 +304,7 @@ def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
 def test_simulated_counts_come_once_they_are_known(tmp_path: Path) -> None:
     world = World(CENTRES)
     landing = read_parcels(
-        SourceConfig(),
+        ParcelsSource(),
         CENTRES,
         date(2026, 5, 25),
         date(2026, 6, 5),
@@ -317,21 +317,21 @@ def test_simulated_counts_come_once_they_are_known(tmp_path: Path) -> None:
     assert (landing.rows["available_at"] <= pd.Timestamp(NOW)).all()
     assert landing.files[0].rows_stored == len(landing.rows)
     with pytest.raises(ValueError, match="world"):
-        read_parcels(SourceConfig(), CENTRES, date(2026, 1, 1), date(2026, 1, 1), ["1"], now=NOW)
+        read_parcels(ParcelsSource(), CENTRES, date(2026, 1, 1), date(2026, 1, 1), ["1"], now=NOW)
 
 
 def test_centres_are_discovered_in_the_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(HEADER + "DC10,x,1\nDC9,x,1\n,x,1\n")
     (tmp_path / "b.csv").write_text("broken")
-    config = SourceConfig(kind="files", path=str(tmp_path / "*.csv"))
+    config = ParcelsSource(kind="files", path=str(tmp_path / "*.csv"))
     assert discover_centres(config) == ["DC9", "DC10"]
-    assert discover_centres(SourceConfig()) == []
+    assert discover_centres(ParcelsSource()) == []
 
 
 @pytest.mark.real_data
 def test_the_real_lanes_load_without_a_loss(real_data: Path) -> None:
     path = real_data / "parcels" / "lanes_2021-01-01_2022-06-30.csv"
-    config = SourceConfig(
+    config = ParcelsSource(
         kind="files",
         path=str(path),
         columns={"centre_id": "场地2", "day": "日期", "parcels": "货量"},

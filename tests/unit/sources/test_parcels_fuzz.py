@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from source_samples import NOW, plain_centre
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.flows.parcels.options import ParcelsSource
 from flow_platform.sources.parcels import read_parcels
 
 CENTRES = [plain_centre(str(number)) for number in range(1, 6)]
@@ -148,7 +148,7 @@ def test_a_hundred_mutated_files_balance_and_never_crash(tmp_path: Path, batch: 
         if content == written and suffix != "csv":
             sound[str(path)] = len(rows)
 
-    config = SourceConfig(kind="files", path=str(tmp_path / "*"))
+    config = ParcelsSource(kind="files", path=str(tmp_path / "*"))
     first, last = date(2025, 1, 1), date(2025, 2, 15)
     landing = read_parcels(config, CENTRES, first, last, IDS, now=NOW)
 

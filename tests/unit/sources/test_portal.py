@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from traffic_samples import assert_balanced, hours
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.portal import CREDIT, LICENCE_URL, Page, fetch_readings, fetch_since
 from flow_platform.sources.readings import READING_COLUMNS
@@ -28,10 +28,9 @@ def portal() -> Iterator[Portal]:
         yield state
 
 
-def config(portal: Portal, **keys: Any) -> SourceConfig:
-    options = {"dataset_url": portal.url, **keys.pop("options", {})}
+def config(portal: Portal, **keys: Any) -> TrafficSource:
     usual = {"retries": 2, "back_off_seconds": 0.0, "timeout_seconds": 5.0}
-    return SourceConfig(kind="http", options=options, **{**usual, **keys})
+    return TrafficSource(kind="http", **{"dataset_url": portal.url, **usual, **keys})
 
 
 def since(portal: Portal, cursor: datetime | None = None, **keys: Any) -> list[Page]:
@@ -140,7 +139,7 @@ def test_a_fault_that_stays_is_an_error_that_says_what_to_do(
 
 
 def test_a_portal_that_is_not_there_or_silent_is_an_error(portal: Portal) -> None:
-    nowhere = config(portal, options={"dataset_url": "http://127.0.0.1:9/x"}, retries=0)
+    nowhere = config(portal, dataset_url="http://127.0.0.1:9/x", retries=0)
     with pytest.raises(SourceError, match="does not answer"):
         fetch_readings(nowhere, date(2026, 5, 1), date(2026, 5, 1), None, now=NOW)
     portal.before_answer = lambda _: time.sleep(0.5)
@@ -252,7 +251,7 @@ def test_a_portal_that_ignores_the_question_is_an_error_not_an_endless_loop(
 
 def test_readings_are_available_after_the_delay_of_the_portal(portal: Portal) -> None:
     portal.records = [record(1, hour(1))]
-    (page,) = since(portal, options={"delay_hours": 24.0})
+    (page,) = since(portal, delay_hours=24.0)
     assert (page.rows["available_at"] - page.rows["counted_at"]).tolist() == [pd.Timedelta("1D")]
 
 

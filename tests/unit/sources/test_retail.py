@@ -27,8 +27,9 @@ from retail_samples import (
 )
 from source_samples import NOW
 
+from flow_platform.flows.retail.options import RetailSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig, read_sources
+from flow_platform.sources.config import read_sources
 from flow_platform.sources.retail import (
     LINE_CLASSES,
     pseudonym,
@@ -248,7 +249,7 @@ def test_countries_are_discovered_and_kept_until_a_file_changes(tmp_path: Path) 
     path = write(tmp_path / "a.parquet", frame())
     write(tmp_path / "b.csv", frame(LINES[:1], OLD).assign(Country="EIRE"))
     cache = tmp_path / "cache" / "countries.json"
-    config = SourceConfig(kind="files", path=str(tmp_path / "?.*"))
+    config = RetailSource(kind="files", path=str(tmp_path / "?.*"))
     centres = retail_centres(config, cache)
     assert [(centre.centre_id, centre.country) for centre in centres] == [
         ("EIRE", "IE"),
@@ -274,7 +275,7 @@ def test_a_shop_country_that_is_not_known_is_refused(tmp_path: Path) -> None:
 
 def test_a_simulated_slice_alone_is_the_same_and_has_every_class() -> None:
     def simulated(first: date, last: date, countries: list[str]) -> pd.DataFrame:
-        landing = read_retail(SourceConfig(), first, last, countries, key=KEY, now=NOW, seed=7)
+        landing = read_retail(RetailSource(), first, last, countries, key=KEY, now=NOW, seed=7)
         assert balances(landing)
         return content(landing)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from trip_samples import trip, write
 
+from flow_platform.flows.trips.options import TripsSource
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.taxi_site import Fetched, fetch_months, months_of
 from tests.taxi_server import TaxiSite, taxi_site
 
@@ -37,8 +37,8 @@ def body(tmp_path: Path, site: TaxiSite) -> bytes:
 
 
 def fetch(site: TaxiSite, folder: Path, day: date = DAY, **options: Any) -> Fetched:
-    config = SourceConfig(
-        kind="http", retries=2, back_off_seconds=0.0, options={"url": site.url, **options}
+    config = TripsSource(
+        kind="http", zones="unread.csv", retries=2, back_off_seconds=0.0, url=site.url, **options
     )
     return fetch_months(config, day, day, folder / "bronze", now=NOW)
 

@@ -27,9 +27,9 @@ from traffic_samples import (
     yearly,
 )
 
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.sources import columns
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.readings import READING_COLUMNS
 from flow_platform.sources.simulator import World
@@ -374,12 +374,12 @@ def test_a_counter_is_unknown_only_where_counters_are_declared(tmp_path: Path) -
     path = write(tmp_path / "a.csv", YEARLY, [yearly("2021-05-01 10:00:00")])
     declared = [Counter("191", "Sts Peres", None, None, None)]
     assert reasons(path, counters=declared) == []
-    assert reasons(path, counters=declared, options={"counters": "c.csv"}) == ["unknown_centre"]
+    assert reasons(path, counters=declared, declared_in="c.csv") == ["unknown_centre"]
 
 
 def test_a_reading_is_available_after_the_delay_of_its_source(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", YEARLY, [yearly("2021-05-01 10:00:00")])
-    rows = read(path, options={"delay_hours": 1.5}).rows
+    rows = read(path, delay_hours=1.5).rows
     assert (rows["available_at"] - rows["counted_at"]).tolist() == [pd.Timedelta(hours=1.5)]
 
 
@@ -450,14 +450,14 @@ def test_simulated_readings_come_only_once_their_hour_is_over() -> None:
     world = World(read_centres(DEFAULT_CENTRES), 7)
     now = datetime(2024, 3, 5, 12, 30, tzinfo=UTC)
     day = date(2024, 3, 5)
-    config = SourceConfig(options={"delay_hours": 2.0})
+    config = TrafficSource(delay_hours=2.0)
     landing = read_traffic(config, [], day, day, ["101", "102"], now=now, world=world)
     assert tuple(landing.rows.columns) == READING_COLUMNS
     assert landing.rows["available_at"].max() <= pd.Timestamp(now)
     assert landing.rows["counted_at"].max() == pd.Timestamp("2024-03-05 10:00", tz="UTC")
     assert_balanced(landing)
     with pytest.raises(ValueError, match="world"):
-        read_traffic(SourceConfig(), [], day, day, ["101"], now=now)
+        read_traffic(TrafficSource(), [], day, day, ["101"], now=now)
 
 
 # -- the real counters ---------------------------------------------------------------------------

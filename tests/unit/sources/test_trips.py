@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trip_samples import JANUARY, ZONES, reading, trip, write
 
+from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources import trips
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.trips import REASONS, read_trips
 from flow_platform.sources.zones import boroughs_of, read_zones
 
@@ -425,7 +425,7 @@ def test_blocks_are_whole_days_and_small(tmp_path: Path, monkeypatch: pytest.Mon
         trip(f"2023-01-{day:02d} 10:00:00", minutes=10 + n) for day in (3, 4, 9) for n in (1, 2, 3)
     ]
     write(tmp_path / "green_tripdata_2023-01.parquet", rows)
-    source = SourceConfig(kind="files", path=str(tmp_path / "*"))
+    source = TripsSource(kind="files", path=str(tmp_path / "*"), zones="unread.csv")
     found = read_trips(source, ZONES, "America/New_York", *JANUARY, boroughs_of(ZONES))
     blocks = [
         (block.first_day.day, block.last_day.day, len(block.rows)) for block in found.blocks()
@@ -500,7 +500,7 @@ def test_whatever_a_file_says_its_rows_balance(tmp_path: Path, drawn: list[dict[
 @pytest.mark.real_data
 def test_the_real_months_balance_by_reason(real_data: Path) -> None:
     lookup = str(real_data / "trips" / "taxi_zone_lookup.csv")
-    zones = read_zones(SourceConfig(kind="files", path="x", options={"zones": lookup}))
+    zones = read_zones(TripsSource(kind="files", path="x", zones=lookup))
     rows, _, found = reading(
         real_data / "trips",
         date(2022, 12, 25),

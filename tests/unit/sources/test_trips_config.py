@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flow_platform.flows import TRAFFIC, TRIPS
+from flow_platform.flows.traffic.flow import TRAFFIC
+from flow_platform.flows.trips.context import NEW_YORK, TripsContext
+from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows.trips.options import TripsSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.platform import NEW_YORK, Platform
-from flow_platform.sources.config import TRIPS_DEFAULTS, read_sources, trips_option
+from flow_platform.platform import Platform
+from flow_platform.sources.config import read_sources
 from tests.conftest import new_settings
 
 CENTRES = (
@@ -35,11 +38,11 @@ def platform(folder: Path, sources: str | None, zones: str = "1,A,North,,\n") ->
 
 def test_paths_start_at_the_sources_file_and_defaults_hold(tmp_path: Path) -> None:
     text = f'{FILES}geometry = "/shapes.csv"\n'
-    trips = read_sources(written(tmp_path, text))["trips"]
-    assert trips_option(trips, "zones") == str(tmp_path / "zones.csv")
-    assert trips_option(trips, "geometry") == "/shapes.csv"
-    assert trips_option(trips, "services") == ["green"]
-    assert trips_option(trips, "url") == TRIPS_DEFAULTS["url"]
+    trips = read_sources(written(tmp_path, text)).of(TripsSource)
+    assert trips.zones == str(tmp_path / "zones.csv")
+    assert trips.geometry == "/shapes.csv"
+    assert trips.services == ["green"]
+    assert trips.url == "https://d37ci6vzurychx.cloudfront.net/trip-data"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_a_section_that_cannot_be_used_says_why(tmp_path: Path, text: str, said:
 
 def test_simulated_trips_happen_at_the_first_centre(tmp_path: Path) -> None:
     chosen = platform(tmp_path, None)
-    assert chosen.trips_place.centre_id == "lyon"
+    assert chosen.kept(TripsContext).place.centre_id == "lyon"
     assert [one.place for one in chosen.centres_of(TRIPS)] == ["lyon"] * 4
     assert chosen.centre_ids_of(TRIPS) == ("Harbour", "Meadows", "North Gate", "Old Town")
     assert chosen.weather_places_of(TRIPS) == ("lyon",)
@@ -88,13 +91,16 @@ def test_the_place_is_the_named_or_the_nearest_centre_or_new_york(
     tmp_path: Path, more: str, zones: str, place: str
 ) -> None:
     chosen = platform(tmp_path, FILES + more, zones)
-    assert chosen.trips_place.centre_id == place
+    assert chosen.kept(TripsContext).place.centre_id == place
     calendar = chosen.calendar
     assert set(calendar.loc[calendar["flow"] == "trips", "centre_id"]) == {place}
     borough = chosen.centres_of(TRIPS)[0]
-    assert (borough.centre_id, borough.timezone) == ("North", chosen.trips_place.timezone)
+    assert (borough.centre_id, borough.timezone) == (
+        "North",
+        chosen.kept(TripsContext).place.timezone,
+    )
 
 
 def test_a_place_that_is_no_centre_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"\[trips\]: place 'x' is no centre"):
-        _ = platform(tmp_path, f'{FILES}place = "x"\n').trips_place
+        _ = platform(tmp_path, f'{FILES}place = "x"\n').kept(TripsContext).place

@@ -11,10 +11,10 @@ from source_samples import NOW, plain_centre
 
 from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.simulator import World
 from flow_platform.sources.weather import WeatherResult, fetch_weather
 from flow_platform.sources.weather_days import local_days
+from flow_platform.sources.weather_options import WeatherSource
 
 PARIS = plain_centre("1")
 
@@ -32,7 +32,7 @@ def from_files(
     centres_by_name: dict[str, str] | None = None,
     columns: dict[str, str] | None = None,
 ) -> WeatherResult:
-    config = SourceConfig(
+    config = WeatherSource(
         kind="files", path=str(path), centres=centres_by_name or {}, columns=columns or {}
     )
     result = fetch_weather(config, centres, first, last, now=NOW)
@@ -69,7 +69,7 @@ def test_simulated_weather_of_a_day_is_the_same_when_it_is_loaded_later(
 ) -> None:
     world = World(french_centres)
     day = date(2026, 5, 31)
-    config = SourceConfig()
+    config = WeatherSource()
     early = fetch_weather(config, french_centres, day, day, now=NOW, world=world)
     late = fetch_weather(
         config, french_centres, day, day, now=NOW + pd.Timedelta(days=9), world=world

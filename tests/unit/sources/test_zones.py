@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from flow_platform.flows.trips.options import TripsSource
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.zones import Zone, boroughs_of, read_places, read_zones
 
 LOOKUP = """"LocationID","Borough","Zone","service_zone"
@@ -26,7 +26,7 @@ def zones_of(folder: Path, text: str, geometry: str | None = None) -> tuple[Zone
     if geometry is not None:
         (folder / "geometry.csv").write_text(geometry)
         options["geometry"] = str(folder / "geometry.csv")
-    return read_zones(SourceConfig(kind="files", path="x", options=options))
+    return read_zones(TripsSource(kind="files", path="x", **options))
 
 
 def test_the_official_lookup_names_boroughs_and_zones_of_none(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_geometry_file_that_cannot_be_used_says_why(tmp_path: Path, text: str,
 @pytest.mark.real_data
 def test_the_real_lookup_has_six_boroughs(real_data: Path) -> None:
     lookup = real_data / "trips" / "taxi_zone_lookup.csv"
-    zones = read_zones(SourceConfig(kind="files", path="x", options={"zones": str(lookup)}))
+    zones = read_zones(TripsSource(kind="files", path="x", zones=str(lookup)))
     assert len(zones) == 265
     assert boroughs_of(zones) == (
         "Bronx",

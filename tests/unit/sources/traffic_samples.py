@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from source_samples import NOW
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.traffic import read_traffic
@@ -62,9 +62,10 @@ def read(
     ids: Sequence[str] = ("4264", "191", "5672", "376"),
     counters: Sequence[Counter] = (),
     now: Any = NOW,
+    declared_in: str | None = None,
     **keys: Any,
 ) -> Landing:
-    config = SourceConfig(kind="files", path=str(path), **keys)
+    config = TrafficSource(kind="files", path=str(path), counters=declared_in, **keys)
     return read_traffic(config, counters, first, last, ids, now=now)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.trips import TripReading, read_trips
 from flow_platform.sources.zones import Zone, boroughs_of
 
@@ -68,7 +68,7 @@ def reading(
     **config: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame, TripReading]:
     """The trips and the rejects of a folder, and the reading with its tallies."""
-    source = SourceConfig(kind="files", path=str(folder / pattern), **config)
+    source = TripsSource(kind="files", path=str(folder / pattern), zones="unread.csv", **config)
     found = read_trips(source, zones, timezone, first, last, centres or boroughs_of(zones))
     blocks = list(found.blocks())
     assert blocks[0].first_day == first and blocks[-1].last_day == last

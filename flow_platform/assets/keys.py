@@ -1,0 +1,44 @@
+"""The keys of the assets that every flow has."""
+
+import dagster as dg
+
+from flow_platform.flows.kinds import Flow
+from flow_platform.parts import parts_of
+
+
+def raw_key(flow: Flow) -> dg.AssetKey:
+    return dg.AssetKey(["raw", flow.name])
+
+
+def merged_key(flow: Flow) -> dg.AssetKey:
+    return dg.AssetKey(flow.merged.split("."))
+
+
+def merged_keys(flow: Flow) -> list[dg.AssetKey]:
+    """The merged table of a flow, and those merged in addition to it."""
+    return [merged_key(flow), *(dg.AssetKey(table.split(".")) for table in flow.more_merged)]
+
+
+def training_view_keys(flow: Flow) -> list[dg.AssetKey]:
+    """The staging views that training and predictions read besides the merged table."""
+    return [dg.AssetKey(["staging", name]) for name in parts_of(flow).models.training_views]
+
+
+def model_key(flow: Flow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", f"{flow.name}_model"])
+
+
+def champion_key(flow: Flow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", f"{flow.name}_champion"])
+
+
+def predictions_key(flow: Flow) -> dg.AssetKey:
+    return dg.AssetKey(["ml", parts_of(flow).models.predictions.asset])
+
+
+def monitoring_key(flow: Flow, name: str) -> dg.AssetKey:
+    return dg.AssetKey(["monitoring", f"{flow.name}_{name}"])
+
+
+def drift_key(flow: Flow) -> dg.AssetKey:
+    return monitoring_key(flow, "drift")

@@ -1,0 +1,67 @@
+"""How commands show what they do: progress, tables, and the runs of Dagster they started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flow_platform.cli.options import print_json
+
+console = Console(stderr=True)
+
+
+def progress_bars() -> Progress:
+    """Bars that count the partitions of runs."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def track(progress: Progress, title: str) -> Callable[[int, int], None]:
+    """A bar of this title; what is returned moves it: partitions done, of how many."""
+    task = progress.add_task(title, total=None)
+    return lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def announce(message: str) -> None:
+    """Show a line below the bars."""
+    console.print(f"  {message}", highlight=False, style="dim")
+
+
+def report(as_json: bool, runs: list[str], sentence: str) -> None:
+    """Say what was done, and by which runs."""
+    if as_json:
+        print_json({"runs": runs})
+    else:
+        console.print(f"{sentence} Runs: {', '.join(runs)}")
+
+
+def show_forecasts(rows: Any, title: str, by_day: bool = True) -> None:
+    """A table of forecasts one step ahead, to stdout."""
+    table = Table(
+        "date" if by_day else "hour that ends at",
+        "centre_id",
+        "measure",
+        "prediction",
+        "80 % interval",
+        "model",
+        title=title,
+    )
+    for row in rows.itertuples():
+        table.add_row(
+            f"{row.date:%Y-%m-%d}" if by_day else f"{row.target_at:%Y-%m-%d %H:%M} UTC",
+            row.centre_id,
+            row.measure,
+            f"{row.prediction:,.0f}",
+            f"{row.lower_80:,.0f} to {row.upper_80:,.0f}",
+            row.model_version,
+        )
+    Console().print(table)

@@ -1,0 +1,111 @@
+"""What the flow `deliveries` supplies to the platform."""
+
+from datetime import timedelta
+
+from flow_platform.flows.deliveries.assets import segment_assets, segment_jobs
+from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.loading import load_deliveries
+from flow_platform.flows.deliveries.retention import RETENTION
+from flow_platform.flows.deliveries.scoring import (
+    compare_orders,
+    delivery_spec,
+    read_for_months,
+    score_deliveries,
+)
+from flow_platform.flows.deliveries.sensors import touched_sensors
+from flow_platform.flows.deliveries.tables import RAW_ORDERS, SCORES
+from flow_platform.parts import (
+    DemoWindow,
+    FlowParts,
+    LiveSource,
+    ModelParts,
+    MoreParts,
+    Predictions,
+    RawRows,
+    Schedule,
+)
+from flow_platform.scoring.deliveries import training as engine
+from flow_platform.sources.delivery_events import TOPICS
+from flow_platform.stages.drift import record_features
+
+LIVE_TOPICS = tuple(
+    LiveSource(
+        name=topic,
+        kinds=("kafka",),
+        topic=topic,
+        # A small shop sells nothing at night; nobody sells nothing for half a day.
+        latest=timedelta(hours=12),
+        description=f"The shop's topic {topic}",
+    )
+    for topic in TOPICS
+)
+
+PARTS = FlowParts(
+    flow=DELIVERIES,
+    centres=lambda platform: platform.kept(DeliveriesContext).centres,
+    calendar=lambda platform: platform.kept(DeliveriesContext).calendar(),
+    discover=lambda platform: [vars(one) for one in platform.kept(DeliveriesContext).centres],
+    raw=RawRows(
+        table=RAW_ORDERS,
+        load=load_deliveries,
+        description="Events of orders, by the region and the UTC day of placing: raw.orders, and"
+        " with it raw.payments, raw.tracking and raw.incident_logs. Customers are pseudonyms.",
+        empty_means="Regions and days on which no order was placed.",
+        after=tuple(source.key for source in LIVE_TOPICS),
+        limits_rejects=True,
+    ),
+    models=ModelParts(
+        engine=engine,
+        spec=delivery_spec,
+        read_for_training=read_for_months,
+        # All models are of the same orders.
+        shares_history=True,
+        # The holidays ahead, and where each order was when.
+        training_views=("calendar", "tracking"),
+        predictions=Predictions(
+            asset="deliveries_scores",
+            table=SCORES,
+            unit="days",
+            counted="scores",
+            description="Deliveries: predicted days to delivery, with an 80 % interval, and the"
+            " risk of being late, of every order when approved and at every tracking event, by a"
+            " vintage that was trained before.",
+            complete="Every approved order has a score at each of its moments.",
+            make=score_deliveries,
+        ),
+        compare=compare_orders,
+        drift=record_features(DELIVERIES),
+    ),
+    schedules=(
+        Schedule(
+            name="score_deliveries_daily",
+            job="daily",
+            cron="0 7 * * *",
+            description="orders placed in the last seven weeks, their scores since, all regions",
+        ),
+        Schedule(
+            name="train_deliveries_monthly",
+            job="models",
+            cron="0 6 1 * *",
+            description="vintages of the month that begins",
+        ),
+        Schedule(
+            name="segment_customers_monthly",
+            job="segments",
+            cron="30 6 1 * *",
+            description="the customers' segments, by what was known as the month began",
+        ),
+    ),
+    live=LIVE_TOPICS,
+    retention=RETENTION,
+    demo=DemoWindow(
+        loaded_days=150,
+        loaded="Five months of orders",
+        predicted_days=28,
+        predicted="Delays and late risk, and how right they were",
+        months_job="segments",
+        months="Customers' segments",
+    ),
+    more=MoreParts(assets=segment_assets, jobs=segment_jobs, sensors=touched_sensors),
+)

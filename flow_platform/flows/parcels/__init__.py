@@ -1,0 +1,1 @@
+"""The flow `parcels`: parcels per sorting centre and day."""

@@ -1,0 +1,1 @@
+"""The flow `retail`: sales of a web shop per country and day."""

@@ -1,0 +1,54 @@
+"""What the flow `retail` knows of its shop at one installation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from flow_platform.flows.retail.options import RetailSource
+from flow_platform.platform import Platform
+from flow_platform.sources.calendar import LAST_DAY, build_calendar
+from flow_platform.sources.centres import Centre
+from flow_platform.sources.countries import SUBDIVISIONS
+from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.retail import retail_centres, shop_country
+from flow_platform.warehouse.secrets import derived_key
+
+
+class RetailContext:
+    """The shop: its source, the countries it sells to, and the key of customers' pseudonyms.
+
+    >>> platform.kept(RetailContext).source.shop_country
+    'GB'
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.source = platform.sources.of(RetailSource)
+
+    @cached_property
+    def centres(self) -> tuple[Centre, ...]:
+        """The countries that the source names."""
+        cache = self._platform.settings.home_path / "cache" / "retail_countries.json"
+        return retail_centres(self.source, cache)
+
+    @cached_property
+    def customer_key(self) -> bytes:
+        """The key of customers' pseudonyms."""
+        return derived_key(self._platform.settings, "retail customers")
+
+    def calendar(self) -> pd.DataFrame:
+        """The calendar of the countries from shortly before the first partition.
+
+        It has the holidays of the shop as well (`shop_holiday`); there may be many countries, so
+        it does not reach back further.
+        """
+        first = min(self._platform.settings.first_day - timedelta(days=60), LAST_DAY)
+        calendar = build_calendar(self.centres, self._platform.events, first)
+        country = shop_country(self.source)
+        shop = public_holidays(country, SUBDIVISIONS.get(country), first.year, LAST_DAY.year)
+        holidays = calendar["day"].map({pd.Timestamp(day): name for day, name in shop.items()})
+        holidays = holidays.astype(object).where(holidays.notna(), None)
+        return calendar.assign(shop_holiday=holidays)

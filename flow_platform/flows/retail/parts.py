@@ -1,0 +1,82 @@
+"""What the flow `retail` supplies to the platform."""
+
+from flow_platform.flows.retail.context import RetailContext
+from flow_platform.flows.retail.flow import RETAIL
+from flow_platform.flows.retail.stage import load_retail
+from flow_platform.flows.retail.trading import closed_weekdays
+from flow_platform.ground.tables import (
+    AVAILABLE_AT,
+    DAY,
+    SOURCE_FILE,
+    SOURCE_LINE,
+    Column,
+    Table,
+)
+from flow_platform.parts import (
+    DemoWindow,
+    FlowParts,
+    RawRows,
+    Retention,
+    RetentionRule,
+    Schedule,
+)
+from flow_platform.stages.daily import daily_series
+
+PARTS = FlowParts(
+    flow=RETAIL,
+    centres=lambda platform: platform.kept(RetailContext).centres,
+    calendar=lambda platform: platform.kept(RetailContext).calendar(),
+    discover=lambda platform: [vars(one) for one in platform.kept(RetailContext).centres],
+    raw=RawRows(
+        table=Table(
+            "raw.retail",
+            (
+                Column("centre_id", "text", "The country."),
+                DAY,
+                Column("invoice", "text", "Number of the invoice."),
+                Column("stock_code", "text", "Code of the article."),
+                Column("description", "text", "Name of the article."),
+                Column("quantity", "double precision", "Pieces; below 0 where returned."),
+                Column("price", "double precision", "Price of a piece."),
+                Column("sold_at", "timestamptz", "Moment of the invoice."),
+                Column("customer", "text", "Pseudonym of the customer."),
+                Column("has_customer", "boolean", "Whether the line names a customer."),
+                Column("occurrence", "integer", "Number among equal lines of its file."),
+                Column("line_class", "text", "Sale, return, cancellation ..."),
+                AVAILABLE_AT,
+                SOURCE_FILE,
+                SOURCE_LINE,
+            ),
+        ),
+        load=load_retail,
+        description="Invoice lines as the source gave them, each with exactly one class; customers"
+        " are pseudonyms.",
+        empty_means="Partitions of days on which the shop sold nothing anywhere: closed or"
+        " missing, not zero.",
+    ),
+    models=daily_series(RETAIL, closed_weekdays=closed_weekdays),
+    schedules=(
+        Schedule(
+            name="predict_retail_daily",
+            job="daily",
+            cron="0 6 * * *",
+            description="yesterday's invoice lines, today's forecasts, all countries",
+        ),
+        Schedule(
+            name="train_retail_monthly",
+            job="models",
+            cron="30 4 1 * *",
+            description="vintages of the month that begins",
+        ),
+    ),
+    live=(),
+    retention=Retention(
+        days={"retail": None}, rules=(RetentionRule("retail", "raw.retail", "day"),)
+    ),
+    demo=DemoWindow(
+        loaded_days=240,
+        loaded="Eight months of invoice lines",
+        predicted_days=14,
+        predicted="Forecasts of pieces, invoices and revenue",
+    ),
+)

@@ -1,0 +1,40 @@
+"""Loads invoice lines, and what the whole source says of each country and day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flow_platform.flows.retail.context import RetailContext
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
+from flow_platform.platform import Platform
+from flow_platform.sources.retail import DAY_COLUMNS, LINE_CLASSES, read_retail
+from flow_platform.stages.loading import Balance, balance_of, record_landing
+
+
+def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
+    """Replace the invoice lines of these partitions, and what the source says of their days.
+
+    The source is read once, however many days there are. A partition is empty where the shop sold
+    nothing in any country.
+    """
+    shop = platform.kept(RetailContext)
+    landing = read_retail(
+        shop.source,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
+        key=shop.customer_key,
+        now=datetime.now(UTC),
+        seed=platform.settings.seed,
+    )
+    store = platform.store(INGEST_ROLE)
+    store.replace("raw.retail", landing.rows, rectangle)
+    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
+    record_landing(platform, "retail", rectangle, landing)
+    counts = landing.rows["line_class"].value_counts()
+    return balance_of(
+        landing.files,
+        int((landing.days["shop_sale_lines"] == 0).sum()),
+        {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
+    )

@@ -1,0 +1,1 @@
+"""The flow `traffic`: vehicles past road counters by the hour."""

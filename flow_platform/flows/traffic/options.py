@@ -1,0 +1,98 @@
+"""The section [traffic] of sources.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url
+
+AREAS = ("counter", "grid", "district")
+# No counter's readings come a year late; a longer delay is a slip of the pen.
+_LONGEST_DELAY_HOURS = 24 * 366
+# MQTT 3.1.1, 3.1.3.1: the client id is an UTF-8 string of at most this many bytes.
+_LONGEST_CLIENT_ID = 65535
+
+
+def _delay(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= _LONGEST_DELAY_HOURS:
+        raise expected(
+            f"a number of hours from 0 to {_LONGEST_DELAY_HOURS}, after which a reading is"
+            " published"
+        )
+    return float(value)
+
+
+def _area(value: str) -> str:
+    if value not in AREAS:
+        raise expected(f"one of {', '.join(AREAS)}; leave it out to have it chosen")
+    return value
+
+
+def _dataset(value: str) -> str:
+    if not is_url(value, ("http", "https")):
+        raise expected(
+            "the address of a data set, such as https://host/api/explore/v2.1/catalog/datasets/x"
+        )
+    return value
+
+
+def _broker(value: str) -> str:
+    if not is_url(value, ("mqtt", "mqtts")):
+        raise expected("mqtt://host:port or mqtts://host:port")
+    return value
+
+
+def _topic(value: str) -> str:
+    """MQTT 3.1.1, 4.7: `+` stands for one whole level, `#` for all that follow."""
+    levels = value.split("/")
+    whole = all(level in ("+", "#") or not set("+#") & set(level) for level in levels)
+    if not whole or "#" in levels[:-1] or "\0" in value:
+        raise expected(
+            "an MQTT filter, such as traffic/+/count: + is one whole level, # only the last"
+        )
+    return value
+
+
+def _client_id(value: str) -> str:
+    if "\0" in value or len(value.encode()) > _LONGEST_CLIENT_ID:
+        raise expected("an MQTT client id: at most 65,535 bytes, without NUL")
+    return value
+
+
+class TrafficSource(SourceConfig):
+    """Where readings of road counters come from: files, the portal of Paris, or messages."""
+
+    section = "traffic"
+    kinds = ("simulated", "files", "http", "mqtt")
+    optional_columns = ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id")
+    path_keys = (*SourceConfig.path_keys, "counters")
+
+    place: Text | None = Field(
+        None, description="The centre whose calendar and weather all counters have."
+    )
+    areas: Annotated[Text, AfterValidator(_area)] | None = Field(
+        None,
+        description="How counters share partitions: counter, grid or district; else chosen.",
+    )
+    delay_hours: Annotated[float, BeforeValidator(_delay)] = Field(
+        0.0, description="Hours after which a reading is published."
+    )
+    dataset_url: Annotated[Text, AfterValidator(_dataset)] = Field(
+        "https://opendata.paris.fr/api/explore/v2.1/catalog/datasets/comptages-routiers-permanents",
+        description="The open-data set that kind http asks.",
+    )
+    counters: Text | None = Field(
+        None, description="CSV of the counters: centre_id,name,latitude,longitude,district."
+    )
+    broker: Annotated[Text, AfterValidator(_broker)] = Field(
+        "mqtt://127.0.0.1:1883", description="The broker of kind mqtt."
+    )
+    topic: Annotated[Text, AfterValidator(_topic)] = Field(
+        "traffic/+/count", description="The MQTT filter to subscribe to."
+    )
+    client_id: Annotated[Text, AfterValidator(_client_id)] = Field(
+        "flow-platform", description="The MQTT client id of the subscriber."
+    )

@@ -1,0 +1,80 @@
+"""What the flow `traffic` supplies to the platform."""
+
+from datetime import timedelta
+
+from flow_platform.flows.traffic.context import TrafficContext
+from flow_platform.flows.traffic.flow import TRAFFIC
+from flow_platform.flows.traffic.stage import load_traffic
+from flow_platform.ground.tables import (
+    AVAILABLE_AT,
+    DAY,
+    SOURCE_FILE,
+    SOURCE_LINE,
+    Column,
+    Table,
+)
+from flow_platform.parts import DemoWindow, FlowParts, LiveSource, RawRows, Retention, Schedule
+from flow_platform.stages.hourly import hourly_series
+
+COUNTERS = LiveSource(
+    name="traffic",
+    kinds=("mqtt", "http"),
+    topic=None,
+    # Hours are reported some minutes after they end; two of them missing is no chance any more.
+    latest=timedelta(hours=2, minutes=15),
+    description="The road counters themselves: messages over MQTT or the open-data portal",
+)
+
+PARTS = FlowParts(
+    flow=TRAFFIC,
+    centres=lambda platform: platform.kept(TrafficContext).centres,
+    calendar=lambda platform: platform.kept(TrafficContext).calendar(),
+    discover=lambda platform: [vars(one) for one in platform.kept(TrafficContext).centres],
+    raw=RawRows(
+        table=Table(
+            "raw.traffic",
+            (
+                Column("centre_id", "text", "The road counter."),
+                DAY,
+                Column("counted_at", "timestamptz", "End of the hour, or moment of the reading."),
+                Column("vehicles", "double precision", "Vehicles that passed; null: not reported."),
+                Column("occupancy", "double precision", "Share of time occupied, in per cent."),
+                Column("state", "text", "State that the counter reports."),
+                AVAILABLE_AT,
+                Column("event_id", "text", "Identity of a message, or of a row of the portal."),
+                SOURCE_FILE,
+                SOURCE_LINE,
+            ),
+        ),
+        load=load_traffic,
+        description="Readings of road counters as the source gave them, several of one hour"
+        " included; an hour without a volume is null.",
+        empty_means="Counter-days without any reading: missing, not zero.",
+        after=(COUNTERS.key,),
+    ),
+    models=hourly_series(TRAFFIC),
+    schedules=(
+        Schedule(
+            name="predict_traffic_hourly",
+            job="daily",
+            # Counters report some minutes after the hour.
+            cron="10 * * * *",
+            description="today's readings so far, the forecasts of this hour, all counters",
+        ),
+        Schedule(
+            name="train_traffic_monthly",
+            job="models",
+            cron="0 5 1 * *",
+            description="vintages of the month that begins",
+        ),
+    ),
+    live=(COUNTERS,),
+    # Counts of vehicles are of no person.
+    retention=Retention(days={}, rules=()),
+    demo=DemoWindow(
+        loaded_days=90,
+        loaded="Three months of readings of road counters",
+        predicted_days=3,
+        predicted="Forecasts of every hour, and how right they were",
+    ),
+)

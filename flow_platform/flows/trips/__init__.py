@@ -1,0 +1,1 @@
+"""The flow `trips`: how long taxi and delivery trips take."""

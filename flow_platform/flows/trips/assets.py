@@ -1,0 +1,41 @@
+"""The asset of the city's zones, which has no partitions."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
+from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows.trips.loading import load_zones
+from flow_platform.ground.tables import Column, Table
+from flow_platform.platform import Platform
+
+ZONES = ("raw", "trip_zones")
+ZONES_TABLE = Table(
+    "raw.trip_zones",
+    (
+        Column("zone_id", "integer", "Number of the zone."),
+        Column("zone", "text", "Name of the zone."),
+        Column("borough", "text", "Borough that the zone is in."),
+        Column("latitude", "double precision", "Middle of the zone, degrees."),
+        Column("longitude", "double precision", "Middle of the zone, degrees."),
+    ),
+)
+
+
+def zone_assets(platform: Platform) -> list[dg.AssetsDefinition]:
+    """The asset `raw/trip_zones`."""
+
+    @dg.asset(
+        key=dg.AssetKey(list(ZONES)),
+        group_name=TRIPS.name,
+        kinds={"python", "postgres"},
+        owners=[TRIPS.owner],
+        metadata=columns_metadata(ZONES_TABLE),
+        description="Zones of the city that trips begin and end in, with their borough and, where"
+        " known, the middle of each.",
+    )
+    def trip_zones(platform: PlatformParam) -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata=rows_metadata(load_zones(platform)))
+
+    return [trip_zones]

@@ -1,0 +1,80 @@
+"""Loads the zones of the city and its trips, with every row of every file accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from flow_platform.flows.trips.context import TripsContext
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
+from flow_platform.platform import Platform
+from flow_platform.sources.landing import FileBalance
+from flow_platform.sources.taxi_site import fetch_months
+from flow_platform.sources.trips import read_trips
+from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
+from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.warehouse.store import copy_rows, lock_writes
+
+
+def load_zones(platform: Platform) -> int:
+    """Replace the zones that have a borough; return how many. Trips to other zones are kept."""
+    every = platform.kept(TripsContext).zones
+    zones = pd.DataFrame([vars(zone) for zone in every if zone.borough is not None])
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        lock_writes(connection, "raw.trip_zones")
+        cursor.execute("delete from raw.trip_zones")
+        copy_rows(cursor, "raw.trip_zones", zones)
+    return len(zones)
+
+
+def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
+    """Replace the trips of these partitions, and account for every row of the files they are in.
+
+    Days are replaced in blocks, each in one transaction, with the rows of all files: a day is as it
+    was or as it is. A crash leaves whole days, and the next load finishes them. A partition is
+    empty where no trip began in any borough that day.
+    """
+    city, store = platform.kept(TripsContext), platform.store(INGEST_ROLE)
+    if city.source.kind == "simulated":
+        return _load_simulated(platform, rectangle)
+    days = rectangle.first_day, rectangle.last_day
+    fetched = None
+    if city.source.kind == "http":
+        fetched = fetch_months(city.source, *days, city.folder, now=datetime.now(UTC))
+    reading = read_trips(
+        city.source,
+        city.zones,
+        city.place.timezone,
+        *days,
+        rectangle.centres,
+        paths=None if fetched is None else fetched.files,
+    )
+    for block in reading.blocks():
+        part = Rectangle(rectangle.centres, block.first_day, block.last_day)
+        store.replace("raw.trips", block.rows, part)
+        with store.connect() as connection, connection.cursor() as cursor:
+            record_rejects(cursor, "trips", rectangle, block.rejected, block.judged)
+    with store.connect() as connection, connection.cursor() as cursor:
+        record_loads(cursor, "trips", rectangle, reading.files)
+    return replace(
+        balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
+        rejected=reading.rejected,
+        warnings=fetched.warnings if fetched else (),
+    )
+
+
+def _load_simulated(platform: Platform, rectangle: Rectangle) -> Balance:
+    """Every simulated trip is a good one: nothing is rejected, no day is quiet."""
+    city, stored = platform.kept(TripsContext).simulated, 0
+    for first, last, rows in simulated_trips(
+        city, rectangle.first_day, rectangle.last_day, rectangle.centres
+    ):
+        part = Rectangle(rectangle.centres, first, last)
+        stored += platform.store(INGEST_ROLE).replace("raw.trips", rows, part)
+    files = (FileBalance(SIMULATED_FILE, stored, stored),)
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        record_loads(cursor, "trips", rectangle, files)
+    return balance_of(files, 0)

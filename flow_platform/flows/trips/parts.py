@@ -1,0 +1,136 @@
+"""What the flow `trips` supplies to the platform."""
+
+from flow_platform.flows.trips.assets import ZONES, zone_assets
+from flow_platform.flows.trips.context import TripsContext
+from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows.trips.loading import load_trips
+from flow_platform.flows.trips.scoring import (
+    compare_trips,
+    read_for_months,
+    score_trips,
+    trip_spec,
+)
+from flow_platform.ground.tables import (
+    AVAILABLE_AT,
+    DAY,
+    SOURCE_FILE,
+    SOURCE_LINE,
+    Column,
+    Table,
+)
+from flow_platform.parts import (
+    DemoWindow,
+    FlowParts,
+    ModelParts,
+    MoreParts,
+    Predictions,
+    RawRows,
+    Retention,
+    RetentionRule,
+    Schedule,
+)
+from flow_platform.scoring.trips import training as engine
+from flow_platform.stages.drift import record_features
+
+BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
+PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
+
+PARTS = FlowParts(
+    flow=TRIPS,
+    centres=lambda platform: platform.kept(TripsContext).centres,
+    calendar=lambda platform: platform.kept(TripsContext).calendar(),
+    discover=lambda platform: [vars(one) for one in platform.kept(TripsContext).centres],
+    raw=RawRows(
+        table=Table(
+            "raw.trips",
+            (
+                Column("trip_id", "text", "Identity of the trip."),
+                BOROUGH,
+                DAY,
+                Column("service", "text", "Taxi service: green or yellow."),
+                PICKUP_AT,
+                Column("dropoff_at", "timestamptz", "When the trip ended."),
+                Column("pickup_zone", "integer", "Zone in which it began."),
+                Column("dropoff_zone", "integer", "Zone in which it ended."),
+                Column("distance_km", "double precision", "Distance travelled, km."),
+                Column("passengers", "smallint", "Number of passengers."),
+                Column("total_amount", "double precision", "Amount paid."),
+                AVAILABLE_AT,
+                SOURCE_FILE,
+                SOURCE_LINE,
+            ),
+        ),
+        load=load_trips,
+        description="Trips that passed the checks, by the borough and the UTC day of the pickup.",
+        empty_means="Partitions of days on which no trip began anywhere: missing, not zero.",
+        after=(ZONES,),
+        limits_rejects=True,
+    ),
+    models=ModelParts(
+        engine=engine,
+        spec=trip_spec,
+        read_for_training=read_for_months,
+        # All models are of the same trips.
+        shares_history=True,
+        # A trip has the calendar and the weather that were known when it began.
+        training_views=(),
+        predictions=Predictions(
+            asset="trips_scores",
+            table=Table(
+                TRIPS.scores,
+                (
+                    Column("trip_id", "text", "The trip."),
+                    BOROUGH,
+                    DAY,
+                    PICKUP_AT,
+                    Column("model", "text", "The model: with or without the planned distance."),
+                    Column("predicted_minutes", "double precision", "Predicted minutes."),
+                    Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
+                    Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
+                    Column("model_version", "text", "The vintage; `fallback`: none."),
+                ),
+            ),
+            unit="minutes",
+            counted="scores",
+            description="Trips: predicted minutes of every trip by each model, with an 80 %"
+            " interval, by a vintage that was trained before the trip began.",
+            complete="Every trip has a score of every model.",
+            make=score_trips,
+        ),
+        compare=compare_trips,
+        drift=record_features(TRIPS),
+    ),
+    schedules=(
+        Schedule(
+            name="score_trips_daily",
+            job="daily",
+            cron="30 6 * * *",
+            description="yesterday's trips, the scores of both models, all boroughs",
+        ),
+        Schedule(
+            name="train_trips_monthly",
+            job="models",
+            cron="30 5 1 * *",
+            description="vintages of the month that begins",
+        ),
+    ),
+    live=(),
+    retention=Retention(
+        days={"trips": None},
+        rules=tuple(
+            RetentionRule("trips", table, "day")
+            for table in ("raw.trips", "merged.trips", "ml.trips_scores")
+        ),
+    ),
+    demo=DemoWindow(
+        loaded_days=60,
+        loaded="Two months of trips",
+        predicted_days=14,
+        predicted="Arrival times, and how right they were",
+    ),
+    more=MoreParts(
+        assets=zone_assets,
+        static=(ZONES,),
+        made_from=lambda platform: platform.kept(TripsContext).zones,
+    ),
+)

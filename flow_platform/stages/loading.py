@@ -1,0 +1,191 @@
+"""Writes what a source gave into `raw`, with every row accounted for. Shared by all flows.
+
+How a source is read is in the flow's package; here rows are replaced, and rejects and balances are
+recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+import psycopg
+
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import INGEST_ROLE
+from flow_platform.platform import Platform
+from flow_platform.sources.landing import FileBalance, Landing
+from flow_platform.warehouse.store import copy_rows
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Rows of one landing: read = stored + quarantined, and the files that could not be read.
+
+    `classes` counts the stored rows by class, in flows whose rows have one; `rejected` the rejects
+    by reason, in flows that reject for reasons of the data. `warnings` say what the source did not
+    have yet.
+    """
+
+    rows_read: int
+    rows_stored: int
+    rows_quarantined: int
+    rows_left: int
+    rows_repeated: int
+    broken_files: tuple[str, ...]
+    empty_partitions: int
+    classes: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rows_in_files(self) -> int:
+        """Every row of the files that were opened."""
+        return self.rows_read + self.rows_left + self.rows_repeated
+
+
+def load_rows(platform: Platform, flow: str, rectangle: Rectangle, landing: Landing) -> Balance:
+    """Replace the rows of a rectangle in `raw.<flow>`, and record what became of every row.
+
+    Rows that cannot be used go to `ops.quarantine`, whole. A row there that its file no longer has
+    in that form is marked as repaired by the next load of its partition.
+    """
+    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
+    record_landing(platform, flow, rectangle, landing)
+    filled = landing.rows[["centre_id", "day"]].drop_duplicates()
+    return balance_of(landing.files, len(rectangle) - len(filled))
+
+
+def balance_of(
+    files: Sequence[FileBalance], empty_partitions: int, classes: dict[str, int] | None = None
+) -> Balance:
+    """The balance of a landing: its files' added up."""
+    return Balance(
+        rows_read=sum(file.rows_read for file in files),
+        rows_stored=sum(file.rows_stored for file in files),
+        rows_quarantined=sum(file.rows_quarantined for file in files),
+        rows_left=sum(file.rows_left for file in files),
+        rows_repeated=sum(file.rows_repeated for file in files),
+        broken_files=tuple(file.error for file in files if file.error),
+        empty_partitions=empty_partitions,
+        classes=classes or {},
+    )
+
+
+def record_landing(platform: Platform, flow: str, rectangle: Rectangle, landing: Landing) -> None:
+    """Record the balance of each file of a load, and its rejected rows."""
+    readable = [file.file for file in landing.files if file.error is None]
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        record_loads(cursor, flow, rectangle, landing.files)
+        record_rejects(cursor, flow, rectangle, landing.rejected, readable)
+
+
+def record_loads(
+    cursor: psycopg.Cursor, flow: str, rectangle: Rectangle, files: Sequence[FileBalance]
+) -> None:
+    """Write one row a file of what became of its rows."""
+    # Named by what was asked for: loading the same again replaces its own record.
+    load_id = hashlib.sha256(
+        "|".join(
+            [flow, *rectangle.centres, str(rectangle.first_day), str(rectangle.last_day)]
+        ).encode()
+    ).hexdigest()[:16]
+    loads = pd.DataFrame(
+        [
+            {
+                "load_id": load_id,
+                "flow": flow,
+                "file": file.file,
+                "first_day": rectangle.first_day,
+                "last_day": rectangle.last_day,
+                "rows_in_file": file.rows_in_file,
+                "rows_read": file.rows_read,
+                "rows_stored": file.rows_stored,
+                "rows_quarantined": file.rows_quarantined,
+                "rows_left": file.rows_left,
+                "rows_repeated": file.rows_repeated,
+                "error": file.error,
+            }
+            for file in files
+        ]
+    )
+    cursor.execute(
+        "create temporary table new_loads (like ops.loads including defaults) on commit drop"
+    )
+    copy_rows(cursor, "new_loads", loads)
+    # An unchanged load keeps its time: running again must leave the same rows.
+    cursor.execute(
+        """
+        delete from ops.loads
+        where load_id = %(load)s and file not in (select file from new_loads)
+        """,
+        {"load": load_id},
+    )
+    cursor.execute(
+        """
+        insert into ops.loads select * from new_loads
+        on conflict (load_id, flow, file) do update set
+            loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
+            rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
+            rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
+            rows_repeated = excluded.rows_repeated, error = excluded.error
+        where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
+               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
+            is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
+               excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
+        """
+    )
+
+
+def record_rejects(
+    cursor: psycopg.Cursor,
+    flow: str,
+    rectangle: Rectangle,
+    rejected: pd.DataFrame,
+    files: Sequence[str],
+) -> None:
+    """Keep the rejects of whole `files`; those there that are rejects no more are repaired.
+
+    `rejected` may say by which digest a row is known, where its payload is another each time.
+    """
+    if not files and rejected.empty:
+        return
+    if "payload_sha256" not in rejected:
+        digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
+        rejected = rejected.assign(payload_sha256=digests)
+    cursor.execute(
+        "create temporary table new_rejects (like ops.quarantine including defaults) on commit drop"
+    )
+    copy_rows(cursor, "new_rejects", rejected.assign(flow=flow))
+    # Without statistics the planner would compare every row with every other.
+    cursor.execute("analyze new_rejects")
+    cursor.execute(
+        """
+        insert into ops.quarantine select * from new_rejects
+        on conflict (flow, source_file, source_line, payload_sha256) do update
+            set reason = excluded.reason, state = 'open'
+        where ops.quarantine.reason <> excluded.reason or ops.quarantine.state <> 'open'
+        """
+    )
+    cursor.execute(
+        """
+        update ops.quarantine as old set state = 'repaired'
+        where flow = %(flow)s and state = 'open'
+          and source_file = any(%(files)s)
+          and (day is null or day between %(first)s and %(last)s)
+          and (centre_id is null or centre_id = any(%(centres)s))
+          and not exists (
+              select from new_rejects as new
+              where new.source_file = old.source_file and new.source_line = old.source_line
+                and new.payload_sha256 = old.payload_sha256)
+        """,
+        {
+            "flow": flow,
+            "files": list(files),
+            "first": rectangle.first_day,
+            "last": rectangle.last_day,
+            "centres": list(rectangle.centres),
+        },
+    )

@@ -1,0 +1,81 @@
+"""What all flows of series bind alike, whatever their step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import Any
+
+from flow_platform.flows.kinds import SeriesFlow
+from flow_platform.ground.tables import CENTRE, Column, Table
+from flow_platform.parts import DriftFeatures, ModelParts, Predictions
+from flow_platform.platform import Platform
+from flow_platform.stages.case import Case
+from flow_platform.stages.forecasting import FORECASTS, predict_series
+from flow_platform.stages.promotion import ReplayedSeries, compare_series
+
+FORECASTS_TABLE = Table(
+    FORECASTS,
+    (
+        Column("flow", "text", "The flow."),
+        Column("measure", "text", "What is forecast."),
+        CENTRE,
+        Column("day", "date", "Partition day of the issue (UTC)."),
+        Column("date", "date", "Local day of the target."),
+        Column("target_at", "timestamptz", "Moment of the target, UTC."),
+        Column("horizon", "smallint", "Steps from the issue to the target."),
+        Column("issued_at", "timestamptz", "When the forecast was issued, UTC."),
+        Column("prediction", "double precision", "The forecast."),
+        Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
+        Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
+        Column("lower_95", "double precision", "Lower bound of the 95 % interval."),
+        Column("upper_95", "double precision", "Upper bound of the 95 % interval."),
+        Column("model_version", "text", "The vintage that made it; `fallback`: none."),
+        Column("usual", "double precision", "The usual value, from which drivers explain."),
+        Column("by_calendar", "double precision", "What the calendar adds."),
+        Column("by_weather", "double precision", "What the weather adds."),
+        Column("by_events", "double precision", "What events add."),
+        Column("by_recent_level", "double precision", "What the level of late adds."),
+        Column("by_trend", "double precision", "What the trend adds."),
+        Column("level", "text", "Expected traffic level; flows of hours alone."),
+    ),
+)
+
+
+def series_models(
+    flow: SeriesFlow,
+    series: ReplayedSeries,
+    *,
+    engine: Any,
+    spec: Callable[[Platform, str], Any],
+    read_for_training: Callable[[Case, date, date], Any],
+    training_views: tuple[str, ...],
+    drift: DriftFeatures,
+    issued: str,
+) -> ModelParts:
+    """How the models of a flow of series are trained, forecast and are compared.
+
+    `issued` says in words when forecasts are issued.
+    """
+    return ModelParts(
+        engine=engine,
+        spec=spec,
+        read_for_training=read_for_training,
+        shares_history=False,
+        training_views=training_views,
+        predictions=Predictions(
+            asset=f"{flow.name}_forecast",
+            table=FORECASTS_TABLE,
+            unit=None,
+            counted="issues",
+            description=f"{flow.title}: forecasts issued {issued} for the next"
+            f" {flow.longest_horizon} {flow.step}s, with 80 and 95 % intervals. They use only what"
+            " was known at the issue.",
+            complete="Every centre, day and measure with history has every horizon, but for"
+            " weekdays on which the shop is closed.",
+            make=partial(predict_series, series),
+        ),
+        compare=partial(compare_series, series),
+        drift=drift,
+    )
