@@ -34,7 +34,7 @@ LONGEST = (
     "integration/test_privacy.py",
     "api/test_accounts.py",
     "browser/test_parcels_page.py",
-    "unit/forecasting/test_panels_evaluation.py",
+    "unit/evaluation/test_evaluation.py",
     "unit/forecasting/test_forecasting_training.py",
     "unit/scoring/test_delivery_models.py",
 )

@@ -116,7 +116,15 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                 for month, candidate in wanted:
                     try:
                         cutoff = date.fromisoformat(month)
-                        trained.append(train_vintage(case, candidate, cutoff, data))
+                        vintage = train_vintage(case, candidate, cutoff, data)
+                        context.log.info(
+                            "%s of %s: %s %s",
+                            case.measure,
+                            month,
+                            "trained" if vintage.is_new else "unchanged:",
+                            vintage.vintage.model_version,
+                        )
+                        trained.append(vintage)
                     except ModelError as error:
                         if len(wanted) == 1:
                             raise
@@ -154,6 +162,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             with case.training_lock():
                 champions = decide_champions(case, months)
             named[measure] = [v.model_version for v in champions if v.month in months]
+            context.log.info("%s: champions %s", measure, ", ".join(named[measure]) or "none")
             for month in sorted(months - {vintage.month for vintage in champions}):
                 lacking = ModelError(
                     f"{flow.name} {measure} has no vintage of {month:%Y-%m}. Train the candidates"

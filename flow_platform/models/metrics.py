@@ -42,7 +42,10 @@ def rmse(y: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def mape(y: ArrayLike, prediction: ArrayLike) -> float:
-    """Mean absolute percentage error as a fraction, mean |y - f| / y over y > 0 (FPP3 5.8)."""
+    """Mean absolute percentage error as a fraction, mean |y - f| / y over y > 0 (FPP3 5.8).
+
+    The `mape` of `flow evaluate` is another: in percent, over y other than 0 (`evaluation.scores`).
+    """
     actual, forecast = _pair(y, prediction)
     positive = actual > 0
     return _mean(np.abs(actual - forecast)[positive] / actual[positive])
