@@ -54,7 +54,8 @@ class OvertakenError(FlowError):
 class Span:
     """What a batch settles of one partition: from `before` (None: its beginning) to `position`.
 
-    Positions are those of the message to read next. Positions of no message may be in between.
+    What a position counts is up to the transport: Kafka's next offset, MQTT's settled messages of a
+    topic, the newest hour of the portal. Positions in between need not have a message.
     """
 
     before: int | None

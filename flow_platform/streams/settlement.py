@@ -72,7 +72,7 @@ class Settlement(Generic[R]):
         return self._connection
 
     def positions(self, partitions: Iterable[str]) -> dict[str, int | None]:
-        """The position to read next of each, None where nothing is settled; connects if needed."""
+        """The position of each partition, None where nothing is settled; connects if needed."""
         if self._connection is None or self._connection.closed:
             self.open()
         wanted = list(partitions)
