@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, date, datetime
 
 from flow_platform.api.dagster_client import RANGE_END_TAG, RANGE_START_TAG
-from flow_platform.api.lineup import who_serves
+from flow_platform.api.in_service import vintages_in_service
 from flow_platform.api.routers.pipelines import CHAMPIONS, CHAMPIONS_TAG
 from flow_platform.settings import PROJECT_ROOT
 
@@ -75,12 +75,12 @@ def test_who_serves_follows_months_and_what_people_decided() -> None:
     key = ("trips", "default")
 
     def on(day: date) -> tuple[str, str | None]:
-        standing = who_serves(vintages, moves, day)[key]
-        before = standing.before
-        return standing.serving.model_version, before.model_version if before else None
+        found = vintages_in_service(vintages, moves, day)[key]
+        before = found.previous
+        return found.vintage.model_version, before.model_version if before else None
 
     assert on(date(2026, 5, 31)) == ("a-2026-05", None)
     assert on(date(2026, 6, 1)) == ("a-2026-06", "a-2026-05")
     assert on(date(2026, 6, 10)) == ("b-2026-05", "a-2026-06")
     assert on(date(2026, 6, 26)) == ("a-2026-06", "a-2026-05")
-    assert key not in who_serves(vintages, moves, date(2026, 4, 30))
+    assert key not in vintages_in_service(vintages, moves, date(2026, 4, 30))
