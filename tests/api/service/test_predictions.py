@@ -16,7 +16,7 @@ import pytest
 
 from flow_platform.scoring.trips.data import TripData
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
+from tests.api import world
 
 pytestmark = pytest.mark.integration
 

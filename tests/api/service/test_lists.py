@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
+from tests.api import world
 
 pytestmark = pytest.mark.integration
 
@@ -276,11 +276,8 @@ def test_rows_that_come_meanwhile_hide_none_and_repeat_none(
     try:
         rest = pages(viewer, first["next"])
     finally:
-        world.execute(
-            database,
-            "delete from published.predictions where target_at = %(at)s",
-            {"at": early["target_at"]},
-        )
+        gone = "delete from published.predictions where target_at = %s"
+        world.execute(database, gone, early["target_at"])
     assert first["items"] + rest == whole
 
 

@@ -17,9 +17,10 @@ from fastapi.testclient import TestClient
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit
 from flow_platform.api.housekeeping import STATEMENTS
-from flow_platform.api.limits import address_subject
 from flow_platform.warehouse.server import Server
-from tests.api.conftest import PASSWORD, PLENTY, execute, new_email, opened, sign_in
+from tests.api.clients import PASSWORD, new_email, sign_in
+from tests.api.frame.conftest import PLENTY, opened
+from tests.api.world import execute
 
 pytestmark = pytest.mark.integration
 
@@ -116,21 +117,6 @@ def test_what_a_client_puts_left_of_the_proxy_s_word_is_not_believed(
             for _ in range(4)
         ]
     assert statuses == [200, 200, 429, 429]
-
-
-@pytest.mark.parametrize(
-    ("address", "subject"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("", ""),
-        ("testclient", "testclient"),
-    ],
-)
-def test_what_an_address_counts_as(address: str, subject: str) -> None:
-    assert address_subject(address) == subject
 
 
 def test_a_window_ends(config: ApiConfig, new_account: Callable[..., dict[str, Any]]) -> None:

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
-from tests.integration.api.dagster_stand_in import DagsterStandIn
+from tests.api import world
+from tests.api.dagster_stand_in import DagsterStandIn
 
 pytestmark = pytest.mark.integration
 

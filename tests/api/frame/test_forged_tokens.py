@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 
 from flow_platform.api.access import Role
 from flow_platform.api.config import ApiConfig
-from tests.api.conftest import opened
+from tests.api.frame.conftest import opened
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,12 @@ from fastapi.testclient import TestClient
 from flow_platform.api.access import Role
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig
-from flow_platform.api.passwords import refusal
 from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.server import Server
-from tests.api.conftest import PASSWORD, bearer, execute, new_email, opened, sign_in, together
+from tests.api.clients import PASSWORD, bearer, new_email, sign_in
+from tests.api.frame.conftest import opened, together
+from tests.api.world import execute
 from tests.conftest import new_settings
 from tests.integration.conftest import environment
 
@@ -54,44 +55,6 @@ def test_registering_an_address_again_tells_and_changes_nothing(client: TestClie
     assert (first.status_code, first.json()) == (again.status_code, again.json())
     assert sign_in(client, email, "quite another one, 42").status_code == 401
     assert sign_in(client, email).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("password", "reason"),
-    [
-        ("short é", "at least 8"),
-        ("x" * 1025, "at most 1024"),
-        ("password1", "most common"),
-        ("PassWord1", "most common"),
-        ("iloveyou!", "most common"),
-        ("trustno1trustno1", None),
-        ("aaaaaaaaaaaa", "pattern"),
-        ("abababababab", "pattern"),
-        ("23456789012", "pattern"),
-        ("defghijkl", "pattern"),
-        ("flowplatform", "most common"),
-        ("ada.lovelace", "e-mail"),
-        ("Ada-Lovelace-1815", "e-mail"),
-        ("my ada.lovelace@engine.example pass", "e-mail"),
-        ("engine.example", "e-mail"),
-        ("        ", "pattern"),
-        ("correct horse battery staple", None),
-        ("pässwörter mit Ümlaut", None),
-        ("пароль-которого-нет", None),
-        ("🦜🦜🦜🦜 four parrots", None),
-    ],
-)
-def test_which_passwords_are_taken(password: str, reason: str | None) -> None:
-    told = refusal(password, "ada.lovelace@engine.example")
-    assert (told is None) if reason is None else (told is not None and reason in told)
-
-
-def test_thousands_of_common_passwords_are_refused() -> None:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
-    long_enough = [entry for entry in FREQUENCY_LISTS["passwords"] if len(entry) >= 8]
-    assert len(long_enough) > 3000
-    assert all(refusal(entry, "a@b.example") for entry in long_enough[:3000])
 
 
 @pytest.mark.parametrize(
