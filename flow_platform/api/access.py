@@ -23,11 +23,7 @@ ROLE_SCHEME = "role:"
 
 
 class Role(StrEnum):
-    """The roles of accounts, lowest first: each may also do what those before it may.
-
-    >>> Role.ANALYST.rank > Role.VIEWER.rank
-    True
-    """
+    """The roles of accounts, lowest first: each may also do what those before it may."""
 
     VIEWER = "viewer"
     ANALYST = "analyst"

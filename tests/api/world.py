@@ -234,7 +234,7 @@ def train_artefacts(
 
 
 def slower(data: TripData, factor: float) -> TripData:
-    """The same trips, each `factor` times as long: a model of them is told apart by its answers."""
+    """The same trips, each `factor` times as long: a model of them is known by its predictions."""
     return replace(data, minutes=data.minutes * factor)
 
 

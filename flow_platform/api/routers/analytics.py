@@ -265,7 +265,9 @@ async def accuracy(
     flow: FlowQuery,
     measure: MeasureQuery = None,
     centre: CentreOrAll = None,
-    horizon: Annotated[int | None, Query(ge=0, le=10_000)] = None,
+    horizon: Annotated[
+        int | None, Query(ge=0, le=10_000, description="Steps ahead; without it, every horizon.")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Accuracies:
@@ -283,7 +285,10 @@ async def coverage(
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: FlowQuery,
     measure: MeasureQuery = None,
-    cut: Literal["overall", "horizon", "weekday", "centre"] | None = None,
+    cut: Annotated[
+        Literal["overall", "horizon", "weekday", "centre"] | None,
+        Query(description="What the forecasts are grouped by; without it, every grouping."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Coverages:
@@ -300,12 +305,19 @@ async def drift(
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
     flow: FlowQuery,
     centre: CentreOrAll = None,
-    feature: Annotated[str | None, Query(max_length=200)] = None,
-    status: Annotated[str | None, Query(max_length=40, description="Such as drift.")] = None,
-    first: Annotated[
-        AskedDay | None, Query(alias="from", description="Without it 30 days ago (UTC).")
+    feature: Annotated[
+        str | None, Query(max_length=200, description="Without it, every feature.")
     ] = None,
-    last: Annotated[AskedDay | None, Query(alias="to")] = None,
+    status: Annotated[
+        str | None, Query(max_length=40, description="Such as drift; without it, every status.")
+    ] = None,
+    first: Annotated[
+        AskedDay | None,
+        Query(alias="from", description="First day; without it the day 30 days ago (UTC)."),
+    ] = None,
+    last: Annotated[
+        AskedDay | None, Query(alias="to", description="Last day; without it there is no end.")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Drifts:

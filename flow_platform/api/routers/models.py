@@ -92,7 +92,9 @@ class Promotion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: str = Field(
-        max_length=200, examples=["lightgbm-2026-11-8caad29e"], description="As GET /models has it."
+        max_length=200,
+        examples=["lightgbm-2026-11-8caad29e"],
+        description="A `model_version` of `GET /models`.",
     )
     from_day: AskedDay | None = _FROM_DAY
 

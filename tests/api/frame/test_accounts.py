@@ -48,7 +48,7 @@ def test_an_address_is_the_same_in_capitals(client: TestClient) -> None:
     assert sign_in(client, email.title()).status_code == 200
 
 
-def test_registering_an_address_again_tells_and_changes_nothing(client: TestClient) -> None:
+def test_registering_an_address_again_reveals_and_changes_nothing(client: TestClient) -> None:
     email = new_email()
     first = client.post("/register", json={"email": email, "password": PASSWORD})
     again = client.post("/register", json={"email": email, "password": "quite another one, 42"})
@@ -124,9 +124,9 @@ def test_a_disabled_account_and_an_unknown_one_are_answered_alike(
         sign_in(client, new_email()),
         sign_in(client, "no address\0at all"),
     ]
-    told = [{**answer.json(), "request_id": None} for answer in answers]
+    bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert {answer.status_code for answer in answers} == {401}
-    assert all(one == told[0] for one in told)
+    assert all(one == bodies[0] for one in bodies)
 
 
 def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_session(
@@ -330,44 +330,50 @@ def test_the_command_line_makes_the_first_admin_and_keeps_accounts(
     home.mkdir()
     settings = replace_centres(new_settings(home))
     try:
-        code, told = _flow(settings, "user", "create-admin", "boss@example.com", password="boss123")
-        assert code == 1 and "at least 8" in told
-        code, told = _flow(settings, "user", "create-admin", "boss", password=PASSWORD)
-        assert code == 1 and "e-mail" in told
-        code, told = _flow(settings, "user", "create-admin", "boss@example.com", password=PASSWORD)
-        assert code == 0, told
-        assert PASSWORD not in told
-        code, told = _flow(settings, "user", "create-admin", "Boss@example.com", password=PASSWORD)
-        assert code == 1 and "already" in told
+        code, output = _flow(
+            settings, "user", "create-admin", "boss@example.com", password="boss123"
+        )
+        assert code == 1 and "at least 8" in output
+        code, output = _flow(settings, "user", "create-admin", "boss", password=PASSWORD)
+        assert code == 1 and "e-mail" in output
+        code, output = _flow(
+            settings, "user", "create-admin", "boss@example.com", password=PASSWORD
+        )
+        assert code == 0, output
+        assert PASSWORD not in output
+        code, output = _flow(
+            settings, "user", "create-admin", "Boss@example.com", password=PASSWORD
+        )
+        assert code == 1 and "already" in output
         dsn = Server(embedded.start(home), None).dsn("flow_api")
         with opened(replace(config, dsn=dsn)) as client:
             tokens = sign_in(client, "boss@example.com").json()
             headers = bearer(tokens["access_token"])
             assert client.get("/me", headers=headers).json()["role"] == "admin"
             client.post("/register", json={"email": "hand@example.com", "password": PASSWORD})
-            code, told = _flow(settings, "user", "set-role", "hand@example.com", "operator")
-            assert code == 0, told
+            code, output = _flow(settings, "user", "set-role", "hand@example.com", "operator")
+            assert code == 0, output
             hand = sign_in(client, "hand@example.com").json()
             code, _ = _flow(settings, "user", "reset-password", "hand@example.com", password="x")
             assert code == 1
-            code, told = _flow(
+            code, output = _flow(
                 settings, "user", "reset-password", "hand@example.com", password="noch eins, 99"
             )
-            assert code == 0, told
+            assert code == 0, output
             assert sign_in(client, "hand@example.com").status_code == 401
             assert sign_in(client, "hand@example.com", "noch eins, 99").status_code == 200
             body = {"refresh_token": hand["refresh_token"]}
             assert client.post("/token/refresh", json=body).status_code == 401
-        code, told = _flow(settings, "user", "disable", "boss@example.com")
-        assert code == 1 and "last admin" in told
-        code, told = _flow(settings, "user", "set-role", "hand@example.com", "king")
-        assert code == 1 and "viewer, analyst, operator, admin" in told
-        code, told = _flow(settings, "user", "delete", "hand@example.com")
-        assert code == 0, told
-        code, told = _flow(settings, "user", "list", "--json")
-        assert "boss@example.com" in told and "hand@example.com" not in told
-        code, told = _flow(settings, "user", "enable", "hand@example.com")
-        assert code == 1 and "no account" in told
+        code, output = _flow(settings, "user", "disable", "boss@example.com")
+        assert code == 1 and "last admin" in output
+        code, output = _flow(settings, "user", "set-role", "hand@example.com", "king")
+        assert code == 1 and "viewer, analyst, operator, admin" in output
+        code, output = _flow(settings, "user", "delete", "hand@example.com")
+        assert code == 0, output
+        code, output = _flow(settings, "user", "list", "--json")
+        assert "boss@example.com" in output and "hand@example.com" not in output
+        code, output = _flow(settings, "user", "enable", "hand@example.com")
+        assert code == 1 and "no account" in output
     finally:
         embedded.stop(home)
 

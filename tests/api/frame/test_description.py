@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 EXAMPLES = int(os.environ.get("FLOW_FUZZ", "12"))
 
 
-# Changing accounts is asked for apart: the admin of the other requests would lose its own role.
+# Accounts are changed in a run of their own: the admin of the other requests would lose its role.
 WHAT = {
     "admin": ["--exclude-path-regex", "^/accounts"],
     "accounts": ["--include-path-regex", "^/accounts"],

@@ -69,12 +69,12 @@ def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
 def _is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = answer.json()
-    assert told["status"] == status
-    assert told["title"]
-    assert told["request_id"] == answer.headers["x-request-id"]
-    assert told["instance"].startswith("/")
-    return told
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["instance"].startswith("/")
+    return problem
 
 
 def test_every_error_is_a_problem(breaking: TestClient) -> None:
@@ -93,11 +93,11 @@ def test_a_failure_shows_neither_its_trace_nor_its_message(
     breaking: TestClient, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     answer = breaking.get("/breaks")
-    told = _is_problem(answer, 500)
+    problem = _is_problem(answer, 500)
     assert CANARY not in answer.text
     assert "Traceback" not in answer.text and "_Broken" not in answer.text
     failure, request = lines()[-2:]
-    assert failure["request_id"] == told["request_id"] == request["request_id"]
+    assert failure["request_id"] == problem["request_id"] == request["request_id"]
     assert failure["exception"][0]["type"] == "_Broken"
     assert "breaks" in failure["exception"][0]["frames"][-1]
     assert CANARY not in json.dumps(lines())
@@ -143,8 +143,8 @@ def test_broken_json_and_ids_are_not_repeated(
         client.get(f"/accounts?limit={CANARY}&offset=-1", headers=headers),
     ]
     for answer in answers:
-        told = _is_problem(answer, 422)
-        assert CANARY not in json.dumps({**told, "instance": ""})
+        problem = _is_problem(answer, 422)
+        assert CANARY not in json.dumps({**problem, "instance": ""})
     fields = {error["field"] for error in answers[-1].json()["errors"]}
     assert fields == {"query.limit", "query.offset"}
 
@@ -206,8 +206,8 @@ def test_every_answer_has_the_headers_of_security(breaking: TestClient, path: st
 
 
 def test_no_other_site_may_call_from_a_browser(client: TestClient) -> None:
-    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
-    answer = client.options("/me", headers=asked)
+    preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    answer = client.options("/me", headers=preflight)
     assert answer.status_code == 405
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
@@ -226,14 +226,17 @@ def test_what_is_private_is_not_stored(
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
-def test_only_behind_tls_browsers_are_told_to_stay_with_it(config: ApiConfig) -> None:
+def test_only_behind_tls_browsers_must_stay_with_it(config: ApiConfig) -> None:
     app = create_app(replace(config, trusted_proxies=(ip_network("192.0.2.1/32"),)))
-    told = {"X-Forwarded-Proto": "https"}
+    behind_tls = {"X-Forwarded-Proto": "https"}
     with TestClient(app, client=("192.0.2.1", 1)) as client:
-        assert "strict-transport-security" in client.get("/health/live", headers=told).headers
+        assert "strict-transport-security" in client.get("/health/live", headers=behind_tls).headers
         assert "strict-transport-security" not in client.get("/health/live").headers
     with TestClient(app, client=("192.0.2.2", 1)) as client:
-        assert "strict-transport-security" not in client.get("/health/live", headers=told).headers
+        assert (
+            "strict-transport-security"
+            not in client.get("/health/live", headers=behind_tls).headers
+        )
 
 
 def test_metrics_count_by_route_and_say_nothing_of_persons(

@@ -117,8 +117,8 @@ def test_a_client_registers_starts_runs_and_reads_what_they_made(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["run_id"] == runs["etl"]["run_id"]
 
-    said = client.get(f"/forecasts/parcels?from={LAST}&horizon=1").json()["items"]
-    assert {row["centre_id"] for row in said} == {"07", "north", "w"}
+    forecasts = client.get(f"/forecasts/parcels?from={LAST}&horizon=1").json()["items"]
+    assert {row["centre_id"] for row in forecasts} == {"07", "north", "w"}
     assert runs["predict"]["results"] == f"/forecasts/parcels?from={span['from']}"
     kpis = client.get("/analytics/kpis?flow=parcels").json()["items"]
     assert kpis[0]["newest_actual_day"] == str(LAST)

@@ -132,7 +132,10 @@ async def predictions(
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     day: Annotated[AskedDay, Query(description="UTC day on which the orders were placed.")],
     centre: Region = None,
-    stage: Literal["approved", "in_transit"] | None = None,
+    stage: Annotated[
+        Literal["approved", "in_transit"] | None,
+        Query(description="Where the order was at the time of the prediction; without it, both."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> OrderScores:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
@@ -95,7 +95,7 @@ _LISTINGS: dict[Grouping, Listing[MeanTrip]] = {
 async def hourly_means(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
-    by: Grouping = "hour",
+    by: Annotated[Grouping, Query(description="What the trips are grouped by.")] = "hour",
     centre: CentreOrAll = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -1,4 +1,4 @@
-"""Trips that a client asks about: checked, and made into the arrays that models take.
+"""Trips in requests: how they are checked, and made into the arrays that models take.
 
 Requests become arrays here and nowhere else. Nothing of a request is stored.
 """
@@ -42,7 +42,7 @@ ZoneId = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 
 
 class Trip(BaseModel):
-    """A trip whose duration is asked for."""
+    """A trip whose duration is to be predicted."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -77,7 +77,7 @@ class Trip(BaseModel):
 
 
 class Trips(BaseModel):
-    """Trips that are asked about together: all are answered, or none."""
+    """Trips that are predicted together: all of them, or none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,7 +85,7 @@ class Trips(BaseModel):
 
 
 class Question:
-    """A checked trip: `seconds` since 1970, `local` time of the city, the `model` to ask."""
+    """A checked trip: `seconds` since 1970, `local` time of the city, the `model` that answers."""
 
     __slots__ = ("local", "model", "seconds", "trip")
 
@@ -120,7 +120,7 @@ class _UnusableField(Exception):
 
 
 def question_of(trip: Trip, city: City, now: datetime, where: str) -> Question:
-    """The trip as models are asked. Raises Problem 422, which names the field within `where`."""
+    """The checked trip. Raises Problem 422, which names the field within `where`."""
     try:
         return Question(trip, city, now)
     except _UnusableField as unusable:

@@ -95,7 +95,10 @@ async def predictions(
     centre: Annotated[
         str | None, Query(max_length=200, description="Borough of the pickup.")
     ] = None,
-    model: Literal["default", "planned_distance"] = "default",
+    model: Annotated[
+        Literal["default", "planned_distance"],
+        Query(description="The model whose predictions are listed."),
+    ] = "default",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> TripScores:
