@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 
 if TYPE_CHECKING:
@@ -67,20 +72,20 @@ def vintages_in_service(
     for row in vintages:
         own = known.setdefault((row["flow"], row["measure"]), {})
         own[row["candidate"], row["month"]] = _vintage(row)
-    decided: dict[tuple[str, str], list[Reign]] = {}
+    decided: dict[tuple[str, str], list[ServingPeriod]] = {}
     for row in decisions:
         key = (row["flow"], row["measure"])
         chosen = known.get(key, {}).get((row["serving_candidate"], row["serving_month"]))
         if chosen is not None:
-            reign = Reign(row["effective_day"], chosen, row["kind"] == "rollback")
-            decided.setdefault(key, []).append(reign)
+            period = ServingPeriod(row["effective_day"], chosen, row["kind"] == "rollback")
+            decided.setdefault(key, []).append(period)
     found = {}
     for key, own in known.items():
         champions = (vintage for vintage in own.values() if vintage.is_champion)
-        line = line_of(champions, decided.get(key, []))
-        vintage = vintage_for(line, day)
+        periods = serving_history(champions, decided.get(key, []))
+        vintage = vintage_for(periods, day)
         if vintage is not None:
-            found[key] = InService(vintage, predecessor(line, day))
+            found[key] = InService(vintage, predecessor(periods, day))
     return found
 
 
