@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flow_platform.models.engine import Engine
     from flow_platform.models.promotion import Comparison
     from flow_platform.platform import Platform
-    from flow_platform.registry.promotions import Reign
+    from flow_platform.registry.promotions import ServingPeriod
     from flow_platform.registry.vintages import Vintage
     from flow_platform.sources.centres import Centre
     from flow_platform.stages.case import Case
@@ -204,7 +204,7 @@ class ModelParts(Generic[Data, Spec, Prepared]):
     shares_history     whether what is read for one measure serves the others too
     training_views     staging views that training and predictions read besides the merged table
     predictions        how a rectangle is forecast or scored
-    compare            replays two lines of vintages before a day, and judges them
+    compare            replays two serving histories before a day, and judges them
     drift              what is watched for drift
     """
 
@@ -214,7 +214,7 @@ class ModelParts(Generic[Data, Spec, Prepared]):
     shares_history: bool
     training_views: tuple[str, ...]
     predictions: Predictions
-    compare: Callable[[Case, Vintage, Vintage, Sequence[Sequence[Reign]], date], Comparison]
+    compare: Callable[[Case, Vintage, Vintage, Sequence[Sequence[ServingPeriod]], date], Comparison]
     drift: DriftFeatures
 
 

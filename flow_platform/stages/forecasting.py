@@ -23,7 +23,7 @@ from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Reign, vintage_for
+from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.plots import forecast_plot
@@ -135,12 +135,12 @@ def issue_forecasts(
     history = series.history(case, rectangle)
     months = months_between(rectangle.first_day, rectangle.last_day)
     trained = ensure_vintages(case, months, history, refresh=refresh, progress=progress)
-    line, done = case.line(), Issued(vintages=trained)
+    periods, done = case.serving_history(), Issued(vintages=trained)
     for block in series.blocks(case, rectangle, refresh, history):
         days, engine = block.issues["issue"].dt.normalize(), series.engine
         parts = [
             forecast_with(engine, case, vintage, block.data, _on(block.issues, days.isin(own)))
-            for vintage, own in days_by_vintage(line, days)
+            for vintage, own in days_by_vintage(periods, days)
         ]
         made = _without_closed(pd.concat(parts, ignore_index=True), block.closed)
         frame = _as_rows(series, case, made)
@@ -195,12 +195,12 @@ def _without_closed(made: pd.DataFrame, closed: Mapping[pd.Timestamp, set[int]])
 
 
 def days_by_vintage(
-    line: Sequence[Reign], days: pd.Series
+    periods: Sequence[ServingPeriod], days: pd.Series
 ) -> list[tuple[Vintage | None, list[pd.Timestamp]]]:
-    """The days that each vintage of the line serves; None serves those before any."""
+    """The days that each vintage of the history serves; None serves those before any."""
     groups: dict[str, tuple[Vintage | None, list[pd.Timestamp]]] = {}
     for day in sorted(days.unique()):
-        vintage = vintage_for(line, pd.Timestamp(day).date())
+        vintage = vintage_for(periods, pd.Timestamp(day).date())
         name = vintage.model_version if vintage else FALLBACK_VERSION
         groups.setdefault(name, (vintage, []))[1].append(day)
     return list(groups.values())

@@ -19,7 +19,13 @@ from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    Decision,
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 from flow_platform.stages.forecasting import Series, days_by_vintage, forecast_with
@@ -82,7 +88,7 @@ def roll_back(
     case = Case(platform, flow, measure)
     with case.training_lock():
         champion = _serving(case, effective_day)
-        before = predecessor(case.line(), effective_day)
+        before = predecessor(case.serving_history(), effective_day)
         if before is None:
             raise ModelError(
                 f"{flow.name} {measure} has had no champion before {champion.model_version}. Train"
@@ -118,11 +124,13 @@ def compare_vintages(case: Case, champion: Vintage, challenger: Vintage, today: 
             f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
         )
     vintages = case.vintages()
-    lines = [
-        line_of((v for v in vintages if v.candidate == own.candidate and v.month <= own.month), [])
+    histories = [
+        serving_history(
+            (v for v in vintages if v.candidate == own.candidate and v.month <= own.month), []
+        )
         for own in (champion, challenger)
     ]
-    return case.parts.models.compare(case, champion, challenger, lines, today)
+    return case.parts.models.compare(case, champion, challenger, histories, today)
 
 
 def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
@@ -153,14 +161,14 @@ def compare_series(
     case: Case,
     champion: Vintage,
     challenger: Vintage,
-    lines: Sequence[Sequence[Reign]],
+    histories: Sequence[Sequence[ServingPeriod]],
     today: date,
 ) -> Comparison:
-    """The verdict on two lines of vintages over the same issues before `today` (UTC)."""
+    """The verdict on two serving histories over the same issues before `today` (UTC)."""
     known = series.replayable(case, today)
     issue_days = known.issues["issue"].dt.normalize()
     past = issue_days[issue_days < known.actuals["ds"].max()]
-    days = days_of_both(past, lines)[:REPLAYED_DAYS]
+    days = days_of_both(past, histories)[:REPLAYED_DAYS]
     if not days:
         return refusal(
             champion,
@@ -169,8 +177,8 @@ def compare_series(
         )
     wanted = known.issues[issue_days.isin(days)]
     own, rival = (
-        Replay(vintage.model_version, _replay(series.engine, case, line, known.data, wanted))
-        for vintage, line in zip((champion, challenger), lines, strict=True)
+        Replay(vintage.model_version, _replay(series.engine, case, periods, known.data, wanted))
+        for vintage, periods in zip((champion, challenger), histories, strict=True)
     )
     return compare(
         own,
@@ -182,11 +190,13 @@ def compare_series(
     )
 
 
-def days_of_both(days: pd.Series, lines: Sequence[Sequence[Reign]]) -> list[pd.Timestamp]:
-    """The days, newest first, that another vintage of each of two lines would have served."""
+def days_of_both(
+    days: pd.Series, histories: Sequence[Sequence[ServingPeriod]]
+) -> list[pd.Timestamp]:
+    """The days, newest first, that two serving histories give to different vintages."""
     chosen = []
     for day in sorted(days.unique(), reverse=True):
-        own, rival = (vintage_for(line, pd.Timestamp(day).date()) for line in lines)
+        own, rival = (vintage_for(periods, pd.Timestamp(day).date()) for periods in histories)
         if own and rival and own.model_version != rival.model_version:
             chosen.append(day)
     return chosen
@@ -195,13 +205,13 @@ def days_of_both(days: pd.Series, lines: Sequence[Sequence[Reign]]) -> list[pd.T
 def _replay(
     engine: SeriesEngine[Data, Spec, Prepared],
     case: Case,
-    line: Sequence[Reign],
+    periods: Sequence[ServingPeriod],
     data: Data,
     wanted: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The forecasts of `wanted` by the vintages of a line, and until when each had learned."""
+    """The forecasts of `wanted` by the vintages of a history, and until when each had learned."""
     parts, day = [], wanted["issue"].dt.normalize()
-    for vintage, days in days_by_vintage(line, day):
+    for vintage, days in days_by_vintage(periods, day):
         assert vintage is not None
         until = max(vintage.cutoff, trained_until(case.load(vintage)))
         made = forecast_with(engine, case, vintage, data, wanted[day.isin(days)])
@@ -212,7 +222,7 @@ def _replay(
 
 
 def _serving(case: Case, day: date) -> Vintage:
-    champion = vintage_for(case.line(), day)
+    champion = vintage_for(case.serving_history(), day)
     if champion is None:
         raise ModelError(
             f"{case.flow.name} {case.measure} has no champion on {day}. Train one first:"

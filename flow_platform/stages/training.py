@@ -18,7 +18,7 @@ from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
 from flow_platform.models.trainer import Trainer
 from flow_platform.parts import Refresh
-from flow_platform.registry.promotions import Decision, line_of, vintage_for
+from flow_platform.registry.promotions import Decision, serving_history, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 
@@ -69,13 +69,13 @@ def decide_champions(case: Case, months: Collection[date]) -> list[Vintage]:
     by_month: dict[date, dict[str, Vintage]] = {}
     for vintage in case.vintages():
         by_month.setdefault(vintage.month, {})[vintage.candidate] = vintage
-    moves = registry.moves(case.flow.name, case.measure)
+    manual = registry.manual_decisions(case.flow.name, case.measure)
     named = registry.champions(case.flow.name, case.measure)
     champions = [vintage for vintage in named if vintage.month < min(months)]
     later = {vintage.month for vintage in named if vintage.month >= min(months)}
     decisions: list[Decision] = []
     for month in sorted(by_month.keys() & (later | set(months))):
-        serving = vintage_for(line_of(champions, moves), month - timedelta(days=1))
+        serving = vintage_for(serving_history(champions, manual), month - timedelta(days=1))
         decisions.append(_decide(case, by_month[month], month, serving))
         champions.append(decisions[-1].serving)
     registry.record_months(case.flow.name, case.measure, decisions)

@@ -29,7 +29,7 @@ def ask(
     case = daily_case(platform, flow, measure)
     data = read_history(case, day.date())
     issues = data.issues[(data.issues["unique_id"] == centre_id) & (data.issues["issue"] == day)]
-    vintage = vintage_for(case.line(), day.date())
+    vintage = vintage_for(case.serving_history(), day.date())
     if vintage is None or issues.empty:
         raise ModelError(
             f"No model of {flow.name} {measure} serves {centre_id} on {day:%Y-%m-%d}. Choose a"

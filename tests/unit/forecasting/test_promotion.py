@@ -29,7 +29,12 @@ from flow_platform.models.promotion import (
 )
 from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
-from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 
 CUTOFF = pd.Timestamp("2024-03-01", tz="UTC")
@@ -288,24 +293,24 @@ def vintage(candidate: str, month: str) -> Vintage:
 def test_a_promotion_holds_from_its_day_on_and_until_the_next_month() -> None:
     march, april = vintage("blend", "2025-03"), vintage("blend", "2025-04")
     other = vintage("effects", "2025-03")
-    line = line_of([april, march], [Reign(date(2025, 3, 20), other)])
+    periods = serving_history([april, march], [ServingPeriod(date(2025, 3, 20), other)])
     served = {
-        day: vintage_for(line, date.fromisoformat(day))
+        day: vintage_for(periods, date.fromisoformat(day))
         for day in ("2025-02-28", "2025-03-01", "2025-03-19", "2025-03-20", "2025-04-01")
     }
     assert list(served.values()) == [None, march, march, other, april]
     early = replace(other, cutoff=pd.Timestamp("2025-03-25", tz="UTC"))
-    line = line_of([march], [Reign(date(2025, 3, 20), early)])
-    assert vintage_for(line, date(2025, 3, 24)) == march
-    assert vintage_for(line, date(2025, 3, 25)) == early
+    periods = serving_history([march], [ServingPeriod(date(2025, 3, 20), early)])
+    assert vintage_for(periods, date(2025, 3, 24)) == march
+    assert vintage_for(periods, date(2025, 3, 25)) == early
 
 
 def test_rolling_back_twice_goes_two_champions_back() -> None:
     one, two, three = (vintage("blend", f"2025-0{n}") for n in (1, 2, 3))
     champions, day = [one, two, three], date(2025, 3, 10)
-    assert predecessor(line_of(champions, []), day) == two
-    once = [Reign(day, two, is_rollback=True)]
-    assert predecessor(line_of(champions, once), day) == one
-    twice = [*once, Reign(day, one, is_rollback=True)]
-    assert vintage_for(line_of(champions, twice), day) == one
-    assert predecessor(line_of(champions, twice), day) is None
+    assert predecessor(serving_history(champions, []), day) == two
+    once = [ServingPeriod(day, two, is_rollback=True)]
+    assert predecessor(serving_history(champions, once), day) == one
+    twice = [*once, ServingPeriod(day, one, is_rollback=True)]
+    assert vintage_for(serving_history(champions, twice), day) == one
+    assert predecessor(serving_history(champions, twice), day) is None

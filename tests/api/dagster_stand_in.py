@@ -18,7 +18,7 @@ CANDIDATES = ["seasonal_naive", "effects", "blend"]
 
 
 class DagsterStandIn:
-    """An ASGI app. `runs` are the runs started; what it is to do wrong is set from outside."""
+    """An ASGI app. `runs` are the runs started; its failures are set from outside."""
 
     def __init__(self) -> None:
         self.address = ""
@@ -52,15 +52,15 @@ class DagsterStandIn:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        status, told = 500, {}
+        status, reply = 500, {}
         if not self.is_down:
-            asked = json.loads(body)
-            data = await self._answer(asked["query"], asked["variables"])
+            request = json.loads(body)
+            data = await self._answer(request["query"], request["variables"])
             if not (self.loses_answers and "launchRun" in data):
-                status, told = 200, {"data": data}
+                status, reply = 200, {"data": data}
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(reply).encode()})
 
     async def _answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         if "launchRun" in query:

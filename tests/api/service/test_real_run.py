@@ -17,7 +17,8 @@ import pytest
 
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.warehouse import embedded
-from tests.integration.api.conftest import PASSWORD, free_port
+from tests.api.clients import PASSWORD, bearer, sign_in
+from tests.api.listening import free_port
 from tests.integration.conftest import environment, flow, make_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
@@ -71,9 +72,9 @@ def admin(home: Settings, ports: dict[str, str]) -> httpx.Client:
 def signed_in(ports: dict[str, str], email: str) -> httpx.Client:
     address = f"http://127.0.0.1:{ports['FLOW_API_PORT']}"
     client = httpx.Client(base_url=address, timeout=60, trust_env=False)
-    told = client.post("/token", data={"username": email, "password": PASSWORD})
-    assert told.status_code == 200, told.text
-    client.headers["Authorization"] = f"Bearer {told.json()['access_token']}"
+    answer = sign_in(client, email)
+    assert answer.status_code == 200, answer.text
+    client.headers.update(bearer(answer.json()["access_token"]))
     return client
 
 
@@ -116,8 +117,8 @@ def test_a_client_registers_starts_runs_and_reads_what_they_made(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["run_id"] == runs["etl"]["run_id"]
 
-    said = client.get(f"/forecasts/parcels?from={LAST}&horizon=1").json()["items"]
-    assert {row["centre_id"] for row in said} == {"07", "north", "w"}
+    forecasts = client.get(f"/forecasts/parcels?from={LAST}&horizon=1").json()["items"]
+    assert {row["centre_id"] for row in forecasts} == {"07", "north", "w"}
     assert runs["predict"]["results"] == f"/forecasts/parcels?from={span['from']}"
     kpis = client.get("/analytics/kpis?flow=parcels").json()["items"]
     assert kpis[0]["newest_actual_day"] == str(LAST)

@@ -20,16 +20,17 @@ from flow_platform.api.access import Role
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig
 from flow_platform.warehouse.server import Server
-from tests.api.conftest import execute, serving
+from tests.api.listening import listening
+from tests.api.world import execute
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 
 HERE = Path(__file__).parent
-# `FLOW_FUZZ=400 pytest tests/api/test_description.py` looks for longer.
+# `FLOW_FUZZ=400 pytest tests/api/frame/test_description.py` looks for longer.
 EXAMPLES = int(os.environ.get("FLOW_FUZZ", "12"))
 
 
-# Changing accounts is asked for apart: the admin of the other requests would lose its own role.
+# Accounts are changed in a run of their own: the admin of the other requests would lose its role.
 WHAT = {
     "admin": ["--exclude-path-regex", "^/accounts"],
     "accounts": ["--include-path-regex", "^/accounts"],
@@ -60,7 +61,7 @@ def test_schemathesis_finds_nothing(
 ) -> None:
     # Longer than a run; whether tokens end in time is tested elsewhere.
     patient = replace(config, access_token_seconds=3600)
-    with serving(patient) as address:
+    with listening(create_app(patient)) as address:
         header = f"Authorization: {accounts[Role.ADMIN]['headers']['Authorization']}"
         report = tmp_path / "report.ndjson"
         done = subprocess.run(

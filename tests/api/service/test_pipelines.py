@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
-from tests.integration.api.dagster_stand_in import DagsterStandIn
+from tests.api import world
+from tests.api.dagster_stand_in import DagsterStandIn
 
 pytestmark = pytest.mark.integration
 
@@ -41,32 +41,30 @@ def test_a_pipeline_starts_its_job_over_the_range(
 ) -> None:
     answer = operator.post(f"/pipelines/{pipeline}/runs", json=RANGE)
     assert answer.status_code == 202, answer.text
-    said = answer.json()
-    assert answer.headers["Location"] == f"/pipelines/runs/{said['run_id']}"
+    started = answer.json()
+    assert answer.headers["Location"] == f"/pipelines/runs/{started['run_id']}"
     assert "Idempotency-Replayed" not in answer.headers
-    assert (said["job"], said["status"]) == (job, "queued")
-    tags = tags_of(dagster, said["run_id"])
+    assert (started["job"], started["status"]) == (job, "queued")
+    tags = tags_of(dagster, started["run_id"])
     assert (tags[START], tags[END]) == ("07|2026-10-02", "w|2026-10-04")
     assert uuid.UUID(tags["flow/requested_by"])
     assert "@" not in str(tags)
 
 
-def test_training_stands_for_months_and_names_champions(
+def test_training_covers_whole_months_and_decides_champions(
     operator: httpx.Client, dagster: DagsterStandIn
 ) -> None:
     body = {"flow": "parcels", "from": "2026-09-17", "to": "2026-10-04"}
-    said = operator.post("/pipelines/training/runs", json=body).json()
-    assert said["job"] == "parcels_models"
-    tags = tags_of(dagster, said["run_id"])
+    started = operator.post("/pipelines/training/runs", json=body).json()
+    assert started["job"] == "parcels_models"
+    tags = tags_of(dagster, started["run_id"])
     assert (tags[START], tags[END]) == ("seasonal_naive|2026-09-01", "blend|2026-10-01")
     assert tags["flow/champions"] == "name"
 
 
-def test_centres_that_stand_side_by_side_are_one_run(
-    operator: httpx.Client, dagster: DagsterStandIn
-) -> None:
-    said = operator.post("/pipelines/etl/runs", json=RANGE | {"centres": ["w", "north"]}).json()
-    tags = tags_of(dagster, said["run_id"])
+def test_adjacent_centres_are_one_run(operator: httpx.Client, dagster: DagsterStandIn) -> None:
+    started = operator.post("/pipelines/etl/runs", json=RANGE | {"centres": ["w", "north"]}).json()
+    tags = tags_of(dagster, started["run_id"])
     assert (tags[START], tags[END]) == ("north|2026-10-02", "w|2026-10-04")
 
 
@@ -117,7 +115,7 @@ def test_the_same_key_and_body_start_one_run(
     assert start(operator, None).json()["run_id"] != first.json()["run_id"]
 
 
-def test_a_key_that_stands_for_another_request_is_refused(
+def test_the_key_of_another_request_is_refused(
     operator: httpx.Client, dagster: DagsterStandIn
 ) -> None:
     assert start(operator, "key-1").status_code == 202
@@ -212,7 +210,7 @@ def test_a_refused_launch_frees_its_key(operator: httpx.Client, dagster: Dagster
     assert start(operator, "key-1").status_code == 202
 
 
-def test_without_dagster_the_answer_is_503_and_says_when_to_ask_again(
+def test_without_dagster_the_answer_is_503_with_the_seconds_to_wait(
     operator: httpx.Client, admin: httpx.Client, dagster: DagsterStandIn
 ) -> None:
     dagster.is_down = True
@@ -249,7 +247,7 @@ def test_a_run_is_read_until_it_has_succeeded(
 
 
 @pytest.mark.parametrize("flow", ["trips", "deliveries"])
-def test_a_run_of_records_says_where_their_scores_are(
+def test_a_run_of_records_has_the_address_of_their_predictions(
     operator: httpx.Client, dagster: DagsterStandIn, flow: str
 ) -> None:
     location = operator.post("/pipelines/predict/runs", json=RANGE).headers["Location"]
@@ -259,7 +257,7 @@ def test_a_run_of_records_says_where_their_scores_are(
     assert done["results"] == f"/{flow}/predictions?day=2026-10-02"
 
 
-def test_a_failed_step_is_told_in_a_sentence_and_never_by_a_trace(
+def test_a_failed_step_has_its_reason_in_a_sentence_and_never_a_trace(
     operator: httpx.Client, dagster: DagsterStandIn
 ) -> None:
     location = operator.post("/pipelines/etl/runs", json=RANGE).headers["Location"]
@@ -289,11 +287,11 @@ def test_a_failed_step_is_told_in_a_sentence_and_never_by_a_trace(
             | {"causes": [{"className": "OperationalError", "message": "password=hunter2"}]},
         },
     ]
-    said = operator.get(location)
-    assert said.json()["failed_steps"][0] == {"step": "a", "reason": "No file."}
-    assert "OperationalError" in said.json()["failed_steps"][1]["reason"]
+    read = operator.get(location)
+    assert read.json()["failed_steps"][0] == {"step": "a", "reason": "No file."}
+    assert "OperationalError" in read.json()["failed_steps"][1]["reason"]
     for hidden in ("hunter2", "/secret", "Traceback"):
-        assert hidden not in said.text
+        assert hidden not in read.text
 
 
 def test_a_run_that_does_not_exist_is_404(operator: httpx.Client) -> None:
@@ -326,12 +324,12 @@ def test_a_promotion_starts_its_job_and_its_decision_is_read(
     assert (config["version"], config["effective_day"]) == ("blend-1", tomorrow)
     assert uuid.UUID(config["decided_by"])
     dagster.runs[run_id] |= {"status": "SUCCESS"}
-    told = '[{"promoted": false, "reason": "not better beyond noise"}]'
+    decided = '[{"promoted": false, "reason": "not better beyond noise"}]'
     dagster.logs[run_id] = [
         {
             "__typename": "ExecutionStepOutputEvent",
             "stepKey": "compare_parcels",
-            "metadataEntries": [{"label": "decisions", "jsonString": told}],
+            "metadataEntries": [{"label": "decisions", "jsonString": decided}],
         }
     ]
     read = admin.get(answer.headers["Location"]).json()
@@ -351,7 +349,7 @@ def test_a_promotion_starts_its_job_and_its_decision_is_read(
         ("/models/letters/rollback", {}, 404),
     ],
 )
-def test_a_decision_that_cannot_be_asked_for_starts_nothing(
+def test_an_impossible_decision_starts_nothing(
     admin: httpx.Client, dagster: DagsterStandIn, path: str, body: dict[str, Any], status: int
 ) -> None:
     answer = admin.post(path, json=body)
@@ -360,7 +358,7 @@ def test_a_decision_that_cannot_be_asked_for_starts_nothing(
 
 
 def test_a_rollback_may_be_of_one_measure(admin: httpx.Client, dagster: DagsterStandIn) -> None:
-    said = admin.post("/models/retail/rollback", json={"measure": "revenue"}).json()
-    assert said["job"] == "rollback_retail"
-    config = dagster.configs[said["run_id"]]["ops"]["take_back_retail"]["config"]
+    started = admin.post("/models/retail/rollback", json={"measure": "revenue"}).json()
+    assert started["job"] == "rollback_retail"
+    config = dagster.configs[started["run_id"]]["ops"]["take_back_retail"]["config"]
     assert config["measure"] == "revenue"

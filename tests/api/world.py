@@ -22,6 +22,7 @@ from flow_platform.models.trainer import Trainer
 from flow_platform.registry.vintages import checksum_of
 from flow_platform.scoring.trips.data import TripData, TripInputs, TripSpec
 from flow_platform.scoring.trips.engine import ENGINE
+from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import Server, create_roles_and_databases
 
@@ -108,6 +109,14 @@ class Vintage:
         return str(self.row["model_version"])
 
 
+def started(home: Path) -> Server:
+    """A database in `home` with the service's tables and the city, and without a model."""
+    server = Server(embedded.start(home), None)
+    make_database(server)
+    fill_city(server, datetime.now(UTC).date())
+    return server
+
+
 def make_database(server: Server) -> None:
     """Roles, migrated tables, and the published tables, empty; what was there is dropped."""
     create_roles_and_databases(server)
@@ -138,9 +147,11 @@ def insert(server: Server, table: str, rows: Iterable[Mapping[str, Any]]) -> Non
         cursor.executemany(statement, rows)
 
 
-def execute(server: Server, statement: str, params: Mapping[str, Any] | None = None) -> None:
+def execute(server: Server, statement: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
+    """Run a statement as the administrator, with `%s` or `%(name)s`; returns its rows."""
     with psycopg.connect(server.dsn("admin")) as connection:
-        connection.execute(statement.encode(), params)
+        cursor = connection.execute(statement.encode(), named or values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 def fill_city(server: Server, today: date, zones: Sequence[tuple[Any, ...]] = ZONES) -> None:
@@ -224,7 +235,7 @@ def train_artefacts(
 
 
 def slower(data: TripData, factor: float) -> TripData:
-    """The same trips, each `factor` times as long: a model of them is told apart by its answers."""
+    """The same trips, each `factor` times as long: a model of them is known by its predictions."""
     return replace(data, minutes=data.minutes * factor)
 
 

@@ -1,4 +1,4 @@
-"""Pages go on where they ended, say everything once, and are never without an end."""
+"""Pages continue where the previous one ended, have each row once, and come to an end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
+from tests.api import world
 
 pytestmark = pytest.mark.integration
 
@@ -247,7 +247,9 @@ PAGED = [
 
 
 @pytest.mark.parametrize("address", PAGED)
-def test_small_pages_say_what_one_large_page_says(admin: httpx.Client, address: str) -> None:
+def test_small_pages_together_have_the_rows_of_one_large_page(
+    admin: httpx.Client, address: str
+) -> None:
     joint = "&" if "?" in address else "?"
     whole = pages(admin, f"{address}{joint}limit=1000")
     assert len(whole) > 1
@@ -276,22 +278,23 @@ def test_rows_that_come_meanwhile_hide_none_and_repeat_none(
     try:
         rest = pages(viewer, first["next"])
     finally:
-        world.execute(
-            database,
-            "delete from published.predictions where target_at = %(at)s",
-            {"at": early["target_at"]},
-        )
+        gone = "delete from published.predictions where target_at = %s"
+        world.execute(database, gone, early["target_at"])
     assert first["items"] + rest == whole
 
 
-def test_without_a_horizon_the_newest_issue_of_each_target_is_told(viewer: httpx.Client) -> None:
+def test_without_a_horizon_the_newest_forecast_of_each_target_is_listed(
+    viewer: httpx.Client,
+) -> None:
     rows = pages(viewer, f"/forecasts/parcels?centre=07&from={TODAY + timedelta(days=1)}")
     assert [row["horizon"] for row in rows] == list(HORIZONS)
     assert {row["centre_id"] for row in rows} == {"07"}
     assert {row["issued_on"] for row in rows} == {str(TODAY)}
 
 
-def test_with_a_horizon_what_was_said_so_many_steps_ahead_is_told(viewer: httpx.Client) -> None:
+def test_with_a_horizon_forecasts_issued_that_many_steps_ahead_are_listed(
+    viewer: httpx.Client,
+) -> None:
     first, last = TODAY - timedelta(days=3), TODAY + timedelta(days=1)
     rows = pages(viewer, f"/forecasts/parcels?centre=w&horizon=2&from={first}&to={last}")
     assert [row["date"] for row in rows] == [str(first + timedelta(days=n)) for n in range(5)]
@@ -325,7 +328,7 @@ def test_with_a_horizon_what_was_said_so_many_steps_ahead_is_told(viewer: httpx.
         ("/deliveries/at-risk?promise=kept", 422, "query.promise"),
     ],
 )
-def test_what_does_not_exist_is_told_with_what_does(
+def test_an_unknown_name_is_refused_with_the_known_ones(
     admin: httpx.Client, address: str, status: int, words: str
 ) -> None:
     answer = admin.get(address)
@@ -361,14 +364,14 @@ def test_orders_at_risk_are_those_open_and_unresolved_the_riskiest_first(
     assert ahead == set(wanted) - passed
 
 
-def test_scores_of_orders_say_what_came_once_it_is_known(viewer: httpx.Client) -> None:
+def test_predictions_for_orders_have_outcomes_once_they_are_known(viewer: httpx.Client) -> None:
     rows = pages(viewer, f"/deliveries/predictions?day={TODAY}&stage=approved")
     assert len(rows) == 40 and {row["stage"] for row in rows} == {"approved"}
-    came = {row["order_id"]: (row["actual_days"], row["was_late"]) for row in rows}
-    assert came["o000"] == (None, None) and came["o001"] == (8.0, False)
+    outcomes = {row["order_id"]: (row["actual_days"], row["was_late"]) for row in rows}
+    assert outcomes["o000"] == (None, None) and outcomes["o001"] == (8.0, False)
 
 
-def test_who_serves_is_told_of_every_model(analyst: httpx.Client, database: Server) -> None:
+def test_every_model_shows_whether_it_serves(analyst: httpx.Client, database: Server) -> None:
     def serving() -> list[str]:
         rows = pages(analyst, "/models?flow=parcels")
         assert len(rows) == 4
@@ -394,7 +397,7 @@ def test_kpis_say_how_every_flow_is(viewer: httpx.Client) -> None:
     assert (own["rows_read"], own["rows_stored"], own["rows_quarantined"]) == (30, 27, 3)
 
 
-def test_roles_are_asked_for(viewer: httpx.Client, analyst: httpx.Client) -> None:
+def test_roles_are_checked(viewer: httpx.Client, analyst: httpx.Client) -> None:
     for address in ("/models", "/analytics/drift?flow=parcels", "/analytics/alerts"):
         assert viewer.get(address).status_code == 403
         assert analyst.get(address).status_code == 200

@@ -16,7 +16,7 @@ import pytest
 
 from flow_platform.scoring.trips.data import TripData
 from flow_platform.warehouse.server import Server
-from tests.integration.api import world
+from tests.api import world
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ def trips() -> TripData:
 
 @pytest.fixture(scope="module")
 def defaults(trips: TripData, api_home: Path) -> list[world.Vintage]:
-    """Two models that nobody could mistake for each other: one says three times as long."""
+    """Two models that nobody could mistake for each other: one predicts three times as long."""
     return [
         world.keep(
             api_home,
@@ -78,31 +78,31 @@ def trip(**changes: Any) -> dict[str, Any]:
 
 def wait_for(viewer: httpx.Client, version: str) -> None:
     deadline = time.monotonic() + SWAP_SECONDS
-    said = None
+    answer = None
     while time.monotonic() < deadline:
-        said = viewer.post("/predict", json=trip())
-        if said.status_code == 200 and said.json()["model_version"] == version:
+        answer = viewer.post("/predict", json=trip())
+        if answer.status_code == 200 and answer.json()["model_version"] == version:
             return
         time.sleep(0.1)
-    raise AssertionError(f"{version} did not come into use: {said.text if said else said}")
+    raise AssertionError(f"{version} did not come into use: {answer.text if answer else answer}")
 
 
-def test_a_trip_gets_minutes_an_interval_and_the_version_that_said_it(
+def test_a_trip_gets_minutes_an_interval_and_the_version_that_predicted_it(
     viewer: httpx.Client, defaults: list[world.Vintage]
 ) -> None:
     answer = viewer.post("/predict", json=trip())
     assert answer.status_code == 200, answer.text
-    said = answer.json()
-    assert 0 < said["lower_80"] <= said["minutes"] <= said["upper_80"]
-    assert said["model"] == "default"
-    assert said["model_version"] == defaults[0].version
-    assert (said["pickup_zone_name"], said["dropoff_zone_name"]) == ("Harbour", "Airport")
-    arrival = datetime.fromisoformat(said["arrival_at"])
+    body = answer.json()
+    assert 0 < body["lower_80"] <= body["minutes"] <= body["upper_80"]
+    assert body["model"] == "default"
+    assert body["model_version"] == defaults[0].version
+    assert (body["pickup_zone_name"], body["dropoff_zone_name"]) == ("Harbour", "Airport")
+    arrival = datetime.fromisoformat(body["arrival_at"])
     minutes = (arrival - datetime.fromisoformat(trip()["pickup_at"])).total_seconds() / 60
-    assert abs(minutes - said["minutes"]) < 0.1
+    assert abs(minutes - body["minutes"]) < 0.1
 
 
-def test_a_planned_distance_asks_the_model_that_is_told_it(
+def test_a_planned_distance_is_answered_by_the_model_that_uses_it(
     viewer: httpx.Client, planned: world.Vintage
 ) -> None:
     near, far = (
@@ -170,14 +170,14 @@ def test_a_batch_answers_in_order_what_each_trip_gets_alone(viewer: httpx.Client
     ]
     answer = viewer.post("/predict/batch", json={"trips": asked})
     assert answer.status_code == 200, answer.text
-    said = answer.json()
+    body = answer.json()
     alone = [viewer.post("/predict", json=one).json() for one in asked]
     shared = ("minutes", "lower_80", "upper_80", "model")
-    for one, own in zip(said["predictions"], alone, strict=True):
+    for one, own in zip(body["predictions"], alone, strict=True):
         assert one["model"] == own["model"]
         for name in shared[:3]:
             assert one[name] == pytest.approx(own[name], abs=0.002)
-        assert said["model_versions"][one["model"]] == own["model_version"]
+        assert body["model_versions"][one["model"]] == own["model_version"]
 
 
 @pytest.mark.parametrize(
@@ -199,23 +199,23 @@ def test_a_batch_has_from_one_to_ten_thousand_trips(
 
 def test_ten_thousand_trips_are_answered(viewer: httpx.Client) -> None:
     asked = [trip(pickup_zone=1 + n % 5, dropoff_zone=1 + n % 4) for n in range(10_000)]
-    said = viewer.post("/predict/batch", json={"trips": asked})
-    assert said.status_code == 200, said.text[:300]
-    assert len(said.json()["predictions"]) == 10_000
+    answer = viewer.post("/predict/batch", json={"trips": asked})
+    assert answer.status_code == 200, answer.text[:300]
+    assert len(answer.json()["predictions"]) == 10_000
 
 
 @pytest.mark.parametrize("more", [{}, {"planned_distance_km": 12.0}])
 def test_an_explanation_adds_up_to_the_prediction(
     viewer: httpx.Client, more: dict[str, Any]
 ) -> None:
-    said = viewer.post("/predict/explain", json=trip(**more)).json()
+    body = viewer.post("/predict/explain", json=trip(**more)).json()
     minutes = viewer.post("/predict", json=trip(**more)).json()["minutes"]
-    assert said["minutes"] == pytest.approx(minutes, abs=0.002)
-    total = said["usual_minutes"] + sum(part["minutes"] for part in said["parts"])
-    assert total == pytest.approx(said["minutes"], abs=1e-6)
-    subjects = [part["subject"] for part in said["parts"]]
+    assert body["minutes"] == pytest.approx(minutes, abs=0.002)
+    total = body["usual_minutes"] + sum(part["minutes"] for part in body["parts"])
+    assert total == pytest.approx(body["minutes"], abs=1e-6)
+    subjects = [part["subject"] for part in body["parts"]]
     assert ("distance" in subjects) == bool(more)
-    assert "Harbour to Airport" in said["text"]
+    assert "Harbour to Airport" in body["text"]
 
 
 def test_a_new_champion_comes_into_use_and_the_old_one_comes_back(
@@ -280,8 +280,8 @@ def test_a_hundred_swaps_under_load_mix_no_versions(
     defaults: list[world.Vintage],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What each version says of the trip is known: no answer bears one's name and another's
-    minutes, also within a batch, and none is a 5xx."""
+    """The prediction of each version is known: no answer has the name of one and the minutes of the
+    other, not within a batch either, and none is a 5xx."""
     monkeypatch.setattr("flow_platform.api.serving.POLL_SECONDS", 0.02)
     time.sleep(2.2)  # The pause that is under way was begun before.
     expected: dict[str, float] = {}
@@ -304,14 +304,14 @@ def test_a_hundred_swaps_under_load_mix_no_versions(
                 if answer.status_code != 200:
                     failures.append(answer.text)
                     continue
-                said = answer.json()
-                version = said["model_versions"]["default"] if batch else said["model_version"]
+                body = answer.json()
+                version = body["model_versions"]["default"] if batch else body["model_version"]
                 minutes = (
-                    {one["minutes"] for one in said["predictions"]} if batch else {said["minutes"]}
+                    {one["minutes"] for one in body["predictions"]} if batch else {body["minutes"]}
                 )
                 seen.append(version)
                 if any(abs(one - expected[version]) > 0.002 for one in minutes):
-                    failures.append(f"{version} said {minutes}, it says {expected[version]}")
+                    failures.append(f"{version} predicted {minutes} and not {expected[version]}")
 
     threads = [threading.Thread(target=load, args=(n == 0,)) for n in range(4)]
     for thread in threads:

@@ -15,7 +15,7 @@ from flow_platform.api.access import Role
 pytestmark = pytest.mark.integration
 
 # Every operation and the least role that may call it. An operation that is not here fails a test:
-# whoever adds one decides here, a second time, who may use it.
+# its author decides here, a second time, who may use it.
 EXPECTED: dict[tuple[str, str], str] = {
     ("POST", "/register"): "public",
     ("POST", "/token"): "public",
@@ -73,7 +73,7 @@ def test_each_cell_of_roles_and_operations(
     path: str,
 ) -> None:
     needed = EXPECTED[method, path]
-    # Of things that do not exist, so that whoever may call it changes nothing.
+    # Of things that do not exist, so that an allowed call changes nothing.
     nothing = dict.fromkeys(("account_id", "run_id", "flow", "pipeline"), uuid.uuid4())
     place = path.format_map(nothing)
     headers = accounts[caller]["headers"] if caller else {}

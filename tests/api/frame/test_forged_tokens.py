@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 
 from flow_platform.api.access import Role
 from flow_platform.api.config import ApiConfig
-from tests.api.conftest import opened
+from tests.api.frame.conftest import opened
 
 pytestmark = pytest.mark.integration
 
@@ -126,9 +126,9 @@ def _refused(answer: httpx.Response) -> None:
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert told["type"].endswith("invalid-token")
-    assert told["detail"].startswith("The access token is not valid")
+    problem = answer.json()
+    assert problem["type"].endswith("invalid-token")
+    assert problem["detail"].startswith("The access token is not valid")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_a_header_of_odd_bytes_is_refused(client: TestClient, raw: bytes) -> Non
 
 
 @pytest.mark.parametrize("given", ["Basic YTpi", "bearer_token", "Token abc"])
-def test_another_scheme_is_asked_for_a_bearer(client: TestClient, given: str) -> None:
+def test_another_scheme_is_refused_and_a_bearer_requested(client: TestClient, given: str) -> None:
     answer = client.get("/me", headers={"Authorization": given})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -17,9 +17,10 @@ from fastapi.testclient import TestClient
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig, Limit
 from flow_platform.api.housekeeping import STATEMENTS
-from flow_platform.api.limits import address_subject
 from flow_platform.warehouse.server import Server
-from tests.api.conftest import PASSWORD, PLENTY, execute, new_email, opened, sign_in
+from tests.api.clients import PASSWORD, new_email, sign_in
+from tests.api.frame.conftest import PLENTY, opened
+from tests.api.world import execute
 
 pytestmark = pytest.mark.integration
 
@@ -49,11 +50,11 @@ def test_two_processes_together_never_grant_more_than_the_allowance(
         ):
             statuses: list[int] = []
             for start in range(0, allowance + 200, 100):
-                asked = [
+                requests = [
                     (one if n % 3 else two).get("/me", headers=headers)
                     for n in range(start, start + 100)
                 ]
-                statuses += [answer.status_code for answer in await asyncio.gather(*asked)]
+                statuses += [answer.status_code for answer in await asyncio.gather(*requests)]
             return statuses
 
     found = Counter(asyncio.run(run()))
@@ -62,7 +63,7 @@ def test_two_processes_together_never_grant_more_than_the_allowance(
     assert found[200] == allowance
 
 
-def test_an_address_is_limited_whoever_signs_in_from_it(
+def test_an_address_is_limited_over_all_its_accounts(
     config: ApiConfig, new_account: Callable[..., dict[str, Any]]
 ) -> None:
     people = [new_account(), new_account()]
@@ -116,21 +117,6 @@ def test_what_a_client_puts_left_of_the_proxy_s_word_is_not_believed(
             for _ in range(4)
         ]
     assert statuses == [200, 200, 429, 429]
-
-
-@pytest.mark.parametrize(
-    ("address", "subject"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("", ""),
-        ("testclient", "testclient"),
-    ],
-)
-def test_what_an_address_counts_as(address: str, subject: str) -> None:
-    assert address_subject(address) == subject
 
 
 def test_a_window_ends(config: ApiConfig, new_account: Callable[..., dict[str, Any]]) -> None:
@@ -199,8 +185,8 @@ def test_guesses_at_the_same_time_are_no_more_than_five(
             httpx.AsyncClient(transport=httpx.ASGITransport(apps[1]), base_url="http://b") as two,
         ):
             form = {"username": person["email"], "password": "guessed"}
-            asked = [(one if n % 2 else two).post("/token", data=form) for n in range(24)]
-            return [answer.status_code for answer in await asyncio.gather(*asked)]
+            requests = [(one if n % 2 else two).post("/token", data=form) for n in range(24)]
+            return [answer.status_code for answer in await asyncio.gather(*requests)]
 
     assert Counter(asyncio.run(run())) == {401: 5, 429: 19}
 
@@ -217,8 +203,8 @@ def test_many_right_sign_ins_at_once_all_succeed(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client,
         ):
             form = {"username": person["email"], "password": PASSWORD}
-            asked = [client.post("/token", data=form) for _ in range(12)]
-            return {answer.status_code for answer in await asyncio.gather(*asked)}
+            requests = [client.post("/token", data=form) for _ in range(12)]
+            return {answer.status_code for answer in await asyncio.gather(*requests)}
 
     assert asyncio.run(run()) == {200}
 
@@ -284,7 +270,9 @@ def test_a_large_body_is_refused_however_it_is_sent(client: TestClient, chunked:
 
 
 @pytest.mark.parametrize("length", ["1048577", "9" * 18, "9" * 19, "9" * 5000])
-def test_a_body_that_says_it_is_large_is_refused_unread(client: TestClient, length: str) -> None:
+def test_a_body_of_a_large_content_length_is_refused_unread(
+    client: TestClient, length: str
+) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": length}
     assert client.post("/register", content=b"{}", headers=headers).status_code == 413
 
@@ -312,7 +300,7 @@ def test_only_the_batch_may_be_larger_and_only_for_accounts(
     with TestClient(app) as client:
         assert client.post("/predict", content=text, headers=headers).status_code == 413
         assert client.post("/predict/batch", content=text, headers=nobody).status_code == 413
-        # Read whole, and refused for what it says.
+        # Read whole, and refused for its content.
         assert client.post("/predict/batch", content=text, headers=headers).status_code == 422
         assert client.post("/predict/batch", content=text * 4, headers=headers).status_code == 413
 

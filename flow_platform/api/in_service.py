@@ -1,6 +1,6 @@
-"""Who serves, as the published views tell it.
+"""Which vintages are in service, read from the published views.
 
-The rule is that of `registry/promotions.py`; the API may read neither `ml.vintages` nor
+The rule is that of `registry/promotions.py`; the service may read neither `ml.vintages` nor
 `ml.promotions`, so the same objects are made here from `published.models` and
 `published.promotions`. Loading a model is in `serving.py`.
 """
@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ _VINTAGES = (
     " artefact_path, train_first, train_last, trained_rows"
     " from published.models where flow = any(%(flows)s) order by flow, measure, month, candidate"
 )
-_MOVES = (
+_DECISIONS = (
     "select flow, measure, effective_day, kind, serving_candidate, serving_month"
     " from published.promotions"
     " where flow = any(%(flows)s) and kind in ('promote', 'rollback') order by decision_id"
@@ -35,49 +40,52 @@ _MOVES = (
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Who serves a measure on a day, and who did before."""
+class InService:
+    """The vintage that serves a measure on a day, and the one that served before it, if any."""
 
-    serving: Vintage
-    before: Vintage | None
+    vintage: Vintage
+    previous: Vintage | None
 
 
-async def standings(
+async def read_vintages_in_service(
     database: Database, flows: Sequence[str], day: date | None = None
-) -> dict[tuple[str, str], Standing]:
-    """Of each flow and measure that has a champion, who serves on `day` (today, UTC)."""
+) -> dict[tuple[str, str], InService]:
+    """By flow and measure, the vintage in service on `day` (without it today, UTC).
+
+    A measure without a champion is left out. Raises DatabaseDown.
+    """
     wanted = {"flows": list(flows)}
     vintages = await database.rows(_VINTAGES, wanted)
-    moves = await database.rows(_MOVES, wanted)
-    return who_serves(vintages, moves, day or datetime.now(UTC).date())
+    decisions = await database.rows(_DECISIONS, wanted)
+    return vintages_in_service(vintages, decisions, day or datetime.now(UTC).date())
 
 
-def who_serves(
-    vintages: Iterable[Row], moves: Iterable[Row], day: date
-) -> dict[tuple[str, str], Standing]:
-    """By flow and measure, who serves on `day`.
+def vintages_in_service(
+    vintages: Iterable[Row], decisions: Iterable[Row], day: date
+) -> dict[tuple[str, str], InService]:
+    """By flow and measure, the vintage in service on `day`; without a champion left out.
 
-    `vintages` are rows of published.models, `moves` the promotions and rollbacks of
-    published.promotions in the order they were decided.
+    `vintages` are rows of published.models, `decisions` the promotions and rollbacks of
+    published.promotions in the order in which they were made.
     """
     known: dict[tuple[str, str], dict[tuple[str, date], Vintage]] = {}
     for row in vintages:
         own = known.setdefault((row["flow"], row["measure"]), {})
         own[row["candidate"], row["month"]] = _vintage(row)
-    decided: dict[tuple[str, str], list[Reign]] = {}
-    for row in moves:
+    decided: dict[tuple[str, str], list[ServingPeriod]] = {}
+    for row in decisions:
         key = (row["flow"], row["measure"])
-        moved = known.get(key, {}).get((row["serving_candidate"], row["serving_month"]))
-        if moved is not None:
-            reign = Reign(row["effective_day"], moved, row["kind"] == "rollback")
-            decided.setdefault(key, []).append(reign)
+        chosen = known.get(key, {}).get((row["serving_candidate"], row["serving_month"]))
+        if chosen is not None:
+            period = ServingPeriod(row["effective_day"], chosen, row["kind"] == "rollback")
+            decided.setdefault(key, []).append(period)
     found = {}
     for key, own in known.items():
         champions = (vintage for vintage in own.values() if vintage.is_champion)
-        line = line_of(champions, decided.get(key, []))
-        serving = vintage_for(line, day)
-        if serving is not None:
-            found[key] = Standing(serving, predecessor(line, day))
+        periods = serving_history(champions, decided.get(key, []))
+        vintage = vintage_for(periods, day)
+        if vintage is not None:
+            found[key] = InService(vintage, predecessor(periods, day))
     return found
 
 
@@ -92,7 +100,7 @@ def _vintage(row: Row) -> Vintage:
         is_champion=row["is_champion"],
         sha256=row["sha256"],
         artefact_path=row["artefact_path"] or "",
-        # What it was trained on, and how well, matters to those who train.
+        # Only training reads these two.
         fingerprint="",
         metrics={},
         train_first=row["train_first"],
