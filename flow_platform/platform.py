@@ -37,12 +37,12 @@ from flow_platform.sources.config import (
 )
 from flow_platform.sources.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.sources.countries import SUBDIVISIONS
-from flow_platform.sources.deliveries import delivery_timezone, known_regions, region_centre
 from flow_platform.sources.deliveries_simulator import Marketplace
+from flow_platform.sources.delivery_regions import delivery_timezone, known_regions, region_centre
 from flow_platform.sources.events import read_events
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.sources.public_holidays import public_holidays
-from flow_platform.sources.retail import retail_centres, shop_country
+from flow_platform.sources.retail_shop import retail_centres, shop_country
 from flow_platform.sources.simulator import World
 from flow_platform.sources.trips_simulator import City
 from flow_platform.sources.zones import Zone, boroughs_of, read_zones

@@ -1,4 +1,4 @@
-"""What a reading of a road counter may be, whatever brought it: its columns, states and limits.
+"""What a reading of a road counter may be, from any source: its columns, states and limits.
 
 Files, the portal and messages are read in `traffic.py`, `portal.py` and `messages.py`.
 """
@@ -104,7 +104,7 @@ def _optional(value: Any, name: str, decimal: str, largest: float) -> tuple[floa
 
 
 def moment_fault(counted_at: datetime, now: datetime) -> str | None:
-    """Why an aware moment cannot be one of a reading, or None: before 2005, or not come yet."""
+    """Why an aware moment cannot be one of a reading, or None: before 2005, or in the future."""
     if counted_at.astimezone(UTC).date() < values.EARLIEST_DAY:
         return f"before_2005: counted_at is {counted_at:%Y-%m-%d %H:%M}"
     if counted_at > now + CLOCK_TOLERANCE:
