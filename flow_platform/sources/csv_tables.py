@@ -43,7 +43,8 @@ def read_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
 
     Raises FileUnreadableError where the header lacks a wanted column, or it cannot be decoded.
     """
-    return fast_csv(data, config, layouts) or careful_csv(data, config, layouts)
+    fast = fast_csv(data, config, layouts)
+    return careful_csv(data, config, layouts) if fast is None else fast
 
 
 # -- the header ----------------------------------------------------------------------------------

@@ -24,8 +24,12 @@ class Layout:
     columns: dict[str, str]
     required: tuple[str, ...]
     key: tuple[str, ...]
-    moments: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The columns of moments, whose names end so."""
+        return tuple(name for name in self.columns if name.endswith("_at"))
 
 
 # Asked in this order: "order_items" has the word of "orders" too.
@@ -133,14 +137,6 @@ LAYOUTS: tuple[Layout, ...] = (
         },
         ("order_id", "customer_id", "placed_at", "promised_at"),
         ("order_id",),
-        moments=(
-            "placed_at",
-            "approved_at",
-            "handed_over_at",
-            "delivered_at",
-            "promised_at",
-            "cancelled_at",
-        ),
     ),
 )
 BY_NAME = {layout.name: layout for layout in LAYOUTS}

@@ -65,11 +65,6 @@ class Reasons:
         """The reasons of some rows (dtype object), None for a good one."""
         return objects([*self._texts, None])[self._codes[places]]
 
-    def counts(self) -> dict[str, int]:
-        """How many rows have each reason."""
-        found = np.bincount(self._codes[self.bad], minlength=len(self._texts)).tolist()
-        return {text: count for text, count in zip(self._texts, found, strict=True) if count}
-
     def _code(self, reason: str) -> int:
         return self._texts.setdefault(reason, len(self._texts))
 

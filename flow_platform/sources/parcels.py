@@ -39,8 +39,6 @@ from flow_platform.sources.tables import Column, Table, clean_text, objects
 # No site of any parcel network comes near a billion a day; a larger count is a broken field.
 LARGEST_COUNT = 1e9
 
-ROW_COLUMNS = ("centre_id", "day", "parcels", "available_at", "source_file", "source_line")
-
 _OWN_NAMES = {"centre_id": "centre_id", "day": "day", "parcels": "parcels"}
 
 

@@ -6,7 +6,7 @@ Files, the portal and messages are read in `traffic.py`, `portal.py` and `messag
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -110,8 +110,3 @@ def moment_fault(counted_at: datetime, now: datetime) -> str | None:
     if counted_at > now + CLOCK_TOLERANCE:
         return f"future_hour: counted_at is {counted_at:%Y-%m-%d %H:%M %z}, which has not come yet"
     return None
-
-
-def utc_day(counted_at: datetime) -> date:
-    """The partition day of a reading: the UTC day of the moment it is stamped with."""
-    return counted_at.astimezone(UTC).date()

@@ -91,7 +91,7 @@ def judge(file: str, table: Table, config: SourceConfig, shop: Shop) -> JudgedLi
     def texts(ours: str, parse: Callable[[Any], Any] = values.name_text) -> np.ndarray:
         if (column := table.get(ours)) is None:
             return np.full(len(table), "", dtype=object)
-        return column.parsed(parse)[column.codes]
+        return column.by_row(parse)
 
     def numbers(ours: str) -> np.ndarray:
         return judged_numbers(

@@ -92,19 +92,14 @@ class Column:
     numbers, else None. `arrow` is the Arrow array behind it, None where the file was read row by
     row. All but `arrow` are made when they are first asked for.
 
-        >>> column = Column.of(["7", "x", "7"])
-        >>> column.parsed(str.isdigit)[column.codes].tolist()
-        [True, False, True]
+        >>> column = Column(lambda: ["7", "x", "7"])
+        >>> column.values.tolist(), column.codes.tolist(), column.by_row(str.isdigit).tolist()
+        (['7', 'x'], [0, 1, 0], [True, False, True])
     """
 
     def __init__(self, cells: Callable[[], Sequence[Any]], *, arrow: Any = None) -> None:
         self._cells = cells
         self.arrow = arrow
-
-    @classmethod
-    def of(cls, cells: Sequence[Any]) -> Column:
-        """The column with these cells, one a row."""
-        return cls(lambda: cells)
 
     @classmethod
     def of_arrow(cls, arrow: Any) -> Column:
@@ -128,13 +123,13 @@ class Column:
         found: np.ndarray = self.arrow.cast(pa.float64()).to_numpy(zero_copy_only=False)
         return found
 
-    def by_row(self) -> np.ndarray:
-        """The value of each row (dtype object)."""
-        return self.values[self.codes]
-
     def parsed(self, parse: Callable[[Any], Any]) -> np.ndarray:
-        """`parse` of every distinct value (dtype object); `[column.codes]` gives it by row."""
+        """`parse` of every distinct value (dtype object)."""
         return objects([parse(value) for value in self.values])
+
+    def by_row(self, parse: Callable[[Any], Any] | None = None) -> np.ndarray:
+        """The value of each row (dtype object), or `parse` of it."""
+        return (self.values if parse is None else self.parsed(parse))[self.codes]
 
     @cached_property
     def _distinct(self) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import random
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -218,9 +218,9 @@ def test_an_optional_column_that_is_there_twice_is_not_read(tmp_path: Path) -> N
 
 
 def test_distinct_values_are_those_of_the_file_with_their_types() -> None:
-    column = Column.of([1, 1.0, True, "1", None, [1], 1])
+    column = Column(lambda: [1, 1.0, True, "1", None, [1], 1])
     assert len(column.values) == 7  # what has no hash cannot be compared
-    column = Column.of([1, 1.0, True, "1", None, 1])
+    column = Column(lambda: [1, 1.0, True, "1", None, 1])
     assert [type(value) for value in column.values] == [int, float, bool, str, type(None)]
     assert column.codes.tolist() == [0, 1, 2, 3, 4, 0]
     assert column.numbers is None
@@ -242,6 +242,14 @@ def test_distinct_values_are_those_of_the_file_with_their_types() -> None:
 def test_a_column_of_arrow_has_the_cells_that_arrow_has(array: Any, cells: list[Any]) -> None:
     for one in (array, pa.chunked_array([array[:1], array[1:]])):
         assert Column.of_arrow(one).by_row().tolist() == cells
+
+
+def test_the_two_turns_of_an_hour_in_a_zone_stay_two_moments() -> None:
+    # In Python they are equal, as the clock shows the same time.
+    turns = [datetime(2021, 10, 31, hour, tzinfo=UTC) for hour in (0, 1)]
+    column = Column.of_arrow(pa.array(turns, pa.timestamp("us", tz="Europe/Paris")))
+    assert column.codes.tolist() == [0, 1]
+    assert [moment.astimezone(UTC) for moment in column.values] == turns
 
 
 def test_floating_numbers_of_a_file_are_numbers_at_once() -> None:
