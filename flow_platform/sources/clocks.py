@@ -122,7 +122,6 @@ def hold_back(
             continue
         known = naive_utc(at, timezones[place])
         if known is None:
-            fault = fault or "impossible_date: available_at cannot be read"
-            reasons.at(np.array([place]), [fault])
+            reasons.at(place, fault or "impossible_date: available_at cannot be read")
         else:
             available_at[place] = max(available_at[place], np.datetime64(known, "us"))

@@ -39,7 +39,7 @@ _KINDS = {
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of a file by its suffix; whatever has no suffix of another kind is CSV."""
+    """The kind of a file by its suffix; a file with any other suffix is CSV."""
     return _KINDS.get(path.suffix.casefold(), Kind.CSV)
 
 

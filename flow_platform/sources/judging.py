@@ -48,11 +48,10 @@ class Reasons:
         """Give this reason to the rows where it `holds` (bool by row)."""
         self._codes[holds & (self._codes < 0)] = self._code(reason)
 
-    def at(self, places: np.ndarray, faults: Sequence[str]) -> None:
-        """Give the rows at these places a fault each."""
-        codes = np.array([self._code(one) for one in faults], dtype="int32")
-        free = self._codes[places] < 0
-        self._codes[places[free]] = codes[free]
+    def at(self, place: int, fault: str) -> None:
+        """Give the row at this place a fault."""
+        if self._codes[place] < 0:
+            self._codes[place] = self._code(fault)
 
     def of_values(self, faults: Sequence[str | None] | np.ndarray, codes: np.ndarray) -> None:
         """Give each row the fault of its value: `codes` are the places of the rows' values."""
@@ -93,9 +92,10 @@ def judged_numbers(
     if numbers is None or sound is None:
         found, codes = judged(column, parse, reasons)
         return found.astype(float)[codes]
-    bad = np.flatnonzero(~sound(numbers))
-    faults = [parse(float(numbers[place]))[1] for place in bad]
-    reasons.at(bad, [fault for fault in faults if fault is not None])
+    for place in np.flatnonzero(~sound(numbers)).tolist():
+        _, fault = parse(float(numbers[place]))
+        if fault is not None:
+            reasons.at(place, fault)
     return np.asarray(numbers + 0.0)
 
 
@@ -106,6 +106,5 @@ def first_equal(*columns: np.ndarray) -> np.ndarray:
         return np.empty(0, dtype="int64")
     frame = pd.DataFrame(dict(enumerate(columns)))
     group = frame.groupby(list(frame.columns), sort=False, dropna=False).ngroup().to_numpy()
-    firsts = np.full(group.max() + 1, len(group), dtype="int64")
-    np.minimum.at(firsts, group, np.arange(len(group)))
-    return firsts[group]
+    _, firsts = np.unique(group, return_index=True)
+    return np.asarray(firsts[group])

@@ -87,11 +87,51 @@ def all_stored(rows: pd.DataFrame, file: str) -> FileBalance:
     return FileBalance.of(file, good=len(rows), rejected=0, stored=len(rows))
 
 
-def no_file(path: str | None) -> FileBalance:
+def no_file(path: str) -> FileBalance:
     """The balance of a source whose pattern names no file."""
-    missing = clean_text(str(path))
+    missing = clean_text(path)
     text = f"no file matches {missing}. Correct path in sources.toml, or put the files there."
     return FileBalance(missing, error=text)
+
+
+class Load:
+    """What becomes of the rows of files while they are loaded, for their balances.
+
+    >>> load = Load()
+    >>> load.judged("a.csv", good=3, rejected=[])
+    >>> load.stored("a.csv", 2, repeated=1)
+    >>> load.balances("*.csv")[0].rows_left
+    0
+    """
+
+    def __init__(self) -> None:
+        # Of all files, in their order.
+        self.rejected: list[RejectedRow] = []
+        self._balances: dict[str, FileBalance] = {}
+
+    def unreadable(self, file: str, error: Exception) -> None:
+        """A file cannot be read: its error names it, the fault and the remedy."""
+        self._balances[file] = FileBalance.unreadable(file, error)
+
+    def judged(self, file: str, *, good: int, rejected: Sequence[RejectedRow]) -> None:
+        """A file has so many good rows, all of which are left so far, and these rejected ones."""
+        self.rejected += rejected
+        self._balances[file] = FileBalance.of(file, good=good, rejected=len(rejected), stored=0)
+
+    def stored(self, file: str, rows: int, repeated: int = 0) -> None:
+        """So many good rows of a judged file are stored, or repeat others."""
+        before = self._balances[file]
+        self._balances[file] = FileBalance.of(
+            file,
+            good=before.rows_left,
+            rejected=before.rows_quarantined,
+            stored=rows,
+            repeated=repeated,
+        )
+
+    def balances(self, path: str) -> tuple[FileBalance, ...]:
+        """One balance a file; that of no file where there is none that `path` names."""
+        return tuple(self._balances.values()) or (no_file(path),)
 
 
 def whole_rows(table: Table, places: Sequence[int]) -> list[str]:

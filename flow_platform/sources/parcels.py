@@ -18,15 +18,15 @@ import pandas as pd
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.ids import natural_order
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
 from flow_platform.sources.landing import (
-    FileBalance,
     Landing,
+    Load,
     RejectedRow,
     all_stored,
     broken_rows,
-    no_file,
     rejected_frame,
     rejected_rows,
     stacked,
@@ -64,6 +64,14 @@ class _Judged:
             self.file,
             self.table.lines[places],
         )
+
+    def rejected(self) -> list[RejectedRow]:
+        """The rows that have a reason, and those that could not be cut."""
+        bad = self.reasons.bad
+        judged = rejected_rows(
+            self.file, self.table, self.reasons, self.day[bad], self.centre_id[bad]
+        )
+        return judged + broken_rows(self.file, self.table.broken)
 
 
 # -- one file ------------------------------------------------------------------------------------
@@ -172,7 +180,7 @@ def _mark_duplicates_among(files: Sequence[_Judged]) -> None:
         file, at = (int(np.searchsorted(starts, one, side="right")) - 1 for one in (row, original))
         line = files[at].table.lines[original - starts[at]]
         reason = f"duplicate: the same row as {files[at].file}:{line}"
-        files[file].reasons.at(np.array([row - starts[file]]), [reason])
+        files[file].reasons.at(row - starts[file], reason)
 
 
 def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
@@ -257,35 +265,26 @@ def read_parcels(
         return _simulated(world, first_day, last_day, asked, now)
 
     by_id = {centre.centre_id: centre for centre in centres}
-    files: list[_Judged] = []
-    balances: dict[str, FileBalance] = {}
-    for file, table in read_source(config, _layouts(config), only_first_sheet=True):
-        if isinstance(table, Table):
-            balances[file] = FileBalance(file)
-            files.append(_judge(file, table, config, by_id, now))
-        else:
-            balances[file] = FileBalance.unreadable(file, table)
-    _mark_duplicates(files)
-    stored: list[pd.DataFrame] = []
-    rejected: list[RejectedRow] = []
-    for one in files:
-        good, bad = np.flatnonzero(one.reasons.good), one.reasons.bad
+    found = [
+        (file, _judge(file, table, config, by_id, now) if isinstance(table, Table) else table)
+        for file, table in read_source(config, _layouts(config), only_first_sheet=True)
+    ]
+    _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
+    load, stored = Load(), []
+    for file, one in found:
+        if isinstance(one, FileUnreadableError):
+            load.unreadable(file, one)
+            continue
+        good = np.flatnonzero(one.reasons.good)
         days = one.day[good].astype("datetime64[D]")
         inside = (days >= np.datetime64(first_day)) & (days <= np.datetime64(last_day))
         chosen = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
-        rejected += rejected_rows(
-            one.file, one.table, one.reasons, one.day[bad], one.centre_id[bad]
-        )
-        rejected += broken_rows(one.file, one.table.broken)
-        balances[one.file] = FileBalance.of(
-            one.file,
-            good=len(good),
-            rejected=len(bad) + len(one.table.broken),
-            stored=len(chosen),
-        )
+        load.judged(file, good=len(good), rejected=one.rejected())
+        load.stored(file, len(chosen))
         stored += [one.rows(chosen)] if len(chosen) else []
-    found = tuple(balances.values()) or (no_file(str(config.path)),)
-    return Landing(stacked(stored, _nothing), rejected_frame(rejected), found)
+    return Landing(
+        stacked(stored, _nothing), rejected_frame(load.rejected), load.balances(str(config.path))
+    )
 
 
 def discover_centres(config: SourceConfig) -> list[str]:

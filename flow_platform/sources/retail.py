@@ -19,18 +19,10 @@ from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources import clocks
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError
-from flow_platform.sources.landing import (
-    FileBalance,
-    Landing,
-    RejectedRow,
-    all_stored,
-    no_file,
-    rejected_frame,
-    stacked,
-)
+from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
 from flow_platform.sources.reader import read_source
 from flow_platform.sources.retail_customers import pseudonym
-from flow_platform.sources.retail_judging import JudgedLines, Shop, is_month_first, judge
+from flow_platform.sources.retail_judging import Shop, is_month_first, judge
 from flow_platform.sources.retail_layouts import ROW_COLUMNS, retail_layouts
 from flow_platform.sources.retail_shop import shop_timezone
 from flow_platform.sources.retail_simulator import CONTENT, simulated_lines
@@ -93,13 +85,24 @@ def read_retail(
     tables = list(read_source(config, retail_layouts(config)))
     whole = [table for _, table in tables if isinstance(table, Table)]
     shop = Shop(asked.timezone, key, is_month_first(whole), now)
-    union = _Union(asked)
+    load, lines = Load(), []
+    first_sales: dict[str, date] = {}
     for file, table in tables:
         if isinstance(table, FileUnreadableError):
-            union.unreadable(file, table)
-        else:
-            union.add(judge(file, table, config, shop), key)
-    return union.landing(str(config.path))
+            load.unreadable(file, table)
+            continue
+        found = judge(file, table, config, shop)
+        good = found.lines[found.reasons.good]
+        load.judged(file, good=len(good), rejected=found.rejected(key))
+        _note_first_sales(first_sales, good)
+        lines.append(_of_asked_days(good, asked, file))
+    union = _union(lines, load, asked)
+    return RetailLanding(
+        _rows(union[union["country"].isin(asked.countries)], asked.timezone),
+        rejected_frame(load.rejected),
+        load.balances(str(config.path)),
+        _days(union, first_sales, asked),
+    )
 
 
 @dataclass(frozen=True)
@@ -112,60 +115,24 @@ class _Asked:
     timezone: str
 
 
-class _Union:
-    """The lines of all files, each once, and what became of the rows of each file."""
+def _of_asked_days(good: pd.DataFrame, asked: _Asked, file: str) -> pd.DataFrame:
+    """The good lines of a file on the asked days, of all countries, numbered among equal ones."""
+    within = good[(good["day"] >= asked.first_day) & (good["day"] <= asked.last_day)].copy()
+    within["source_file"] = file
+    within["occurrence"] = _occurrences(within)
+    return within
 
-    def __init__(self, asked: _Asked) -> None:
-        self.asked = asked
-        self.balances: dict[str, FileBalance] = {}
-        self.rejected: list[RejectedRow] = []
-        # Of the asked days, whatever the country.
-        self.lines: list[pd.DataFrame] = []
-        self.first_sales: dict[str, date] = {}
-        # For each file: good lines, and rejected ones.
-        self.counts: dict[str, tuple[int, int]] = {}
 
-    def unreadable(self, file: str, error: FileUnreadableError) -> None:
-        self.balances[file] = FileBalance.unreadable(file, error)
-
-    def add(self, found: JudgedLines, key: bytes) -> None:
-        """Take over the lines of a table, and its rejected ones."""
-        rejected = found.rejected(key)
-        good = found.lines[found.reasons.good]
-        _note_first_sales(self.first_sales, good)
-        days = good["day"]
-        within = good[(days >= self.asked.first_day) & (days <= self.asked.last_day)].copy()
-        within["source_file"] = found.file
-        within["occurrence"] = _occurrences(within)
-        self.lines.append(within)
-        self.rejected += rejected
-        self.balances[found.file] = FileBalance(found.file)
-        self.counts[found.file] = (len(good), len(rejected))
-
-    def landing(self, path: str) -> RetailLanding:
-        """What the files give together; `path` is the pattern that names them."""
-        lines = stacked(self.lines, _no_lines)
-        repeated = pd.Series(False, index=lines.index)
-        if len(self.lines) > 1:
-            repeated = lines.duplicated([*CONTENT, "occurrence"])
-        wanted = lines["country"].isin(self.asked.countries)
-        stored = lines.loc[wanted & ~repeated, "source_file"].value_counts()
-        again = lines.loc[wanted & repeated, "source_file"].value_counts()
-        for file, (good, rejected) in self.counts.items():
-            self.balances[file] = FileBalance.of(
-                file,
-                good=good,
-                rejected=rejected,
-                stored=int(stored.get(file, 0)),
-                repeated=int(again.get(file, 0)),
-            )
-        union = lines[~repeated]
-        return RetailLanding(
-            _rows(union[union["country"].isin(self.asked.countries)], self.asked.timezone),
-            rejected_frame(self.rejected),
-            tuple(self.balances.values()) or (no_file(path),),
-            _days(union, self.first_sales, self.asked),
-        )
+def _union(parts: list[pd.DataFrame], load: Load, asked: _Asked) -> pd.DataFrame:
+    """The lines of all files, each once; what is stored and repeated is noted in `load`."""
+    lines = stacked(parts, _no_lines)
+    repeated = pd.Series(False, index=lines.index)
+    if len(parts) > 1:
+        repeated = lines.duplicated([*CONTENT, "occurrence"])
+    wanted = lines["country"].isin(asked.countries)
+    for file, those in repeated[wanted].groupby(lines.loc[wanted, "source_file"]):
+        load.stored(str(file), int((~those).sum()), repeated=int(those.sum()))
+    return lines[~repeated]
 
 
 def _simulated(asked: _Asked, key: bytes, now: datetime, seed: int) -> RetailLanding:

@@ -21,15 +21,7 @@ import pandas as pd
 from flow_platform.sources.config import SourceConfig, traffic_option
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.files import FileUnreadableError, source_files
-from flow_platform.sources.landing import (
-    FileBalance,
-    Landing,
-    RejectedRow,
-    all_stored,
-    no_file,
-    rejected_frame,
-    stacked,
-)
+from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.readings import READING_COLUMNS
 from flow_platform.sources.simulator import EPOCH_FIRST, World
@@ -72,15 +64,12 @@ def landing_of(
     end = np.datetime64(last_day, "us") + np.timedelta64(1, "D")
     asked = None if centre_ids is None else set(centre_ids)
     numbers: dict[str, int] = {}
-    balances: dict[str, FileBalance] = {}
-    rejected: list[RejectedRow] = []
-    chosen: list[_Chosen] = []
+    load, chosen, stored = Load(), list[_Chosen](), list[pd.DataFrame]()
     for file, part in parts:
         if isinstance(part, FileUnreadableError):
-            balances[file] = FileBalance.unreadable(file, part)
+            load.unreadable(file, part)
             continue
-        rejected += part.rejected
-        balances[file] = FileBalance(file)
+        load.judged(file, good=len(part), rejected=part.rejected)
         wanted = np.array([asked is None or one in asked for one in part.centre_ids], dtype=bool)
         inside = (part.counted_at >= first) & (part.counted_at < end)
         if not wanted.all():
@@ -91,21 +80,15 @@ def landing_of(
         chosen.append(_Chosen(file, part, places, centre))
     names = np.array(list(numbers), dtype=object)
     repeated = _repeated(chosen)
-    stored: list[pd.DataFrame] = []
     for one in chosen:
         again, repeated = np.split(repeated, [len(one.places)])
         kept = one.places[~again]
+        load.stored(one.file, len(kept), repeated=len(one.places) - len(kept))
         if len(kept):
             centre_id = names[one.centre[~again]]
             stored.append(_rows(one, kept, centre_id, delay_of(config)))
-        balances[one.file] = FileBalance.of(
-            one.file,
-            good=len(one.readings),
-            rejected=len(one.readings.rejected),
-            stored=len(kept),
-            repeated=len(one.places) - len(kept),
-        )
-    return Landing(stacked(stored, _empty), rejected_frame(rejected), tuple(balances.values()))
+    balances = load.balances(str(config.path))
+    return Landing(stacked(stored, _empty), rejected_frame(load.rejected), balances)
 
 
 def _repeated(chosen: Sequence[_Chosen]) -> np.ndarray:
@@ -300,7 +283,4 @@ def read_traffic(
     parts: list[tuple[str, Readings | FileUnreadableError]] = []
     for path in source_files(config):
         parts += _judged_file(path, config, known, now)
-    landing = landing_of(parts, config, first_day, last_day, asked)
-    if parts:
-        return landing
-    return Landing(landing.rows, landing.rejected, (no_file(str(config.path)),))
+    return landing_of(parts, config, first_day, last_day, asked)

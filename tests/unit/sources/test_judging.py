@@ -26,7 +26,8 @@ def test_a_row_keeps_the_first_reason_that_it_is_given() -> None:
     reasons = Reasons(4)
     reasons.where(np.array([True, False, False, False]), "a: first")
     reasons.of_values(["b: second", None], np.array([0, 0, 1, 1]))
-    reasons.at(np.array([1, 2]), ["c: third", "c: third"])
+    reasons.at(1, "c: third")
+    reasons.at(2, "c: third")
     assert reasons.good.tolist() == [False, False, False, True]
     assert reasons.texts(np.arange(4)).tolist() == ["a: first", "b: second", "c: third", None]
 
