@@ -74,7 +74,7 @@ test: setup browser-deps broker-deps lint types ## Everything: lint, types and a
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep
 	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/deep -q
-	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/unit/forecasting/test_forecasting_training.py -q -k lstm
+	FLOW_DEEP=1 .venv-deep/bin/python -m pytest tests/unit/forecasting/daily/test_training.py -q -k lstm
 
 # What is installed is the constraint: no locked version changes. uv would not see pip's settings.
 deep-install: setup ## Add the extra `deep` to .venv: retail trains its LSTM too (1 GB)

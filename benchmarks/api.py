@@ -110,8 +110,8 @@ def run_bare(home: Path, port: int) -> None:
     import uvicorn
     from fastapi import FastAPI
 
-    from flow_platform.scoring.trips.data import TripInputs
-    from flow_platform.scoring.trips.model import TripModel
+    from flow_platform.flows.trips.models.data import TripInputs
+    from flow_platform.flows.trips.models.model import TripModel
 
     model = TripModel.load(pickle.loads((home / "bare.pickle").read_bytes()))
     app = FastAPI()

@@ -33,24 +33,29 @@ import numpy as np
 import pandas as pd
 from olist_orders import TIMEZONE, read_orders
 
-from flow_platform.models.champions import choose_champion
-from flow_platform.models.moments import naive
-from flow_platform.models.trainer import Trainer
-from flow_platform.models.vintage import TrainedModel
-from flow_platform.scoring.deliveries.calibration import cost
-from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece
-from flow_platform.scoring.deliveries.candidates import CANDIDATES
-from flow_platform.scoring.deliveries.data import TRACKED, DeliveryData, DeliverySpec, deliveries_of
-from flow_platform.scoring.deliveries.engine import ENGINE
-from flow_platform.scoring.deliveries.features import (
+from flow_platform.flows.deliveries.models.calibration import cost
+from flow_platform.flows.deliveries.models.calibration import expected_calibration_error as ece
+from flow_platform.flows.deliveries.models.candidates import CANDIDATES
+from flow_platform.flows.deliveries.models.data import (
+    TRACKED,
+    DeliveryData,
+    DeliverySpec,
+    deliveries_of,
+)
+from flow_platform.flows.deliveries.models.engine import ENGINE
+from flow_platform.flows.deliveries.models.features import (
     Asked,
     asked_of,
     columns,
     features,
     leg,
 )
-from flow_platform.scoring.deliveries.model import DeliveryModel
-from flow_platform.scoring.deliveries.outcomes import Outcomes
+from flow_platform.flows.deliveries.models.model import DeliveryModel
+from flow_platform.flows.deliveries.models.outcomes import Outcomes
+from flow_platform.models.champions import choose_champion
+from flow_platform.models.moments import naive
+from flow_platform.models.trainer import Trainer
+from flow_platform.models.vintage import TrainedModel
 
 CUTOFF = pd.Timestamp("2018-05-01", tz="UTC")
 MONTHS = pd.date_range("2018-05-01", "2018-10-01", freq="MS", tz="UTC")
@@ -272,8 +277,8 @@ def on_the_way(data: DeliveryData) -> dict[str, Any]:
 
 def market(days: int, a_day: float) -> tuple[Any, pd.DataFrame, DeliveryData, pd.Timestamp]:
     """The platform's simulated marketplace, its orders, what is known of them, and a cut-off."""
+    from flow_platform.flows.deliveries.simulator import Marketplace
     from flow_platform.sources.centres import Centre
-    from flow_platform.sources.deliveries_simulator import Marketplace
     from flow_platform.sources.public_holidays import public_holidays
 
     place = Centre("x", "x", None, None, "FR", None, None, "Europe/Paris", None)

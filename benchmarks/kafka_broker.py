@@ -15,7 +15,7 @@ from typing import Any
 
 import confluent_kafka
 
-from flow_platform.sources.delivery_events import TOPICS
+from flow_platform.flows.deliveries.events import TOPICS
 
 
 class KafkaBroker:

@@ -26,8 +26,8 @@ from confluent_kafka import Producer
 from kafka_broker import KafkaBroker
 from live_stream import Database, IngestProcess, run_with_kills, wait_until
 
+from flow_platform.flows.deliveries.events import TOPICS
 from flow_platform.ground.crash_points import INGEST_POINTS
-from flow_platform.sources.delivery_events import TOPICS
 
 REGIONS = ("AM", "BA", "MG", "PR", "RJ", "SP")
 SESSION = ("--client", "session.timeout.ms=2000", "--client", "heartbeat.interval.ms=400")

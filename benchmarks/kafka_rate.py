@@ -23,7 +23,7 @@ from kafka_broker import KafkaBroker
 from kafka_exactly_once import life, partition_of
 from live_stream import Database, IngestProcess, scratch
 
-from flow_platform.sources.delivery_events import TOPICS
+from flow_platform.flows.deliveries.events import TOPICS
 
 PARTITIONS = 4
 _SLOWED = """

@@ -19,7 +19,7 @@ from simulated_world import forecast_window, world_data
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.models.metrics import summarise
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
-from flow_platform.sources.simulator import World
+from flow_platform.sources.simulated_world import World
 
 END = date(2026, 8, 31)
 FACTORS = (0.7, 1.4)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.forecasting.daily.forecasting import forecast

@@ -36,15 +36,15 @@ def digest(frames: list[Any]) -> str:
 
 def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, ...]]]]:
     """By name what gives the frames of rows, the frames of rejected rows, and the balances."""
+    from flow_platform.flows.deliveries.source import read_deliveries
+    from flow_platform.flows.retail.source import read_retail
+    from flow_platform.flows.traffic.source import read_traffic
+    from flow_platform.flows.trips.source import read_trips
+    from flow_platform.flows.trips.zones import boroughs_of, read_zones
     from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
     from flow_platform.sources.config import SourceConfig
-    from flow_platform.sources.deliveries import read_deliveries
     from flow_platform.sources.parcels import discover_centres, read_parcels
-    from flow_platform.sources.retail import read_retail
-    from flow_platform.sources.traffic import read_traffic
-    from flow_platform.sources.trips import read_trips
     from flow_platform.sources.weather import fetch_weather
-    from flow_platform.sources.zones import boroughs_of, read_zones
 
     def config(pattern: str, **keys: Any) -> SourceConfig:
         return SourceConfig(kind="files", path=str(DATA / pattern), **keys)

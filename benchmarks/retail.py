@@ -27,10 +27,10 @@ from peers import near_holidays, paired, peers, platform, show
 
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.retail.options import RetailSource
+from flow_platform.flows.retail.source import read_retail
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.recipe import CANDIDATES
 from flow_platform.models.metrics import summarise
-from flow_platform.sources.retail import read_retail
 
 FILE = "online_retail_2009-12_2010-11.parquet"
 FIRST_DAY, LAST_DAY = date(2009, 12, 1), date(2010, 11, 30)

@@ -70,9 +70,13 @@ def agreement(points: np.ndarray, labels: np.ndarray, k: int) -> float:
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
-    from flow_platform.scoring.segments.customers import SegmentSpec, customers_of, matrix_of
-    from flow_platform.scoring.segments.model import Segments
-    from flow_platform.scoring.segments.training import profiles_of, renamed, train
+    from flow_platform.flows.deliveries.segments.customers import (
+        SegmentSpec,
+        customers_of,
+        matrix_of,
+    )
+    from flow_platform.flows.deliveries.segments.model import Segments
+    from flow_platform.flows.deliveries.segments.training import profiles_of, renamed, train
 
     orders, made = olist(folder), []
     earlier: Segments | None = None

@@ -23,7 +23,7 @@ from flow_platform.ground.periods import cutoff_of, issue_times, months_between
 from flow_platform.models.trainer import Trainer
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
-from flow_platform.sources.simulator import World, noise_floor
+from flow_platform.sources.simulated_world import World, noise_floor
 
 ENDS = (date(2025, 6, 30), date(2025, 9, 30), date(2025, 12, 31), date(2026, 3, 31))
 HISTORY_DAYS, FORECAST_DAYS = 730, 60

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.traffic.options import TrafficSource
+from flow_platform.flows.traffic.source import read_traffic
 from flow_platform.forecasting.hourly.candidates import CANDIDATES
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.engine import ENGINE
@@ -33,7 +34,6 @@ from flow_platform.ground.local_time import local_midnight
 from flow_platform.models.champions import choose_champion
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.events import read_events
-from flow_platform.sources.traffic import read_traffic
 
 ARCS = {"5672": "Convention", "4264": "Champs-Elysees", "376": "St-Antoine"}
 ZONE = "Europe/Paris"

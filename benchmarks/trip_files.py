@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.trips.context import NEW_YORK
-from flow_platform.sources.simulator import World
-from flow_platform.sources.trip_files import KILOMETRES_A_MILE
-from flow_platform.sources.trips_simulator import City
+from flow_platform.flows.trips.files import KILOMETRES_A_MILE
+from flow_platform.flows.trips.simulator import City
+from flow_platform.sources.simulated_world import World
 
 # As many in a hundred as in the real months are no trips.
 FAULTY = 0.06

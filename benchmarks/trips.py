@@ -66,11 +66,11 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
     command = ["backfill", "trips", "--from", "2022-12-31", "--to", "2023-03-01"]
     subprocess.run([sys.executable, "-m", "flow_platform.cli", *command], check=True, cwd=ROOT)
 
+    from flow_platform.flows.trips.models.data import trips_of
+    from flow_platform.flows.trips.models.history import Expanding, Table, columns, features
     from flow_platform.flows.trips.scoring import platform_zones
     from flow_platform.models.moments import naive
     from flow_platform.platform import Platform
-    from flow_platform.scoring.trips.data import trips_of
-    from flow_platform.scoring.trips.history import Expanding, Table, columns, features
     from flow_platform.settings import Settings
 
     platform = Platform(Settings())  # type: ignore[call-arg]

@@ -27,7 +27,7 @@ from flow_platform.orchestration import dagster_instance, run_job
 from flow_platform.partitions import range_tags, rectangle_tags
 from flow_platform.parts import DemoWindow, parts_of
 from flow_platform.platform import Platform
-from flow_platform.sources.simulator import noise_floor
+from flow_platform.sources.simulated_world import noise_floor
 
 # Of orders placed so long ago nearly all have arrived.
 ARRIVED_DAYS = 21

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flow_platform.flows import CATALOGUE
+from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import FlowError
 from flow_platform.platform import Platform
 from flow_platform.privacy.retention import retention_days

@@ -22,7 +22,7 @@ from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
 
 if TYPE_CHECKING:
-    from flow_platform.flows import Flow
+    from flow_platform.flows.kinds import Flow
     from flow_platform.platform import Platform
 
 CENTRE, DAY, MONTH, CANDIDATE, MEASURE = "centre", "day", "month", "candidate", "measure"

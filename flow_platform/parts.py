@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from flow_platform.models.engine import Engine
     from flow_platform.models.promotion import Comparison
+    from flow_platform.models.vintage import Vintage
     from flow_platform.platform import Platform
     from flow_platform.registry.promotions import ServingPeriod
-    from flow_platform.registry.vintages import Vintage
     from flow_platform.sources.centres import Centre
     from flow_platform.stages.case import Case
     from flow_platform.stages.loading import Balance

@@ -24,7 +24,7 @@ from flow_platform.settings import Settings
 from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
 from flow_platform.sources.config import Sources, read_sources
 from flow_platform.sources.events import read_events
-from flow_platform.sources.simulator import World
+from flow_platform.sources.simulated_world import World
 from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.server import Server, locate_server
 from flow_platform.warehouse.store import Store

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from flow_platform.destinations.deliveries.messages import OrderMessages
-from flow_platform.destinations.deliveries.received import Received
+from flow_platform.flows.deliveries.live.messages import OrderMessages
+from flow_platform.flows.deliveries.live.received import Received
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.streams.destination import Message
 
@@ -17,7 +17,7 @@ EVENT_TABLES = (
     "raw.orders, raw.payments, raw.tracking, raw.incident_logs, ops.touched, ops.erased,"
     " ops.quarantine, ops.offsets"
 )
-# Words of the person in `tests/unit/sources/test_delivery_events.py`.
+# Words of the person in `tests/unit/flows/deliveries/test_events.py`.
 CANARIES = ("canary", "zoë", "00 77 11")
 
 

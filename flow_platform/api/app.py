@@ -40,7 +40,7 @@ from flow_platform.api.routers import (
 )
 from flow_platform.api.runs import open_dagster
 from flow_platform.api.sessions import Sessions
-from flow_platform.flows import CATALOGUE
+from flow_platform.flows.catalogue import CATALOGUE
 
 _DESCRIPTION = """
 Forecasts and predictions of logistics flows, their accuracy and their outcomes, for programs.

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from flow_platform.models.vintage import Vintage
 from flow_platform.registry.promotions import (
     ServingPeriod,
     predecessor,
     serving_history,
     vintage_for,
 )
-from flow_platform.registry.vintages import Vintage
 
 if TYPE_CHECKING:
     from flow_platform.api.database import Database

@@ -21,7 +21,8 @@ from pydantic import BaseModel, BeforeValidator, TypeAdapter
 
 from flow_platform.api.database import Database
 from flow_platform.api.problems import Problem
-from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow
 
 MOST_ROWS = 1000
 

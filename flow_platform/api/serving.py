@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from flow_platform.api.in_service import InService, read_vintages_in_service
 from flow_platform.api.logs import log
 from flow_platform.ground.errors import FlowError, ModelError
-from flow_platform.registry.vintages import Vintage, checksum_of
+from flow_platform.models.artefacts import checksum_of
+from flow_platform.models.vintage import Vintage
 
 if TYPE_CHECKING:
     from flow_platform.api.database import Database

@@ -19,7 +19,8 @@ from dagster_dbt import (
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
 from flow_platform.assets.keys import champion_key, drift_key, predictions_key
 from flow_platform.assets.raw import WEATHER
-from flow_platform.flows import CATALOGUE, SERIES_FLOWS, Flow, SeriesFlow, flow_named
+from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS, flow_named
+from flow_platform.flows.kinds import Flow, SeriesFlow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day

@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
-from flow_platform.flows import Flow
+from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.periods import day_named
 from flow_platform.registry.promotions import Decision

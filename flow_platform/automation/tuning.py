@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.tuning import Standing
 from flow_platform.ground.periods import month_named
 from flow_platform.stages.tuning import tune_month

@@ -17,7 +17,7 @@ centres_app = typer.Typer(no_args_is_help=True, help="The centres the platform f
 @centres_app.command("list")
 def list_centres(flow: FlowArgument = "parcels", as_json: JsonOption = False) -> None:
     """Show the centres of a flow."""
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
 
     centres = new_platform().centres_of(flow_named(flow))
     if as_json:
@@ -44,7 +44,7 @@ def discover(flow: FlowArgument = "parcels") -> None:
     For parcels complete its columns (country, timezone, ...) and name it in FLOW_CENTRES. Countries
     of retail, counters and boroughs need no file: they are taken from the source as printed.
     """
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
     from flow_platform.parts import parts_of
     from flow_platform.sources.centres import COLUMNS
 

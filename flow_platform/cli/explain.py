@@ -28,7 +28,7 @@ def explain(
 
     Example: flow explain parcels --centre FR-75 --issued-on 2026-11-19
     """
-    from flow_platform.flows import series_flow_named
+    from flow_platform.flows.catalogue import series_flow_named
     from flow_platform.ground.errors import ConfigurationError, ModelError
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings
@@ -87,7 +87,7 @@ def what_if(
     """
     import pandas as pd
 
-    from flow_platform.flows import series_flow_named
+    from flow_platform.flows.catalogue import series_flow_named
     from flow_platform.forecasting.daily.what_if import Change
     from flow_platform.platform import Platform
     from flow_platform.settings import get_settings

@@ -1,6 +1,6 @@
 """`flow ingest`: receive messages of counters and orders, fetch newer hours, show the state.
 
-Nothing is decided here: see `streams/`, and `destinations/` for what is one flow's own.
+Nothing is decided here: see `streams/`, and `flows/<flow>/live/` for what is one flow's own.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def mqtt(
     password may be given by FLOW_MQTT_PASSWORD. SIGTERM ends it after everything received is
     stored.
     """
-    from flow_platform.destinations.traffic.messages import counter_messages
-    from flow_platform.destinations.traffic.subscriber_options import subscriber_options
     from flow_platform.flows.traffic.context import TrafficContext
+    from flow_platform.flows.traffic.live.messages import counter_messages
+    from flow_platform.flows.traffic.live.subscriber_options import subscriber_options
     from flow_platform.ground import crash_points
     from flow_platform.streams.mqtt import MqttSubscriber
     from flow_platform.streams.mqtt_settlement import MqttSettlement
@@ -117,9 +117,9 @@ def kafka(
     client for settings of librdkafka, such as security.protocol. Several may run at once in one
     group. SIGTERM ends it after everything received is stored.
     """
-    from flow_platform.destinations.deliveries.consumer_options import consumer_options
-    from flow_platform.destinations.deliveries.messages import order_messages
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.live.consumer_options import consumer_options
+    from flow_platform.flows.deliveries.live.messages import order_messages
     from flow_platform.ground import crash_points
     from flow_platform.streams.kafka import KafkaSubscriber
     from flow_platform.streams.kafka_messages import SOURCE
@@ -161,10 +161,10 @@ def http(
     import time
     from dataclasses import asdict
 
-    from flow_platform.destinations.traffic.portal import fetch_newer
     from flow_platform.flows.traffic.context import TrafficContext
+    from flow_platform.flows.traffic.live.portal import fetch_newer
+    from flow_platform.flows.traffic.portal import CREDIT
     from flow_platform.ground.errors import SourceError
-    from flow_platform.sources.portal import CREDIT
 
     platform = prepared()
     kept = platform.kept(TrafficContext)
@@ -217,9 +217,9 @@ def replay(
     Messages that are stored already count as repeated; the position of the consumers does not
     move.
     """
-    from flow_platform.destinations.deliveries.consumer_options import consumer_options
-    from flow_platform.destinations.deliveries.messages import order_messages
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.live.consumer_options import consumer_options
+    from flow_platform.flows.deliveries.live.messages import order_messages
     from flow_platform.ground.errors import ConfigurationError
     from flow_platform.streams.kafka_replay import replay as read_again
 
@@ -262,8 +262,8 @@ def replay(
 @ingest_app.command()
 def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
     """Show the state of the streams: messages by topic, the newest, the lag, open quarantine."""
-    from flow_platform.destinations.deliveries.consumer_options import consumer_options
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.live.consumer_options import consumer_options
     from flow_platform.streams.kafka_lag import end_offsets
     from flow_platform.streams.state import stream_state
 
@@ -298,14 +298,14 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
 
 def _remember_regions(platform: Platform, regions: set[str]) -> None:
     from flow_platform.flows.deliveries.context import DeliveriesContext
-    from flow_platform.sources.delivery_regions import remember_regions
+    from flow_platform.flows.deliveries.regions import remember_regions
 
     remember_regions(platform.kept(DeliveriesContext).cache, regions)
 
 
 def _remember_counters(platform: Platform, ids: set[str]) -> None:
     from flow_platform.flows.traffic.context import TrafficContext
-    from flow_platform.sources.counters import Counter, remember_counters
+    from flow_platform.flows.traffic.counters import Counter, remember_counters
 
     named = [Counter(one, one, None, None, None) for one in ids]
     remember_counters(platform.kept(TrafficContext).cache, named)

@@ -20,9 +20,9 @@ from flow_platform.settings import get_settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from flow_platform.models.vintage import Vintage
     from flow_platform.platform import Platform
     from flow_platform.registry.promotions import Decision
-    from flow_platform.registry.vintages import Vintage
 
 models_app = typer.Typer(
     no_args_is_help=True, help="Trained vintages: who serves, who was compared, promote, roll back."
@@ -42,7 +42,7 @@ def list_models(
     as_json: JsonOption = False,
 ) -> None:
     """Show every vintage: its backtest, the champion of each month, and who serves now."""
-    from flow_platform.flows import CATALOGUE, flow_named
+    from flow_platform.flows.catalogue import CATALOGUE, flow_named
     from flow_platform.registry.promotions import vintage_for
 
     platform = _prepared()
@@ -111,7 +111,7 @@ def promote(
     It wins when its error is smaller beyond noise and its 80 % band is no worse. The comparison is
     kept either way. Exit code 1 when it is refused. Nothing is trained.
     """
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
     from flow_platform.stages import promotion
 
     platform, today = _prepared(), _today()
@@ -137,7 +137,7 @@ def rollback(
 
     Days that are over keep their forecasts. Once more goes one champion further back.
     """
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
     from flow_platform.stages import promotion
 
     platform, today, chosen = _prepared(), _today(), flow_named(flow)

@@ -1,6 +1,6 @@
 """`flow quarantine`: list rejected rows with their reasons, read them again, drop them.
 
-Nothing is decided here: see `warehouse/quarantine.py` and `destinations/deliveries/retry.py`. Rows
+Nothing is decided here: see `warehouse/quarantine.py` and `flows/deliveries/live/retry.py`. Rows
 of files are repaired by loading their days again.
 """
 
@@ -46,8 +46,8 @@ def list_rows(
     as_json: JsonOption = False,
 ) -> None:
     """Show the rows in quarantine, the newest first: where each is from and why it is there."""
-    from flow_platform.destinations.deliveries.rejects import unsealed
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.live.rejects import unsealed
     from flow_platform.warehouse.quarantine import STATES, selected_rows
 
     if state not in (*STATES, "all"):
@@ -82,9 +82,9 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Read messages in quarantine again; those that can be stored now become "repaired"."""
-    from flow_platform.destinations.deliveries.messages import order_messages
-    from flow_platform.destinations.deliveries.retry import retry as read_again
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.live.messages import order_messages
+    from flow_platform.flows.deliveries.live.retry import retry as read_again
 
     if flow != DELIVERIES:
         raise ConfigurationError(

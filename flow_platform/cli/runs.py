@@ -26,7 +26,7 @@ from flow_platform.ground.roles import DASHBOARD_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
-    from flow_platform.flows import Flow
+    from flow_platform.flows.kinds import Flow
     from flow_platform.ground.rectangle import Rectangle
     from flow_platform.platform import Platform
 
@@ -139,7 +139,7 @@ def forecast(
 
     Of a flow with hours: of every hour of the day that has begun, today's without --day.
     """
-    from flow_platform.flows import series_flow_named
+    from flow_platform.flows.catalogue import series_flow_named
 
     series = series_flow_named(flow)
     days_ago = 0 if series.is_hourly else 1
@@ -165,7 +165,7 @@ def forecast(
 
 def _days(name: str, first: str, last: str) -> tuple[date, date]:
     """The days that a command names, which its flow must have; asked before anything is started."""
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
     from flow_platform.ground.periods import day_named
 
     flow, first_day, last_day = flow_named(name), day_named(first), day_named(last)
@@ -259,7 +259,7 @@ def _bring_weather(platform: Platform, flow: Flow, rectangle: Rectangle, runner:
 @contextmanager
 def _session(flow: str) -> Iterator[tuple[Platform, Flow, Any]]:
     """The platform, the flow, and what runs a job once for each set of tags, with progress."""
-    from flow_platform.flows import flow_named
+    from flow_platform.flows.catalogue import flow_named
     from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
 
     chosen, platform = flow_named(flow), new_platform()

@@ -1,7 +1,7 @@
 """`flow simulate`: sends messages of a simulated outside world to a broker, to try the platform.
 
-The messages are made in `sources/deliveries_simulator.py` and sent by
-`simulation/order_producer.py`.
+The messages are made in `flows/deliveries/simulator.py` and sent by
+`flows/deliveries/order_producer.py`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def deliveries(
     from dataclasses import asdict
 
     from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.flows.deliveries.order_producer import send_events
+    from flow_platform.flows.deliveries.simulator import Marketplace
     from flow_platform.platform import Platform
-    from flow_platform.simulation.order_producer import send_events
-    from flow_platform.sources.deliveries_simulator import Marketplace
 
     platform = Platform(get_settings())
     kept = platform.kept(DeliveriesContext)

@@ -38,7 +38,7 @@ def tune(
     """
     from rich.console import Console
 
-    from flow_platform.flows import series_flow_named
+    from flow_platform.flows.catalogue import series_flow_named
     from flow_platform.ground.periods import month_named
     from flow_platform.orchestration import prepare
     from flow_platform.platform import Platform

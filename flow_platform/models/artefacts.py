@@ -6,6 +6,7 @@ registered vintages would change their names.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,3 +78,11 @@ def reading() -> Iterator[None]:
         raise ModelError(
             f"The vintage's artefacts cannot be read ({broken}); restore them or train it again."
         ) from broken
+
+
+def checksum_of(artefacts: Mapping[str, bytes]) -> str:
+    """sha256 over file names and contents, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(artefacts):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(artefacts[name]).digest())
+    return digest.hexdigest()

@@ -1,7 +1,8 @@
 """What an engine offers: the functions that train, and for series forecast, one kind of flow.
 
-Each kind binds its own functions once (`forecasting/daily/engine.py`, `scoring/trips/engine.py`),
-where mypy checks them against each other. Which flow has which engine is not known here.
+Each kind binds its own functions once, in a module `engine.py` such as that of
+`forecasting/daily`, where mypy checks them against each other. Which flow has which engine is not
+known here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
@@ -30,4 +32,24 @@ class TrainedModel:
     backtest: pd.DataFrame
     train_first: pd.Timestamp
     train_last: pd.Timestamp
+    trained_rows: int
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """A registered vintage. `month` is the first day of the month of its cut-off."""
+
+    flow: str
+    measure: str
+    candidate: str
+    month: date
+    cutoff: pd.Timestamp
+    model_version: str
+    is_champion: bool
+    sha256: str
+    artefact_path: str
+    fingerprint: str
+    metrics: Mapping[str, float]
+    train_first: date
+    train_last: date
     trained_rows: int

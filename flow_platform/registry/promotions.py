@@ -15,7 +15,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from flow_platform.models.promotion import Comparison
-    from flow_platform.registry.vintages import Vintage
+    from flow_platform.models.vintage import Vintage
 
 Kind = Literal["first", "monthly", "promote", "rollback", "refused"]
 

@@ -6,7 +6,6 @@ forecast needs no MLflow. Training itself is in `forecasting/`; nothing here kno
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -24,33 +23,15 @@ from psycopg import sql
 
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.artefacts import checksum_of
 from flow_platform.models.promotion import trained_until
+from flow_platform.models.vintage import Vintage
 from flow_platform.registry.promotions import Decision, ServingPeriod, serving_history
 from flow_platform.warehouse.server import MLFLOW_DATABASE
 from flow_platform.warehouse.store import Store
 
 if TYPE_CHECKING:
     from flow_platform.models.vintage import TrainedModel
-
-
-@dataclass(frozen=True)
-class Vintage:
-    """A registered vintage. `month` is the first day of the month of its cut-off."""
-
-    flow: str
-    measure: str
-    candidate: str
-    month: date
-    cutoff: pd.Timestamp
-    model_version: str
-    is_champion: bool
-    sha256: str
-    artefact_path: str
-    fingerprint: str
-    metrics: Mapping[str, float]
-    train_first: date
-    train_last: date
-    trained_rows: int
 
 
 @dataclass(frozen=True)
@@ -327,14 +308,6 @@ class Registry:
             from mlflow import MlflowClient
 
             return MlflowClient(tracking_uri=self.store.server.url(ML_ROLE, MLFLOW_DATABASE))
-
-
-def checksum_of(artefacts: Mapping[str, bytes]) -> str:
-    """sha256 over file names and contents, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(artefacts):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(artefacts[name]).digest())
-    return digest.hexdigest()
 
 
 def _insert(connection: psycopg.Connection, row: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from flow_platform.flows import CATALOGUE
+from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.source_config import SourceConfig
 from flow_platform.sources.weather_options import WeatherSource
@@ -174,10 +174,3 @@ def _check_columns(config: SourceConfig, where: str) -> None:
 def _absolute(base: Path, path: str) -> str:
     place = Path(path).expanduser()
     return str(place if place.is_absolute() else base / place)
-
-
-def traffic_option(config: SourceConfig, name: str) -> Any:
-    return getattr(config, name)
-
-
-trips_option = deliveries_option = traffic_option

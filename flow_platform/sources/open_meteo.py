@@ -21,7 +21,7 @@ from flow_platform.ground.local_time import day_closes_at
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.http_retries import retrying
-from flow_platform.sources.simulator import LEADS
+from flow_platform.sources.simulated_world import LEADS
 from flow_platform.sources.weather_days import (
     FORECAST,
     OBSERVED,

@@ -33,7 +33,7 @@ from flow_platform.sources.landing import (
 )
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
-from flow_platform.sources.simulator import EPOCH_FIRST, World
+from flow_platform.sources.simulated_world import EPOCH_FIRST, World
 from flow_platform.sources.tables import Column, Table, clean_text, objects
 
 # No site of any parcel network comes near a billion a day; a larger count is a broken field.

@@ -17,7 +17,7 @@ from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import day_closes_at
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.simulator import World
+from flow_platform.sources.simulated_world import World
 from flow_platform.sources.weather_days import FORECAST, OBSERVED, empty_weather
 
 __all__ = [

@@ -20,7 +20,7 @@ from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_file
-from flow_platform.sources.simulator import LEADS
+from flow_platform.sources.simulated_world import LEADS
 from flow_platform.sources.tables import Column, Table, clean_text
 from flow_platform.sources.weather_days import (
     FORECAST,

@@ -11,10 +11,10 @@ from typing import Any
 
 from flow_platform.flows.kinds import Flow
 from flow_platform.models.engine import Engine
+from flow_platform.models.vintage import Vintage
 from flow_platform.parts import FlowParts, parts_of
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import ServingPeriod
-from flow_platform.registry.vintages import Vintage
 
 
 @dataclass(frozen=True)

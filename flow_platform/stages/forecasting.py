@@ -20,11 +20,10 @@ from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
-from flow_platform.models.vintage import FALLBACK_VERSION
+from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import ServingPeriod, vintage_for
-from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.plots import forecast_plot
 from flow_platform.stages.predictions import PredictionRun

@@ -17,7 +17,7 @@ from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
-from flow_platform.models.vintage import FALLBACK_VERSION
+from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import (
     Decision,
@@ -26,7 +26,6 @@ from flow_platform.registry.promotions import (
     serving_history,
     vintage_for,
 )
-from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 from flow_platform.stages.forecasting import Series, days_by_vintage, forecast_with
 

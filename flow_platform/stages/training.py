@@ -17,9 +17,9 @@ from flow_platform.ground.periods import cutoff_of
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
 from flow_platform.models.trainer import Trainer
+from flow_platform.models.vintage import Vintage
 from flow_platform.parts import Refresh
 from flow_platform.registry.promotions import Decision, serving_history, vintage_for
-from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from flow_platform.flows import CATALOGUE, SeriesFlow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.data import CODE_VERSION, fingerprint
 from flow_platform.forecasting.daily.preparation import before_backtest, has_enough_history
 from flow_platform.forecasting.daily.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from flow_platform.flows import SeriesFlow
+from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.what_if import Change, altered
 from flow_platform.ground.errors import ModelError

@@ -1,7 +1,7 @@
 """What a live flow supplies: how a message is read, and how the records that result are stored.
 
-Implementations are in `flow_platform/destinations/`; who receives messages is in the modules of the
-transports.
+Implementations are in `flow_platform/flows/<flow>/live/`; messages are received in the modules of
+the transports.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
+from flow_platform.flows.trips.models.data import TripData, TripInputs, TripSpec
+from flow_platform.flows.trips.models.engine import ENGINE
+from flow_platform.models.artefacts import checksum_of
 from flow_platform.models.trainer import Trainer
-from flow_platform.registry.vintages import checksum_of
-from flow_platform.scoring.trips.data import TripData, TripInputs, TripSpec
-from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import Server, create_roles_and_databases

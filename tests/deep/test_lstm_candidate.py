@@ -1,7 +1,7 @@
 """The flows' own LSTM, trained as and with the other candidates.
 
 That it is as-of, and forecasts alike alone and in a range, the tests of training show of every
-candidate that can be trained (tests/unit/forecasting/test_forecasting_training.py).
+candidate that can be trained (tests/unit/forecasting/daily/test_training.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flow_platform.forecasting.daily.lstm import LOOK_BACK, Network, Windows
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
-from tests.unit.forecasting.forecasting_world import make_world
+from tests.unit.forecasting.daily.world import make_world
 
 CUTOFF = pd.Timestamp("2023-11-01", tz="UTC")
 SPEC = SeriesSpec(backtest_days=42)

@@ -17,7 +17,7 @@ import pytest
 import flow_platform.warehouse.dbt as warehouse_dbt
 from flow_platform.assets.dbt import Translator, check_flows
 from flow_platform.definitions import build_definitions
-from flow_platform.flows import CATALOGUE, SERIES_FLOWS
+from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.platform import Platform
 from flow_platform.warehouse.dbt import DbtProject

@@ -17,7 +17,8 @@ from dagster._core.storage.tags import (
 
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.definitions import build_definitions
-from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.ground.errors import ConfigurationError

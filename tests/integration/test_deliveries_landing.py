@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flow_platform.destinations.deliveries.event_rows import write_events
-from flow_platform.destinations.deliveries.received import Received
 from flow_platform.flows.deliveries import loading
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.live.event_rows import write_events
+from flow_platform.flows.deliveries.live.received import Received
 from flow_platform.flows.deliveries.loading import load_deliveries
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE

@@ -23,8 +23,8 @@ SHORT = """
 from functools import partial
 from flow_platform import demo
 from flow_platform.cli.app import main
-from flow_platform.scoring.deliveries.data import DeliverySpec
-from flow_platform.scoring.segments.customers import SegmentSpec
+from flow_platform.flows.deliveries.models.data import DeliverySpec
+from flow_platform.flows.deliveries.segments.customers import SegmentSpec
 from flow_platform.stages import history, segments
 history.DeliverySpec = partial(DeliverySpec, most_rows=3_000)
 segments.SegmentSpec = partial(SegmentSpec, resamples=4)

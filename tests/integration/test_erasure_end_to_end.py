@@ -25,16 +25,16 @@ from psycopg import sql
 
 from benchmarks.kafka_broker import KafkaBroker
 from flow_platform.definitions import build_definitions
-from flow_platform.destinations.deliveries.consumer_options import consumer_options
-from flow_platform.destinations.deliveries.messages import order_messages
 from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.events import TOPICS
+from flow_platform.flows.deliveries.live.consumer_options import consumer_options
+from flow_platform.flows.deliveries.live.messages import order_messages
 from flow_platform.flows.deliveries.sensors import touched_sensors
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import ledger_of
 from flow_platform.settings import Settings
-from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.streams.kafka_replay import replay
 from flow_platform.streams.repair import RepairOutcome
 from flow_platform.streams.state import stream_state

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from benchmarks.live_stream import Database
-from flow_platform.destinations.deliveries.event_rows import Written, write_events
-from flow_platform.destinations.deliveries.received import Received
-from flow_platform.destinations.deliveries.rejects import quarantine_events
-from flow_platform.sources.delivery_events import Event, OrderEvent
+from flow_platform.flows.deliveries.events import Event, OrderEvent
+from flow_platform.flows.deliveries.live.event_rows import Written, write_events
+from flow_platform.flows.deliveries.live.received import Received
+from flow_platform.flows.deliveries.live.rejects import quarantine_events
 from tests.order_events import CANARIES, EVENT_TABLES, received_event, whole_database
-from tests.unit.sources.test_delivery_events import (
+from tests.unit.flows.deliveries.test_events import (
     CORRECTED,
     FIRST,
     NOW,

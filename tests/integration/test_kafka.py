@@ -15,13 +15,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.kafka_broker import KafkaBroker
 from benchmarks.live_stream import Database, IngestProcess, wait_until
-from flow_platform.destinations.deliveries.consumer_options import consumer_options
-from flow_platform.destinations.deliveries.messages import OrderMessages, order_messages
-from flow_platform.destinations.deliveries.received import Received
-from flow_platform.destinations.deliveries.retry import retry
+from flow_platform.flows.deliveries.events import TOPICS
+from flow_platform.flows.deliveries.live.consumer_options import consumer_options
+from flow_platform.flows.deliveries.live.messages import OrderMessages, order_messages
+from flow_platform.flows.deliveries.live.received import Received
+from flow_platform.flows.deliveries.live.retry import retry
 from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError, FlowError
-from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.streams import kafka_replay
 from flow_platform.streams.kafka import KafkaSubscriber
 from flow_platform.streams.kafka_messages import SOURCE
@@ -35,7 +35,7 @@ from flow_platform.warehouse.quarantine import Selection, drop_rows, selected_ro
 from tests.integration.conftest import check_exactly_once, flow
 from tests.integration.test_event_rows import received
 from tests.order_events import CANARIES, EVENT_TABLES, whole_database
-from tests.unit.sources.test_delivery_events import (
+from tests.unit.flows.deliveries.test_events import (
     FIRST,
     OPENED,
     PAID,

@@ -27,21 +27,21 @@ from benchmarks.live_stream import (
     publisher,
     wait_until,
 )
-from flow_platform.destinations.traffic import messages as counter_messages
-from flow_platform.destinations.traffic.messages import CounterMessages
-from flow_platform.destinations.traffic.reading_rows import ReceivedReading
-from flow_platform.destinations.traffic.subscriber_options import subscriber_options
+from flow_platform.flows.traffic.live import messages as counter_messages
+from flow_platform.flows.traffic.live.messages import CounterMessages
+from flow_platform.flows.traffic.live.payload import TOPIC, Reading
+from flow_platform.flows.traffic.live.reading_rows import ReceivedReading
+from flow_platform.flows.traffic.live.subscriber_options import subscriber_options
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground import crash_points
 from flow_platform.ground.errors import FlowError
-from flow_platform.sources.messages import TOPIC, Reading
 from flow_platform.streams import mqtt_settlement
 from flow_platform.streams.mqtt import BATCH_MESSAGES, MqttSubscriber
 from flow_platform.streams.mqtt_settlement import MqttSettlement, Packet
 from flow_platform.streams.outcome import Outcome
 from flow_platform.streams.state import stream_state
 from tests.integration.conftest import check_exactly_once, flow
-from tests.unit.sources.test_messages import POISON
+from tests.unit.flows.traffic.live.test_payload import POISON
 
 CounterSettlement = MqttSettlement[ReceivedReading]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from flow_platform.destinations.traffic.portal import Fetched, fetch_newer
 from flow_platform.flows.traffic.context import TrafficContext
+from flow_platform.flows.traffic.counters import known_counters
+from flow_platform.flows.traffic.live.portal import Fetched, fetch_newer
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
-from flow_platform.sources.counters import known_counters
 from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases

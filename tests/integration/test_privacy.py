@@ -16,9 +16,9 @@ import pytest
 from psycopg import sql
 
 from flow_platform.automation.privacy import build_purge_job
-from flow_platform.destinations.deliveries.event_rows import write_events
-from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.live.event_rows import write_events
+from flow_platform.flows.deliveries.live.rejects import quarantine_events
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform

@@ -22,9 +22,9 @@ from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.models.trainer import Trainer
+from flow_platform.models.vintage import Vintage
 from flow_platform.partitions import range_tags
 from flow_platform.platform import Platform
-from flow_platform.registry.vintages import Vintage
 from flow_platform.settings import Settings
 from flow_platform.stages.case import Case
 from flow_platform.stages.daily import read_history

@@ -16,17 +16,17 @@ import pytest
 
 from flow_platform.flows.deliveries.assets import SEGMENTS_KEY, build_segments_asset
 from flow_platform.flows.deliveries.segmenting import read_customers, segment_customers
+from flow_platform.flows.deliveries.segments.customers import SegmentSpec
+from flow_platform.flows.deliveries.segments.model import assign
 from flow_platform.ground.errors import ModelError
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.scoring.segments.customers import SegmentSpec
-from flow_platform.scoring.segments.model import assign
 from flow_platform.stages import segments as stage
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import copy_rows
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
-from tests.unit.scoring.buyers import CUTOFF, orders_of
+from tests.unit.flows.deliveries.segments.buyers import CUTOFF, orders_of
 
 pytestmark = pytest.mark.integration
 

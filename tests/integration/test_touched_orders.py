@@ -13,9 +13,9 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.live.event_rows import write_events
 from flow_platform.flows.deliveries.sensors import (
     REQUEST_TAG,
     RUN_TAG,

@@ -22,13 +22,13 @@ import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows.traffic.flow import TRAFFIC
+from flow_platform.flows.traffic.simulator import simulated_readings
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.sources.traffic_simulator import simulated_readings
 from flow_platform.stages import forecasting, history, landing
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import Case

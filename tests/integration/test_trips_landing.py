@@ -13,9 +13,9 @@ import pytest
 
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips, load_zones
+from flow_platform.flows.trips.source import TripReading
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
-from flow_platform.sources.trips import TripReading
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
@@ -147,7 +147,7 @@ def test_a_crash_between_two_blocks_leaves_whole_days(
     platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_months(home)
-    monkeypatch.setattr("flow_platform.sources.trips.BLOCK_ROWS", 100)
+    monkeypatch.setattr("flow_platform.flows.trips.source.BLOCK_ROWS", 100)
     whole = TripReading.blocks
 
     def broken(reading: TripReading) -> Iterator[Any]:

@@ -12,12 +12,12 @@ import pytest
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips, load_zones
+from flow_platform.flows.trips.models.engine import ENGINE
 from flow_platform.flows.trips.scoring import read_for_months
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.models.trainer import Trainer
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import cases_of
 from flow_platform.stages.drift import measure_rectangle

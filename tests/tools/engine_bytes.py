@@ -25,6 +25,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.flows.deliveries.models.data import MEASURES, DeliveryData, DeliverySpec
+from flow_platform.flows.deliveries.models.engine import ENGINE as DELIVERIES
+from flow_platform.flows.deliveries.models.fallback import fallback_scores as delivery_fallback
+from flow_platform.flows.deliveries.models.features import asked_of, features
+from flow_platform.flows.deliveries.models.model import DeliveryModel
+from flow_platform.flows.trips.models.data import TripData, TripSpec
+from flow_platform.flows.trips.models.engine import ENGINE as TRIPS
+from flow_platform.flows.trips.models.fallback import fallback_scores as trip_fallback
+from flow_platform.flows.trips.models.model import TripModel
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.engine import ENGINE as DAILY
 from flow_platform.forecasting.daily.frame import build_frame
@@ -32,22 +41,13 @@ from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.engine import ENGINE as HOURLY
 from flow_platform.models.boosters import Boosting
 from flow_platform.models.moments import naive
-from flow_platform.scoring.deliveries.data import MEASURES, DeliveryData, DeliverySpec
-from flow_platform.scoring.deliveries.engine import ENGINE as DELIVERIES
-from flow_platform.scoring.deliveries.fallback import fallback_scores as delivery_fallback
-from flow_platform.scoring.deliveries.features import asked_of, features
-from flow_platform.scoring.deliveries.model import DeliveryModel
-from flow_platform.scoring.trips.data import TripData, TripSpec
-from flow_platform.scoring.trips.engine import ENGINE as TRIPS
-from flow_platform.scoring.trips.fallback import fallback_scores as trip_fallback
-from flow_platform.scoring.trips.model import TripModel
 from tests.stored import as_stored
-from tests.unit.forecasting.forecasting_world import make_world, with_strikes
-from tests.unit.forecasting.hourly_world import SPEC as HOURLY_SPEC
-from tests.unit.forecasting.hourly_world import hourly_world, issues
-from tests.unit.scoring.city import FIRST, city
-from tests.unit.scoring.marketplace import FIRST as MARKET_FIRST
-from tests.unit.scoring.marketplace import marketplace
+from tests.unit.flows.deliveries.models.marketplace import FIRST as MARKET_FIRST
+from tests.unit.flows.deliveries.models.marketplace import marketplace
+from tests.unit.flows.trips.models.city import FIRST, city
+from tests.unit.forecasting.daily.world import make_world, with_strikes
+from tests.unit.forecasting.hourly.world import SPEC as HOURLY_SPEC
+from tests.unit.forecasting.hourly.world import hourly_world, issues
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -266,7 +266,7 @@ def real_deliveries(folder: Path) -> Named:
     sys.path.append(str(BENCHMARKS))
     from olist_orders import TIMEZONE, read_orders
 
-    from flow_platform.scoring.deliveries.data import deliveries_of
+    from flow_platform.flows.deliveries.models.data import deliveries_of
 
     data = deliveries_of(*read_orders(folder / "deliveries"))
     for measure in ("delay", "late_risk"):

@@ -31,7 +31,8 @@ from flow_platform.api.listing import (
     measure_of,
     text_key,
 )
-from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow
 
 # A field may not have the name of its own type.
 Day = date

@@ -29,7 +29,8 @@ from flow_platform.api.listing import (
     text_key,
 )
 from flow_platform.api.problems import responses
-from flow_platform.flows import SERIES_FLOWS, SeriesFlow
+from flow_platform.flows.catalogue import SERIES_FLOWS
+from flow_platform.flows.kinds import SeriesFlow
 
 # A field may not have the name of its own type.
 Day = date

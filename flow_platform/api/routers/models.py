@@ -31,7 +31,8 @@ from flow_platform.api.listing import (
 )
 from flow_platform.api.problems import responses
 from flow_platform.api.runs import STARTED_HEADERS, IdempotencyKey, Start, StartedRun, start_run
-from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow
 
 router = APIRouter(prefix="/models", tags=["models"])
 

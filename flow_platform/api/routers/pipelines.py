@@ -35,7 +35,8 @@ from flow_platform.api.runs import (
     own_tags,
     start_run,
 )
-from flow_platform.flows import CATALOGUE, Flow, SeriesFlow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow, SeriesFlow
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"])
 

@@ -19,10 +19,10 @@ from flow_platform.assets.common import (
 from flow_platform.assets.keys import merged_key
 from flow_platform.flows.deliveries.flow import DELIVERIES
 from flow_platform.flows.deliveries.segmenting import CUSTOMERS, MonthSegments, segment_customers
+from flow_platform.flows.deliveries.segments.choice import DOUBTFUL, LEAST_SEGMENT, STABLE
 from flow_platform.flows.deliveries.tables import CUSTOMER_SEGMENTS
 from flow_platform.partitions import month_partitions
 from flow_platform.platform import Platform
-from flow_platform.scoring.segments.choice import DOUBTFUL, LEAST_SEGMENT, STABLE
 
 SEGMENTS_KEY = dg.AssetKey(CUSTOMERS.split("."))
 

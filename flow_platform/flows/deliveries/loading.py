@@ -1,6 +1,6 @@
 """Loads orders of a marketplace from files or from the simulator; counts those of messages.
 
-How events are read is in `sources/`, how they are written in `destinations/deliveries/`.
+How events are read is in `events.py`, how they are written in `live/`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 
-from flow_platform.destinations.deliveries.event_rows import write_events
-from flow_platform.destinations.deliveries.received import Received
-from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.events import read_event
 from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.flows.deliveries.live.event_rows import write_events
+from flow_platform.flows.deliveries.live.received import Received
+from flow_platform.flows.deliveries.live.rejects import quarantine_events
+from flow_platform.flows.deliveries.simulator import SOURCE, SimulatedEvent
+from flow_platform.flows.deliveries.source import DeliveryReading, FileEvent, read_deliveries
 from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.deliveries import DeliveryReading, FileEvent, read_deliveries
-from flow_platform.sources.deliveries_simulator import SOURCE, SimulatedEvent
-from flow_platform.sources.delivery_events import read_event
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url, refused
-from flow_platform.sources.centres import why_not_an_id
+from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.public_holidays import known_country
 
 # Kafka: names of topics have these characters, at most 249; ours add a word of up to eight.

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from flow_platform.flows.deliveries.assets import segment_assets, segment_jobs
 from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.flows.deliveries.events import TOPICS
 from flow_platform.flows.deliveries.flow import DELIVERIES
 from flow_platform.flows.deliveries.loading import load_deliveries
+from flow_platform.flows.deliveries.models.engine import ENGINE
 from flow_platform.flows.deliveries.retention import RETENTION
 from flow_platform.flows.deliveries.scoring import (
     compare_orders,
@@ -25,8 +27,6 @@ from flow_platform.parts import (
     RawRows,
     Schedule,
 )
-from flow_platform.scoring.deliveries.engine import ENGINE
-from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.stages.drift import record_features
 
 LIVE_TOPICS = tuple(

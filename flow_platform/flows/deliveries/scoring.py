@@ -16,18 +16,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.deliveries.context import DeliveriesContext
-from flow_platform.flows.kinds import Flow, RecordFlow
-from flow_platform.ground.periods import cutoff_of, months_between
-from flow_platform.ground.rectangle import Rectangle
-from flow_platform.ground.roles import ML_ROLE
-from flow_platform.models.metrics import coverage, mae
-from flow_platform.models.promotion import Comparison, judge, score, trained_until
-from flow_platform.models.vintage import FALLBACK_VERSION
-from flow_platform.parts import Refresh
-from flow_platform.platform import Platform
-from flow_platform.registry.promotions import ServingPeriod
-from flow_platform.registry.vintages import Vintage
-from flow_platform.scoring.deliveries.data import (
+from flow_platform.flows.deliveries.models.data import (
     KEYS,
     LOOKBACK_DAYS,
     MOMENTS,
@@ -38,11 +27,21 @@ from flow_platform.scoring.deliveries.data import (
     Floats,
     deliveries_of,
 )
-from flow_platform.scoring.deliveries.fallback import fallback_scores
-from flow_platform.scoring.deliveries.features import Asked, asked_of, features
-from flow_platform.scoring.deliveries.judging import judged_rows
-from flow_platform.scoring.deliveries.model import DeliveryModel
-from flow_platform.scoring.deliveries.outcomes import Outcomes
+from flow_platform.flows.deliveries.models.fallback import fallback_scores
+from flow_platform.flows.deliveries.models.features import Asked, asked_of, features
+from flow_platform.flows.deliveries.models.judging import judged_rows
+from flow_platform.flows.deliveries.models.model import DeliveryModel
+from flow_platform.flows.deliveries.models.outcomes import Outcomes
+from flow_platform.flows.kinds import Flow, RecordFlow
+from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.metrics import coverage, mae
+from flow_platform.models.promotion import Comparison, judge, score, trained_until
+from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
+from flow_platform.parts import Refresh
+from flow_platform.platform import Platform
+from flow_platform.registry.promotions import ServingPeriod
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot

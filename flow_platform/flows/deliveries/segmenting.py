@@ -1,6 +1,6 @@
 """Makes the segments of customers as of the first moment of each month, and keeps who is of which.
 
-What segments are is in `scoring/segments/`; here orders are read as they were known by then,
+What segments are is in `segments/`; here orders are read as they were known by then,
 vintages are registered and the month's rows are replaced.
 """
 
@@ -13,20 +13,19 @@ from datetime import date
 import pandas as pd
 
 from flow_platform.flows.deliveries.flow import DELIVERIES
-from flow_platform.ground.errors import ModelError
-from flow_platform.ground.periods import cutoff_of
-from flow_platform.ground.roles import ML_ROLE
-from flow_platform.models.vintage import TrainedModel
-from flow_platform.platform import Platform
-from flow_platform.registry.vintages import Vintage
-from flow_platform.scoring.segments.customers import (
+from flow_platform.flows.deliveries.segments.customers import (
     ORDER_COLUMNS,
     SegmentSpec,
     customers_of,
     fingerprint,
 )
-from flow_platform.scoring.segments.model import Segments
-from flow_platform.scoring.segments.training import profiles_of, renamed, train
+from flow_platform.flows.deliveries.segments.model import Segments
+from flow_platform.flows.deliveries.segments.training import profiles_of, renamed, train
+from flow_platform.ground.errors import ModelError
+from flow_platform.ground.periods import cutoff_of
+from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.vintage import TrainedModel, Vintage
+from flow_platform.platform import Platform
 from flow_platform.stages.training import Progress, Trained, logger
 from flow_platform.warehouse.store import Store, copy_rows, lock_writes
 

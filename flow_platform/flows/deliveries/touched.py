@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date
 
-from flow_platform.flows import Flow
+from flow_platform.flows.kinds import Flow
 from flow_platform.warehouse.store import Store
 
 

@@ -8,12 +8,12 @@ from functools import cached_property
 import pandas as pd
 
 from flow_platform.flows.retail.options import RetailSource
+from flow_platform.flows.retail.shop import retail_centres, shop_country
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.countries import SUBDIVISIONS
 from flow_platform.sources.public_holidays import public_holidays
-from flow_platform.sources.retail_shop import retail_centres, shop_country
 from flow_platform.warehouse.secrets import derived_key
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flow_platform.flows.retail.context import RetailContext
+from flow_platform.flows.retail.source import DAY_COLUMNS, LINE_CLASSES, read_retail
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.retail import DAY_COLUMNS, LINE_CLASSES, read_retail
 from flow_platform.stages.loading import Balance, balance_of, record_landing
 
 

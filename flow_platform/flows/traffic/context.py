@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from flow_platform.flows.traffic.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.counters import Counter, areas_of, known_counters, place_of
 
 # Where counters are that are near no centre; a centre of the file cannot have such an id.
 PARIS = Centre("[paris]", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)

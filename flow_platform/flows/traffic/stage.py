@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flow_platform.flows.traffic.context import TrafficContext
+from flow_platform.flows.traffic.counters import remember_counters
+from flow_platform.flows.traffic.portal import fetch_readings
+from flow_platform.flows.traffic.source import read_traffic
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.counters import remember_counters
 from flow_platform.sources.landing import Landing
-from flow_platform.sources.portal import fetch_readings
-from flow_platform.sources.traffic import read_traffic
 from flow_platform.stages.loading import Balance, load_rows
 
 

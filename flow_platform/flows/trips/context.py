@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from flow_platform.flows.trips.options import TripsSource
+from flow_platform.flows.trips.simulator import City
+from flow_platform.flows.trips.zones import Zone, boroughs_of, read_zones
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import Centre, centre_named, nearest_centre
-from flow_platform.sources.trips_simulator import City
-from flow_platform.sources.zones import Zone, boroughs_of, read_zones
 
 # Where trips take place whose zones are near no centre; a centre of the file cannot have such an
 # id.

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from flow_platform.flows.trips.context import TripsContext
+from flow_platform.flows.trips.simulator import SIMULATED_FILE, simulated_trips
+from flow_platform.flows.trips.source import read_trips
+from flow_platform.flows.trips.taxi_site import fetch_months
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import FileBalance
-from flow_platform.sources.taxi_site import fetch_months
-from flow_platform.sources.trips import read_trips
-from flow_platform.sources.trips_simulator import SIMULATED_FILE, simulated_trips
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
 from flow_platform.warehouse.store import copy_rows, lock_writes
 

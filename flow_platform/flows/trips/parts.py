@@ -4,6 +4,7 @@ from flow_platform.flows.trips.assets import ZONES, zone_assets
 from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
+from flow_platform.flows.trips.models.engine import ENGINE
 from flow_platform.flows.trips.scoring import (
     compare_trips,
     read_for_months,
@@ -29,7 +30,6 @@ from flow_platform.parts import (
     RetentionRule,
     Schedule,
 )
-from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.stages.drift import record_features
 
 BOROUGH = Column("centre_id", "text", "Borough of the pickup.")

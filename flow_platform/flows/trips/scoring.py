@@ -15,17 +15,7 @@ import pandas as pd
 
 from flow_platform.flows.kinds import Flow, RecordFlow
 from flow_platform.flows.trips.context import TripsContext
-from flow_platform.ground.periods import cutoff_of, months_between
-from flow_platform.ground.rectangle import Rectangle
-from flow_platform.ground.roles import ML_ROLE
-from flow_platform.models.metrics import coverage, mae, r2, rmse
-from flow_platform.models.promotion import Comparison, judge, score, trained_until
-from flow_platform.models.vintage import FALLBACK_VERSION
-from flow_platform.parts import Refresh
-from flow_platform.platform import Platform
-from flow_platform.registry.promotions import ServingPeriod, vintage_for
-from flow_platform.registry.vintages import Vintage
-from flow_platform.scoring.trips.data import (
+from flow_platform.flows.trips.models.data import (
     WEATHER,
     Floats,
     TripData,
@@ -34,8 +24,17 @@ from flow_platform.scoring.trips.data import (
     joined,
     trips_of,
 )
-from flow_platform.scoring.trips.fallback import fallback_scores
-from flow_platform.scoring.trips.model import TripModel
+from flow_platform.flows.trips.models.fallback import fallback_scores
+from flow_platform.flows.trips.models.model import TripModel
+from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.metrics import coverage, mae, r2, rmse
+from flow_platform.models.promotion import Comparison, judge, score, trained_until
+from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
+from flow_platform.parts import Refresh
+from flow_platform.platform import Platform
+from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot

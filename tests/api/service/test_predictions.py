@@ -14,7 +14,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from flow_platform.scoring.trips.data import TripData
+from flow_platform.flows.trips.models.data import TripData
 from flow_platform.warehouse.server import Server
 from tests.api import world
 

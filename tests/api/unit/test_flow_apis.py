@@ -14,7 +14,8 @@ from flow_platform.api import app as app_module
 from flow_platform.api.app import create_app
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.flow_api import FlowApi, flow_apis
-from flow_platform.flows import CATALOGUE, RecordFlow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import RecordFlow
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.ground.errors import ConfigurationError
 

@@ -11,7 +11,8 @@ import pytest
 from flow_platform.api import asset_keys
 from flow_platform.api.dagster_client import RANGE_END_TAG, RANGE_START_TAG
 from flow_platform.api.routers.pipelines import CHAMPIONS, CHAMPIONS_TAG
-from flow_platform.flows import CATALOGUE, Flow
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.kinds import Flow
 from flow_platform.settings import PROJECT_ROOT
 
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.engine import ENGINE as DAILY
-from flow_platform.forecasting.hourly.data import FACT_COLUMNS, HourlyData, HourlySpec
-from flow_platform.forecasting.hourly.engine import ENGINE as HOURLY
-from flow_platform.scoring.deliveries.data import (
+from flow_platform.flows.deliveries.models.data import (
     KEYS,
     MOMENTS,
     NUMBERS,
     DeliverySpec,
     deliveries_of,
 )
-from flow_platform.scoring.deliveries.engine import ENGINE as DELIVERIES
-from flow_platform.scoring.trips.data import TripSpec, trips_of
-from flow_platform.scoring.trips.engine import ENGINE as TRIPS
+from flow_platform.flows.deliveries.models.engine import ENGINE as DELIVERIES
+from flow_platform.flows.trips.models.data import TripSpec, trips_of
+from flow_platform.flows.trips.models.engine import ENGINE as TRIPS
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE as DAILY
+from flow_platform.forecasting.hourly.data import FACT_COLUMNS, HourlyData, HourlySpec
+from flow_platform.forecasting.hourly.engine import ENGINE as HOURLY
 
 DAYS = pd.date_range("2024-01-01", periods=3)
 KNOWN = (DAYS + pd.Timedelta(days=1)).tz_localize("UTC")

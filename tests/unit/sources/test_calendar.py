@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from source_samples import plain_centre
 
 from flow_platform.ground.local_time import day_closes_at, days_index, local_midnight_after
 from flow_platform.sources.calendar import CALENDAR_COLUMNS, build_calendar
@@ -16,6 +15,7 @@ from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import events_frame
 from flow_platform.sources.public_holidays import holiday_subdivision
 from flow_platform.sources.school_holidays import official_until
+from tests.unit.sources.samples import plain_centre
 
 NO_EVENTS = events_frame([])
 

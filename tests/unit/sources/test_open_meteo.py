@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
-from source_samples import plain_centre
 
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.weather import WeatherResult, fetch_weather
 from flow_platform.sources.weather_options import WeatherSource
+from tests.unit.sources.samples import plain_centre
 
 NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)
 PLACED = [

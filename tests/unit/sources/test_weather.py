@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from source_samples import NOW, plain_centre
 
 from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.simulator import World
+from flow_platform.sources.simulated_world import World
 from flow_platform.sources.weather import WeatherResult, fetch_weather
 from flow_platform.sources.weather_days import local_days
 from flow_platform.sources.weather_options import WeatherSource
+from tests.unit.sources.samples import NOW, plain_centre
 
 PARIS = plain_centre("1")
 

@@ -1,7 +1,7 @@
 """How long trips will take: one trip, many at once, and what made the prediction of one.
 
 A trip is checked in `questions.py`; which model is in use is `service.py`'s, how it predicts
-`scoring/trips/`'s.
+`models/`'s.
 """
 
 from __future__ import annotations

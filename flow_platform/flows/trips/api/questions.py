@@ -16,7 +16,7 @@ from flow_platform.api.listing import invalid
 from flow_platform.flows.trips.api.city import FURTHEST_BACK_DAYS, City
 
 if TYPE_CHECKING:
-    from flow_platform.scoring.trips.data import TripInputs
+    from flow_platform.flows.trips.models.data import TripInputs
 
 MOST_TRIPS = 10_000
 LONGEST_KM = 160.0
@@ -129,7 +129,7 @@ def question_of(trip: Trip, city: City, now: datetime, where: str) -> Question:
 
 def inputs_of(questions: Sequence[Question], city: City) -> TripInputs:
     """The inputs of the models, a row for each question, in their order."""
-    from flow_platform.scoring.trips.data import TripInputs
+    from flow_platform.flows.trips.models.data import TripInputs
 
     integers = np.array(
         [

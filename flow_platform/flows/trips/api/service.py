@@ -16,7 +16,7 @@ from flow_platform.flows.trips.api.city import City, PublishedCity
 from flow_platform.flows.trips.flow import TRIPS
 
 if TYPE_CHECKING:
-    from flow_platform.scoring.trips.model import TripModel
+    from flow_platform.flows.trips.models.model import TripModel
 
     TripModels = Mapping[str, LoadedModel[TripModel]]
 
@@ -76,6 +76,6 @@ def _unavailable(detail: str) -> Problem:
 
 def _load(artefacts: Mapping[str, bytes]) -> TripModel:
     # LightGBM and scikit-learn are imported with the first model, not at the start.
-    from flow_platform.scoring.trips.model import TripModel
+    from flow_platform.flows.trips.models.model import TripModel
 
     return TripModel.load(artefacts)

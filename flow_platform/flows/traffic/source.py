@@ -1,0 +1,286 @@
+"""Hourly readings of road counters: from files or simulated, those of a load and no other.
+
+No row is dropped: it is stored, quarantined with its reason, left for the partition it belongs to,
+or known already from this or another file. Judging a row is in `traffic_judging.py`, HTTP in
+`portal.py`, messages in `messages.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.flows.traffic.counters import Counter
+from flow_platform.flows.traffic.judging import STATES, Readings, judge, latest_stamp
+from flow_platform.flows.traffic.layouts import traffic_layouts
+from flow_platform.flows.traffic.options import TrafficSource
+from flow_platform.flows.traffic.readings import READING_COLUMNS
+from flow_platform.sources.files import FileUnreadableError, source_files
+from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
+from flow_platform.sources.reader import read_file
+from flow_platform.sources.simulated_world import EPOCH_FIRST, World
+from flow_platform.sources.tables import Table
+
+# Judged files are kept for the next load of another day: about 40 bytes a row.
+_ROWS_KEPT = 4_000_000
+# A rejected row is kept as text, which weighs as much as so many others.
+_REJECTED_WEIGHT = 20
+
+
+# -- a load --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The readings of a file that a load asks for: their places, and their counters' numbers."""
+
+    file: str
+    readings: Readings
+    places: np.ndarray
+    centre: np.ndarray
+
+
+def landing_of(
+    parts: Iterable[tuple[str, Readings | FileUnreadableError]],
+    config: TrafficSource,
+    first_day: date,
+    last_day: date,
+    centre_ids: Collection[str] | None,
+) -> Landing:
+    """What the judged files give for the UTC days and counters; None means all counters.
+
+    A reading that equals one before it (counter, hour, volume, occupancy and state), in its own
+    or an earlier file, is not stored again; two different readings of an hour are both stored.
+    """
+    first = np.datetime64(first_day, "us")
+    end = np.datetime64(last_day, "us") + np.timedelta64(1, "D")
+    asked = None if centre_ids is None else set(centre_ids)
+    numbers: dict[str, int] = {}
+    load, chosen, stored = Load(), list[_Chosen](), list[pd.DataFrame]()
+    for file, part in parts:
+        if isinstance(part, FileUnreadableError):
+            load.unreadable(file, part)
+            continue
+        load.judged(file, good=len(part), rejected=part.rejected)
+        wanted = np.array([asked is None or one in asked for one in part.centre_ids], dtype=bool)
+        inside = (part.counted_at >= first) & (part.counted_at < end)
+        if not wanted.all():
+            inside &= wanted[part.centre]
+        places = np.flatnonzero(inside)
+        common = [numbers.setdefault(one, len(numbers)) for one in part.centre_ids]
+        centre = np.array(common, dtype="int32")[part.centre[places]]
+        chosen.append(_Chosen(file, part, places, centre))
+    names = np.array(list(numbers), dtype=object)
+    repeated = _repeated(chosen)
+    for one in chosen:
+        again, repeated = np.split(repeated, [len(one.places)])
+        kept = one.places[~again]
+        load.stored(one.file, len(kept), repeated=len(one.places) - len(kept))
+        if len(kept):
+            centre_id = names[one.centre[~again]]
+            stored.append(_rows(one, kept, centre_id, delay_of(config)))
+    balances = load.balances(str(config.path))
+    return Landing(stacked(stored, _empty), rejected_frame(load.rejected), balances)
+
+
+def _repeated(chosen: Sequence[_Chosen]) -> np.ndarray:
+    """Whether each chosen row equals one before it, in the same or another file."""
+    if not chosen:
+        return np.array([], dtype=bool)
+
+    def whole(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one.readings, name)[one.places] for one in chosen])
+
+    # Most hours have one reading: only where one has more are their numbers compared.
+    frame = pd.DataFrame(
+        {
+            "centre": np.concatenate([one.centre for one in chosen]),
+            "counted_at": whole("counted_at"),
+        }
+    )
+    several = frame.duplicated(keep=False).to_numpy()
+    repeated = np.zeros(len(frame), dtype=bool)
+    if several.any():
+        for name in ("vehicles", "occupancy", "state"):
+            frame[name] = whole(name)
+        repeated[several] = frame[several].duplicated().to_numpy()
+    return repeated
+
+
+def delay_of(config: TrafficSource) -> timedelta:
+    """How long after the end of an hour its reading is published."""
+    return timedelta(hours=float(config.delay_hours))
+
+
+def _rows(one: _Chosen, kept: np.ndarray, centre_id: np.ndarray, delay: timedelta) -> pd.DataFrame:
+    found = one.readings
+    return _frame(
+        centre_id,
+        found.counted_at[kept],
+        found.vehicles[kept],
+        found.occupancy[kept],
+        np.array(STATES, dtype=object)[found.state[kept]],
+        delay,
+        one.file,
+        found.lines[kept],
+    )
+
+
+def _empty() -> pd.DataFrame:
+    nothing = np.array([], dtype="datetime64[us]")
+    return _frame(np.array([], dtype=object), nothing, [], [], [], timedelta(0), "", [])
+
+
+def _frame(
+    centre_id: np.ndarray,
+    counted_at: np.ndarray,
+    vehicles: Any,
+    occupancy: Any,
+    state: Any,
+    delay: timedelta,
+    file: str,
+    lines: Any,
+) -> pd.DataFrame:
+    """Rows of raw.traffic."""
+    size = len(centre_id)
+    stamps = pd.DatetimeIndex(counted_at).as_unit("us")
+    frame = pd.DataFrame(
+        {
+            "centre_id": pd.Series(centre_id, dtype=object),
+            "day": stamps.normalize(),
+            "counted_at": stamps.tz_localize("UTC"),
+            "vehicles": np.asarray(vehicles, dtype=float),
+            "occupancy": np.asarray(occupancy, dtype=float),
+            "state": pd.Series(state, dtype=object),
+            "available_at": (stamps + delay).as_unit("us").tz_localize("UTC"),
+            "event_id": pd.Series([None] * size, dtype=object),
+            "source_file": pd.Series([file] * size, dtype=object),
+            "source_line": np.asarray(lines, dtype="int64"),
+        }
+    )
+    return frame[list(READING_COLUMNS)]
+
+
+# -- files that were judged before -----------------------------------------------------------------
+
+_kept: OrderedDict[tuple[Any, ...], list[tuple[str, Readings]]] = OrderedDict()
+_kept_lock = threading.Lock()
+
+
+def _weight(parts: Sequence[tuple[str, Readings]]) -> int:
+    return sum(len(part) + _REJECTED_WEIGHT * len(part.rejected) for _, part in parts)
+
+
+def _judged_file(
+    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime
+) -> list[tuple[str, Readings | FileUnreadableError]]:
+    """The judged tables of a file. Those of a file that did not change are remembered: loads ask
+    for a day, and a file holds a year."""
+    try:
+        state = path.stat()
+    except OSError:  # it is gone; reading it gives the error
+        return _judge_file(path, config, known, now)
+    key = (str(path), state.st_size, state.st_mtime_ns, config.model_dump_json(), known)
+    with _kept_lock:
+        found = _kept.get(key)
+        # An hour that is over since, or not yet, makes another verdict.
+        latest = latest_stamp(now)
+        if found is not None and not any(part.ahead or part.newest > latest for _, part in found):
+            _kept.move_to_end(key)
+            return list(found)
+    judged = _judge_file(path, config, known, now)
+    whole = [(file, part) for file, part in judged if isinstance(part, Readings)]
+    if len(whole) == len(judged) and _weight(whole) <= _ROWS_KEPT:
+        with _kept_lock:
+            _kept[key] = whole
+            while sum(map(_weight, _kept.values())) > _ROWS_KEPT:
+                _kept.popitem(last=False)
+    return judged
+
+
+def _judge_file(
+    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime
+) -> list[tuple[str, Readings | FileUnreadableError]]:
+    return [
+        (file, judge(file, table, config, known, now) if isinstance(table, Table) else table)
+        for file, table in read_file(path, config, traffic_layouts(config))
+    ]
+
+
+# -- the source ------------------------------------------------------------------------------------
+
+
+def _simulated(
+    world: World,
+    config: TrafficSource,
+    first_day: date,
+    last_day: date,
+    centre_ids: Sequence[str],
+    now: datetime,
+) -> Landing:
+    from flow_platform.flows.traffic.simulator import simulated_readings
+
+    delay = delay_of(config)
+    made = simulated_readings(world.seed, centre_ids, first_day, last_day)
+    stamps = pd.DatetimeIndex(made["counted_at"]).tz_convert("UTC").tz_localize(None)
+    is_known = np.asarray(stamps.tz_localize("UTC") + delay <= pd.Timestamp(now))
+    hours = (stamps - pd.Timestamp(EPOCH_FIRST)) // pd.Timedelta(hours=1) + 1
+    rows = _frame(
+        made["centre_id"].to_numpy(dtype=object)[is_known],
+        stamps[is_known].to_numpy(),
+        made["vehicles"].to_numpy()[is_known],
+        made["occupancy"].to_numpy()[is_known],
+        made["state"].to_numpy(dtype=object)[is_known],
+        delay,
+        "simulated",
+        np.asarray(hours)[is_known],
+    )
+    return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
+
+
+def read_traffic(
+    config: TrafficSource,
+    counters: Sequence[Counter],
+    first_day: date,
+    last_day: date,
+    centre_ids: Collection[str],
+    *,
+    now: datetime,
+    world: World | None = None,
+) -> Landing:
+    """The readings of UTC days `first_day` to `last_day` of `centre_ids`; rows as READING_COLUMNS.
+
+    A reading's stamp is the source's own, the end of its hour; without an offset it is local time
+    of Paris. The hour that comes twice in autumn is its second turn, unless one file has exactly
+    two different readings of a counter for it; the one that spring skips is quarantined. A volume
+    that is empty is stored as NaN. A reading is available `delay_hours` after its stamp. `now`
+    (aware) decides which hours are still in the future. `counters` are the only ones there may be
+    where the source declares a counters file. Simulated readings need `world`.
+
+    Raises ValueError for a simulated source without a world, and for one that is not read here. A
+    file that cannot be read is an entry with `error` in `files`; it stops nothing else.
+    """
+    asked = list(dict.fromkeys(centre_ids))
+    if config.kind == "simulated":
+        if world is None:
+            raise ValueError("read_traffic needs `world` for a simulated source.")
+        return _simulated(world, config, first_day, last_day, asked, now)
+    if config.kind != "files":
+        raise ValueError(
+            f"read_traffic reads files and simulates; {config.kind} is read elsewhere."
+        )
+    known = None
+    if config.counters is not None:
+        known = frozenset(counter.centre_id for counter in counters)
+    parts: list[tuple[str, Readings | FileUnreadableError]] = []
+    for path in source_files(config):
+        parts += _judged_file(path, config, known, now)
+    return landing_of(parts, config, first_day, last_day, asked)

@@ -1,0 +1,244 @@
+"""Files of trips: which month one is of, and the columns that a trip is made of, typed.
+
+Whether a row is a trip is decided in `trip_judging.py`; names of columns are in `trip_layouts.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.flows.trips.layouts import layout_of
+from flow_platform.flows.trips.options import TripsSource
+from flow_platform.sources.files import FileUnreadableError, Kind, kind_of
+from flow_platform.sources.parts import Parts, open_parts, unreadable
+from flow_platform.sources.tables import Column, Table, clean_text
+
+KILOMETRES_A_MILE = 1.609344
+_MONTH_NAMED = re.compile(r"(?<!\d)(20\d\d)[-_]?(0[1-9]|1[0-2])(?!\d)")
+
+# What represents nothing in columns of integers.
+NO_TIME = np.iinfo("int64").min
+NO_ZONE = np.int64(-1)
+NO_PASSENGERS = -1
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The times of a column in microseconds: as written, and whether they are UTC already."""
+
+    at: np.ndarray
+    is_utc: bool
+
+
+@dataclass(frozen=True)
+class TripColumns:
+    """The columns of a part that a trip is made of; `fare` and `total` NaN where there is none."""
+
+    pickup: Moments
+    dropoff: Moments
+    pickup_zone: np.ndarray
+    dropoff_zone: np.ndarray
+    km: np.ndarray
+    fare: np.ndarray
+    total: np.ndarray
+    passengers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.km)
+
+
+def open_trips(path: Path, config: TripsSource) -> Parts:
+    """A file of trips, to be read in parts. Raises FileUnreadableError, here or in reading it."""
+    if kind_of(path) in (Kind.WORKBOOK, Kind.OTHER_WORKBOOK):
+        raise FileUnreadableError(
+            f"is a {path.suffix.casefold()} workbook, which holds no month of trips. Save it as"
+            " Parquet or CSV."
+        )
+    return open_parts(path, config)
+
+
+# -- typed columns -------------------------------------------------------------------------------
+
+
+def columns_of(table: Table, config: TripsSource) -> TripColumns:
+    """The columns of a part. Raises FileUnreadableError where one is of another kind."""
+    import pyarrow as pa
+
+    try:
+        return _columns_of(table, config)
+    except pa.ArrowException as error:
+        raise unreadable(error) from error
+
+
+def _columns_of(table: Table, config: TripsSource) -> TripColumns:
+    def numbers(ours: str) -> np.ndarray:
+        column = table.get(ours)
+        if column is None:
+            return np.full(len(table), np.nan)
+        return _numbers(column, table.header[ours], config)
+
+    def moments(ours: str) -> Moments:
+        return _moments(table.column(ours), table.header[ours], config)
+
+    if "distance_km" in table.header:
+        km = numbers("distance_km")
+    else:
+        km = numbers("distance_miles") * KILOMETRES_A_MILE
+    passengers = numbers("passengers")
+    with np.errstate(invalid="ignore"):
+        counted = (passengers >= 0) & (passengers <= 1000)
+    return TripColumns(
+        moments("pickup_at"),
+        moments("dropoff_at"),
+        _zones(numbers("pickup_zone")),
+        _zones(numbers("dropoff_zone")),
+        # To 10 cm: further digits show only how miles were turned into kilometres.
+        np.round(km, 4),
+        numbers("fare"),
+        numbers("total"),
+        np.where(counted, np.where(counted, passengers, 0), NO_PASSENGERS).astype("i2"),
+    )
+
+
+def _plain(column: Column) -> tuple[Any, Any]:
+    """The Arrow array of a column and its type, without a dictionary of its values."""
+    import pyarrow as pa
+
+    arrow = column.arrow
+    if pa.types.is_dictionary(arrow.type):
+        arrow = arrow.dictionary_decode()
+    return arrow, arrow.type
+
+
+def _moments(column: Column, name: str, config: TripsSource) -> Moments:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrow, kind = _plain(column)
+    if pa.types.is_timestamp(kind):
+        is_utc = kind.tz is not None
+        found = pc.cast(arrow, pa.timestamp("us", kind.tz), safe=False)
+        return Moments(_integers(found), is_utc)
+    if pa.types.is_null(kind):
+        return Moments(np.full(len(arrow), NO_TIME), False)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise FileUnreadableError(
+            f"column {clean_text(name)} holds {kind}, not times. Export it as a timestamp or text."
+        )
+    texts = pd.Series(arrow.to_pandas(), dtype=object).str.strip()
+    try:
+        parsed = pd.to_datetime(texts, format=config.date_format or "ISO8601", errors="coerce")
+    except ValueError as error:
+        raise FileUnreadableError(
+            f"column {clean_text(name)} mixes times with and without an offset. Write all in one"
+            " way."
+        ) from error
+    moments = pd.DatetimeIndex(parsed)
+    is_utc = moments.tz is not None
+    if is_utc:
+        moments = moments.tz_convert("UTC")
+    return Moments(moments.as_unit("us").asi8.copy(), is_utc)
+
+
+def _integers(arrow: Any) -> np.ndarray:
+    """Arrow timestamps as int64, NO_TIME where one is null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.fill_null(pc.cast(arrow, pa.int64()), int(NO_TIME))
+    return np.array(found.to_numpy(zero_copy_only=False), dtype="i8")
+
+
+def _numbers(column: Column, name: str, config: TripsSource) -> np.ndarray:
+    """A column as float64, NaN where it is empty or no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrow, kind = _plain(column)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        texts = pd.Series(arrow.to_pandas(), dtype=object).str.strip()
+        if config.decimal != ".":
+            texts = texts.str.replace(config.decimal, ".", regex=False)
+        return pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if not (is_number or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        raise FileUnreadableError(
+            f"column {clean_text(name)} holds {kind}, not numbers. Export it as numbers."
+        )
+    found = pc.cast(arrow, pa.float64(), safe=False)
+    return np.array(found.to_numpy(zero_copy_only=False), dtype=float)
+
+
+def _zones(found: np.ndarray) -> np.ndarray:
+    """Zone numbers as int64, NO_ZONE for what is no whole number."""
+    with np.errstate(invalid="ignore"):
+        whole = (found >= 0) & (found < 2**31) & (found == np.floor(found))
+    return np.where(whole, np.where(whole, found, 0).astype("i8"), NO_ZONE)
+
+
+# -- the month of a file -------------------------------------------------------------------------
+
+
+def month_of(path: Path, config: TripsSource) -> date | None:
+    """The month in a file's name, else that of most of its pickups; None without any."""
+    named = set(_MONTH_NAMED.findall(path.stem))
+    if len(named) == 1:
+        ((year, number_of_month),) = named
+        return date(int(year), int(number_of_month), 1)
+    opened = open_trips(path, config)
+    layout = layout_of(opened.names, config, path)
+    counts: Counter[int] = Counter()
+    for table in opened.tables(layout.names):
+        at = _moments(table.column("pickup_at"), layout.names["pickup_at"], config).at
+        months = at[at != NO_TIME].view("M8[us]").astype("M8[M]").astype("i8")
+        found, number = np.unique(months, return_counts=True)
+        counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
+    if not counts:
+        return None
+    # Of two that are as common the earlier one.
+    best = min(counts, key=lambda month: (-counts[month], month))
+    found_month = np.datetime64(best, "M").astype("M8[D]").astype(object)
+    # Years beyond 9999 come out as a number; at the ends of the calendar no neighbour month exists.
+    is_plausible = isinstance(found_month, date) and 1900 <= found_month.year <= 2200
+    return found_month if is_plausible else None
+
+
+# -- rejected rows -------------------------------------------------------------------------------
+
+
+def payloads(table: Table, places: Sequence[int]) -> list[str]:
+    """Some rows of a part as JSON texts, whole."""
+    import pyarrow as pa
+
+    frame = pa.Table.from_batches([table.batch]).take(pa.array(places)).to_pandas()
+    for name in frame.columns:
+        texts = frame[name]
+        if not pd.api.types.is_numeric_dtype(texts.dtype) and not (
+            pd.api.types.is_datetime64_any_dtype(texts.dtype)
+        ):
+            frame[name] = texts.astype(object).map(_jsonable, na_action="ignore")
+        elif texts.dtype.kind == "f" and np.isinf(texts).any():
+            frame[name] = texts.astype(object).where(~np.isinf(texts), texts.astype(str))
+    frame.columns = pd.Index([clean_text(str(name)) for name in frame.columns])
+    text = frame.to_json(
+        orient="records",
+        lines=True,
+        date_format="iso",
+        date_unit="us",
+        double_precision=15,
+        force_ascii=False,
+    )
+    return text.split("\n")[: len(frame)]
+
+
+def _jsonable(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float) else clean_text(str(value))
