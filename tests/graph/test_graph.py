@@ -1,4 +1,4 @@
-"""The asset graph reads as the README draws it: keys, edges, groups, checks, partitions."""
+"""The asset graph is as written here: keys, edges, groups, checks, partitions."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ LINEAGE = {
 }
 
 
-def test_the_lineage_is_the_one_the_readme_draws(definitions: dg.Definitions) -> None:
+def test_the_asset_graph_has_exactly_these_assets_and_arrows(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     found = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
