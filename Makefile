@@ -44,13 +44,13 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit -q -n 2 $(BY_FILE)
+	$(BIN)/python -m pytest tests/unit tests/api/unit -q -n 2 $(BY_FILE)
 
 graph: setup
 	$(BIN)/python -m pytest tests/graph -q
 
 integration: setup broker-deps
-	$(BIN)/python -m pytest tests/integration -q
+	$(BIN)/python -m pytest tests/integration tests/api/service -q
 
 api: setup
 	$(BIN)/python -m pytest tests/api -q

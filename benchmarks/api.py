@@ -67,7 +67,7 @@ def make_home(home: Path, trips: int) -> str:
 
     from flow_platform.warehouse import embedded
     from flow_platform.warehouse.server import Server
-    from tests.integration.api import world
+    from tests.api import world
 
     server = Server(embedded.start(home), None)
     world.make_database(server)

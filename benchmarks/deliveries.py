@@ -34,16 +34,14 @@ import pandas as pd
 from olist_orders import TIMEZONE, read_orders
 
 from flow_platform.models.champions import choose_champion
+from flow_platform.models.moments import naive
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.deliveries.calibration import cost
 from flow_platform.scoring.deliveries.calibration import expected_calibration_error as ece
-from flow_platform.scoring.deliveries.data import (
-    TRACKED,
-    DeliveryData,
-    DeliverySpec,
-    deliveries_of,
-    naive,
-)
+from flow_platform.scoring.deliveries.candidates import CANDIDATES
+from flow_platform.scoring.deliveries.data import TRACKED, DeliveryData, DeliverySpec, deliveries_of
+from flow_platform.scoring.deliveries.engine import ENGINE
 from flow_platform.scoring.deliveries.features import (
     Asked,
     asked_of,
@@ -53,7 +51,6 @@ from flow_platform.scoring.deliveries.features import (
 )
 from flow_platform.scoring.deliveries.model import DeliveryModel
 from flow_platform.scoring.deliveries.outcomes import Outcomes
-from flow_platform.scoring.deliveries.training import CANDIDATES, train
 
 CUTOFF = pd.Timestamp("2018-05-01", tz="UTC")
 MONTHS = pd.date_range("2018-05-01", "2018-10-01", freq="MS", tz="UTC")
@@ -91,6 +88,7 @@ def ratio_of(errors: np.ndarray, rival: np.ndarray) -> Callable[[np.ndarray], fl
     return lambda rows: float(errors[rows].mean() / rival[rows].mean())
 
 
+_trainer = Trainer(ENGINE)
 _trained: dict[tuple[str, str, pd.Timestamp], TrainedModel] = {}
 
 
@@ -100,7 +98,7 @@ def vintage_of(
     """The vintage of Olist's orders, trained once."""
     key = candidate, spec.measure, cutoff
     if key not in _trained:
-        _trained[key] = train(candidate, data, cutoff, spec)
+        _trained[key] = _trainer.train(candidate, data, cutoff, spec)
     return _trained[key]
 
 
@@ -334,7 +332,7 @@ def simulated_way(data: DeliveryData, cutoff: pd.Timestamp) -> dict[str, Any]:
     result: dict[str, Any] = {"tested": len(y)}
     metrics = {}
     for candidate in CANDIDATES:
-        vintage = train(candidate, data, cutoff, spec)
+        vintage = _trainer.train(candidate, data, cutoff, spec)
         metrics[candidate] = vintage.metrics
         said = DeliveryModel.load(vintage.artefacts).score(shown)
         held = (y >= said[:, 1]) & (y <= said[:, 2])
@@ -376,7 +374,7 @@ def simulated(days: int, a_day: float) -> dict[str, Any]:
     draws = Draws(asked.moment)
     metrics = {}
     for candidate in CANDIDATES:
-        vintage = train(candidate, data, cutoff, spec)
+        vintage = _trainer.train(candidate, data, cutoff, spec)
         metrics[candidate] = vintage.metrics
         p = DeliveryModel.load(vintage.artefacts).score(shown)[:, 0]
 

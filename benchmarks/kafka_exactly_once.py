@@ -13,7 +13,6 @@ import argparse
 import json
 import random
 import signal
-import sys
 import threading
 import time
 import zlib
@@ -25,9 +24,9 @@ from typing import Any
 
 from confluent_kafka import Producer
 from kafka_broker import KafkaBroker
-from live_stream import Database, IngestProcess, scratch, tell, wait_until
+from live_stream import Database, IngestProcess, run_with_kills, wait_until
 
-from flow_platform.ingest.crash import INGEST_POINTS
+from flow_platform.ground.crash_points import INGEST_POINTS
 from flow_platform.sources.delivery_events import TOPICS
 
 REGIONS = ("AM", "BA", "MG", "PR", "RJ", "SP")
@@ -323,102 +322,136 @@ def settled(database: Database) -> int:
     return int(database.rows(total)[0]["n"])
 
 
-def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    chance = random.Random(chosen.seed)
-    ledger = write_ledger(chosen.events, chance)
-    expected = expected_of(ledger, chosen.partitions)
-    database, broker = Database(folder / "home"), KafkaBroker(chosen.partitions)
-    sender = Sender(broker, ledger, chosen.partitions)
-    died_at: Counter[str] = Counter()
-    everyone: list[IngestProcess] = []
-    rounds = range(chosen.kills)
-    restarts = {
-        (place + 1) * chosen.kills // (chosen.database_restarts + 1): mode
-        for place, mode in enumerate(["immediate", "fast"] * chosen.database_restarts)
-        if place < chosen.database_restarts
-    }
-    stalls = {
-        (2 * place + 1) * chosen.kills // (2 * chosen.stalls + 1) for place in range(chosen.stalls)
-    }
-    started = time.monotonic()
+class Group:
+    """The consumers of a run, two of which are alive at a time, and what happens to them."""
 
-    def start(number: int | None) -> IngestProcess:
+    def __init__(
+        self, chosen: argparse.Namespace, database: Database, broker: KafkaBroker, sender: Sender
+    ) -> None:
+        self._database, self._broker, self._sender = database, broker, sender
+        self._partitions = len(TOPICS) * chosen.partitions
+        self._kills = chosen.kills
+        self._chance = random.Random(chosen.seed)
+        self.everyone: list[IngestProcess] = []
+        self.died_at: Counter[str] = Counter()
+        self.felt = 0  # restarts of PostgreSQL that a consumer noticed
+        self.restarts = {
+            (place + 1) * chosen.kills // (chosen.database_restarts + 1): mode
+            for place, mode in enumerate(["immediate", "fast"] * chosen.database_restarts)
+            if place < chosen.database_restarts
+        }
+        self.stalls = {
+            (2 * place + 1) * chosen.kills // (2 * chosen.stalls + 1)
+            for place in range(chosen.stalls)
+        }
+
+    @property
+    def rounds(self) -> int:
+        """How often messages are sent before the last ones."""
+        return self._kills + len(self.restarts | dict.fromkeys(self.stalls))
+
+    def start(self, number: int | None) -> IngestProcess:
+        """A consumer that dies at a named point, or, as the eighth or without a number, at none."""
         crash_at = None
-        if number is not None and number % 8 != 7:  # the eighth is killed at random
-            crash_at = f"{INGEST_POINTS[number % len(INGEST_POINTS)]}:{chance.randrange(1, 3)}"
-        arguments = ("kafka", "--brokers", broker.address, *SESSION)
-        everyone.append(IngestProcess(database, *arguments, crash_at=crash_at))
-        return everyone[-1]
+        if number is not None and number % 8 != 7:
+            crash_at = (
+                f"{INGEST_POINTS[number % len(INGEST_POINTS)]}:{self._chance.randrange(1, 3)}"
+            )
+        arguments = ("kafka", "--brokers", self._broker.address, *SESSION)
+        self.everyone.append(IngestProcess(self._database, *arguments, crash_at=crash_at))
+        return self.everyone[-1]
 
-    def disturb(kill: int) -> None:
-        """Restart PostgreSQL, or stop a consumer, while two that nobody kills are at work."""
-        sound = [start(None), start(None)]
-        every = len(TOPICS) * chosen.partitions
-        wait_until(lambda: sum(map(_owns, sound)) == every, 60, "all partitions have a consumer")
-        sender.allowed += quota
-        time.sleep(0.5 + chance.random())
-        if kill in restarts:
-            database.control("restart", restarts[kill])
-        else:
-            _stall(sound[-1])
-        time.sleep(2)
-        for process in sound:
-            process.terminate()
-
-    try:
-        alive = [start(0), start(1)]
-        quota = len(ledger) // (chosen.kills + len(restarts | dict.fromkeys(stalls)) + 1) + 1
-        sender.pace = 3.0 / (quota / 100)
-        sender.start()
-        for kill in rounds:
-            # Messages must flow when one dies; a command that starts wants a database that answers.
+    def run_kills(self, quota: int) -> None:
+        """Kill one consumer after the other while messages flow, `quota` messages each time."""
+        alive = [self.start(0), self.start(1)]
+        self._sender.start()
+        for kill in range(self._kills):
+            # Messages must flow when one dies; a command that starts needs a database that answers.
             wait_until(lambda: all(map(_is_up_or_dead, alive)), 120, "consumers are up")
-            sender.allowed += quota
-            died_at[_one_dies(alive, chance)] += 1
-            number = kill + 2 if kill + 2 < chosen.kills else None
-            if kill in restarts or kill in stalls:
+            self._sender.allowed += quota
+            self.died_at[_one_dies(alive, self._chance)] += 1
+            number = kill + 2 if kill + 2 < self._kills else None
+            if kill in self.restarts or kill in self.stalls:
                 alive.pop().terminate()
-                disturb(kill)
-                alive.append(start(number))
-            alive.append(start(number))
+                self._disturb(kill, quota)
+                alive.append(self.start(number))
+            alive.append(self.start(number))
         for process in alive:
             process.terminate()
-        alive = [start(None), start(None)]
-        sender.allowed = len(ledger)
-        sender.join(300)
+
+    def _disturb(self, kill: int, quota: int) -> None:
+        """Restart PostgreSQL, or stop a consumer, while two that nobody kills are at work."""
+        sound = [self.start(None), self.start(None)]
+        wait_until(
+            lambda: sum(map(_owns, sound)) == self._partitions,
+            60,
+            "all partitions have a consumer",
+        )
+        self._sender.allowed += quota // 2
+        time.sleep(0.5 + self._chance.random())
+        if kill in self.restarts:
+            self._database.control("restart", self.restarts[kill])
+        else:
+            _stall(sound[-1])
+        # Messages after it too: a consumer without any does not notice that its connection is cut.
+        self._sender.allowed += quota - quota // 2
+        time.sleep(2 + self._sender.pace)
+        for process in sound:
+            process.terminate()
+        if kill in self.restarts:
+            self.felt += any(map(_felt_a_restart, sound))
+
+    def settle_all(self, messages: int) -> int:
+        """Two consumers settle what is left of so many messages; returns the worst exit code."""
+        alive = [self.start(None), self.start(None)]
+        self._sender.allowed = messages
+        self._sender.join(300)
         wait_until(
             lambda: (
-                settled(database) >= len(ledger)
+                settled(self._database) >= messages
                 or any(process.process.poll() is not None for process in alive)
             ),
             300,
-            f"all {len(ledger)} messages settled",
+            f"all {messages} messages settled",
         )
-        time.sleep(1)  # what came too often would come now
-        code = max(process.terminate() for process in alive)
+        time.sleep(1)  # a message that is settled twice would show now
+        return max(process.terminate() for process in alive)
+
+
+def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    ledger = write_ledger(chosen.events, random.Random(chosen.seed))
+    expected = expected_of(ledger, chosen.partitions)
+    database, broker = Database(folder / "home"), KafkaBroker(chosen.partitions)
+    sender = Sender(broker, ledger, chosen.partitions)
+    group = Group(chosen, database, broker, sender)
+    started = time.monotonic()
+    try:
+        quota = len(ledger) // (group.rounds + 1) + 1
+        sender.pace = 3.0 / (quota / 100)
+        group.run_kills(quota)
+        code = group.settle_all(len(ledger))
     finally:
-        for process in everyone:
+        for process in group.everyone:
             process.kill()
         wrong = differences(database, expected)
-        logs = [process.log for process in everyone]
+        logs = [process.log for process in group.everyone]
         broker.stop()
         database.remove()
-    felt = sum(log.count('"database_lost"') for log in logs)
     return {
         "messages": len(ledger),
         "events": len(expected.stored),
         "poison": len(expected.quarantined),
         "poison kinds": len(set(expected.quarantined.values())),
         "duplicates": sum(counts["rows_repeated"] for counts in expected.partitions.values()),
-        "kills": dict(died_at),
-        "consumers stopped for longer than their session": len(stalls),
-        "database restarts": len(restarts),
-        "connections to the database lost": felt,
+        "kills": dict(group.died_at),
+        "consumers stopped for longer than their session": len(group.stalls),
+        "database restarts": len(group.restarts),
+        "connections to the database lost": sum(log.count('"database_lost"') for log in logs),
         "rebalances": sum(log.count('"assigned"') for log in logs),
         "batches refused to one that was overtaken": sum(log.count('"overtaken"') for log in logs),
         "seconds": round(time.monotonic() - started, 1),
         "exit code after SIGTERM": code,
-        "differences": wrong | {"restarts that no consumer felt": max(0, len(restarts) - felt)},
+        "differences": wrong | {"restarts that no consumer felt": len(group.restarts) - group.felt},
     }
 
 
@@ -445,10 +478,15 @@ def _is_up_or_dead(process: IngestProcess) -> bool:
     return bool(process.events("subscribed")) or process.process.poll() is not None
 
 
+def _felt_a_restart(process: IngestProcess) -> bool:
+    """Whether its connection was cut, while it wrote or while it asked for positions."""
+    return bool(process.events("database_lost") or process.events("database_away"))
+
+
 def _owns(process: IngestProcess) -> int:
     """How many partitions it reads at the moment."""
     changes = [*process.events("positioned"), *process.events("revoked"), *process.events("lost")]
-    last = max(changes, key=lambda one: str(one["at"]), default={})
+    last = max(changes, key=lambda one: str(one["time"]), default={})
     return len(last.get("positions", ()))
 
 
@@ -469,10 +507,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    with scratch() as folder:
-        result = run(chosen, folder)
-    if not tell(result, chosen.json):
-        sys.exit(1)
+    run_with_kills(chosen, run)
 
 
 if __name__ == "__main__":

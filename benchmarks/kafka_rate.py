@@ -1,4 +1,4 @@
-"""How many events a second are committed, beside a bare consumer; and how much memory it takes.
+"""How many events a second are committed, compared with a bare consumer; and the memory it takes.
 
 One run, one broker (librdkafka's mock): a backlog is read by a bare consumer that only polls and
 decodes JSON, then by `flow ingest kafka`. Then once more with every transaction ten times as slow,
@@ -107,7 +107,8 @@ def read_ours(database: Database, broker: KafkaBroker, events: int) -> tuple[flo
     if process.process.wait() != 0:
         raise RuntimeError(process.log)
     moments = [
-        datetime.fromisoformat(process.events(name)[-1]["at"]) for name in ("positioned", "stopped")
+        datetime.fromisoformat(process.events(name)[-1]["time"])
+        for name in ("positioned", "stopped")
     ]
     stored = database.rows("select sum(rows_stored)::bigint as n from ops.offsets")[0]["n"]
     if stored != events:

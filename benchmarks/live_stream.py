@@ -1,10 +1,11 @@
 """A real Mosquitto, a home with PostgreSQL and subscriber processes, for benchmarks and tests.
 
-Each lies in a folder given and is ended by its pid. What is published is made by the callers.
+Each has a folder of its own and is ended by its pid. What is published is made by the callers.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -184,15 +185,32 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def tell(result: dict[str, Any], as_json: bool) -> bool:
-    """Print what a run with kills came to; whether nothing differs and its end was in order."""
+def check_mosquitto() -> None:
+    """End the script with a remedy if there is no Mosquitto."""
+    if not MOSQUITTO.exists():
+        sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
+
+
+def run_with_kills(
+    chosen: argparse.Namespace, run: Callable[[argparse.Namespace, Path], dict[str, Any]]
+) -> dict[str, Any]:
+    """Run a benchmark with kills and print its result; exit code 1 if it is not in order."""
+    with scratch() as folder:
+        result = run(chosen, folder)
+    if not report(result, chosen.json):
+        sys.exit(1)
+    return result
+
+
+def report(result: dict[str, Any], as_json: bool) -> bool:
+    """Print the result of a run with kills; whether no row differs and it ended in order."""
     differences = result["differences"]
     is_exact = not any(differences.values())
     if as_json:
         print(json.dumps(result))
     else:
-        told = {name: value for name, value in result.items() if name != "differences"}
-        for name, value in (told | differences).items():
+        facts = {name: value for name, value in result.items() if name != "differences"}
+        for name, value in (facts | differences).items():
             print(f"{name:<60} {value}")
         print("exactly once" if is_exact else "NOT exactly once")
     return is_exact and result["exit code after SIGTERM"] == 0

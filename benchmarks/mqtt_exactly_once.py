@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -23,18 +24,17 @@ from typing import Any
 
 import psycopg
 from live_stream import (
-    MOSQUITTO,
     Broker,
     Database,
     SubscriberProcess,
+    check_mosquitto,
     publisher,
-    scratch,
-    tell,
+    run_with_kills,
     wait_until,
 )
 
+from flow_platform.ground.crash_points import INGEST_POINTS
 from flow_platform.ground.errors import WarehouseError
-from flow_platform.ingest.crash import INGEST_POINTS
 
 COUNTERS = tuple(str(number) for number in range(4260, 4300))
 # Longer than this without a commit while messages wait, and the stream counts as stalled.
@@ -80,7 +80,7 @@ def good(number: int, chance: random.Random) -> Sent:
 
 
 def poison(number: int, chance: random.Random) -> Sent:
-    """One of many kinds; some kinds have equal bytes each time, and nothing to tell them apart."""
+    """One of many kinds; some have the same bytes each time, and nothing else that differs."""
     counter = chance.choice(COUNTERS[:3])
     sound = {
         "event_id": f"poison-{number}",
@@ -292,17 +292,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 database.control("restart", restarts[kill])
                 time.sleep(1 + chance.random())
                 survived += len(subscriber.events("database_lost"))
-            point = point_of(subscriber)
-            if point is None:
-                time.sleep(chance.random() * 2)
-                subscriber.kill()
-            else:
-                try:
-                    subscriber.process.wait(20)
-                except Exception:
-                    subscriber.kill()
-                    point = None
-            died_at[point or "at random"] += 1
+            died_at[end_of(subscriber, chance)] += 1
             # One that is to die at a named point could not live through a restart.
             at_points = kill + 1 not in restarts and kill % 2 == 0
             subscriber = next_subscriber(database, broker, kill, chance, at_points)
@@ -318,7 +308,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
             120,
             f"all {len(ledger)} messages settled, {watch.settled} are",
         )
-        time.sleep(1)  # what came too often would come now
+        time.sleep(1)  # a message that is settled twice would show now
         code = subscriber.terminate()
     finally:
         watch.is_over = True
@@ -351,6 +341,21 @@ def next_subscriber(
     return SubscriberProcess(database, broker, crash_at=crash_at)
 
 
+def end_of(subscriber: SubscriberProcess, chance: random.Random) -> str:
+    """Wait until it has killed itself, or kill it; returns where it died."""
+    point = point_of(subscriber)
+    if point is None:
+        time.sleep(chance.random() * 2)
+    else:
+        try:
+            subscriber.process.wait(20)
+            return point
+        except subprocess.TimeoutExpired:
+            pass
+    subscriber.kill()
+    return "at random"
+
+
 def point_of(subscriber: SubscriberProcess) -> str | None:
     return subscriber.crash_at.partition(":")[0] if subscriber.crash_at else None
 
@@ -365,12 +370,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    if not MOSQUITTO.exists():
-        sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
-    with scratch() as folder:
-        result = run(chosen, folder)
-    gap = result["longest gap between commits while messages waited, seconds"]
-    if not tell(result, chosen.json) or gap > STALL_SECONDS:
+    check_mosquitto()
+    result = run_with_kills(chosen, run)
+    if result["longest gap between commits while messages waited, seconds"] > STALL_SECONDS:
         sys.exit(1)
 
 

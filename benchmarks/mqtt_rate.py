@@ -1,4 +1,4 @@
-"""How many messages a second land, beside a bare paho subscriber that only counts.
+"""How many messages a second are committed, compared with a bare paho subscriber that only counts.
 
 One run, one Mosquitto: (1) a backlog that waits for both is fetched by the bare subscriber, then by
 `flow ingest mqtt`, so that the publisher is no brake on either; (2) at a steady half of that rate,
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import sys
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -19,10 +18,10 @@ from typing import Any
 import numpy as np
 import paho.mqtt.client as paho
 from live_stream import (
-    MOSQUITTO,
     Broker,
     Database,
     SubscriberProcess,
+    check_mosquitto,
     publisher,
     scratch,
 )
@@ -30,7 +29,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from flow_platform.ingest.mqtt import RECEIVE_MAXIMUM
+from flow_platform.streams.mqtt import RECEIVE_MAXIMUM
 
 _BARE = "bare"
 
@@ -139,8 +138,8 @@ def fetch_ours(database: Database, broker: Broker, messages: int) -> float:
     if subscriber.process.wait(300) != 0:
         raise RuntimeError(subscriber.log)
     (connected,) = subscriber.events("connected")
-    began = time.mktime(time.strptime(connected["at"][:19], "%Y-%m-%dT%H:%M:%S"))
-    began += float(connected["at"][19:23]) - time.timezone
+    began = time.mktime(time.strptime(connected["time"][:19], "%Y-%m-%dT%H:%M:%S"))
+    began += float(connected["time"][19:23]) - time.timezone
     (last,) = database.rows(
         "select extract(epoch from max(last_message_at)) as at from ops.offsets"
     )
@@ -216,8 +215,7 @@ def main() -> None:
     parser.add_argument("--counters", type=int, default=300)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    if not MOSQUITTO.exists():
-        sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
+    check_mosquitto()
     with scratch() as folder:
         result = run(chosen, folder)
     print(json.dumps(result, indent=None if chosen.json else 2))

@@ -13,10 +13,13 @@ import pandas as pd
 
 from flow_platform.flows import SeriesFlow
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import CANDIDATES, forecast, train, trainable
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
+from flow_platform.forecasting.daily.recipe import CANDIDATES
 from flow_platform.models.champions import succeed
 from flow_platform.models.metrics import seasonal_scale
 from flow_platform.models.promotion import Scores, backtest_scores
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 PEERS = ("SeasonalNaive", "AutoETS", "DynamicOptimizedTheta", "MSTL", "mlforecast_lightgbm")
@@ -55,14 +58,14 @@ def paired(
     return rows.assign(scale=rows["unique_id"].map(scales))
 
 
-def champion_of(reigning: str | None, models: dict[str, TrainedModel], spec: SeriesSpec) -> str:
+def champion_of(current: str | None, models: dict[str, TrainedModel], spec: SeriesSpec) -> str:
     """Who leads a month, as the platform decides it."""
     metrics = {name: model.metrics for name, model in models.items()}
 
     def backtest(name: str) -> Scores:
         return backtest_scores(models[name].artefacts)
 
-    return succeed(reigning, metrics, backtest, spec.seed, CANDIDATES).champion
+    return succeed(current, metrics, backtest, spec.seed, CANDIDATES).champion
 
 
 def platform(
@@ -72,16 +75,17 @@ def platform(
 
     A candidate whose extra is not installed is left out.
     """
-    names = trainable(flow.candidates)
+    names = ENGINE.trainable(flow.candidates)
     chosen = data.issues[data.issues["issue"].isin(origins)]
     months = chosen["issued_at"].dt.tz_localize(None).dt.to_period("M")
     pieces, seconds = [], {"train": 0.0, "forecast": 0.0}
     champion: str | None = None
+    trainer = Trainer(ENGINE)
     for month in months.unique():
         cutoff = month.to_timestamp().tz_localize("UTC")
         issues = chosen[(months == month).to_numpy()]
         started = time.perf_counter()
-        models = {name: train(name, data, cutoff, spec) for name in names}
+        models = {name: trainer.train(name, data, cutoff, spec) for name in names}
         champion = champion_of(champion, models, spec)
         seconds["train"] += time.perf_counter() - started
         started = time.perf_counter()

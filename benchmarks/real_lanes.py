@@ -91,7 +91,7 @@ def series_data(actuals: pd.DataFrame) -> SeriesData:
     return SeriesData(
         actuals=actuals.assign(available_at=midnight.dt.tz_localize("UTC")),
         calendar=pd.concat([calendar.assign(unique_id=name) for name in ids], ignore_index=True),
-        vintages=pd.DataFrame(),
+        weather=pd.DataFrame(),
         issues=issues,
     )
 

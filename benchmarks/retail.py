@@ -28,7 +28,7 @@ from peers import near_holidays, paired, peers, platform, show
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.retail.options import RetailSource
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import CANDIDATES
+from flow_platform.forecasting.daily.recipe import CANDIDATES
 from flow_platform.models.metrics import summarise
 from flow_platform.sources.retail import read_retail
 
@@ -89,7 +89,7 @@ def series_data(actuals: pd.DataFrame) -> SeriesData:
     return SeriesData(
         actuals=actuals.assign(available_at=actuals["ds"].map(closes)),
         calendar=pd.concat([calendar.assign(unique_id=name) for name in ids], ignore_index=True),
-        vintages=pd.DataFrame(),
+        weather=pd.DataFrame(),
         issues=issues.assign(issued_at=issues["issue"].map(closes)),
     )
 

@@ -17,8 +17,10 @@ from peers import champion_of
 
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import forecast, train
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.ground.periods import cutoff_of, issue_times, months_between
+from flow_platform.models.trainer import Trainer
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
 from flow_platform.sources.simulator import World, noise_floor
@@ -40,7 +42,7 @@ def world_data(world: World, first: date, last: date) -> SeriesData:
     return SeriesData(
         actuals=parcels.rename(columns={"centre_id": "unique_id", "day": "ds", "parcels": "y"}),
         calendar=calendar.rename(columns={"centre_id": "unique_id", "day": "ds"}),
-        vintages=weather.drop(columns=["day", "lead_days"]).rename(
+        weather=weather.drop(columns=["day", "lead_days"]).rename(
             columns={"centre_id": "unique_id", "target_day": "ds"}
         ),
         issues=issue_times({c.centre_id: c.timezone for c in centres}, first, last),
@@ -50,11 +52,14 @@ def world_data(world: World, first: date, last: date) -> SeriesData:
 def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec) -> pd.DataFrame:
     """Forecasts of each day from `start` to `last` by the champion of its month."""
     made = []
-    reigning: str | None = None
+    leading: str | None = None
+    trainer = Trainer(ENGINE)
     for month in months_between(start, last):
-        trained = {name: train(name, data, cutoff_of(month), spec) for name in PARCELS.candidates}
-        reigning = champion_of(reigning, trained, spec)
-        champion = trained[reigning]
+        trained = {
+            name: trainer.train(name, data, cutoff_of(month), spec) for name in PARCELS.candidates
+        }
+        leading = champion_of(leading, trained, spec)
+        champion = trained[leading]
         days = data.issues["issue"]
         mine = data.issues[
             days.between(pd.Timestamp(max(start, month)), pd.Timestamp(last))

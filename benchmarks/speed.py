@@ -24,9 +24,12 @@ import pandas as pd
 from peers import calendar_features, global_learner, near_holidays
 
 from flow_platform.forecasting.daily import candidates
-from flow_platform.forecasting.daily.data import Boosting, SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.frame import build_frame, feature_names
-from flow_platform.forecasting.daily.training import forecast, train
+from flow_platform.models.boosters import Boosting
+from flow_platform.models.trainer import Trainer
 
 SIZES, DAYS = (100, 1000, 5000), 730
 OURS = Boosting()
@@ -78,7 +81,7 @@ def measure(who: str, series: int) -> dict[str, float]:
         _bare(data, now, spec)
     elif who == "banded":
         cutoff = now["issued_at"].iloc[0] + pd.Timedelta(hours=1)
-        model = train("lightgbm", data, cutoff, spec)
+        model = Trainer(ENGINE).train("lightgbm", data, cutoff, spec)
         forecast(model.artefacts, data, now, spec, explained=False)
     else:
         _peer(data, last, max(spec.horizons), banded=who == "peer banded")

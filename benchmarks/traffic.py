@@ -25,8 +25,10 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.traffic.options import TrafficSource
+from flow_platform.forecasting.hourly.candidates import CANDIDATES
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
-from flow_platform.forecasting.hourly.training import CANDIDATES, forecast, train
+from flow_platform.forecasting.hourly.engine import ENGINE
+from flow_platform.forecasting.hourly.forecasting import forecast
 from flow_platform.ground.local_time import local_midnight
 from flow_platform.models.champions import choose_champion
 from flow_platform.sources.calendar import build_calendar
@@ -143,8 +145,9 @@ def candidates(data: HourlyData, spec: HourlySpec) -> tuple[pd.DataFrame, str]:
     wanted = issues.to_frame(index=False)
     wanted["issued_at"] = wanted["issue"].dt.tz_localize("UTC")
     metrics, made = {}, []
+    prepared = ENGINE.prepare(data, pd.Timestamp(CUTOFF, tz="UTC"), spec)
     for name in CANDIDATES:
-        trained = train(name, data, pd.Timestamp(CUTOFF, tz="UTC"), spec)
+        trained = ENGINE.train(name, prepared)
         metrics[name] = trained.metrics
         said = forecast(trained.artefacts, data, wanted, spec)
         made.append(said[said["horizon"].isin(HORIZONS)].assign(model=name))

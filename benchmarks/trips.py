@@ -67,8 +67,9 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
     subprocess.run([sys.executable, "-m", "flow_platform.cli", *command], check=True, cwd=ROOT)
 
     from flow_platform.flows.trips.scoring import platform_zones
+    from flow_platform.models.moments import naive
     from flow_platform.platform import Platform
-    from flow_platform.scoring.trips.data import naive, trips_of
+    from flow_platform.scoring.trips.data import trips_of
     from flow_platform.scoring.trips.history import Expanding, Table, columns, features
     from flow_platform.settings import Settings
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import dagster as dg
     import pandas as pd
 
+    from flow_platform.models.engine import Engine
     from flow_platform.models.promotion import Comparison
     from flow_platform.platform import Platform
-    from flow_platform.registry.promotions import Reign
+    from flow_platform.registry.promotions import ServingPeriod
     from flow_platform.registry.vintages import Vintage
     from flow_platform.sources.centres import Centre
     from flow_platform.stages.case import Case
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 
 Refresh = Literal["missing", "stale"]
+# Those of the engine of a flow, see `models/engine.py`.
+Data = TypeVar("Data")
+Spec = TypeVar("Spec")
+Prepared = TypeVar("Prepared")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +192,11 @@ class MoreParts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelParts:
+class ModelParts(Generic[Data, Spec, Prepared]):
     """How the models of a flow are trained, predict and are compared.
+
+    Bind it to a name before it goes into `FlowParts`: then mypy checks that what is read, and the
+    fixed choices, are those that the engine takes.
 
     engine             what trains them
     spec               the flow's fixed choices for a measure, as the engine takes them
@@ -196,17 +204,17 @@ class ModelParts:
     shares_history     whether what is read for one measure serves the others too
     training_views     staging views that training and predictions read besides the merged table
     predictions        how a rectangle is forecast or scored
-    compare            replays two lines of vintages before a day, and judges them
+    compare            replays two serving histories before a day, and judges them
     drift              what is watched for drift
     """
 
-    engine: Any
-    spec: Callable[[Platform, str], Any]
-    read_for_training: Callable[[Case, date, date], Any]
+    engine: Engine[Data, Spec, Prepared]
+    spec: Callable[[Platform, str], Spec]
+    read_for_training: Callable[[Case, date, date], Data]
     shares_history: bool
     training_views: tuple[str, ...]
     predictions: Predictions
-    compare: Callable[[Case, Vintage, Vintage, Sequence[Sequence[Reign]], date], Comparison]
+    compare: Callable[[Case, Vintage, Vintage, Sequence[Sequence[ServingPeriod]], date], Comparison]
     drift: DriftFeatures
 
 
@@ -231,7 +239,7 @@ class FlowParts:
     calendar: Callable[[Platform], pd.DataFrame]
     discover: Callable[[Platform], list[dict[str, object]]]
     raw: RawRows
-    models: ModelParts
+    models: ModelParts[Any, Any, Any]
     schedules: tuple[Schedule, ...]
     live: tuple[LiveSource, ...]
     retention: Retention

@@ -73,12 +73,16 @@ class Platform:
     def centre_ids_of(self, flow: Flow) -> tuple[str, ...]:
         return tuple(centre.centre_id for centre in self.centres_of(flow))
 
+    def labels_of(self, flow: Flow) -> dict[str, str]:
+        """By centre_id, the id with the name: {"1": "1 (Lille)"}."""
+        return {one.centre_id: one.label for one in self.centres_of(flow)}
+
     def areas_of(self, flow: Flow) -> tuple[str, ...]:
-        """The first dimension of a flow's partition keys: its centres, or the areas they lie in."""
+        """The first dimension of a flow's partition keys: its centres, or the areas of these."""
         return tuple(dict.fromkeys(one.partition for one in self.centres_of(flow)))
 
     def rows_of(self, flow: Flow, partitions: Rectangle) -> Rectangle:
-        """The centres and days that bear the rows of a rectangle of areas and days."""
+        """The centres and days whose rows belong to a rectangle of areas and days."""
         areas = set(partitions.centres)
         inside = (one.centre_id for one in self.centres_of(flow) if one.partition in areas)
         return Rectangle(tuple(inside), partitions.first_day, partitions.last_day)

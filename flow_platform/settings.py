@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     )
     crash_at: str | None = Field(
         None,
-        description="For tests only: a point of `flow_platform/ingest/crash.py` at which the"
+        description="For tests only: a point of `flow_platform/ground/crash_points.py` at which the"
         " subscriber kills itself.",
     )
     dashboard_dsn: SecretStr | None = Field(

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:-.venv-deep}
-wanted='pandas|numpy|pyarrow|scipy|lightgbm|scikit-learn|statsforecast|statsmodels|threadpoolctl|optuna|psutil|typer|rich|pydantic-settings|pytest|pytest-timeout'
+wanted='pandas|numpy|pyarrow|scipy|lightgbm|scikit-learn|statsforecast|statsmodels|threadpoolctl|optuna|psutil|typer|rich|pydantic-settings|psycopg|psycopg-binary|pytest|pytest-timeout'
 "${PYTHON:-python3}" -m venv "$venv"
 # Hashes are left out: pip would then ask for those of torch, whose build depends on the machine.
 "$venv/bin/python" - "$wanted" > "$venv/locked.txt" <<'PYTHON'

@@ -7,12 +7,12 @@ import csv
 import io
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.local_server import QuietHandler, local_server
 
 DATASET = "/api/explore/v2.1/catalog/datasets/comptages-routiers-permanents"
 Record = dict[str, Any]
@@ -98,7 +98,7 @@ def portal_server() -> Iterator[Portal]:
     """A portal that listens on the loopback while the context lasts."""
     state = Portal()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: found[0] for name, found in parse_qs(parts.query).items()}
@@ -118,12 +118,6 @@ def portal_server() -> Iterator[Portal]:
             with contextlib.suppress(OSError):
                 self.wfile.write(body[: len(body) // 2] if str(fault).startswith("cut") else body)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}{DATASET}"
-    yield state
-    server.shutdown()
-    server.server_close()
+    with local_server(Handler) as url:
+        state.url = f"{url}{DATASET}"
+        yield state

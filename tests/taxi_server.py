@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.local_server import QuietHandler, local_server
 
 
 @dataclass
@@ -37,7 +37,7 @@ def taxi_site() -> Iterator[TaxiSite]:
     """A site that listens on the loopback while the context lasts."""
     site = TaxiSite()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             name = self.path.rsplit("/", 1)[-1]
             headers = {key.lower(): value for key, value in self.headers.items()}
@@ -78,12 +78,6 @@ def taxi_site() -> Iterator[TaxiSite]:
             with contextlib.suppress(OSError):
                 self.wfile.write(body[:count])
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    site.url = f"http://127.0.0.1:{server.server_port}/trip-data"
-    yield site
-    server.shutdown()
-    server.server_close()
+    with local_server(Handler) as url:
+        site.url = f"{url}/trip-data"
+        yield site

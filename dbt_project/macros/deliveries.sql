@@ -1,5 +1,5 @@
-{#- Segment in which the customer of an order was when it was placed: by what was known before the month of
-    placing, or before the newest earlier month that was segmented; null for who had not bought before. -#}
+{#- Segment of an order's customer when it was placed: by what was known before the month of placing, or before the
+    newest earlier month that has segments. Null for a customer without earlier orders. -#}
 {% macro segment_when_placed(orders) -%}
     (
         select segments.name
@@ -17,19 +17,19 @@
     ('placed', 'approved', 'in_transit')
 {%- endmacro %}
 
-{#- Joins `said` to orders: the newest score of each, null columns for those without any. -#}
+{#- Joins `score` to orders: the newest score of each, null columns for orders without any. -#}
 {% macro join_newest_score(orders) -%}
 left join lateral (
         select scores.*
         from {{ source('ml', 'deliveries_scores') }} as scores
         where scores.order_id = {{ orders }}.order_id
-        -- Stages are told apart by their order in the alphabet, should both be of one moment.
+        -- If both stages have a score of one moment, in_transit counts: it is last in the alphabet.
         order by scores.scored_at desc, scores.stage desc
         limit 1
-    ) as said on true
+    ) as score on true
 {%- endmacro %}
 
-{#- The newest moment at which the desk resolved an order, unless it was reopened since; null if it never was. -#}
+{#- Whether the desk resolved an order and did not reopen it since. -#}
 {% macro is_resolved_at_desk(orders) -%}
     coalesce((
         select desk.action = 'resolve'
@@ -40,9 +40,10 @@ left join lateral (
     ), false)
 {%- endmacro %}
 
-{#- Incidents of orders, each once: opened by its first `opened` event, resolved by its first `resolved` event or,
-    if that was earlier, by the first resolution of its order at the desk since then that no reopening took
-    back. A resolution by a clock that runs slow took no time, not less. -#}
+{#- Incidents of orders, each once. An incident is opened by its first `opened` event. It is resolved by its first
+    `resolved` event or, if that was earlier, by the first resolution of its order at the desk since it was
+    opened that was not followed by a reopening. A resolution before the opening is a clock that runs slow: it counts
+    as zero hours. -#}
 {% macro incidents() -%}
     select
         opened.incident_id,
@@ -106,7 +107,8 @@ left join lateral (
     date_trunc('month', {{ day }}::timestamp)::date
 {%- endmacro %}
 
-{#- The measure of the flow that is said at a stage: approved and on the way have models of their own. -#}
-{% macro delay_measure(stage) -%}
-    case {{ stage }} when 'approved' then 'delay' else 'delay_in_transit' end
+{#- The name of a measure (an SQL expression) at a stage: orders that were approved and orders on the way have models of
+    their own. -#}
+{% macro measure_at_stage(measure, stage) -%}
+    {{ measure }} || case {{ stage }} when 'approved' then '' when 'in_transit' then '_in_transit' end
 {%- endmacro %}

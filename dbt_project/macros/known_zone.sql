@@ -1,4 +1,4 @@
-{#- Zones of the build's partitions that the source's table of zones does not have. -#}
+{#- Fails for rows of the build's partitions whose zone is not in the source's table of zones. -#}
 {% test known_zone(model, column_name) %}
 select rows.{{ column_name }}
 from {{ model }} as rows

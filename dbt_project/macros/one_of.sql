@@ -1,4 +1,5 @@
-{#- Values of the build's partitions that are absent or not among those allowed; history was tested before. -#}
+{#- Fails for rows of the build's partitions whose value is null or not among those allowed. Earlier partitions were
+    tested when they were built. -#}
 {% test one_of(model, column_name, values) %}
 select {{ column_name }}
 from {{ model }}

@@ -1,5 +1,5 @@
-{#- What an order is like, as columns of `merged.deliveries`: those of its items, and those that are corrected
-    one by one. -#}
+{#- The attributes of an order, columns of `merged.deliveries`: those of its items, which are corrected together, and
+    those that are corrected one by one. -#}
 {% macro basket_attributes() -%}
     {{ return(['seller', 'sellers', 'category', 'items', 'price', 'freight', 'weight_kg', 'volume_l']) }}
 {%- endmacro %}
@@ -8,10 +8,10 @@
     {{ return(['region', 'postal_area', 'carrier', 'distance_km', 'promised_at']) }}
 {%- endmacro %}
 
-{#- Lays the corrections of `placed` that were known at `known_at` over it, all of them where that is null: joins
-    `basket` and `change`. The correction that was made last counts, whenever it came. Who corrects the items
-    says all of the basket anew: what it leaves out is not known any more. `if_any` spares orders without
-    corrections the search. -#}
+{#- Joins `basket` and `change` to `placed`: its corrections that were known at `known_at`, all of them where that is
+    null. The correction with the latest time of its own counts, whenever it became known. A correction of the
+    items replaces the whole basket: an attribute that it leaves out becomes unknown. `if_any` is a condition that
+    spares orders without corrections the search. -#}
 {% macro join_corrections(placed, known_at, if_any) -%}
 {%- set newest = 'order by occurred_at desc, available_at desc, event_id desc' -%}
 {%- set known -%}
@@ -41,7 +41,7 @@ left join lateral (
     ) as change on true
 {%- endmacro %}
 
-{#- The attributes of `placed` with `basket` and `change` of join_corrections laid over them. -#}
+{#- The attributes of `placed`, replaced by `basket` and `change` of join_corrections where those have a value. -#}
 {% macro corrected_attributes(placed) -%}
     {% for name in single_attributes() -%}
     coalesce(change.{{ name }}, {{ placed }}.{{ name }}) as {{ name }},

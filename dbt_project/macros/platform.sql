@@ -3,7 +3,7 @@
     {{ custom_schema_name if custom_schema_name else target.schema }}
 {%- endmacro %}
 
-{#- True for rows of the partitions this build was asked for: the rectangle centres x days. -#}
+{#- True for rows of the build's partitions: the rectangle of centres and days that it was started for. -#}
 {% macro in_window(centre='centre_id', day='day') -%}
     {{ centre }} = any(array[
         {%- for id in var('centres') %}'{{ id | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor -%}
@@ -20,7 +20,7 @@
     )
 {%- endmacro %}
 
-{#- `merged__parcels.sql` builds merged.parcels: file and table are found from each other. -#}
+{#- `merged__parcels.sql` builds merged.parcels: the file's name gives the table, and the table's name the file. -#}
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
     {{ custom_alias_name if custom_alias_name else node.name.split('__')[-1] }}
 {%- endmacro %}

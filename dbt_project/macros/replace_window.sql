@@ -1,5 +1,5 @@
-{#- Incremental strategy of record flows: all rows of the build's partitions are replaced, also of those that
-    have none any more. delete+insert clears only the partitions for which new rows came. -#}
+{#- Incremental strategy of record flows: replaces all rows of the build's partitions, also where there are no new
+    rows. delete+insert would keep the old rows of a partition without new ones. -#}
 {% macro get_incremental_replace_window_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     delete from {{ arg_dict["target_relation"] }}

@@ -1,4 +1,4 @@
-{#- Values that are no share of 1: below 0, above 1, or absent. -#}
+{#- Fails for values that are no share of 1: below 0, above 1, or null. -#}
 {% test share(model, column_name) %}
 select {{ column_name }}
 from {{ model }}

@@ -1,5 +1,5 @@
-{#- Class of an hour by its occupancy in percent, as the city of Paris draws the lines (field etat_trafic):
-    the same thresholds as in forecasting/hourly/levels.py; a test holds them together. -#}
+{#- Class of an hour by its occupancy in percent, with the thresholds of the city of Paris (field etat_trafic):
+    the same as in forecasting/hourly/levels.py; a test compares them. -#}
 {% macro traffic_level(occupancy) -%}
     case
         when {{ occupancy }} < 15 then 'fluid'

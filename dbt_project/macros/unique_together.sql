@@ -1,5 +1,5 @@
-{#- Keys that occur twice among the partitions of this build. History was tested when it was built;
-    a daily run that read the whole table again would grow slower for ever. -#}
+{#- Fails for keys that occur twice in the build's partitions. Earlier partitions were tested when they were built: a
+    daily run that read the whole table would become slower with every day. -#}
 {% test unique_together(model, columns) %}
 select {{ columns | join(', ') }}
 from {{ model }}

@@ -1,4 +1,5 @@
-{#- Records of the build's partitions whose versions overlap, leave a gap, or have not one current one. -#}
+{#- Fails for records of the build's partitions whose versions overlap, leave a gap, or do not end with one current
+    version. -#}
 {% test versions_follow(model, record) %}
 with versions as (
     select

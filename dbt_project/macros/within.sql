@@ -1,5 +1,5 @@
-{#- Values of the build's partitions that are absent or outside low..high. Like unique_together, it leaves
-    history alone, which was tested when it was built. -#}
+{#- Fails for rows of the build's partitions whose value is null or outside low..high. Earlier partitions were tested
+    when they were built. -#}
 {% test within(model, column_name, low, high) %}
 select {{ column_name }}
 from {{ model }}

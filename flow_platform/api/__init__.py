@@ -1,4 +1,4 @@
-"""The HTTP service: what client programs call. It reads published views and owns its accounts.
+"""The HTTP service that client programs call. It reads published views and owns its accounts.
 
-Nothing is trained, loaded or scheduled here; those are Dagster's, which the service asks over HTTP.
+Nothing is trained, loaded or scheduled here; the service asks Dagster for that over HTTP.
 """

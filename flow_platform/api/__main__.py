@@ -9,7 +9,10 @@ from flow_platform.ground.errors import FlowError
 
 
 def main() -> None:
-    """Serve until told to stop. What it needs is in the environment; see `config.py`."""
+    """Serve until a signal stops the process. Its configuration is the environment's (`config.py`).
+
+    Raises ConfigurationError where that is not complete.
+    """
     import uvicorn
 
     from flow_platform.api.app import create_app

@@ -1,6 +1,6 @@
-"""Who may call what: roles, the account of a request, and the dependencies that ask for them.
+"""Who may call what: roles, the account of a request, and the dependencies that check them.
 
-How a token is checked is in `sessions.py`; what an operation needs stands in its own signature.
+How a token is checked is in `sessions.py`; the role that an operation needs is in its signature.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from fastapi.security.base import SecurityBase
 from flow_platform.api.context import context_of
 from flow_platform.api.problems import Problem
 
-# Schemes of this prefix carry a role from the signature to the description; see `openapi.py`.
+# Security schemes with this prefix carry a role from a signature to `openapi.py`.
 ROLE_SCHEME = "role:"
 
 
 class Role(StrEnum):
-    """Each may do what those before it may."""
+    """The roles of accounts, lowest first: each may also do what those before it may."""
 
     VIEWER = "viewer"
     ANALYST = "analyst"
@@ -40,7 +40,7 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is signed in."""
+    """The account that a request is signed in with."""
 
     id: uuid.UUID
     email: str
@@ -93,9 +93,14 @@ _BY_ROLE = {role: _Needs(role) for role in Role}
 
 
 def needs(role: Role) -> _Needs:
-    """The dependency of an operation for accounts of `role` or a higher one; gives the Account."""
+    """The dependency of an operation for accounts of `role` or a higher one. Gives the Account.
+
+    >>> async def accounts(admin: Annotated[Account, Depends(needs(Role.ADMIN))]): ...
+
+    Raises Problem 401 without a valid token, 403 for a lower role, 429 over the account's limit.
+    """
     return _BY_ROLE[role]
 
 
-# For whoever has an account.
+# For every account.
 signed_in = needs(Role.VIEWER)

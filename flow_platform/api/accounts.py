@@ -1,4 +1,4 @@
-"""Accounts: made, signed in to, changed. Every change is written into auth.audit.
+"""Accounts: creating them, signing in, changing them. Every change is recorded in auth.audit.
 
 Used by the service and by `flow user`. Sessions and tokens are in `sessions.py`.
 """
@@ -29,7 +29,7 @@ with made as (
     values (%(email)s, %(hash)s, %(role)s)
     on conflict (email) do nothing
     returning id, role
-), told as (
+), recorded as (
     insert into auth.audit (actor, action, account_id, detail)
     select %(actor)s, 'registered', id, jsonb_build_object('role', role) from made
 )
@@ -52,7 +52,7 @@ where account_id = %(id)s and revoked_at is null
 
 
 class LastAdmin(FlowError):
-    """The change would leave nobody who can make an admin through the service."""
+    """The change would leave no enabled admin, who alone can make another one in the service."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,21 @@ class AccountRow:
 
 
 def normalised_email(text: str) -> str:
-    """The one form in which an address is stored and looked up."""
+    """The form in which an address is stored and looked up.
+
+    >>> normalised_email(" Ada@Example.com")
+    'ada@example.com'
+    """
     return unicodedata.normalize("NFC", text.strip()).lower()
 
 
 class Accounts:
-    """See the module."""
+    """The accounts of the service.
+
+    >>> accounts = Accounts(database, Passwords())
+    >>> await accounts.register("ada@example.com", "four plain words: élan")
+    True
+    """
 
     def __init__(self, database: Database, passwords: Passwords) -> None:
         self._database = database
@@ -87,9 +96,10 @@ class Accounts:
     async def register(
         self, email: str, password: str, role: Role = Role.VIEWER, actor: str = SERVICE
     ) -> bool:
-        """Make an account; returns False, and changes nothing, if the address has one.
+        """Make an account. Returns False, and changes nothing, where the address has one already.
 
-        Takes as long either way. The password must have passed `passwords.refusal`.
+        Takes equally long either way. The password must have passed `passwords.refusal`. `actor` is
+        recorded in the audit. Raises Problem 503 when too many passwords wait, DatabaseDown.
         """
         made = await self._database.rows(
             _CREATE,
@@ -105,9 +115,10 @@ class Accounts:
     async def sign_in(
         self, name: str, password: str, limits: RateLimits
     ) -> tuple[uuid.UUID, Role] | None:
-        """The account of a name and password; None if they are wrong or the account disabled.
+        """Id and role of the account of a name and password.
 
-        Raises Problem 429 when the name is locked after failures, DatabaseDown.
+        None where they are wrong or the account is disabled. Raises Problem 429 while the name is
+        locked after failures, DatabaseDown.
         """
         email = normalised_email(name)
         # One at a time under one name, so that only failures of others count against the owner.
@@ -117,7 +128,7 @@ class Accounts:
             known = await self._database.rows(
                 "select id, role, password_hash, disabled from auth.accounts"
                 " where email = %(email)s",
-                # PostgreSQL knows no NUL; nor has any address one.
+                # PostgreSQL's text cannot hold NUL, and no address has one.
                 {"email": email.replace("\0", "?")},
             )
             row: dict[str, Any] = known[0] if known else {}
@@ -134,7 +145,7 @@ class Accounts:
         return row["id"], Role(row["role"])
 
     async def page(self, limit: int, offset: int) -> tuple[list[AccountRow], int]:
-        """Accounts, oldest first, and how many there are in all."""
+        """`limit` accounts after the first `offset`, oldest first, and the number of all."""
         rows = await self._database.rows(
             f"select {_COLUMNS} from auth.accounts order by created_at, id"
             " limit %(limit)s offset %(offset)s",
@@ -144,6 +155,7 @@ class Accounts:
         return [_account(row) for row in rows], count["n"]
 
     async def find(self, email: str) -> AccountRow | None:
+        """The account of an address, or None."""
         rows = await self._database.rows(
             f"select {_COLUMNS} from auth.accounts where email = %(email)s",
             {"email": normalised_email(email)},
@@ -157,7 +169,7 @@ class Accounts:
         role: Role | None = None,
         disabled: bool | None = None,
     ) -> AccountRow | None:
-        """Set the role, disable or enable; None if there is no such account.
+        """Set the role, disable or enable. Returns None where there is no such account.
 
         Disabling ends its sessions. Raises LastAdmin when no enabled admin would be left.
         """
@@ -190,7 +202,7 @@ class Accounts:
         return row
 
     async def set_password(self, account_id: uuid.UUID, password: str, actor: str) -> None:
-        """Replace the password and end every session: who knew the old one is out."""
+        """Replace the password and end every session, also of somebody who knew the old one."""
         hash = await self._passwords.hash(password)
         async with self._database.transaction() as transaction:
             await transaction.execute(
@@ -204,7 +216,7 @@ class Accounts:
             )
 
     async def delete(self, account_id: uuid.UUID, actor: str) -> None:
-        """Erase the account, its sessions and keys. The audit keeps its id, which names nobody.
+        """Erase the account, its sessions and keys. The audit keeps its id, which is no name.
 
         Raises LastAdmin when no enabled admin would be left.
         """

@@ -1,6 +1,6 @@
 """Puts the service together: routers, what opens and closes with it, what surrounds each request.
 
-What an operation does stands in its router; nothing is decided here.
+What an operation does is in its router, for all flows in `routers/`, for one in its package.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
@@ -19,6 +19,7 @@ from flow_platform.api.accounts import Accounts
 from flow_platform.api.config import ApiConfig
 from flow_platform.api.database import Database
 from flow_platform.api.envelope import Envelope
+from flow_platform.api.flow_api import FlowApi, flow_apis
 from flow_platform.api.health import Readiness
 from flow_platform.api.housekeeping import keep_house
 from flow_platform.api.limits import RateLimits
@@ -30,58 +31,36 @@ from flow_platform.api.problems import install_handlers
 from flow_platform.api.routers import (
     accounts,
     analytics,
-    deliveries,
     forecasts,
     models,
     page,
     pipelines,
-    predictions,
     service,
     tokens,
-    trips,
 )
 from flow_platform.api.runs import open_dagster
-from flow_platform.api.serving import open_models
 from flow_platform.api.sessions import Sessions
-
-# A new subject is a module in `routers/` and a line here.
-# Asked in this order: what is asked for most stands first.
-ROUTERS: tuple[APIRouter, ...] = (
-    predictions.router,
-    tokens.router,
-    accounts.router,
-    service.router,
-    page.router,
-    trips.router,
-    deliveries.router,
-    forecasts.router,
-    analytics.router,
-    models.router,
-    pipelines.router,
-)
-
-# What lives as long as the app: put onto `app.state` when it opens, given back when it closes.
-Opening = Callable[[FastAPI, ApiConfig], AbstractAsyncContextManager[None]]
+from flow_platform.flows import CATALOGUE
 
 _DESCRIPTION = """
-Forecasts, scores and what is known of them, for programs.
+Forecasts and predictions of logistics flows, their accuracy and their outcomes, for programs.
 
 **To begin**: `POST /register` with an e-mail address and a password, `POST /token` with both as a
 form, then send the access token with every request: `Authorization: Bearer ...`. It lasts 15
 minutes; `POST /token/refresh` gives a new pair for the refresh token, once.
 
-**Roles**: viewer (everybody who registers), analyst, operator, admin; each may do what those before
-it may. Every operation says which it needs.
+**Roles**: viewer (every new account), analyst, operator, admin; each may also do what those before
+it may. Every operation states the role that it needs.
 
-**Errors** are `application/problem+json` (RFC 9457): `title` and `detail` say what was wrong,
-`errors` which field, `request_id` what to look for in the log. 429 and 503 say in `Retry-After` how
-many seconds to wait.
+**Errors** are `application/problem+json` (RFC 9457): `title` and `detail` describe what is wrong,
+`errors` names the fields, `request_id` finds the request in the log. With 429 and 503,
+`Retry-After` is the number of seconds to wait.
 """
 
 
 @asynccontextmanager
 async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
-    """`app.state.database`, `limits`, `sessions`, `accounts`, `passwords`, `readiness`."""
+    """`app.state.database`, `limits`, `sessions`, `accounts`, `passwords` and `readiness`."""
     state = app.state
     state.database = Database(
         config.dsn,
@@ -116,17 +95,20 @@ async def open_core(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
         await state.database.close()
 
 
-# In this order; closed in the reverse one.
-OPENINGS: tuple[Opening, ...] = (open_core, open_models, open_dagster)
-
-
 def create_app(config: ApiConfig) -> FastAPI:
-    """The service. It starts without its database, and is ready once that answers."""
+    """The service. It starts without its database, and is ready once that answers.
+
+    Raises ConfigurationError where a flow declares an API and its package has none.
+    """
+    apis = flow_apis(CATALOGUE)
+    own = list(apis.values())
+    # Opened in this order, closed in the reverse one.
+    openings = [open_core, *(one for api in own for one in api.openings), open_dagster]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for opening in OPENINGS:
+            for opening in openings:
                 await stack.enter_async_context(opening(app, config))
             log("started")
             yield
@@ -146,14 +128,35 @@ def create_app(config: ApiConfig) -> FastAPI:
     )
     app.state.config = config
     app.state.metrics = Metrics()
-    app.add_middleware(Envelope, config=config)
+    app.state.flow_apis = apis
+    large = frozenset(path for api in own for path in api.large_body_paths)
+    app.add_middleware(Envelope, config=config, large_body_paths=large)
     install_handlers(app)
     install_description(app)
-    for router in ROUTERS:
+    for router in _routers(own):
         # Not `include_router`: since FastAPI 0.137 it asks every router in turn for every request,
-        # a tenth of what a small request costs. These have no prefix and no dependencies.
+        # a tenth of what a small request costs. These have no dependencies of their own.
         app.router.routes.extend(router.routes)
     return app
+
+
+def _routers(apis: Sequence[FlowApi]) -> list[APIRouter]:
+    """All routers in the order in which their routes are matched: the most requested ones first.
+
+    A new subject of all flows is a module in `routers/` and a line here.
+    """
+    return [
+        *(router for api in apis for router in api.busiest),
+        tokens.router,
+        accounts.router,
+        service.router,
+        page.router,
+        *(router for api in apis for router in api.routers),
+        forecasts.router,
+        analytics.router,
+        models.router,
+        pipelines.router,
+    ]
 
 
 def _key(config: ApiConfig, purpose: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What one process of the service is told: where its database is, its key, its limits.
+"""The configuration of one process of the service: where its database is, its key, its limits.
 
 `flow up` and `flow run api` set these; the process never sees an administrator's credentials.
 """
@@ -26,9 +26,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one client may use. The defaults suit one machine."""
+    """How much one client may use. The defaults suit one machine."""
 
-    # Requests of one signed-in account, and of one address whoever signs in from it.
+    # Requests of one signed-in account, and of one address over all accounts.
     account: Limit = Limit(60_000, 60)
     address: Limit = Limit(120_000, 60)
     # Each of these costs an Argon2 hash: 64 MiB of memory and tenths of a second of a core.
@@ -39,13 +39,16 @@ class Limits:
     # Failed sign-ins under one name, known or not.
     failures: Limit = Limit(5, 15 * 60)
     body_bytes: int = MIB
+    # Of operations that take many rows at once; their flow declares the paths.
     large_body_bytes: int = 4 * MIB
-    large_body_paths: frozenset[str] = frozenset({"/predict/batch"})
 
 
 @dataclass(frozen=True)
 class ApiConfig:
-    """Everything `create_app` needs. Two apps of one config are two processes of one service."""
+    """Everything `create_app` needs. Two apps of one config are two processes of one service.
+
+    >>> app = create_app(ApiConfig(dsn="dbname=flow", token_key=os.urandom(32), home=Path(".flow")))
+    """
 
     dsn: str
     token_key: bytes
@@ -97,7 +100,11 @@ class ApiConfig:
 
 
 def networks(text: str | None) -> tuple[Network, ...]:
-    """The addresses or networks of a list with commas. Raises ConfigurationError."""
+    """The addresses or networks in a list with commas; () for None. Raises ConfigurationError.
+
+    >>> networks("10.0.0.5, fd00::/8")
+    (IPv4Network('10.0.0.5/32'), IPv6Network('fd00::/8'))
+    """
     try:
         return tuple(
             ipaddress.ip_network(part.strip()) for part in (text or "").split(",") if part.strip()

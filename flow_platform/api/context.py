@@ -1,6 +1,6 @@
-"""What is known of the request being answered, from its first byte to its line in the log.
+"""Facts about the request being answered, from its first byte to its line in the log.
 
-One mutable object hangs in the ASGI scope: routers copy scopes, but not what hangs in them.
+They are one mutable object in the ASGI scope: routers copy scopes, but not the objects in them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 @dataclass(slots=True)
 class Context:
-    """`note` is for the operator's log, never for the client."""
+    """The facts about one request. `note` is for the operator's log, never for the client."""
 
     request_id: str
     address: str
@@ -27,15 +27,17 @@ class Context:
 
 
 def attach(scope: MutableMapping[str, Any], context: Context) -> None:
+    """Put the context into an ASGI scope."""
     scope[_KEY] = context
 
 
 def context_of(scope: Mapping[str, Any]) -> Context:
+    """The context of an ASGI scope; a new one where none was attached."""
     found = scope.get(_KEY)
     return found if isinstance(found, Context) else Context(uuid.uuid4().hex, "")
 
 
 def request_id(offered: bytes | None) -> str:
-    """The id that the client offers if it looks like one, else a new one."""
+    """The id that the client sent if it has the form of one, else a new one."""
     text = (offered or b"").decode("latin-1")
     return text if _SANE_ID.fullmatch(text) else uuid.uuid4().hex

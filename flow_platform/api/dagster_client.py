@@ -1,7 +1,7 @@
 """Starts Dagster runs and reads them, through the GraphQL of the webserver that `flow up` runs.
 
 What a request may start is decided in `pipelines.py` and `models.py`. Nothing here imports Dagster:
-the service stays small, and asks the one place that knows which partitions there are.
+the service stays small, and partitions are known in one place.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from flow_platform.ground.errors import FlowError
 
 # workspace.yaml names the location; the repository of a module with `@definitions` has this name.
 LOCATION, REPOSITORY = "flow_platform", "__repository__"
-# Of partitions.range_tags; a test holds them equal.
+# Those of partitions.range_tags; a test holds them equal.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 # A launch writes an event for each partition before it answers: 0.002 s each.
 LAUNCH_SECONDS = 60.0
 READ_SECONDS = 10.0
-# Pages of a failed run's log that are read for the reasons; the partitions come first in it.
+# Pages of a failed run's log that are read for the reasons; events of partitions are first in it.
 LOG_PAGE, LOG_PAGES = 1000, 30
 MOST_REASON = 400
-# Errors whose text is written for people; any other may hold whatever a library put there.
-_TOLD = {
+# Errors whose text is written for people; the text of any other may hold secrets.
+_SHOWN_ERRORS = {
     "FlowError",
     "ConfigurationError",
     "SourceError",
@@ -116,7 +116,7 @@ query Log($id: ID!, $after: String, $limit: Int!) {
 class DagsterDown(FlowError):
     """Dagster's webserver does not answer, or its code does not load.
 
-    `may_have_started`: whether a launch could have happened, its answer lost.
+    `may_have_started`: whether a run may have been launched all the same, its answer lost.
     """
 
     def __init__(self, message: str, *, may_have_started: bool = True) -> None:
@@ -125,12 +125,12 @@ class DagsterDown(FlowError):
 
 
 class LaunchRefused(FlowError):
-    """Dagster would not start the run."""
+    """Dagster refused to start the run."""
 
 
 @dataclass(frozen=True)
 class FailedStep:
-    """A step that failed, and why in a sentence; never a trace."""
+    """A step that failed, and its reason in a sentence; never a trace."""
 
     step: str
     reason: str
@@ -138,7 +138,7 @@ class FailedStep:
 
 @dataclass(frozen=True)
 class Run:
-    """A Dagster run. Moments are UTC; `steps_total` is None where the plan was not asked for."""
+    """A Dagster run. Moments are UTC; `steps_total` is None where the plan was not requested."""
 
     run_id: str
     job: str
@@ -153,24 +153,31 @@ class Run:
 
 
 class DagsterClient:
-    """The webserver at `url`, such as http://127.0.0.1:3000. One connection pool; close it."""
+    """A client of the webserver at `url`, with one connection pool, which `close` ends.
+
+    >>> client = DagsterClient("http://127.0.0.1:3000")
+    >>> run = await client.launch("parcels_etl", {"flow/requested_by": account_id})
+    >>> (await client.run(run.run_id)).status
+    'running'
+    """
 
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/"),
             timeout=httpx.Timeout(READ_SECONDS, connect=2.0),
             transport=transport,
-            # The webserver is on this machine: a proxy of the environment has no part in it.
+            # The webserver is on this machine: no proxy of the environment is used.
             trust_env=False,
         )
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
 
     async def launch(
         self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any] | None = None
     ) -> Run:
-        """Start a run of `job`. Raises DagsterDown, or LaunchRefused with Dagster's own reason."""
+        """Start a run of `job`. Raises DagsterDown, or LaunchRefused with Dagster's reason."""
         answer = await self._ask(
             _LAUNCH,
             {
@@ -189,27 +196,30 @@ class DagsterClient:
         launched = answer["launchRun"]
         if launched["__typename"] == "LaunchRunSuccess":
             return _run(launched["run"])
-        told = "; ".join(one["message"] for one in launched.get("errors") or [launched])
+        reason = "; ".join(one["message"] for one in launched.get("errors") or [launched])
         if launched["__typename"] == "PythonError":
-            # Whatever a library put there: it is in the webserver's log.
-            told = "its code failed"
+            # The text may be a library's: it is in the webserver's log.
+            reason = "its code failed"
         raise LaunchRefused(
-            f"Dagster would not start {job}: {_short(told)}. `flow doctor` says what is wrong."
+            f"Dagster would not start {job}: {_short(reason)}. `flow doctor` finds the cause."
         )
 
     async def run(self, run_id: str) -> Run | None:
-        """The run, or None where there is none."""
+        """The run of this id, or None. Raises DagsterDown."""
         found = (await self._ask(_ONE_RUN, {"id": run_id}))["runOrError"]
         return _run(found) if found["__typename"] == "Run" else None
 
     async def newest_run(self, tags: Mapping[str, str]) -> Run | None:
-        """The newest run that bears all of `tags`, or None."""
+        """The newest run that has all of `tags`, or None. Raises DagsterDown."""
         found = (await self._ask(_RUNS, {"filter": {"tags": _pairs(tags)}}))["runsOrError"]
         runs = found.get("results") or []
         return _run(runs[0]) if runs else None
 
     async def partitions(self, asset: Sequence[str]) -> dict[str, list[str]]:
-        """The partition keys of an asset by dimension, in their order; empty where it has none."""
+        """The partition keys of an asset by dimension, in their order; {} where it has none.
+
+        Raises DagsterDown.
+        """
         nodes = (await self._ask(_PARTITIONS, {"keys": [{"path": list(asset)}]}))["assetNodes"]
         return {
             one["name"]: one["partitionKeys"]
@@ -218,7 +228,7 @@ class DagsterClient:
         }
 
     async def failures(self, run: Run) -> list[FailedStep]:
-        """Why each failed step of a run failed."""
+        """The failed steps of a run, with their reasons. Raises DagsterDown."""
         if not run.failed:
             return []
         reasons = {}
@@ -227,11 +237,14 @@ class DagsterClient:
                 reasons[event["stepKey"]] = _reason(event["error"])
                 if len(reasons) == len(run.failed):
                     break
-        unknown = "its log in the Dagster UI says why"
+        unknown = "see its log in the Dagster UI"
         return [FailedStep(step, reasons.get(step, unknown)) for step in run.failed]
 
     async def output(self, run_id: str, label: str) -> Any:
-        """What a job told as JSON metadata `label` of an output; None where it told nothing."""
+        """The JSON metadata `label` of a run's first output that has it; None where none has.
+
+        Raises DagsterDown.
+        """
         async for event in self._events(run_id):
             for entry in event.get("metadataEntries") or ():
                 if entry["label"] == label and "jsonString" in entry:
@@ -258,16 +271,16 @@ class DagsterClient:
                 json={"query": query, "variables": variables},
                 timeout=httpx.Timeout(seconds, connect=2.0),
             )
-            told = answer.json()
+            body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise DagsterDown(
                 f"Dagster's webserver does not answer ({type(error).__name__})."
-                " `flow status` says what is up; `flow up` starts it.",
+                " `flow status` lists what is running; `flow up` starts it.",
                 may_have_started=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from error
-        data = told.get("data") if isinstance(told, dict) else None
-        if told.get("errors") or not data:
-            # Its text may hold a trace: it is in the webserver's log.
+        data = body.get("data") if isinstance(body, dict) else None
+        if not data or body.get("errors"):
+            # The error's text may hold a trace: it is in the webserver's log.
             raise DagsterDown(
                 "Dagster's webserver answered with an error; its log is"
                 " FLOW_HOME/logs/dagster-webserver.log."
@@ -276,17 +289,17 @@ class DagsterClient:
         return found
 
 
-def _run(told: Mapping[str, Any]) -> Run:
-    stats = {one["stepKey"]: one["status"] for one in told["stepStats"]}
-    plan = told.get("executionPlan")
+def _run(row: Mapping[str, Any]) -> Run:
+    stats = {one["stepKey"]: one["status"] for one in row["stepStats"]}
+    plan = row.get("executionPlan")
     return Run(
-        run_id=told["runId"],
-        job=told["jobName"],
-        status=_STATUS[told["status"]],
-        created_at=_moment(told["creationTime"]),
-        started_at=_moment(told["startTime"]),
-        ended_at=_moment(told["endTime"]),
-        tags={one["key"]: one["value"] for one in told["tags"]},
+        run_id=row["runId"],
+        job=row["jobName"],
+        status=_STATUS[row["status"]],
+        created_at=_moment(row["creationTime"]),
+        started_at=_moment(row["startTime"]),
+        ended_at=_moment(row["endTime"]),
+        tags={one["key"]: one["value"] for one in row["tags"]},
         steps_done=sum(status in ("SUCCESS", "SKIPPED") for status in stats.values()),
         steps_total=len(plan["steps"]) if plan else None,
         failed=tuple(step for step, status in stats.items() if status == "FAILURE"),
@@ -294,15 +307,15 @@ def _run(told: Mapping[str, Any]) -> Run:
 
 
 def _reason(error: Mapping[str, Any] | None) -> str:
-    """The first error of a chain that was written for people; of any other only its kind."""
+    """The first text of a chain of errors that is written for people, or else the last kind."""
     if error is None:
         return "unknown"
     chain = [error, *error["causes"]]
     for one in chain:
-        if one["className"] in _TOLD:
+        if one["className"] in _SHOWN_ERRORS:
             return _short(one["message"].split(": ", 1)[-1])
     kind = chain[-1]["className"]
-    return f"an error of kind {kind}; its log in the Dagster UI says more"
+    return f"an error of kind {kind}; see its log in the Dagster UI"
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,6 @@
 """The service's connections to the warehouse, as the role flow_api: a pool, errors, transactions.
 
-What is asked of the database is decided by the callers; nothing here knows a table.
+The statements are the callers'; nothing here knows a table.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ _POOL_SECONDS = 3.0
 
 
 class DatabaseDown(WarehouseError):
-    """PostgreSQL does not answer, or not in time. Becomes 503 with Retry-After."""
+    """PostgreSQL does not answer, or not in time. Answered with 503 and Retry-After."""
 
 
 class UnusableValue(WarehouseError):
-    """PostgreSQL cannot take a value that a client sent. Becomes 422."""
+    """PostgreSQL cannot take a value that a client sent. Answered with 422."""
 
 
 class Database:
-    """A pool of connections. Statements are psycopg's: `%(name)s`, and `%%` for a per cent."""
+    """A pool of connections. Parameters are psycopg's, `%(name)s`; a per cent sign is `%%`.
+
+    >>> await database.rows("select %(n)s::int + 1 as next", {"n": 1})
+    [{'next': 2}]
+    """
 
     def __init__(self, dsn: str, *, pool_size: int = 10, statement_timeout_seconds: int = 10):
         options = f"-c timezone=UTC -c statement_timeout={statement_timeout_seconds * 1000}"
@@ -58,14 +62,17 @@ class Database:
                 return await _rows(connection, sql, params)
 
     async def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
-        """Run a statement; returns how many rows it touched. Raises as `rows` does."""
+        """Run a statement; returns the number of rows it changed. Raises what `rows` raises."""
         with _named_errors():
             async with self._engine.connect() as connection:
                 return (await connection.exec_driver_sql(sql, dict(params or {}))).rowcount
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Statements that count together or not at all: committed at the end."""
+        """One transaction, committed when the block ends and rolled back when it raises.
+
+        Raises what `rows` raises.
+        """
         with _named_errors():
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="READ COMMITTED")
@@ -73,6 +80,7 @@ class Database:
                     yield Transaction(connection)
 
     async def close(self) -> None:
+        """Close every connection."""
         await self._engine.dispose()
 
     async def _connect(self) -> psycopg.AsyncConnection:
@@ -80,7 +88,7 @@ class Database:
 
 
 class Transaction:
-    """What `Database.transaction` hands out."""
+    """The connection of one transaction, as `Database.transaction` gives it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -105,12 +113,13 @@ def _named_errors() -> Iterator[None]:
         yield
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         raise DatabaseDown(
-            f"PostgreSQL does not answer ({type(error.orig).__name__}). `flow status` says what is"
-            " up."
+            f"PostgreSQL does not answer ({type(error.orig).__name__}). `flow status` lists what is"
+            " running."
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise DatabaseDown(
-            f"PostgreSQL cannot be reached ({type(error).__name__}). `flow status` says what is up."
+            f"PostgreSQL cannot be reached ({type(error).__name__}). `flow status` lists what is"
+            " running."
         ) from error
     except sqlalchemy.exc.TimeoutError as error:
         raise DatabaseDown("Every connection to PostgreSQL is busy. Try again.") from error

@@ -1,12 +1,13 @@
 """What surrounds every request: its id, address, limits of size and rate, headers, log, metrics.
 
-One plain ASGI layer, because each layer costs every request. What is answered, the routes decide.
+One plain ASGI layer, because each layer costs every request. The routes decide the answer.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Set
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,7 @@ from flow_platform.api.limits import address_subject
 from flow_platform.api.logs import log, log_failure
 from flow_platform.api.problems import MEANINGS, Problem, problem_response
 
-# Probes come from machines that must be told, and say nothing worth limiting.
+# Probes come from machines that need an answer every time, and cost little.
 _UNLIMITED = frozenset({"/health/live", "/health/ready", "/health", "/metrics"})
 # Only the page of the description shows anything in a browser; it sets a policy of its own.
 _POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -39,28 +40,30 @@ _LONGEST_LENGTH = 18
 
 
 class Envelope:
-    """See the module. Answers errors that no route has caught: a problem, never a trace."""
+    """The layer around `app`. Errors that no route has caught become a problem, never a trace.
 
-    def __init__(self, app: ASGIApp, config: ApiConfig) -> None:
+    Bodies sent to `large_body_paths` with an account may have `config.limits.large_body_bytes`.
+    """
+
+    def __init__(self, app: ASGIApp, config: ApiConfig, large_body_paths: Set[str]) -> None:
         self.app = app
         self.config = config
+        self.large_body_paths = large_body_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await _Exchange(self.app, self.config, scope, receive, send).run()
+        await _Exchange(self, scope, receive, send).run()
 
 
 class _Exchange:
     """One request and its response."""
 
-    def __init__(
-        self, app: ASGIApp, config: ApiConfig, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        self.app, self.config, self.scope = app, config, scope
-        self.receive, self.send = receive, send
-        # Of a header that comes several times the last counts, but for the list of proxies.
+    def __init__(self, envelope: Envelope, scope: Scope, receive: Receive, send: Send) -> None:
+        self.app, self.config = envelope.app, envelope.config
+        self.scope, self.receive, self.send = scope, receive, send
+        # The last of several headers of one name counts; the list of proxies is joined.
         self.headers: dict[bytes, bytes] = {}
         forwarded = []
         for name, value in scope["headers"]:
@@ -69,8 +72,8 @@ class _Exchange:
                 forwarded.append(value)
         self.context = self._context(b",".join(forwarded))
         contexts.attach(scope, self.context)
-        limits = config.limits
-        self.is_large = scope["path"] in limits.large_body_paths
+        limits = self.config.limits
+        self.is_large = scope["path"] in envelope.large_body_paths
         self.body_left = limits.large_body_bytes if self.is_large else limits.body_bytes
         self.status = 0
         self.is_private = b"authorization" in self.headers or scope["path"] in _PRIVATE_PATHS
@@ -104,11 +107,11 @@ class _Exchange:
 
     async def _admit(self) -> None:
         if self.is_large and not await self._has_account():
-            # FastAPI reads a body before it asks who sent it.
+            # FastAPI reads a body before it checks the account.
             self.body_left = self.config.limits.body_bytes
         length = self.headers.get(b"content-length", b"")
-        # What is no number the server has refused already, or counts as it comes. Python itself
-        # refuses to read a number of thousands of digits.
+        # A length that is not a number was refused by the server, or the body is counted as it is
+        # read. Python refuses to parse a number of thousands of digits.
         if length.isdigit() and (len(length) > _LONGEST_LENGTH or int(length) > self.body_left):
             raise _too_large()
         if self.scope["path"] not in _UNLIMITED:
@@ -128,7 +131,7 @@ class _Exchange:
         if message["type"] == "http.request":
             self.body_left -= len(message.get("body", b""))
             if self.body_left < 0:
-                # Of this type, because FastAPI lets no other pass that comes while it reads.
+                # Of this type: FastAPI replaces any other that is raised while it reads a body.
                 raise HTTPException(413, headers={"Connection": "close"})
         return message
 
@@ -176,7 +179,7 @@ class _Exchange:
         address = peer
         if self._is_trusted(peer):
             is_secure |= self.headers.get(b"x-forwarded-proto") == b"https"
-            # From the right: each proxy adds who asked it; what a client made up stands left.
+            # From the right: each proxy appends its client; what a client invented is on the left.
             for part in reversed(forwarded.decode("latin-1").split(",")):
                 if not part.strip():
                     continue

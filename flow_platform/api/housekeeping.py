@@ -1,6 +1,6 @@
-"""Removes what has run out from the service's own tables, now and then.
+"""Removes expired rows from the service's own tables, every ten minutes or so.
 
-How long what is kept stands here and in docs/privacy.md; the log of decisions on accounts is
+How long rows are kept is decided here and listed in docs/privacy.md. The audit of accounts is
 shortened by a function of the database, because the service itself may only add to it.
 """
 
@@ -25,13 +25,13 @@ STATEMENTS = (
 
 
 async def clean(database: Database) -> None:
-    """Remove everything that has run out. Safe in several processes at once."""
+    """Remove every expired row. Safe in several processes at once. Raises DatabaseDown."""
     for statement in STATEMENTS:
         await database.execute(statement)
 
 
 async def keep_house(database: Database) -> None:
-    """Clean for ever, at moments that processes do not share."""
+    """Clean until cancelled, at random moments, so that processes do not clean at once."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS * random.uniform(0.5, 1.5))
         try:

@@ -1,6 +1,6 @@
-"""How much one client may ask: rates over all processes, and the lock after failed sign-ins.
+"""How often one client may call: rates over all processes, and the lock after failed sign-ins.
 
-Counted in PostgreSQL. What is too much is in `config.Limits`; who is asking, the callers say.
+Counted in PostgreSQL. The limits are in `config.Limits`; callers identify the client.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from flow_platform.api.database import Database
 from flow_platform.api.metrics import Metrics
 from flow_platform.api.problems import Problem
 
-# A process forgets the clients that asked longest ago; at worst it leases for them once more.
+# A process forgets the clients that called longest ago; at worst it leases for them once more.
 _REMEMBERED = 50_000
-# A hundredth of a window's allowance at once: /predict at 1,000 requests a second costs two round
-# trips, and what another process leaves unused is small. Small allowances are counted one by one.
+# A hundredth of a window's allowance at once: 1,000 requests a second cost two round trips, and
+# little is left unused in other processes. Small allowances are counted one by one.
 _LEASES_A_WINDOW = 100
 _LARGEST_LEASE = 500
 
@@ -64,7 +64,7 @@ where name = %(name)s and t > now() - %(seconds)s * interval '1 second'
 
 @dataclass(slots=True)
 class _Lease:
-    """What this process may still grant before the window ends, on its own monotonic clock."""
+    """Requests that this process may still grant before the window ends, on its monotonic clock."""
 
     left: int = 0
     deadline: float = 0.0
@@ -75,8 +75,10 @@ class _Lease:
 class RateLimits:
     """Fixed windows with a strict upper bound over all processes that share the database.
 
-    A process reserves part of a window's allowance in one statement and grants from it without
-    asking again. At the border of two windows a client can use both: twice the allowance.
+    A process reserves part of a window's allowance in one statement and then grants from it without
+    a statement. At the border of two windows a client can use both: twice the allowance.
+
+    >>> await limits.take("address", address_subject("192.0.2.7"))
     """
 
     def __init__(self, database: Database, limits: Limits, key: bytes, metrics: Metrics) -> None:
@@ -129,21 +131,21 @@ class RateLimits:
                 "allowance": limit.allowance,
             },
         )
-        # From the moment of asking: the lease ends here no later than in the database.
+        # Counted from before the statement: the lease ends here no later than in the database.
         lease.deadline = asked_at + row["seconds_left"]
         lease.left = row["granted"]
         lease.is_spent = not row["granted"]
 
     def pseudonym(self, subject: str) -> str:
-        """Stands for an address or a name in the database: who has no key cannot tell whose."""
+        """The name of an address or an account in the database; without the key it names nobody."""
         raw = subject.encode("utf-8", "surrogatepass")
         return hmac.new(self._key, raw, hashlib.sha256).hexdigest()[:32]
 
     async def reserve_sign_in(self, name: str) -> None:
-        """Count a sign-in under `name` as failed until `sign_in_succeeded` says otherwise.
+        """Count a sign-in under `name` as failed until `sign_in_succeeded` is called.
 
         Counted before the password is checked, so that guesses at the same time are counted too.
-        Raises Problem 429 when there were too many failures of late, for unknown names as well.
+        Raises Problem 429 when there were too many recent failures, for unknown names as well.
         """
         limit = self._limits["failures"]
         params = {
@@ -161,6 +163,7 @@ class RateLimits:
             )
 
     async def sign_in_succeeded(self, name: str) -> None:
+        """Forget the failures under `name`."""
         await self._database.execute(
             "delete from auth.sign_in_attempts where name = %(name)s",
             {"name": self.pseudonym(name)},
@@ -168,10 +171,10 @@ class RateLimits:
 
 
 def too_many(seconds: float, detail: str | None = None, type: str = "rate-limited") -> Problem:
-    """The answer to a client that must wait."""
+    """The Problem 429 for a client that must wait for `seconds`."""
     return Problem(
         429,
-        detail=detail or "This client has used up what it may ask for in this window. Wait.",
+        detail=detail or "This client has sent as many requests as it may in this window. Wait.",
         type=type,
         headers={"Retry-After": str(max(1, math.ceil(seconds)))},
     )
@@ -179,7 +182,13 @@ def too_many(seconds: float, detail: str | None = None, type: str = "rate-limite
 
 @lru_cache(10_000)
 def address_subject(address: str) -> str:
-    """What an address counts as: itself, or of IPv6 its /64, which one household or server has."""
+    """The subject that requests from an address are counted for.
+
+    For IPv6 that is its /64, which one household or server has.
+
+    >>> address_subject("2001:db8::1")
+    '2001:db8::/64'
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -5,33 +5,27 @@ No address of a person, token, query value, header or body is ever written here.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-# Made once: `json.dumps` with any option makes an encoder a call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from flow_platform.ground.json_log import json_line
 
 LOGGER = logging.getLogger("flow.api")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line. An exception is told by its type and frames, without its message:
+    """A record as one line. An exception is logged by its type and frames, without its message:
     messages of drivers and validators repeat values."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-        }
-        line |= getattr(record, "fields", {})
+        fields = dict(getattr(record, "fields", {}))
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = _told(record.exc_info[1])
-        return _encode(line)
+            fields["exception"] = _exception_frames(record.exc_info[1])
+        at = datetime.fromtimestamp(record.created, UTC)
+        return json_line(record.getMessage(), at, record.levelname.lower(), fields)
 
 
 def set_up_logs() -> None:
@@ -65,7 +59,7 @@ def log_failure(event: str, error: BaseException, **fields: Any) -> None:
     LOGGER.error(event, exc_info=error, extra={"fields": fields})
 
 
-def _told(error: BaseException) -> list[dict[str, Any]]:
+def _exception_frames(error: BaseException) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     chained: BaseException | None = error
     while chained is not None and len(found) < 5:

@@ -1,6 +1,6 @@
-"""What the service counts of itself, for Prometheus. One registry an app: two apps share nothing.
+"""The metrics of the service, for Prometheus. One registry for each app: two apps share nothing.
 
-Labels are route templates, never paths: a path may hold what a person typed.
+Labels are route templates, never paths: a path may hold text that a person typed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 
 
 class Metrics:
-    """Counters of one app. Others may add theirs to `registry`."""
+    """The metrics of one app."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -60,4 +60,5 @@ class Metrics:
         found[1].observe(seconds)
 
     def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)

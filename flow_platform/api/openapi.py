@@ -1,7 +1,7 @@
 """The description of the service (OpenAPI): roles and errors that follow from how it is built.
 
-An operation's own texts stand with it. What is added here cannot be forgotten: the role it needs,
-and each error that limits, checks and failures can answer.
+An operation's own texts are in its router. The role that it needs, and the errors of limits, checks
+and failures, are added here, so that no operation can lack them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLAIN = ("/health/live", "/metrics")
 
 
 def install_description(app: FastAPI) -> None:
-    """Let `app.openapi()` make the description once, when it is first asked for."""
+    """Let `app.openapi()` make the description once, at its first call."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -41,7 +41,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
         tags=app.openapi_tags,
-        # The service answers where its description is found, whatever stands before it.
+        # Relative to the description's own address, so that it holds behind a gateway too.
         servers=[{"url": "/"}],
     )
     components = description.setdefault("components", {})
@@ -66,8 +66,10 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     is_public = role == PUBLIC
     operation["x-role"] = role
     operation["security"] = [] if is_public else [{SCHEME: []}]
-    told = "Public: no account is needed." if is_public else f"Needs the role **{role}** or higher."
-    operation["description"] = "\n\n".join(filter(None, [operation.get("description"), told]))
+    needs = (
+        "Public: no account is needed." if is_public else f"Needs the role **{role}** or higher."
+    )
+    operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needs]))
     statuses = [500]
     if path not in _PLAIN:
         statuses += [503] if path.startswith("/health") else [429, 503]

@@ -1,7 +1,7 @@
-"""Passwords: which are taken, and how they are hashed, off the event loop. No database here.
+"""Passwords: which are accepted, and how they are hashed, off the event loop. No database here.
 
-Which: at least 8 characters, none of the common ones, nothing made of the e-mail address. Any
-character counts, spaces and accents too; nothing is cut off.
+Accepted are those of at least 8 characters that are neither common nor made of the e-mail address.
+Every character counts, spaces and accents too; nothing is cut off.
 """
 
 from __future__ import annotations
@@ -39,12 +39,16 @@ _Result = TypeVar("_Result")
 
 
 def normalised(password: str) -> str:
-    """One form of what looks the same: an accent typed on another keyboard is the same accent."""
+    """One form for texts that look the same: an accent may be typed in two ways (NFC)."""
     return unicodedata.normalize("NFC", password)
 
 
 def refusal(password: str, email: str) -> str | None:
-    """Why this password is not taken, in a sentence; None if it is."""
+    """The reason why this password is not accepted, in a sentence; None if it is accepted.
+
+    >>> refusal("11111111", "ada@example.com")
+    'This password is a simple pattern. Use another, such as four words.'
+    """
     text = normalised(password)
     if len(text) < SHORTEST:
         return f"Use at least {SHORTEST} characters."
@@ -73,7 +77,7 @@ def _common() -> frozenset[str]:
 
 
 class _Bcrypt(BcryptHasher):
-    """Hashes brought from elsewhere, made when a password was silently cut at 72 bytes."""
+    """Hashes of another system, made when bcrypt silently cut passwords at 72 bytes."""
 
     def verify(self, password: str | bytes, hash: str | bytes) -> bool:
         raw = password.encode() if isinstance(password, str) else password
@@ -84,25 +88,24 @@ class _Bcrypt(BcryptHasher):
 
 
 class Passwords:
-    """Hashes and verifies in threads of its own, a few at once."""
+    """Hashes and verifies passwords in threads of its own, two at once."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHash((Argon2Hasher(), _Bcrypt()))
         self._threads = ThreadPoolExecutor(_AT_ONCE, "passwords")
         self._waiting = 0
-        # What an unknown name is compared with: the answer takes as long as a known one's.
+        # Unknown names are compared with this hash, so that they take as long as known ones.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
 
     async def hash(self, password: str) -> str:
-        """Argon2id. Raises Problem 503 when too many wait already."""
+        """The Argon2id hash of a password. Raises Problem 503 when too many calls wait."""
         return await self._run(partial(self._hasher.hash, normalised(password)))
 
     async def verify(self, password: str, hash: str | None) -> tuple[bool, str | None]:
-        """Whether the password is that of `hash`, and a better hash if that is an old one.
+        """Whether the password is that of `hash`, and a new hash where `hash` is of an old kind.
 
-        Without a hash (nobody of that name, or none that can be read) it takes as long, and is
-        never right. Raises Problem
-        503 when too many wait already.
+        Without a hash (an unknown name, or a hash that cannot be read) it takes as long, and the
+        answer is False. Raises Problem 503 when too many calls wait.
         """
         is_known = hash is not None and any(
             hasher.identify(hash) for hasher in self._hasher.hashers
@@ -114,6 +117,7 @@ class Passwords:
         return right and is_known, fresh
 
     def close(self) -> None:
+        """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:

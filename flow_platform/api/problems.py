@@ -1,7 +1,7 @@
 """Every error the service answers with, as application/problem+json (RFC 9457).
 
-A problem says what was wrong and what to do. It never repeats a value that was sent, and never
-shows a trace: the request id leads to the log.
+A problem describes what is wrong and what to do. It never repeats a value that was sent, and never
+shows a trace: the request id finds the request in the log.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ _LOCATION_PARTS = 6
 
 
 class Problem(Exception):
-    """An answer other than success. Raise it anywhere; it becomes the response.
+    """An answer other than success. Raised anywhere in a request, it becomes the response.
 
-    `type` is a short name such as "rate-limited"; without it the status says all. `headers` are
-    added to the answer, `more` to its body.
+    >>> raise Problem(404, detail="There is no run of this id.")
+
+    `type` is a short name such as "rate-limited", where the status alone is not enough. `headers`
+    are added to the response, `more` to its body.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Problem(Exception):
 
 
 class InvalidField(BaseModel):
-    """One field that could not be used, and why."""
+    """One field that cannot be used, and the reason."""
 
     field: str = Field(examples=["body.password"])
     reason: str = Field(examples=["String should have at least 8 characters"])
@@ -61,30 +63,31 @@ class InvalidField(BaseModel):
 class ProblemBody(BaseModel):
     """The body of every error (RFC 9457)."""
 
-    type: str = Field(examples=["about:blank"], description="What kind of problem, as a URI.")
+    type: str = Field(examples=["about:blank"], description="The kind of problem, as a URI.")
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str | None = Field(None, examples=["There is nothing at this address."])
-    instance: str = Field(examples=["/me"], description="The path that was asked for.")
+    instance: str = Field(examples=["/me"], description="The path of the request.")
     request_id: str = Field(
-        examples=["7c0f6c1e9a5b4a6e8c3d2b1a09f8e7d6"], description="Leads to the service's log."
+        examples=["7c0f6c1e9a5b4a6e8c3d2b1a09f8e7d6"],
+        description="Finds the request in the service's log.",
     )
-    errors: list[InvalidField] | None = Field(None, description="Of 422: each field and why.")
+    errors: list[InvalidField] | None = Field(None, description="For 422: the fields and reasons.")
 
 
-# What each status means wherever it is answered: one text for the page and the reader.
+# The text of each status, in the description and in answers without a detail of their own.
 MEANINGS: dict[int, str] = {
     400: "The request cannot be read.",
     401: "No valid access token was sent. Get one at `POST /token`.",
     403: "The account's role does not suffice.",
-    404: "There is no such thing.",
-    409: "The request does not fit the present state.",
+    404: "There is nothing at this address or of this name.",
+    409: "The request conflicts with the current state.",
     413: "The body is too large.",
-    415: "The body is of a media type that this operation does not take.",
+    415: "This operation does not accept bodies of this media type.",
     422: "A field is missing or cannot be used; `errors` names each.",
-    429: "Too many requests. Wait for the seconds of `Retry-After`.",
-    500: "The service has failed. The request id leads to its log.",
-    503: "The service cannot answer now. Wait for the seconds of `Retry-After`.",
+    429: "Too many requests. Wait for the number of seconds in `Retry-After`.",
+    500: "The service has failed. The request id finds the request in its log.",
+    503: "The service cannot answer now. Wait for the number of seconds in `Retry-After`.",
 }
 _RETRY_HEADER = {
     "Retry-After": {
@@ -107,13 +110,16 @@ _HEADERS: dict[int, dict[str, Any]] = {
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The entries of `responses=` for these statuses.
 
-    An operation names only what is its own (404, 409): 401, 403, 413, 422, 429, 500 and 503 are
-    added where they can occur when the description is made.
+    An operation names only statuses of its own (404, 409): `openapi.py` adds 401, 403, 413, 422,
+    429, 500 and 503 wherever they can occur.
+
+    >>> @router.get("/runs/{run_id}", responses=responses(404))
     """
-    return {status: _documented(status) for status in statuses}
+    return {status: _schema_example(status) for status in statuses}
 
 
-def _documented(status: int) -> dict[str, Any]:
+def _schema_example(status: int) -> dict[str, Any]:
+    """How the description shows the problem of a status."""
     example: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -144,7 +150,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The response of a problem, for code that has no request to raise in."""
+    """The response of a problem, for code outside of routes, where raising has no effect."""
     raw: bytes = scope.get("raw_path") or b"/"
     body = {"type": type, "title": title, "status": status}
     if detail:
@@ -157,7 +163,7 @@ def problem_response(
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let every error of `app` that is raised in a route become a problem."""
+    """Make a problem of every error that is raised in a route of `app`."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -192,7 +198,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [_told(problem) for problem in error.errors()[:50]]
+    found = [_invalid_field(problem) for problem in error.errors()[:50]]
     return problem_response(
         request.scope,
         422,
@@ -219,20 +225,20 @@ async def _unusable(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, 422, HTTPStatus(422).phrase, str(error))
 
 
-def _told(problem: Mapping[str, Any]) -> dict[str, str]:
-    """The field and the reason, without anything the client wrote: it may be a secret."""
+def _invalid_field(problem: Mapping[str, Any]) -> dict[str, str]:
+    """The field and the reason, without any value that the client sent: it may be a secret."""
     kind, location = problem["type"], list(problem["loc"])
     if kind == "json_invalid":
         return {"field": "body", "reason": f"Not JSON, from character {location[-1]} on"}
     if kind == "extra_forbidden":
-        return {"field": _path(location[:-1]), "reason": "There is a field that is not known"}
+        return {"field": _path(location[:-1]), "reason": "It has an unknown field"}
     reason = str(problem["msg"])
     if kind.startswith("union_tag"):
         reason = "The kind is missing or not one of those described"
     elif kind == "value_error" and reason.startswith("value is not a valid email"):
         reason = "Not a valid e-mail address"
     elif kind.endswith("_parsing"):
-        # After the comma stands what was found.
+        # After the comma pydantic repeats the value.
         reason = reason.split(",")[0]
     return {"field": _path(location), "reason": reason.removeprefix("Value error, ")}
 

@@ -1,8 +1,8 @@
-"""Starting a Dagster run once, however often and at how many moments it is asked for.
+"""Starting a Dagster run once, however often the same request is sent, also at the same moment.
 
 The key of a request is kept in `auth.idempotency_keys`, and on the run as a tag: if this process
-ends between the launch and its record, the tag finds the run again. Which job a request means is
-decided in the routers.
+ends between the launch and its record, the tag finds the run again. The routers decide which job a
+request starts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 REQUESTED_BY_TAG = "flow/requested_by"
 KEY_TAG = "flow/idempotency_key"
-# Two requests of one key at once: so long the second waits for what the first has started.
+# Of two requests with one key at once, the second waits this long for the run of the first.
 _WAIT_SECONDS, _POLL_SECONDS = 10.0, 0.25
 # A launch that has taken longer belongs to a process that is gone.
 _ABANDONED = timedelta(seconds=LAUNCH_SECONDS + 15)
@@ -51,16 +51,16 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         max_length=130,
         pattern=r'^"?[A-Za-z0-9._:\-]{1,128}"?$',
-        description="A name for this request, such as a UUID: sent again with the same body it"
-        " starts nothing and answers with the run that was started; with another body it is"
-        " refused (422). Kept for seven days. Without it every request starts a run.",
+        description="A name for this request, such as a UUID. The same request sent again with it"
+        " starts nothing and returns the run that was started; another request with it is refused"
+        " (422). Kept for seven days. Without it, every request starts a run.",
         examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
     ),
 ]
 
-# What every operation that starts a run documents beside its body.
+# The response headers of every operation that starts a run.
 STARTED_HEADERS: dict[str, Any] = {
-    "Location": {"description": "Where to read the run.", "schema": {"type": "string"}},
+    "Location": {"description": "Address of the run.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "true when an earlier request with this key started the run.",
         "schema": {"type": "string"},
@@ -69,7 +69,7 @@ STARTED_HEADERS: dict[str, Any] = {
 
 
 class StartedRun(BaseModel):
-    """A run that was started, or had been started by the same key."""
+    """A run that was started, now or by an earlier request with the same key."""
 
     run_id: str = Field(examples=["4984082a-ec46-45e8-8d4c-790c38af4b94"])
     job: str = Field(examples=["parcels_etl"])
@@ -89,7 +89,7 @@ async def open_dagster(app: FastAPI, config: ApiConfig) -> AsyncIterator[None]:
 
 @dataclass(frozen=True)
 class Start:
-    """What a request asks to start."""
+    """What a request starts: a job, with the run's tags and configuration."""
 
     job: str
     tags: Mapping[str, str]
@@ -106,8 +106,9 @@ async def start_run(
 ) -> StartedRun:
     """Start the run unless `key` has started it, and set the headers of a 202.
 
-    `body` is what makes two requests the same. Raises Problem 409 while the first request of a key
-    is at work, 422 for a key that stands for another request, 503 when Dagster does not answer.
+    Two requests with equal path and `body` are the same request. Raises Problem 409 while the first
+    request of a key is in progress, 422 for a key of another request, 503 when Dagster does not
+    answer.
     """
     client: DagsterClient = request.app.state.dagster
     tags = {**start.tags, REQUESTED_BY_TAG: str(account.id)}
@@ -118,7 +119,7 @@ async def start_run(
         else:
             name = key.strip('"')
             if not _KEY.fullmatch(name):
-                raise invalid("header.Idempotency-Key", "use letters, digits and . _ : - alone.")
+                raise invalid("header.Idempotency-Key", "use only letters, digits and . _ : -.")
             wanted = {"path": request.url.path, "body": dict(body)}
             once = _Once(request.app.state.database, client, account, name, _sha256(wanted))
             run, replayed = await once.run(start, {**tags, KEY_TAG: name})
@@ -133,7 +134,7 @@ async def start_run(
 
 
 def own_tags(run: Run) -> dict[str, str]:
-    """The tags that say what a run is for, without those Dagster keeps for itself."""
+    """The tags that describe what a run is for, without Dagster's internal ones."""
     kept = ("flow/", "dagster/asset_partition_range")
     return {name: value for name, value in run.tags.items() if name.startswith(kept)}
 
@@ -144,7 +145,7 @@ def dagster_down(error: DagsterDown) -> Problem:
 
 
 class _Once:
-    """One key of one account, and the request it stands for."""
+    """One key of one account, and the request that it names."""
 
     def __init__(
         self, database: Database, client: DagsterClient, account: Account, key: str, sha256: bytes
@@ -160,11 +161,11 @@ class _Once:
         while not await self._claim():
             row = await self._row()
             if row is None:
-                continue  # The first request was refused by Dagster meanwhile: the key is free.
+                continue  # Dagster has refused the first request meanwhile: the key is free.
             if bytes(row["request_sha256"]) != self._sha256:
                 raise invalid(
                     "header.Idempotency-Key",
-                    "stands for another request. Choose a new key for a new request.",
+                    "belongs to another request. Choose a new key for a new request.",
                 )
             if (found := await self._started(row, tags)) is not None:
                 return found, True
@@ -173,7 +174,7 @@ class _Once:
             if asyncio.get_running_loop().time() > deadline:
                 raise Problem(
                     409,
-                    detail="The first request with this key is still at work. Ask again.",
+                    detail="The first request with this key is still in progress. Try again.",
                     type="idempotency-key-at-work",
                     headers=_RETRY,
                 )
@@ -187,8 +188,8 @@ class _Once:
             await self._release()
             raise
         except DagsterDown as error:
-            # An answer that was lost may be that of a run which started: the key stays taken, and
-            # the next request of it looks for that run.
+            # The run may have started although its answer was lost: the key stays taken, and the
+            # next request with it looks for that run.
             if not error.may_have_started:
                 await self._release()
             raise
@@ -213,7 +214,7 @@ class _Once:
         return rows[0] if rows else None
 
     async def _started(self, row: Mapping[str, Any], tags: Mapping[str, str]) -> Run | None:
-        """The run that the key has started, by its record or else by its tags."""
+        """The run that the key has started, found by its record or else by its tags."""
         if row["run_id"] is not None:
             run = await self._client.run(row["run_id"])
             if run is None:

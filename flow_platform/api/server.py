@@ -1,6 +1,6 @@
 """How the service listens: uvicorn's settings, the same in production, in tests and in benchmarks.
 
-What it serves is `app.py`'s.
+The app itself is made in `app.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def listening_on(host: str, port: int) -> dict[str, Any]:
-    """Arguments of `uvicorn.run` and `uvicorn.Config` beside the app."""
+    """Arguments of `uvicorn.run` and `uvicorn.Config` in addition to the app."""
     return {
         "host": host,
         "port": port,

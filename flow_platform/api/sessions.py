@@ -1,4 +1,4 @@
-"""Sessions: begun by a sign-in, kept alive by rotating refresh tokens, ended at once by revoking.
+"""Sessions: started by a sign-in, kept alive by rotating refresh tokens, ended by revoking them.
 
 Access tokens name their session, so an ended session ends them too, within seconds. Passwords are
 in `accounts.py`, the form of a token in `tokens.py`.
@@ -20,7 +20,7 @@ from flow_platform.api.logs import log
 from flow_platform.api.problems import Problem
 from flow_platform.api.tokens import Claims, InvalidToken, make_access_token, read_access_token
 
-# Longest time for which a changed role or an ended session goes unnoticed in another process.
+# Longest time until another process notices a changed role or an ended session.
 _KNOWN_SECONDS = 3.0
 _KNOWN_SESSIONS = 20_000
 
@@ -40,7 +40,7 @@ with opened as (
 insert into auth.refresh_tokens (token_sha256, session_id, expires_at)
 select %(token)s, id, now() + %(token_seconds)s * interval '1 second' from opened
 """
-# One statement: of two clients with one token the second waits for the row, and finds it used.
+# One statement: the second of two clients with one token waits for the row, and finds it used.
 _ROTATE = """
 with used as (
     update auth.refresh_tokens as t set used_at = now()
@@ -64,7 +64,7 @@ with ended as (
     where t.token_sha256 = %(token)s and t.used_at is not null and s.id = t.session_id
         and s.revoked_at is null
     returning s.id, s.account_id
-), told as (
+), recorded as (
     insert into auth.audit (action, account_id) select 'refresh token reused', account_id from ended
 )
 select id from ended
@@ -79,7 +79,10 @@ returning s.id
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client gets. The refresh token is known to nobody else: only its sha256 is kept."""
+    """The tokens of a client. Only the sha256 of the refresh token is kept.
+
+    The access token is valid for `expires_in` seconds.
+    """
 
     access_token: str
     refresh_token: str
@@ -87,7 +90,12 @@ class Tokens:
 
 
 class Sessions:
-    """Starts, looks up, rotates and ends sessions."""
+    """Starts, looks up, rotates and ends sessions.
+
+    >>> tokens = await sessions.start(account_id, Role.VIEWER)
+    >>> (await sessions.account(tokens.access_token)).role
+    <Role.VIEWER: 'viewer'>
+    """
 
     def __init__(self, database: Database, config: ApiConfig) -> None:
         self._database = database
@@ -108,8 +116,8 @@ class Sessions:
         return account
 
     def _claims(self, token: str) -> Claims:
-        # Checking a signature takes longer than all else a small request needs. What is kept is
-        # its digest: the process does not collect tokens.
+        # Checking a signature takes longer than all other work of a small request. Only the
+        # token's digest is kept: the process does not collect tokens.
         digest = _sha256(token)
         claims = self._verified.get(digest)
         if claims is None or claims.expires_at <= time.time():
@@ -123,7 +131,10 @@ class Sessions:
         return claims
 
     async def start(self, account_id: uuid.UUID, role: Role) -> Tokens:
-        """A new session of an account that has proved who it is."""
+        """The tokens of a new session of an account whose password was checked.
+
+        Raises DatabaseDown.
+        """
         session, refresh = uuid.uuid4(), secrets.token_urlsafe(32)
         await self._database.execute(
             _START,
@@ -138,9 +149,10 @@ class Sessions:
         return self._tokens(account_id, session, role, refresh)
 
     async def rotate(self, refresh_token: str) -> Tokens:
-        """New tokens for a refresh token, which ends its use.
+        """New tokens in exchange for a refresh token, which cannot be used again.
 
-        One that was used before ends its whole session: somebody has a copy. Raises Problem 401.
+        One that was used before ends its whole session: somebody has a copy. Raises Problem 401,
+        DatabaseDown.
         """
         fresh, token = secrets.token_urlsafe(32), _sha256(refresh_token)
         rows = await self._database.rows(
@@ -166,19 +178,19 @@ class Sessions:
         return self._tokens(row["id"], row["session_id"], Role(row["role"]), fresh)
 
     async def revoke(self, refresh_token: str) -> None:
-        """End the session of a refresh token; one that is unknown is no error (RFC 7009)."""
+        """End the session of a refresh token; an unknown one is no error (RFC 7009)."""
         for ended in await self._database.rows(_REVOKE, {"token": _sha256(refresh_token)}):
             self.forget(ended["id"])
 
     def forget(self, session_id: uuid.UUID | None = None) -> None:
-        """Ask the database anew for this session, or for all, at its next request."""
+        """Read this session, or all, from the database again at the next request."""
         if session_id is None:
             self._known.clear()
         else:
             self._known.pop(session_id, None)
 
     async def _look_up(self, session_id: uuid.UUID) -> Account | None:
-        # From before the question: what changes meanwhile is known as late as what came before.
+        # Counted from before the query: a change during it is noticed no later than one before.
         until = time.monotonic() + _KNOWN_SECONDS
         rows = await self._database.rows(_STATE, {"session": session_id})
         account = Account(rows[0]["id"], rows[0]["email"], Role(rows[0]["role"])) if rows else None

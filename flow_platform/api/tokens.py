@@ -1,7 +1,7 @@
 """Access tokens: how they are made and checked. Pure: no database, no request.
 
-HS256 and nothing else. A token is believed only if its head is, byte for byte, the one written
-here, so what a head may ask for (another algorithm, a key from somewhere) is never looked at.
+HS256 and nothing else. A token is accepted only if its head is, byte for byte, the one written
+here, so that a head which names another algorithm or key is never read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CLAIMS = ("iss", "aud", "exp", "iat", "nbf", "jti", "typ", "sub", "sid")
 
 
 class InvalidToken(Exception):
-    """The token is none of ours, or no longer."""
+    """The token was not made here, or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says: the account and the session it was made for, and until when."""
+    """The account and session that a valid token was made for; `expires_at` is a Unix time."""
 
     account_id: uuid.UUID
     session_id: uuid.UUID
@@ -37,7 +37,10 @@ class Claims:
 def make_access_token(
     key: bytes, account_id: uuid.UUID, session_id: uuid.UUID, role: str, seconds: int
 ) -> str:
-    """A signed token. `role` is for the client to read; the service asks its database."""
+    """A signed token that is valid for `seconds`.
+
+    `role` is for the client to read; the service reads the role from its database.
+    """
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -55,7 +58,7 @@ def make_access_token(
 
 
 def read_access_token(key: bytes, token: str) -> Claims:
-    """The claims of a valid token. Raises InvalidToken, which says nothing of why."""
+    """The claims of a valid token. Raises InvalidToken, without the reason."""
     if len(token) > _LONGEST or not token.startswith(_HEAD):
         raise InvalidToken
     try:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from flow_platform.flows.kinds import Flow
+from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.tables import Table
+from flow_platform.partitions import rectangle_of
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
 
@@ -24,6 +27,9 @@ SHARED_GROUP = "shared"
 SHARED_OWNER = "team:forecasting"
 # One run covers a whole rectangle; assets of one grain must agree on it, or ranges fall apart.
 ONE_RUN = dg.BackfillPolicy.single_run()
+# Of a flow with more centres, the graph and the logs name the first.
+_MOST_NAMED = 100
+_MOST_LOGGED = 8
 # A run with this tag at "stale" also retrains vintages whose training data changed.
 REFRESH_TAG = "flow/vintages"
 
@@ -41,6 +47,40 @@ def progress_of(context: dg.AssetExecutionContext, platform: Platform) -> Callab
         platform.announce(message)
 
     return report
+
+
+def rectangle_rows(context: dg.AssetExecutionContext, platform: Platform, flow: Flow) -> Rectangle:
+    """The centres and days of the run's partitions; logged, with the names of the centres."""
+    rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+    labels = platform.labels_of(flow)
+    named = ", ".join(labels[one] for one in rectangle.centres[:_MOST_LOGGED])
+    more = len(rectangle.centres) - _MOST_LOGGED
+    context.log.info(
+        "%s from %s to %s, centres: %s%s",
+        flow.name,
+        rectangle.first_day,
+        rectangle.last_day,
+        named,
+        f" and {more} more" if more > 0 else "",
+    )
+    return rectangle
+
+
+def centres_metadata(platform: Platform, flow: Flow) -> dict[str, Any]:
+    """Definition metadata: the centres of a flow with their names, as partition keys have ids."""
+    centres = platform.centres_of(flow)
+    return {
+        "centres": dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {"partition": one.partition, "centre": one.centre_id, "name": one.name}
+                )
+                for one in centres[:_MOST_NAMED]
+            ],
+            dg.TableSchema([dg.TableColumn(name) for name in ("partition", "centre", "name")]),
+        ),
+        "centres_in_all": len(centres),
+    }
 
 
 def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:

@@ -1,26 +1,50 @@
 """dbt's seeds, models and tests as assets and checks, in groups of one grain each.
 
-Which SQL is behind an asset is told by its key: merged/parcels is
-`dbt_project/models/merged/merged__parcels.sql`. How dbt runs is in `warehouse/dbt.py`.
+The key of an asset gives its SQL: merged/parcels is built by `merged/merged__parcels.sql` of
+`dbt_project/models`. How dbt runs is in `warehouse/dbt.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtProject,
+    dbt_assets,
+)
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
-from flow_platform.flows import CATALOGUE, Flow, SeriesFlow
+from flow_platform.assets.keys import champion_key, drift_key, predictions_key
+from flow_platform.assets.raw import WEATHER
+from flow_platform.flows import CATALOGUE, SERIES_FLOWS, Flow, SeriesFlow, flow_named
+from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day
 from flow_platform.platform import Platform
 
 DBT_POOL = "dbt"
+FORECASTS = dg.AssetKey(["ml", "forecasts"])
 
 
 class Translator(DagsterDbtTranslator):
-    """Names dbt's nodes as their tables are named: [schema, table]."""
+    """Names dbt's nodes as their tables are named, [schema, table], and knows the flow of each.
+
+    The flow of a model is in its YAML: `config: {meta: {flow: parcels}}`.
+    """
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if not any(dep.asset_key in _assets_of_flows() for dep in spec.deps):
+            return spec
+        flow = flow_of(self.get_resource_props(manifest, unique_id))
+        return spec.replace_attributes(
+            deps=[asset for dep in spec.deps for asset in _assets_read(dep, flow)]
+        )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -33,7 +57,7 @@ class Translator(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["schema"] == "published":
             return "published"
-        flow = _flow_of(dbt_resource_props)
+        flow = flow_of(dbt_resource_props)
         return flow.name if flow else SHARED_GROUP
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
@@ -44,27 +68,112 @@ class Translator(DagsterDbtTranslator):
         dbt_resource_props: Mapping[str, Any],
         dbt_parent_resource_props: Mapping[str, Any],
     ) -> dg.PartitionMapping | None:
-        flow, parent = _flow_of(dbt_resource_props), dbt_parent_resource_props.get("identifier")
-        if flow is None:
+        flow = flow_of(dbt_resource_props)
+        if flow is None or not _is_partitioned(dbt_resource_props):
             return None
-        if parent == "forecasts" and isinstance(flow, SeriesFlow):
-            # What is said of an hour is said within the day before it ends.
-            return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
-        if parent == "weather" and flow.centres_from == "source":
-            # Their weather is that of a place, which is a centre of the centres file. A trip knows
-            # what was known when its day began, an hour of traffic what was known by then.
-            return same_day() if isinstance(flow, SeriesFlow) else day_before()
-        if parent == "customer_segments":
-            # Made by month, of which a rectangle may need any: that of placing, or an earlier one.
+        parent = self.get_asset_key(dbt_parent_resource_props)
+        if parent == FORECASTS:
+            return _days_of_issue(dbt_resource_props, flow)
+        if parent == WEATHER and flow.centres_from == "source":
+            return _weather_of_places(dbt_resource_props)
+        if dbt_parent_resource_props.get("meta", {}).get("partitioned_by") == "month":
+            # A rectangle of days may need any month: its own or an earlier one.
             return dg.AllPartitionMapping()
         return None
 
 
-def _flow_of(dbt_resource_props: Mapping[str, Any]) -> Flow | None:
-    """The flow whose name a dbt node bears or whose `meta` names it, None for what flows share."""
-    meta = dbt_resource_props.get("config", {}).get("meta", {})
-    name = str(meta.get("flow", dbt_resource_props["name"]))
-    return next((flow for flow in CATALOGUE if flow.name in name), None)
+@cache
+def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, dg.AssetKey]]:
+    """Tables that several flows write to, with the asset of each flow.
+
+    To dbt such a table is one source, in the lineage each flow's rows of it are an asset.
+    """
+    return {
+        FORECASTS: {flow.name: predictions_key(flow) for flow in SERIES_FLOWS},
+        dg.AssetKey(["ml", "vintages"]): {flow.name: champion_key(flow) for flow in CATALOGUE},
+        dg.AssetKey(["monitoring", "drift"]): {flow.name: drift_key(flow) for flow in CATALOGUE},
+    }
+
+
+def _assets_read(dep: dg.AssetDep, flow: Flow | None) -> list[dg.AssetDep]:
+    """The assets behind one dependency: a model of `flow` reads its rows, a shared model all."""
+    of_flows = _assets_of_flows().get(dep.asset_key)
+    if of_flows is None:
+        return [dep]
+    return [
+        dg.AssetDep(key, partition_mapping=dep.partition_mapping)
+        for name, key in of_flows.items()
+        if flow is None or name == flow.name
+    ]
+
+
+def flow_of(node: Mapping[str, Any]) -> Flow | None:
+    """The flow that a dbt node's `meta` names, None where it names none: flows share it."""
+    name = node["config"].get("meta", {}).get("flow")
+    return flow_named(name) if name else None
+
+
+def check_flows(manifest: Mapping[str, Any], listed: Sequence[str]) -> None:
+    """Raise ConfigurationError unless every model says whose it is, and dbt lists every flow.
+
+    A model between the raw and the published rows names its flow in its `meta`, or says that flows
+    share it: its group and partitions depend on it. A published view may name a flow. The error
+    names the model and its file. `listed` are the flows of dbt_project.yml, which are those that
+    shared views ask for rows.
+    """
+    known = [flow.name for flow in CATALOGUE]
+    if sorted(listed) != sorted(known):
+        raise ConfigurationError(
+            f"dbt_project/dbt_project.yml lists the flows {', '.join(listed)}, the catalogue has"
+            f" {', '.join(known)}. List the same under vars: flows."
+        )
+    for node in manifest["nodes"].values():
+        if node["resource_type"] not in ("model", "seed"):
+            continue
+        meta = node["config"].get("meta", {})
+        may_be_shared = not _is_partitioned(node) and "flow" not in meta
+        is_shared = meta.get("shared") is True or node["schema"] == "published"
+        if meta.get("flow") not in known and not (is_shared and may_be_shared):
+            raise ConfigurationError(
+                f"The meta of {_named(node)} names no flow of the catalogue:"
+                f" {meta or 'it is empty'}. Give it config: {{meta: {{flow: NAME}}}} in its YAML,"
+                f" NAME one of {', '.join(known)}. A view that flows share has {{shared: true}}."
+            )
+
+
+def _named(node: Mapping[str, Any]) -> str:
+    return f"{node['name']} (dbt_project/{node['original_file_path']})"
+
+
+def _is_partitioned(node: Mapping[str, Any]) -> bool:
+    return bool(node["config"]["materialized"] == "incremental")
+
+
+def _days_of_issue(node: Mapping[str, Any], flow: Flow) -> dg.PartitionMapping:
+    """The days on which the forecasts of a target day are issued."""
+    if not isinstance(flow, SeriesFlow):
+        raise ConfigurationError(
+            f"{_named(node)} reads ml.forecasts, but {flow.name} is scored record by record: it has"
+            " no forecasts."
+        )
+    return days_before(1, 0) if flow.is_hourly else days_before(flow.longest_horizon, 1)
+
+
+def _weather_of_places(node: Mapping[str, Any]) -> dg.PartitionMapping:
+    """The days of weather behind a day of a flow whose centres have the weather of their place.
+
+    Weather is partitioned by the centres of the centres file. By when it must have been known is up
+    to the SQL of the model, so its `meta` says it: `weather_known`.
+    """
+    choices = {"same_day": same_day, "day_before": day_before}
+    chosen = node["config"].get("meta", {}).get("weather_known")
+    if chosen not in choices:
+        raise ConfigurationError(
+            f"{_named(node)} uses the weather of other places than its centres. Say in its YAML by"
+            " when the weather must have been known: config: {meta: {weather_known:"
+            f" {' or '.join(choices)}}}}}; found {chosen!r}."
+        )
+    return choices[chosen]()
 
 
 def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
@@ -72,7 +181,7 @@ def _windowed(manifest: Mapping[str, Any], flow: Flow) -> list[str]:
     return sorted(
         str(node["name"])
         for node in manifest["nodes"].values()
-        if node["config"]["materialized"] == "incremental" and _flow_of(node) == flow
+        if _is_partitioned(node) and flow_of(node) == flow
     )
 
 
@@ -96,6 +205,7 @@ def build_arguments(model_names: Sequence[str]) -> list[str]:
 def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """The centres, the staging views, the published views, and what each flow has partitioned."""
     manifest = platform.dbt.manifest(platform.centres_by_flow)
+    check_flows(manifest, platform.dbt.flows)
     translator = Translator(
         settings=DagsterDbtTranslatorSettings(
             enable_asset_checks=True, enable_duplicate_source_asset_keys=True

@@ -3,11 +3,18 @@
 import dagster as dg
 import pandas as pd
 
-from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata, rows_metadata
+from flow_platform.assets.common import (
+    ONE_RUN,
+    PlatformParam,
+    centres_metadata,
+    columns_metadata,
+    rectangle_rows,
+    rows_metadata,
+)
 from flow_platform.assets.keys import drift_key, merged_key
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.tables import CENTRE, Column, Table
-from flow_platform.partitions import partitions_of, rectangle_of
+from flow_platform.partitions import partitions_of
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
 
@@ -40,7 +47,7 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[merged_key(flow)],
-        metadata=columns_metadata(DRIFT_TABLE),
+        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform, flow)},
         description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
         " same season of earlier years.",
         check_specs=[
@@ -52,10 +59,18 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         ],
     )
     def drift(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+        rectangle = rectangle_rows(context, platform, flow)
         readings = measure_rectangle(platform, flow, rectangle)
         newest = readings[readings["day"] == pd.Timestamp(rectangle.last_day)]
         drifting = newest[newest["status"] == "drift"]
+        labels = platform.labels_of(flow)
+        context.log.info(
+            "%s: %d rows stored, %d features beyond their critical value on %s",
+            DRIFT_TABLE.name,
+            len(readings),
+            len(drifting),
+            rectangle.last_day,
+        )
         return dg.MaterializeResult(
             metadata=rows_metadata(
                 len(readings),
@@ -68,7 +83,10 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
                     severity=dg.AssetCheckSeverity.WARN,
                     metadata={
                         "drifting": dg.MetadataValue.json(
-                            [f"{row.centre_id}: {row.feature}" for row in drifting.itertuples()]
+                            [
+                                f"{labels[str(row.centre_id)]}: {row.feature}"
+                                for row in drifting.itertuples()
+                            ]
                         )
                     },
                 )

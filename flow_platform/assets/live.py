@@ -1,7 +1,7 @@
 """Live sources as external assets: their lag, last message and quarantine, observed and checked.
 
 Dagster never makes them: counters, the portal and the shop's topics do. How far each is settled is
-read in `ingest/state.py`.
+read in `streams/state.py`.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from flow_platform.assets.common import PlatformParam
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.state import StreamState, stream_state
 from flow_platform.parts import LiveSource, parts_of
 from flow_platform.platform import Platform
+from flow_platform.streams.state import StreamState, stream_state
 
 # One message in a hundred may be poison before somebody should look.
 MOST_REJECTED = 0.01

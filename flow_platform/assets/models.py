@@ -9,8 +9,9 @@ import dagster as dg
 from flow_platform.assets.common import ONE_RUN, PlatformParam
 from flow_platform.assets.keys import champion_key, merged_key, model_key, training_view_keys
 from flow_platform.flows.kinds import Flow
-from flow_platform.forecasting.daily.training import lacks
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.engine import Engine
+from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import (
     CANDIDATE,
     MEASURE,
@@ -19,6 +20,7 @@ from flow_platform.partitions import (
     model_partitions,
     same_month,
 )
+from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.training import Trained, decide_champions, train_vintage
@@ -70,13 +72,15 @@ def log_vintages(
 
 
 def _without_absent(
-    context: dg.AssetExecutionContext, wanted: list[tuple[str, str]]
+    context: dg.AssetExecutionContext,
+    engine: Engine[Any, Any, Any],
+    wanted: list[tuple[str, str]],
 ) -> list[tuple[str, str]]:
     """The (month, candidate) whose candidate can be trained here; the others are logged once."""
     for candidate in sorted({candidate for _, candidate in wanted}):
-        if reason := lacks(candidate):
+        if reason := engine.missing_requirement(candidate):
             context.log.warning("%s left out: %s", candidate, reason)
-    return [key for key in wanted if lacks(key[1]) is None]
+    return [key for key in wanted if engine.missing_requirement(key[1]) is None]
 
 
 def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefinition]:
@@ -105,18 +109,27 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             for key in map(_multi, context.partition_keys)
         )
         if len(wanted) > 1:
-            wanted = _without_absent(context, wanted)
+            wanted = _without_absent(context, parts_of(flow).models.engine, wanted)
         months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
         trained: list[Trained] = []
         data: Any = None
         for case in cases_of(platform, flow):
+            trainer = Trainer(case.engine)
             if data is None or not case.parts.models.shares_history:
                 data = case.history(*months)
             with case.training_lock():
                 for month, candidate in wanted:
                     try:
                         cutoff = date.fromisoformat(month)
-                        trained.append(train_vintage(case, candidate, cutoff, data))
+                        vintage = train_vintage(case, trainer, candidate, cutoff, data)
+                        context.log.info(
+                            "%s of %s: %s %s",
+                            case.measure,
+                            month,
+                            "trained" if vintage.is_new else "unchanged:",
+                            vintage.vintage.model_version,
+                        )
+                        trained.append(vintage)
                     except ModelError as error:
                         if len(wanted) == 1:
                             raise
@@ -154,6 +167,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             with case.training_lock():
                 champions = decide_champions(case, months)
             named[measure] = [v.model_version for v in champions if v.month in months]
+            context.log.info("%s: champions %s", measure, ", ".join(named[measure]) or "none")
             for month in sorted(months - {vintage.month for vintage in champions}):
                 lacking = ModelError(
                     f"{flow.name} {measure} has no vintage of {month:%Y-%m}. Train the candidates"

@@ -7,9 +7,11 @@ import dagster as dg
 from flow_platform.assets.common import (
     ONE_RUN,
     PlatformParam,
+    centres_metadata,
     columns_metadata,
     picture,
     progress_of,
+    rectangle_rows,
     refresh_of,
     rows_metadata,
 )
@@ -21,7 +23,7 @@ from flow_platform.assets.keys import (
 )
 from flow_platform.assets.models import log_vintages
 from flow_platform.flows.kinds import Flow
-from flow_platform.partitions import partitions_of, rectangle_of, vintage_known_by_day
+from flow_platform.partitions import partitions_of, vintage_known_by_day
 from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.predictions import PredictionRun, predict
@@ -43,7 +45,7 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
             *training_view_keys(flow),
             dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
         ],
-        metadata=columns_metadata(made.table),
+        metadata={**columns_metadata(made.table), **centres_metadata(platform, flow)},
         description=made.description,
         check_specs=[
             dg.AssetCheckSpec("complete", asset=key, blocking=True, description=made.complete),
@@ -55,11 +57,15 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
     def predictions(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+        rectangle = rectangle_rows(context, platform, flow)
         progress = progress_of(context, platform)
         run = predict(platform, flow, rectangle, refresh=refresh_of(context), progress=progress)
         for measure, vintages in run.vintages.items():
             log_vintages(context, flow, measure, vintages)
+        context.log.info("%s: %d rows stored", made.table.name, run.rows)
+        for measure, counts in run.versions.items():
+            for version, count in counts.items():
+                context.log.info("%s: %d %s by %s", measure, count, made.counted, version)
         _attach_plot(context, run)
         yield _result(run, made.counted)
 

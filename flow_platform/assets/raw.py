@@ -9,7 +9,9 @@ from flow_platform.assets.common import (
     SHARED_GROUP,
     SHARED_OWNER,
     PlatformParam,
+    centres_metadata,
     columns_metadata,
+    rectangle_rows,
     rows_metadata,
 )
 from flow_platform.assets.keys import raw_key
@@ -86,8 +88,12 @@ def _calendar() -> dg.AssetsDefinition:
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
     )
-    def calendar(platform: PlatformParam) -> dg.MaterializeResult:
-        return dg.MaterializeResult(metadata=rows_metadata(load_calendar(platform)))
+    def calendar(
+        context: dg.AssetExecutionContext, platform: PlatformParam
+    ) -> dg.MaterializeResult:
+        rows = load_calendar(platform)
+        context.log.info("raw.calendar: %d rows stored", rows)
+        return dg.MaterializeResult(metadata=rows_metadata(rows))
 
     return calendar
 
@@ -108,6 +114,7 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
         rows, warnings = load_weather(platform, rectangle_of(context.partition_keys))
         for warning in warnings:
             context.log.warning(warning)
+        context.log.info("raw.weather: %d rows stored", rows)
         return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
 
     return weather
@@ -126,17 +133,25 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetKey(list(one)) for one in rows.after],
-        metadata=columns_metadata(rows.table),
+        metadata={**columns_metadata(rows.table), **centres_metadata(platform, flow)},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
     )
     def loaded(
         context: dg.AssetExecutionContext, platform: PlatformParam
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
+        rectangle = rectangle_rows(context, platform, flow)
         balance = rows.load(platform, rectangle)
         for warning in balance.warnings:
             context.log.warning(warning)
+        context.log.info(
+            "%s: %d rows read, %d stored, %d in quarantine, %d of other partitions left out",
+            rows.table.name,
+            balance.rows_read,
+            balance.rows_stored,
+            balance.rows_quarantined,
+            balance.rows_left,
+        )
         yield dg.MaterializeResult(
             metadata=rows_metadata(
                 balance.rows_stored,

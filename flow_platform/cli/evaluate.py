@@ -1,4 +1,7 @@
-"""`flow evaluate`: candidates and champion on any panel file, computed in `forecasting/`."""
+"""`flow evaluate`: candidates and champion on any panel file, computed in `evaluation/`.
+
+Here are the options, the progress bar, the files written and the table printed.
+"""
 
 from __future__ import annotations
 
@@ -10,68 +13,93 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from flow_platform.evaluation.evaluation import Evaluation
+    from flow_platform.evaluation.options import Options
+    from flow_platform.evaluation.series_matrix import SeriesMatrix
 
 _SHOWN = ("owa", "mase", "smape", "wape", "rmse", "bias", "coverage_80", "coverage_95")
 
 
 def evaluate(
-    panel: Annotated[Path, typer.Argument(help="CSV or Parquet: unique_id, ds, y.")],
-    freq: Annotated[
-        str, typer.Option(help="Frequency of the rows, as pandas says it: h, D, W-SUN.")
+    panel: Annotated[
+        Path, typer.Argument(help="CSV or Parquet file with the columns unique_id, ds, y.")
     ],
-    horizon: Annotated[int, typer.Option(help="Steps ahead.")],
+    freq: Annotated[
+        str, typer.Option(help="Frequency of the rows, by its name in pandas: h, D, W-SUN.")
+    ],
+    horizon: Annotated[int, typer.Option(help="Steps to forecast.")],
     out: Annotated[Path, typer.Option(help="Folder for metrics.json and forecasts.parquet.")],
     season: Annotated[
         list[int] | None,
-        typer.Option(help="Steps of a season; may be repeated. The shortest is the m of the MASE."),
+        typer.Option(help="Steps in a season; may be repeated. The MASE uses the shortest."),
     ] = None,
     windows: Annotated[
-        int, typer.Option(help="Rolling origins at the panel's end, `horizon` apart.")
+        int,
+        typer.Option(help="Windows to score at the panel's end, each of `horizon` steps."),
     ] = 1,
     holdout: Annotated[
-        Path | None, typer.Option(help="File of the rows that follow, instead of --windows.")
+        Path | None,
+        typer.Option(help="File of the rows that follow the panel, to score instead of windows."),
     ] = None,
     candidates: Annotated[
-        str | None, typer.Option(help="Names, separated by commas; all of them by default.")
+        str | None, typer.Option(help="Names separated by commas. Default: all of them.")
     ] = None,
     per_series: Annotated[
-        bool, typer.Option(help="Let series with evidence choose their own champion.")
+        bool,
+        typer.Option(help="Let a series with enough evidence choose its own champion."),
     ] = False,
     seconds: Annotated[
         float,
-        typer.Option(help="Time for all candidates together; what would not finish is left out."),
+        typer.Option(help="Time for all candidates; one that would not finish is left out."),
     ] = 420.0,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: all cores.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print metrics.json instead of a table.")
+    ] = False,
 ) -> None:
-    """Forecast a panel with every candidate, choose the champion by backtest, and score all.
+    """Forecast a panel with every candidate, choose a champion by backtest, and score them all.
 
-    The choice rests on origins before each cutoff; the rows that are scored never touch it.
+    The champion is chosen on rows before those that are scored.
 
     Example: flow evaluate hourly.csv --freq h --horizon 48 --season 24 --season 168 --out result
     """
     import os
 
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from flow_platform.evaluation import evaluation, table
+    from flow_platform.evaluation.options import NAMES, Options
+    from flow_platform.evaluation.panel_file import read_panel_file
+    from flow_platform.evaluation.series_matrix import matrix_of
 
     if holdout is not None and windows != 1:
         raise typer.BadParameter("Give --windows or --holdout, not both.")
-    built = table.build(table.read_table(panel), freq, tuple(season or [1]))
-    options = evaluation.Options(
+    matrix = matrix_of(read_panel_file(panel), freq, tuple(season or [1]))
+    options = Options(
         horizon=horizon,
         windows=windows,
-        candidates=tuple(n.strip() for n in candidates.split(","))
-        if candidates
-        else evaluation.NAMES,
+        candidates=tuple(n.strip() for n in candidates.split(",")) if candidates else NAMES,
         seconds=seconds,
         per_series=per_series,
         workers=workers or os.cpu_count() or 1,
     )
-    after = table.read_table(holdout) if holdout is not None else None
+    after = read_panel_file(holdout) if holdout is not None else None
+    result = _with_progress_bar(matrix, options, after)
+    text = _write(result, out)
+    if as_json:
+        typer.echo(text)
+    else:
+        _show(result.metrics, out)
+
+
+def _with_progress_bar(
+    panel: SeriesMatrix, options: Options, holdout: pd.DataFrame | None
+) -> Evaluation:
+    """The evaluation, with a progress bar on standard error while it runs."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from flow_platform.evaluation.evaluation import evaluate
+
     with Progress(
         TextColumn("{task.description:<22}"),
         BarColumn(),
@@ -80,31 +108,45 @@ def evaluate(
         console=Console(stderr=True),
     ) as bar:
         task = bar.add_task("reading", total=1.0)
-        result = evaluation.evaluate(
-            built,
+        return evaluate(
+            panel,
             options,
-            after,
+            holdout,
             lambda text, done: bar.update(task, description=text, completed=done),
         )
+
+
+def _write(result: Evaluation, out: Path) -> str:
+    """Writes both files, and returns the text of metrics.json."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_without_nan(result.metrics), indent=1)
     (out / "metrics.json").write_text(text + "\n")
     result.forecasts.to_parquet(out / "forecasts.parquet", index=False)
-    if as_json:
-        typer.echo(text)
-    else:
-        _show(result, out)
+    return text
 
 
-def _show(result: Evaluation, out: Path) -> None:
+def _show(metrics: dict[str, Any], out: Path) -> None:
+    """Prints the scores, best MASE first, the champion's reason and what was left out."""
     from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
+    console.print(_table(metrics))
+    console.print("Lower is better; the bias is best at 0, coverages at 0.80 and 0.95.")
+    last = metrics["champion"]["choices"][-1]
+    console.print(f"Champion at the last cutoff: {last['candidate']} ({last['reason']}).")
+    for name, reason in metrics["left_out"].items():
+        console.print(f"Left out: {name} ({reason}).")
+    console.print(f"Written: {out / 'metrics.json'}, {out / 'forecasts.parquet'}")
+
+
+def _table(metrics: dict[str, Any]) -> Any:
     from rich.table import Table
 
-    metrics = result.metrics
     about = metrics["panel"]
+    cutoffs = f"{about['cutoffs']} cutoff{'s' if about['cutoffs'] > 1 else ''}"
     grid = Table(
-        title=f"{about['series']} series, {about['horizon']} steps ahead, {about['cutoffs']}"
-        f" cutoff(s), {about['test']}"
+        title=f"Scores of {about['series']} series, {about['horizon']} steps ahead,"
+        f" at {cutoffs} ({about['test']})"
     )
     grid.add_column("candidate")
     for name in (*_SHOWN, "seconds", "MiB"):
@@ -118,13 +160,7 @@ def _show(result: Evaluation, out: Path) -> None:
         spent = [figures.get("seconds"), figures.get("peak_memory_mib")]
         cells += [f"{value:,.0f}" if value is not None else "-" for value in spent]
         grid.add_row(name, *cells, style="bold" if name == "champion" else "")
-    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
-    console.print(grid)
-    last = metrics["champion"]["choices"][-1]
-    console.print(f"Champion: {last['candidate']} ({last['reason']}).")
-    for name, why in metrics["left_out"].items():
-        console.print(f"Left out: {name}, {why}.")
-    console.print(f"Written: {out / 'metrics.json'}, {out / 'forecasts.parquet'}")
+    return grid
 
 
 def _without_nan(value: Any) -> Any:

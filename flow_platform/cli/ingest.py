@@ -1,7 +1,6 @@
-"""`flow ingest`: land counters' messages, the portal's hours and events of orders; their state.
+"""`flow ingest`: receive messages of counters and orders, fetch newer hours, show the state.
 
-Nothing is decided here: see `ingest/mqtt.py`, `ingest/portal.py`, `ingest/kafka.py`,
-`ingest/mending.py` and `ingest/state.py`.
+Nothing is decided here: see `streams/`, and `destinations/` for what is one flow's own.
 """
 
 from __future__ import annotations
@@ -17,22 +16,23 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
-    from flow_platform.ingest.state import StreamState
     from flow_platform.platform import Platform
+    from flow_platform.streams.state import StreamState
 
 FLOW = "traffic"
 DELIVERIES = "deliveries"
 
 BrokersOption = Annotated[
-    str | None, typer.Option(help="Such as 127.0.0.1:9092, several with commas; else sources.toml.")
+    str | None,
+    typer.Option(help="Such as 127.0.0.1:9092, several with commas; default: sources.toml."),
 ]
 ClientOption = Annotated[
     list[str] | None,
-    typer.Option(help="A setting of librdkafka as key=value, above those of sources.toml."),
+    typer.Option(help="A setting of librdkafka as key=value; takes precedence over sources.toml."),
 ]
 MaxMessagesOption = Annotated[int | None, typer.Option(min=1, help="Stop after so many messages.")]
 IdleSecondsOption = Annotated[
-    float | None, typer.Option(min=0, help="Stop when nothing has come for so long.")
+    float | None, typer.Option(min=0, help="Stop when nothing has arrived for so long.")
 ]
 
 ingest_app = typer.Typer(
@@ -44,45 +44,48 @@ ingest_app = typer.Typer(
 @ingest_app.command()
 def mqtt(
     broker: Annotated[
-        str | None, typer.Option(help="Such as mqtts://user@broker:8883; else by sources.toml.")
+        str | None, typer.Option(help="Such as mqtts://user@broker:8883; default: sources.toml.")
     ] = None,
     topic: Annotated[
-        str | None, typer.Option(help="Topic to subscribe, + for the counter; else sources.toml.")
+        str | None,
+        typer.Option(help="Topic to subscribe, + for the counter; default: sources.toml."),
     ] = None,
     client_id: Annotated[
-        str | None, typer.Option(help="Name of the session at the broker; else by sources.toml.")
+        str | None, typer.Option(help="Name of the session at the broker; default: sources.toml.")
     ] = None,
     max_messages: MaxMessagesOption = None,
     idle_seconds: IdleSecondsOption = None,
 ) -> None:
-    """Subscribe to the counters of traffic and land each message exactly once, until stopped.
+    """Subscribe to the road counters and store each message exactly once, until stopped.
 
     Settings are those of [traffic] in sources.toml (broker, topic, client_id, columns); the
-    password may come from FLOW_MQTT_PASSWORD. SIGTERM ends it when all it has received is stored.
+    password may be given by FLOW_MQTT_PASSWORD. SIGTERM ends it after everything received is
+    stored.
     """
-    from flow_platform.ingest import crash
-    from flow_platform.ingest.mqtt import Subscriber
-    from flow_platform.ingest.options import subscriber_options
-    from flow_platform.ingest.settlement import Settlement
+    from flow_platform.destinations.traffic.messages import counter_messages
+    from flow_platform.destinations.traffic.subscriber_options import subscriber_options
+    from flow_platform.flows.traffic.context import TrafficContext
+    from flow_platform.ground import crash_points
+    from flow_platform.streams.mqtt import MqttSubscriber
+    from flow_platform.streams.mqtt_settlement import MqttSettlement
 
     platform = prepared()
     settings = platform.settings
     secret = settings.mqtt_password
+    config = platform.kept(TrafficContext).source
     options = subscriber_options(
-        platform.sources[FLOW],
+        config,
         broker=broker,
         topic=topic,
         client_id=client_id,
         password=secret.get_secret_value() if secret else None,
     )
-    crash.arm(settings.crash_at)
-    settlement = Settlement(
-        platform.store(INGEST_ROLE), FLOW, options.client_id, options.columns, options.topic
-    )
-    Subscriber(
+    crash_points.arm(settings.crash_at)
+    destination = counter_messages(config, options.topic)
+    MqttSubscriber(
         options,
-        settlement,
-        on_counters=lambda ids: _remember(platform, ids),
+        MqttSettlement(platform.store(INGEST_ROLE), destination, options.client_id),
+        on_centres=lambda ids: _remember_counters(platform, ids),
         max_messages=max_messages,
         idle_seconds=idle_seconds,
     ).run()
@@ -91,48 +94,52 @@ def mqtt(
 @ingest_app.command()
 def kafka(
     brokers: BrokersOption = None,
-    group: Annotated[str | None, typer.Option(help="Consumer group; else sources.toml.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Consumer group; default: sources.toml.")
+    ] = None,
     topics: Annotated[
-        str | None, typer.Option(help="Some of orders,payments,tracking,logs; else all.")
+        str | None, typer.Option(help="Some of orders,payments,tracking,logs; default: all.")
     ] = None,
     client: ClientOption = None,
     from_earliest: Annotated[
         bool,
         typer.Option(
             "--from-earliest",
-            help="Where the broker has deleted what is not read yet: go on, and count the loss.",
+            help="If the broker deleted messages that were not read yet: continue, count the loss.",
         ),
     ] = False,
     max_messages: MaxMessagesOption = None,
     idle_seconds: IdleSecondsOption = None,
 ) -> None:
-    """Consume the events of orders and land each exactly once, until stopped.
+    """Consume the events of orders and store each exactly once, until stopped.
 
     Settings are those of [deliveries] in sources.toml: brokers, group, topic_prefix, regions, and
-    client for what librdkafka must know, such as security.protocol. Several may run at once in one
-    group. SIGTERM ends it when all it has received is stored.
+    client for settings of librdkafka, such as security.protocol. Several may run at once in one
+    group. SIGTERM ends it after everything received is stored.
     """
+    from flow_platform.destinations.deliveries.consumer_options import consumer_options
+    from flow_platform.destinations.deliveries.messages import order_messages
     from flow_platform.flows.deliveries.context import DeliveriesContext
-    from flow_platform.ingest import crash
-    from flow_platform.ingest.kafka import KafkaSubscriber
-    from flow_platform.ingest.kafka_options import kafka_options
-    from flow_platform.ingest.partitions import PartitionSettlement
+    from flow_platform.ground import crash_points
+    from flow_platform.streams.kafka import KafkaSubscriber
+    from flow_platform.streams.kafka_messages import SOURCE
+    from flow_platform.streams.settlement import Settlement
 
     platform = prepared()
-    options = kafka_options(
-        platform.sources[DELIVERIES],
+    kept = platform.kept(DeliveriesContext)
+    options = consumer_options(
+        kept.source,
         brokers=brokers,
         group=group,
         topics=topics.split(",") if topics else None,
         client=client or (),
     )
-    crash.arm(platform.settings.crash_at)
-    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
+    crash_points.arm(platform.settings.crash_at)
+    destination = order_messages(kept.source, kept.pseudonyms)
     KafkaSubscriber(
         options,
-        PartitionSettlement(platform.store(INGEST_ROLE), pseudonyms),
-        pseudonyms,
-        on_regions=lambda regions: _remember_regions(platform, regions),
+        Settlement(platform.store(INGEST_ROLE), SOURCE, destination),
+        on_centres=lambda regions: _remember_regions(platform, regions),
         from_earliest=from_earliest,
         max_messages=max_messages,
         idle_seconds=idle_seconds,
@@ -143,41 +150,39 @@ def kafka(
 def http(
     every: Annotated[
         float | None,
-        typer.Option(min=1, help="Ask again after so many seconds, until stopped; else once."),
+        typer.Option(min=1, help="Ask again after so many seconds, until stopped; default: once."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch the hours that the open-data portal has since the last time, page by page.
+    """Fetch the hours that the open-data portal has published since the last time, page by page.
 
     Each page is stored with its cursor in one transaction. Older days: flow backfill traffic.
     """
     import time
     from dataclasses import asdict
 
+    from flow_platform.destinations.traffic.portal import fetch_newer
     from flow_platform.flows.traffic.context import TrafficContext
     from flow_platform.ground.errors import SourceError
-    from flow_platform.ingest.portal import fetch_newer
     from flow_platform.sources.portal import CREDIT
 
     platform = prepared()
+    kept = platform.kept(TrafficContext)
     while True:
         try:
             fetched = fetch_newer(
-                platform.store(INGEST_ROLE),
-                platform.sources[FLOW],
-                platform.kept(TrafficContext).cache,
-                datetime.now(UTC),
+                platform.store(INGEST_ROLE), kept.source, kept.cache, datetime.now(UTC)
             )
         except SourceError as error:
             if every is None:
                 raise
-            _say(str(error))
+            _print(str(error))
         else:
             if as_json:
                 print_json(asdict(fetched))
             else:
                 newest = f"{fetched.newest:%Y-%m-%d %H:%M} UTC" if fetched.newest else "none newer"
-                _say(
+                _print(
                     f"{fetched.stored:,} readings stored, {fetched.repeated:,} known already,"
                     f" {fetched.quarantined:,} in quarantine; newest hour: {newest}. {CREDIT}."
                 )
@@ -188,7 +193,7 @@ def http(
 
 @ingest_app.command()
 def replay(
-    topic: Annotated[str, typer.Option(help="Topic, as the broker calls it.")],
+    topic: Annotated[str, typer.Option(help="Topic, by the broker's name.")],
     partition: Annotated[int, typer.Option(min=0, help="Number of the partition.")],
     from_offset: Annotated[
         int | None, typer.Option(min=0, help="First offset to read again.")
@@ -197,11 +202,11 @@ def replay(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="Or the moment from which on, UTC.",
+            help="Or the moment to begin at, UTC.",
         ),
     ] = None,
     to_offset: Annotated[
-        int | None, typer.Option(min=0, help="Last offset; else as far as is settled.")
+        int | None, typer.Option(min=0, help="Last offset; default: as far as is settled.")
     ] = None,
     brokers: BrokersOption = None,
     client: ClientOption = None,
@@ -209,55 +214,58 @@ def replay(
 ) -> None:
     """Read a range of a partition again: fill gaps, and repair what can be read by now.
 
-    What is stored already is repeated; the position of the consumers does not move.
+    Messages that are stored already count as repeated; the position of the consumers does not
+    move.
     """
+    from flow_platform.destinations.deliveries.consumer_options import consumer_options
+    from flow_platform.destinations.deliveries.messages import order_messages
     from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.ground.errors import ConfigurationError
-    from flow_platform.ingest.kafka_options import kafka_options
-    from flow_platform.ingest.mending import replay as read_again
+    from flow_platform.streams.kafka_replay import replay as read_again
 
     if (from_offset is None) == (from_time is None):
         raise ConfigurationError("Give one of --from-offset and --from-time.")
     platform = prepared()
-    mended = read_again(
-        kafka_options(platform.sources[DELIVERIES], brokers=brokers, client=client or ()),
+    kept = platform.kept(DeliveriesContext)
+    outcome = read_again(
+        consumer_options(kept.source, brokers=brokers, client=client or ()),
         platform.store(INGEST_ROLE),
-        platform.kept(DeliveriesContext).pseudonyms,
+        order_messages(kept.source, kept.pseudonyms),
         topic,
         partition,
         from_offset=from_offset,
         from_time=None if from_time is None else from_time.replace(tzinfo=UTC),
         to_offset=to_offset,
     )
-    counts = mended.counts
     found = {
-        "first_offset": mended.first,
-        "last_offset": mended.last,
-        "messages": mended.messages,
-        "stored": counts["stored"],
-        "repeated": counts["repeated"],
-        "erased": counts["erased"],
-        "quarantined": mended.quarantined,
-        "repaired": mended.repaired,
+        "first_offset": outcome.first,
+        "last_offset": outcome.last,
+        "messages": outcome.messages,
+        "stored": outcome.stored,
+        "repeated": outcome.repeated,
+        "erased": outcome.erased,
+        "quarantined": outcome.quarantined,
+        "repaired": outcome.repaired,
     }
     if as_json:
         print_json(found)
     else:
-        _say(
-            f"{topic}/{partition}, offsets {mended.first:,} to {mended.last:,}:"
-            f" {mended.messages:,} messages, {counts['stored']:,} stored now,"
-            f" {counts['repeated']:,} known already, {mended.quarantined:,} in quarantine,"
-            f" {counts['erased']:,} of erased persons; {mended.repaired:,} rows of quarantine"
+        _print(
+            f"{topic}/{partition}, offsets {outcome.first:,} to {outcome.last:,}:"
+            f" {outcome.messages:,} messages, {outcome.stored:,} stored now,"
+            f" {outcome.repeated:,} known already, {outcome.quarantined:,} in quarantine,"
+            f" {outcome.erased:,} of erased persons; {outcome.repaired:,} rows of quarantine"
             " repaired."
         )
 
 
 @ingest_app.command()
 def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
-    """Show what has come in: messages by topic, the newest, the lag, what lies in quarantine."""
-    from flow_platform.ingest.kafka_options import kafka_options
-    from flow_platform.ingest.lag import end_offsets
-    from flow_platform.ingest.state import stream_state
+    """Show the state of the streams: messages by topic, the newest, the lag, open quarantine."""
+    from flow_platform.destinations.deliveries.consumer_options import consumer_options
+    from flow_platform.flows.deliveries.context import DeliveriesContext
+    from flow_platform.streams.kafka_lag import end_offsets
+    from flow_platform.streams.state import stream_state
 
     platform = prepared()
     now = datetime.now(UTC)
@@ -265,10 +273,10 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
         flow: stream_state(platform.store(INGEST_ROLE), flow, now) for flow in (FLOW, DELIVERIES)
     }
     ends: dict[str, int] = {}
-    config = platform.sources[DELIVERIES]
+    config = platform.kept(DeliveriesContext).source
     if config.kind == "kafka" or brokers is not None:
         names = list(states[DELIVERIES].by_topic["topic"])
-        ends = end_offsets(kafka_options(config, brokers=brokers), names)
+        ends = end_offsets(consumer_options(config, brokers=brokers), names)
     if as_json:
         found = {flow: state.as_json() for flow, state in states.items()}
         for topic in found[DELIVERIES]["topics"]:
@@ -281,7 +289,7 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
     for state in shown:
         _show(state, ends)
     if not shown:
-        _say(
+        _print(
             'No message has come in yet. `flow ingest mqtt` subscribes; with kind = "mqtt" under'
             " [traffic] in sources.toml `flow up` does so too. `flow ingest kafka` consumes the"
             " events of orders."
@@ -295,7 +303,7 @@ def _remember_regions(platform: Platform, regions: set[str]) -> None:
     remember_regions(platform.kept(DeliveriesContext).cache, regions)
 
 
-def _remember(platform: Platform, ids: set[str]) -> None:
+def _remember_counters(platform: Platform, ids: set[str]) -> None:
     from flow_platform.flows.traffic.context import TrafficContext
     from flow_platform.sources.counters import Counter, remember_counters
 
@@ -304,7 +312,7 @@ def _remember(platform: Platform, ids: set[str]) -> None:
 
 
 def prepared() -> Platform:
-    """The platform with its database in place. dbt's part is not needed, and takes long."""
+    """The platform with its database in place. The part of dbt is not needed, and takes long."""
     from flow_platform.platform import Platform
     from flow_platform.privacy.erasing import reapply_erasures
     from flow_platform.warehouse.migrate import migrate
@@ -313,13 +321,13 @@ def prepared() -> Platform:
     platform = Platform(get_settings())
     create_roles_and_databases(platform.server)
     migrate(platform.server)
-    # A backup does not know who was erased since; what is stored is held against that.
+    # A backup that was restored may hold persons who were erased since then.
     reapply_erasures(platform)
     return platform
 
 
 def _short_moment(at: datetime, now: datetime) -> str:
-    """Of today the time, of other days the date as well."""
+    """The time if it is today, with the date if it is another day."""
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
 
 
@@ -330,7 +338,7 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
 
     of_hours = state.flow == FLOW
     rows = state.by_topic if of_hours else state.by_topic.sort_values("topic")
-    # What there is none of has no column: a terminal has eighty characters.
+    # No column of zeros: a terminal has eighty characters.
     counted = ["messages" if of_hours else "position", "stored", "quarantined"]
     counted += [name for name in ("repeated", "erased", "lost") if rows[name].any()]
     table = Table(title=f"{state.flow}, messages settled", box=SIMPLE, pad_edge=False, padding=0)
@@ -353,21 +361,21 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
     Console().print(table)
     last, newest = state.last_message_at, state.last_event_at
     more = f", {state.erased:,} of erased persons" if state.erased else ""
-    _say(
+    _print(
         f"In total {state.messages:,} messages: {state.stored:,} stored, {state.quarantined:,} in"
         f" quarantine, {state.repeated:,} repeated{more}."
     )
     if state.lost:
-        _say(f"Lost: {state.lost:,} offsets that the broker had deleted before they were read.")
+        _print(f"Lost: {state.lost:,} offsets that the broker had deleted before they were read.")
     if last is not None:
-        _say(f"Last message {last:%Y-%m-%d %H:%M:%S} UTC, {_ago(state.at - last)} ago.")
+        _print(f"Last message {last:%Y-%m-%d %H:%M:%S} UTC, {_ago(state.at - last)} ago.")
     if newest is not None:
         behind = _ago(state.at - newest)
         what = "Newest hour counted ends" if of_hours else "Newest event occurred"
-        _say(f"{what} {newest:%Y-%m-%d %H:%M} UTC; lag {behind}.")
+        _print(f"{what} {newest:%Y-%m-%d %H:%M} UTC; lag {behind}.")
     if state.open_reasons:
         reasons = ", ".join(f"{code} {rows:,}" for code, rows in state.open_reasons.items())
-        _say(
+        _print(
             f"Open in quarantine: {reasons} ({state.quarantined_last_day:,} in the last 24 hours)."
         )
 
@@ -381,7 +389,7 @@ def _ago(span: timedelta) -> str:
     return f"{seconds // 3600} h" if abs(seconds) < 48 * 3600 else f"{seconds // 86400} days"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     from rich.console import Console
 
     Console().print(text, highlight=False, soft_wrap=True, markup=False)

@@ -49,7 +49,7 @@ def list_models(
     listed = []
     for chosen in (flow_named(flow),) if flow else CATALOGUE:
         for measure in chosen.measures:
-            serving = vintage_for(platform.registry.line(chosen.name, measure), _today())
+            serving = vintage_for(platform.registry.serving_history(chosen.name, measure), _today())
             for vintage in platform.registry.vintages(chosen.name, measure):
                 is_serving = serving is not None and serving.model_version == vintage.model_version
                 listed.append(_vintage_row(vintage) | {"is_serving": is_serving})

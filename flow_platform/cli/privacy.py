@@ -84,13 +84,13 @@ def erase(
     Remembered are keyed tokens: what comes of them again, or out of a backup, is not kept. Exit
     code 1 when words of the person are left somewhere that has to be looked at.
     """
-    from flow_platform.ingest import crash
+    from flow_platform.ground import crash_points
     from flow_platform.privacy.erasing import erase as remove
     from flow_platform.privacy.erasing import preview
 
     person = _person(customer, email, name, order)
     platform = _prepared()
-    crash.arm(platform.settings.crash_at)
+    crash_points.arm(platform.settings.crash_at)
     if not yes:
         if not sys.stdin.isatty():
             raise ConfigurationError("Nobody can be asked here: add --yes. Nothing was erased.")

@@ -1,7 +1,7 @@
-"""`flow quarantine`: what was rejected, and why; reading it again; giving it up.
+"""`flow quarantine`: list rejected rows with their reasons, read them again, drop them.
 
-Nothing is decided here: see `ingest/mending.py`. Rows of files are repaired by loading their days
-again.
+Nothing is decided here: see `warehouse/quarantine.py` and `destinations/deliveries/retry.py`. Rows
+of files are repaired by loading their days again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import INGEST_ROLE
 
 if TYPE_CHECKING:
-    from flow_platform.ingest.mending import Chosen, Held
+    from flow_platform.warehouse.quarantine import QuarantinedRow, Selection
 
 quarantine_app = typer.Typer(
     no_args_is_help=True, help="Rows that were rejected: list, read again, drop."
@@ -41,30 +41,31 @@ def list_rows(
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows, newest first.")] = 50,
     show: Annotated[
         bool,
-        typer.Option("--show", help="Show what came, unsealed: it may be of persons."),
+        typer.Option("--show", help="Show the payload, unsealed: it may concern persons."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what lies in quarantine, the newest first: where it came from and why it is there."""
+    """Show the rows in quarantine, the newest first: where each is from and why it is there."""
+    from flow_platform.destinations.deliveries.rejects import unsealed
     from flow_platform.flows.deliveries.context import DeliveriesContext
-    from flow_platform.ingest.mending import STATES, held_rows
+    from flow_platform.warehouse.quarantine import STATES, selected_rows
 
     if state not in (*STATES, "all"):
         raise ConfigurationError(f"State {state!r} is unknown. Use {', '.join(STATES)} or all.")
     platform = prepared()
-    chosen = _chosen(flow, reason, ids, None if state == "all" else state)
-    rows = held_rows(platform.store(INGEST_ROLE), chosen, limit)
+    selection = _selection(flow, reason, ids, None if state == "all" else state)
+    rows = selected_rows(platform.store(INGEST_ROLE), selection, limit)
     pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     if as_json:
-        print_json([_facts(row, row.unsealed(pseudonyms) if show else None) for row in rows])
+        print_json([_facts(row, unsealed(row, pseudonyms) if show else None) for row in rows])
         return
     if not rows:
-        typer.echo("Nothing of that lies in quarantine.")
+        typer.echo("No such row is in quarantine.")
         return
     _show(rows)
     if show:
         for row in rows:
-            typer.echo(f"{row.id}  {row.unsealed(pseudonyms)}")
+            typer.echo(f"{row.id}  {unsealed(row, pseudonyms)}")
 
 
 @quarantine_app.command()
@@ -75,42 +76,40 @@ def retry(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Mend a key of the message first: key=value, the value JSON or a text."
+            "--set", help="Change a key of the message first: key=value, the value JSON or a text."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read messages in quarantine again; what can be stored now is, and counts as repaired."""
+    """Read messages in quarantine again; those that can be stored now become "repaired"."""
+    from flow_platform.destinations.deliveries.messages import order_messages
+    from flow_platform.destinations.deliveries.retry import retry as read_again
     from flow_platform.flows.deliveries.context import DeliveriesContext
-    from flow_platform.ingest.mending import retry as read_again
 
     if flow != DELIVERIES:
         raise ConfigurationError(
             f"Rows of {flow} are repaired at their source: correct the file, then load its days"
-            f" again with `flow backfill {flow} --from DAY --to DAY`. What it reads well then is"
-            " marked as repaired."
+            f" again with `flow backfill {flow} --from DAY --to DAY`. Rows that can be read then"
+            " are marked as repaired."
         )
     platform = prepared()
-    from flow_platform.sources.config import deliveries_option
-
-    regions = deliveries_option(platform.sources[DELIVERIES], "regions")
-    mended = read_again(
+    kept = platform.kept(DeliveriesContext)
+    outcome = read_again(
         platform.store(INGEST_ROLE),
-        platform.kept(DeliveriesContext).pseudonyms,
-        _chosen(flow, reason, ids, "open"),
-        frozenset(map(str, regions)) if regions else None,
+        order_messages(kept.source, kept.pseudonyms),
+        _selection(flow, reason, ids, "open"),
         _changes(changes or []),
     )
-    counts = dict(mended.counts)
+    counts = dict(outcome.counts)
     if as_json:
-        print_json({"repaired": mended.repaired, "counts": counts})
+        print_json({"repaired": outcome.repaired, "counts": counts})
         return
     rest = ", ".join(f"{code} {count:,}" for code, count in counts.items())
-    typer.echo(f"{mended.repaired:,} repaired. Read again: {rest or 'nothing'}.")
+    typer.echo(f"{outcome.repaired:,} repaired. Read again: {rest or 'nothing'}.")
     if counts.get("not_readable_again"):
         typer.echo(
-            "Some were not kept as they came (too long, no UTF-8) or are rows of files: have them"
-            " sent again, or load their days again with `flow backfill`."
+            "Some were not kept whole (too long, no UTF-8) or are rows of files: have them sent"
+            " again, or load their days again with `flow backfill`."
         )
 
 
@@ -121,24 +120,25 @@ def drop(
     ids: IdOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give up open rows: they are kept, and asked about no more."""
-    from flow_platform.ingest.mending import drop as give_up
+    """Drop open rows: they are kept, and no longer count as open."""
+    from flow_platform.warehouse.quarantine import drop_rows
 
     if not (ids or (flow and reason)):
-        raise ConfigurationError("Say which rows: --id, or --flow and --reason.")
-    dropped = give_up(prepared().store(INGEST_ROLE), _chosen(flow, reason, ids, "open"))
+        raise ConfigurationError("Choose the rows: --id, or --flow and --reason.")
+    selection = _selection(flow, reason, ids, "open")
+    dropped = drop_rows(prepared().store(INGEST_ROLE), selection)
     if as_json:
         print_json({"dropped": dropped})
     else:
         typer.echo(f"{dropped:,} dropped.")
 
 
-def _chosen(
+def _selection(
     flow: str | None, reason: str | None, ids: list[str] | None, state: str | None
-) -> Chosen:
-    from flow_platform.ingest.mending import Chosen
+) -> Selection:
+    from flow_platform.warehouse.quarantine import Selection
 
-    return Chosen(flow, reason, state, tuple(ids or ()))
+    return Selection(flow, reason, state, tuple(ids or ()))
 
 
 def _changes(given: list[str]) -> dict[str, Any]:
@@ -154,19 +154,20 @@ def _changes(given: list[str]) -> dict[str, Any]:
     return changes
 
 
-def _facts(row: Held, came: Any) -> dict[str, Any]:
+def _facts(row: QuarantinedRow, payload: Any) -> dict[str, Any]:
     facts = {name: value for name, value in vars(row).items() if name != "payload"}
     known = {name: value for name, value in row.payload.items() if name != "sealed"}
     facts["facts"] = known if "sealed" in row.payload else {}
-    return facts if came is None else facts | {"payload": came}
+    return facts if payload is None else facts | {"payload": payload}
 
 
-def _show(rows: list[Held]) -> None:
+def _show(rows: list[QuarantinedRow]) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    # A terminal has eighty characters: a reason may take lines, and what all rows share no column.
+    # A terminal has eighty characters: a reason may take several lines, and a value that all rows
+    # share has no column.
     more = [
         name
         for name, values in (

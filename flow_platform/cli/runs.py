@@ -85,8 +85,8 @@ def train(
 
     With --load-from this is one command from raw rows to trained models: nothing is forecast.
     """
-    from flow_platform.forecasting.daily.training import lacks
     from flow_platform.partitions import range_tags, rectangle_tags
+    from flow_platform.parts import parts_of
 
     start, end = _months(first, last)
     days = _days(flow, load_from, str(end - timedelta(days=1))) if load_from is not None else None
@@ -100,8 +100,9 @@ def train(
         champions = range_tags(f"{chosen.measures[0]}|{start}", f"{chosen.measures[-1]}|{end}")
         runs += runner(f"{chosen.name}_models", [models], {})
         runs += runner(f"{chosen.name}_champions", [champions], {})
+    missing = parts_of(chosen).models.engine.missing_requirement
     left_out = [
-        f"Without {name}: {reason}." for name in chosen.candidates if (reason := lacks(name))
+        f"Without {name}: {reason}." for name in chosen.candidates if (reason := missing(name))
     ]
     done = f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered."
     report(as_json, runs, " ".join([done, *left_out]))

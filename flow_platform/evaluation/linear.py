@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from flow_platform.evaluation.table import Panel
+from flow_platform.evaluation.series_matrix import SeriesMatrix
 from flow_platform.ground.errors import ModelError
 
 ROWS, LEAST = 40_000, 300
-# Cycles that a window looks back on; steps where there is none.
+# A window has so many cycles, or so many steps where there is none.
 CYCLES_BACK, STEPS_BACK = 2, 26
 # Penalties tried, as a share of the mean square of a step; the newest tenth of the rows decides.
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -30,46 +30,56 @@ class GlobalLinear:
         self.window = 0
         self.weights = np.empty((0, 0))
 
-    def fit(self, panel: Panel, horizon: int) -> None:
+    def fit(self, panel: SeriesMatrix, horizon: int) -> None:
         """Raises ModelError where there are too few windows."""
-        longest = max((0, *panel.cycles))
-        least = max(STEPS_BACK, horizon)
-        wanted = [max(back * longest, least) for back in range(CYCLES_BACK, 0, -1)]
-        # The longest window for which most series have an example, and the panel enough of them.
-        examples = {w: np.maximum(panel.lengths - w - horizon + 1, 0) for w in wanted}
-        roomy = [w for w, n in examples.items() if (n > 0).mean() >= 0.5 and n.sum() >= LEAST]
-        self.window = roomy[0] if roomy else least
-        table = panel.filled
+        self.window = _window_steps(panel, horizon)
         span = self.window + horizon
         if np.maximum(panel.lengths - span + 1, 0).sum() < LEAST:
             raise ModelError(f"it needs {self.needs}; there are fewer of {span} steps")
-        everything = np.lib.stride_tricks.sliding_window_view(table, span, axis=1)
-        series, start = np.nonzero(np.isfinite(everything[:, :, 0]))
-        if len(series) > ROWS:
-            kept = np.random.default_rng(0).permutation(len(series))[:ROWS]
-            series, start = series[kept], start[kept]
-        order = np.argsort(start, kind="stable")
-        windows = everything[series[order], start[order]]
+        windows = _windows(panel, span)
         inputs, last, size = _relative(windows[:, : self.window])
         targets = np.clip((windows[:, self.window :] - last) / size, -10, 10)
         old = int(0.9 * len(inputs))
         gram, cross = inputs[:old].T @ inputs[:old], inputs[:old].T @ targets[:old]
         losses = []
         for penalty in PENALTIES:
-            made = inputs[old:] @ _solve(gram, cross, penalty)
-            losses.append(np.abs(made - targets[old:]).mean())
+            predicted = inputs[old:] @ _solve(gram, cross, penalty)
+            losses.append(np.abs(predicted - targets[old:]).mean())
         gram += inputs[old:].T @ inputs[old:]
         cross += inputs[old:].T @ targets[old:]
         self.weights = _solve(gram, cross, PENALTIES[int(np.argmin(losses))])
 
-    def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, None]:
-        """Forecasts (series, horizon); no quantiles."""
+    def forecast(self, panel: SeriesMatrix, horizon: int) -> tuple[np.ndarray, None]:
+        """Forecasts (series, horizon) of the steps after the panel's end; no widths."""
         table = panel.filled[:, -self.window :]
-        # Before its first value a series is taken to have stood there.
+        # A series shorter than the window is continued back with its first value.
         first = np.isfinite(table).argmax(axis=1)
         begun = table[np.arange(len(table)), first][:, None]
         inputs, last, size = _relative(np.where(np.isfinite(table), table, begun))
         return last + size * (inputs @ self.weights), None
+
+
+def _window_steps(panel: SeriesMatrix, horizon: int) -> int:
+    """The longest window for which most series have an example, and the panel enough of them."""
+    longest = max((0, *panel.cycles))
+    least = max(STEPS_BACK, horizon)
+    for cycles in range(CYCLES_BACK, 0, -1):
+        window = max(cycles * longest, least)
+        examples = np.maximum(panel.lengths - window - horizon + 1, 0)
+        if (examples > 0).mean() >= 0.5 and examples.sum() >= LEAST:
+            return window
+    return least
+
+
+def _windows(panel: SeriesMatrix, span: int) -> np.ndarray:
+    """At most ROWS windows of `span` known steps, oldest first, (windows, span)."""
+    everything = np.lib.stride_tricks.sliding_window_view(panel.filled, span, axis=1)
+    series, start = np.nonzero(np.isfinite(everything[:, :, 0]))
+    if len(series) > ROWS:
+        kept = np.random.default_rng(0).permutation(len(series))[:ROWS]
+        series, start = series[kept], start[kept]
+    order = np.argsort(start, kind="stable")
+    return everything[series[order], start[order]]
 
 
 def _relative(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

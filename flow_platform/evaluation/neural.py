@@ -1,4 +1,7 @@
-"""The LSTM candidate, from the optional extra `deep` (neuralforecast on PyTorch for the CPU)."""
+"""Neural networks as global models: a dense one (scikit-learn), and an LSTM.
+
+The LSTM is from the optional extra `deep` (neuralforecast on PyTorch for the CPU).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,60 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.evaluation.table import Panel
+from flow_platform.evaluation.boosting import GlobalLightGBM
+from flow_platform.evaluation.direct_rows import rows_at, training_rows
+from flow_platform.evaluation.series_matrix import SeriesMatrix
 from flow_platform.ground.errors import ModelError
 
-STEPS = 300
-# Windows look back on so many seasons, or on so many steps where there is none.
+MLP_ROWS = 80_000
+LSTM_STEPS = 300
+# A window of the LSTM is so many seasons long, or so many steps where there is none.
 SEASONS_BACK, STEPS_BACK = 2, 24
+
+
+class GlobalMLP:
+    """A dense network (scikit-learn) on direct rows, standardised; an unknown feature is 0."""
+
+    name = "mlp"
+    needs = GlobalLightGBM.needs
+
+    def __init__(self, seed: int, workers: int) -> None:
+        self.seed = seed
+        self.cycles: tuple[int, ...] = ()
+        self.model: Any = None
+
+    def fit(self, panel: SeriesMatrix, horizon: int) -> None:
+        """Raises ModelError where the panel has too few rows."""
+        from sklearn.neural_network import MLPRegressor
+
+        self.cycles = panel.cycles
+        rows = training_rows(panel, horizon, self.cycles, MLP_ROWS)
+        target = np.clip((rows.target - rows.anchors[:, 0]) / rows.level, -2, 2)
+        known = np.isfinite(target)
+        features = rows.features[known]
+        self.centre = np.nanmedian(features, axis=0)
+        low, high = np.nanquantile(features, [0.1, 0.9], axis=0)
+        self.width = np.maximum(high - low, 1e-3)
+        self.model = MLPRegressor(
+            hidden_layer_sizes=(64, 32),
+            alpha=1e-3,
+            batch_size=512,
+            learning_rate_init=2e-3,
+            max_iter=12,
+            random_state=self.seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.model.fit(self._scaled(features), target[known])
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
+        return np.clip(np.nan_to_num((features - self.centre) / self.width), -5, 5)
+
+    def forecast(self, panel: SeriesMatrix, horizon: int) -> tuple[np.ndarray, None]:
+        """Forecasts (series, horizon) of the steps after the panel's end; no widths."""
+        rows = rows_at(panel, 0, horizon, self.cycles)
+        made = rows.anchors[:, 0] + rows.level * self.model.predict(self._scaled(rows.features))
+        return made.reshape(len(panel.ids), horizon), None
 
 
 class GlobalLSTM:
@@ -28,7 +79,7 @@ class GlobalLSTM:
         self.seed = seed
         self.model: Any = None
 
-    def fit(self, panel: Panel, horizon: int) -> None:
+    def fit(self, panel: SeriesMatrix, horizon: int) -> None:
         """Raises ModelError where the extra is not installed, or every series is too short."""
         try:
             os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -53,7 +104,7 @@ class GlobalLSTM:
                 decoder_hidden_size=64,
                 encoder_n_layers=2,
                 loss=MAE(),
-                max_steps=STEPS,
+                max_steps=LSTM_STEPS,
                 learning_rate=2e-3,
                 batch_size=32,
                 windows_batch_size=256,
@@ -69,8 +120,8 @@ class GlobalLSTM:
             self.model = NeuralForecast(models=[network], freq=1)
             self.model.fit(df=_long(panel))
 
-    def forecast(self, panel: Panel, horizon: int) -> tuple[np.ndarray, None]:
-        """Forecasts (series, horizon) of what follows the panel; no quantiles."""
+    def forecast(self, panel: SeriesMatrix, horizon: int) -> tuple[np.ndarray, None]:
+        """Forecasts (series, horizon) of the steps after the panel's end; no widths."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = self.model.predict(df=_long(panel))
@@ -80,8 +131,8 @@ class GlobalLSTM:
         return result, None
 
 
-def _long(panel: Panel) -> pd.DataFrame:
-    """unique_id (numbered, so that their order stays), ds as whole steps, y without gaps."""
+def _long(panel: SeriesMatrix) -> pd.DataFrame:
+    """unique_id (numbers, which keep the order), ds as whole steps, y without gaps."""
     table = panel.filled
     known = np.isfinite(table)
     series, step = np.nonzero(known)

@@ -29,6 +29,7 @@ class Flow:
     monitoring             tables of `monitoring` that add its days up, in addition to its accuracy
     monitoring_of_history  those of them that are also made of days without predictions
     has_weather            whether its merged table has the weather of its own centres
+    has_api                whether it adds operations to the HTTP service: API in its package `api`
     """
 
     name: str
@@ -46,6 +47,7 @@ class Flow:
     monitoring: tuple[str, ...] = ()
     monitoring_of_history: tuple[str, ...] = ()
     has_weather: bool = False
+    has_api: bool = False
 
     @property
     def has_today(self) -> bool:

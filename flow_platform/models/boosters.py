@@ -1,8 +1,13 @@
-"""LightGBM models for serving: the text that is kept, and a fast answer for a single row."""
+"""LightGBM models: the parameters of a fit, the text that is kept, fast predictions of single rows.
+
+What the rows are, and which loss fits them, is each engine's own.
+"""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +16,49 @@ from numpy.typing import NDArray
 from flow_platform.ground.errors import ModelError
 
 _FLOAT64, _NORMAL = 1, 0
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """The parameters that `flow tune` seeks, by LightGBM's own names; `rounds` are trees.
+
+    The defaults serve until tuned. What is never tuned (loss, bagging, seeds) is fixed where the
+    model is fitted.
+    """
+
+    num_leaves: int = 13
+    min_data_in_leaf: int = 50
+    learning_rate: float = 0.045
+    feature_fraction: float = 0.5
+    lambda_l2: float = 5.0
+    rounds: int = 220
+
+
+def lightgbm_settings(boosting: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
+    """LightGBM's parameters for a series: those of `boosting`, and those that are never tuned.
+
+    `boosting` also has `rounds`, the number of trees, which LightGBM takes apart from its
+    parameters. One thread and a fixed seed: equal rows give equal trees.
+    """
+    return {name: value for name, value in boosting.items() if name != "rounds"} | {
+        "objective": objective,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+
+
+def predictor(text: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What predicts rows (rows, features) by LightGBM's text, shape (rows,), on one thread."""
+    import lightgbm
+
+    parsed = lightgbm.Booster(model_str=text)
+    return lambda features: np.asarray(parsed.predict(features, num_threads=1))
 
 
 class Booster:

@@ -1,6 +1,6 @@
 """Which candidate is champion of a month: the rule on backtests of the same origins.
 
-The paired comparison itself is in `promotion.py`; who serves which day, in `registry/`.
+The paired comparison itself is in `promotion.py`; which vintage serves which day, in `registry/`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def choose_champion(
 
 @dataclass(frozen=True)
 class Succession:
-    """Who leads a month, and why; `comparison` where two kinds were compared."""
+    """The champion of a month, and why; `comparison` where two candidates were compared."""
 
     champion: str
     reason: str
@@ -52,35 +52,36 @@ class Succession:
 
 
 def succeed(
-    reigning: str | None,
+    current: str | None,
     metrics: Mapping[str, Mapping[str, float]],
     backtest: Callable[[str], Scores],
     seed: int,
     simplest_first: Sequence[str],
 ) -> Succession:
-    """Who leads a month: the reigning kind, unless the one with the best backtest is truly better.
+    """The champion of a month: the `current` candidate, unless another is better beyond noise.
 
-    `metrics` is candidate -> figures of the month's vintages, `backtest` gives the scores of one.
-    All were backtested on the same origins, each forecast by a fit made before it, so their scores
-    are a paired comparison. Until there are days enough for one, the best backtest leads. Raises
-    ModelError where no candidate has a finite figure.
+    The other one is that with the best backtest. `metrics` is candidate -> figures of the month's
+    vintages, `backtest` gives the scores of one. All were backtested on the same origins, each
+    forecast by a fit made before it, so their scores are a paired comparison. Until there are days
+    enough for one, the best backtest wins. Raises ModelError where no candidate has a finite
+    figure.
     """
     best = choose_champion(metrics, simplest_first)
-    if reigning is None:
+    if current is None:
         return Succession(best, "the first month: the best backtest names the champion")
-    if reigning not in metrics:
-        return Succession(best, f"the reigning kind, {reigning}, has no vintage of the month")
-    if best == reigning:
-        return Succession(reigning, "the reigning kind has the best backtest")
+    if current not in metrics:
+        return Succession(best, f"the current candidate, {current}, has no vintage of the month")
+    if best == current:
+        return Succession(current, "the current candidate has the best backtest")
     if np.isfinite(metrics[best].get("mase", np.nan)) and not np.isfinite(
-        metrics[reigning].get("mase", np.nan)
+        metrics[current].get("mase", np.nan)
     ):
-        # What cannot win cannot stay: a late risk without skill puts no figure forward.
-        return Succession(best, f"the reigning kind, {reigning}, has no backtest MASE")
+        # A late risk without skill has no MASE: it can neither win nor stay.
+        return Succession(best, f"the current candidate, {current}, has no backtest MASE")
     try:
-        compared = judge(reigning, best, backtest(reigning), backtest(best), seed=seed)
+        compared = judge(current, best, backtest(current), backtest(best), seed=seed)
     except ModelError as error:
-        return Succession(reigning, f"not compared, the reigning kind stays: {error}")
+        return Succession(current, f"not compared, the current candidate stays: {error}")
     if not compared.enough:
         return Succession(best, f"{compared.reason}; till then the best backtest leads", compared)
-    return Succession(best if compared.promoted else reigning, compared.reason, compared)
+    return Succession(best if compared.promoted else current, compared.reason, compared)

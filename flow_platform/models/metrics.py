@@ -1,6 +1,6 @@
 """Error figures of point and interval forecasts, each with its definition and source.
 
-Functions take arrays, or a frame of forecasts beside actuals; nothing here knows a model.
+Functions take arrays, or a frame of forecasts with their actuals; nothing here knows a model.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def rmse(y: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def mape(y: ArrayLike, prediction: ArrayLike) -> float:
-    """Mean absolute percentage error as a fraction, mean |y - f| / y over y > 0 (FPP3 5.8)."""
+    """Mean absolute percentage error as a fraction, mean |y - f| / y over y > 0 (FPP3 5.8).
+
+    The `mape` of `flow evaluate` is another: in percent, over y other than 0 (`evaluation.scores`).
+    """
     actual, forecast = _pair(y, prediction)
     positive = actual > 0
     return _mean(np.abs(actual - forecast)[positive] / actual[positive])
@@ -113,10 +116,25 @@ def pinball(y: ArrayLike, quantile_forecast: ArrayLike, quantile: float) -> floa
     return _mean(np.maximum(quantile * error, (quantile - 1) * error))
 
 
+# The figures that a vintage keeps of its backtest.
+_OF_BACKTEST = ("mae", "rmse", "mape", "wape", "mase", "bias", "r2", "coverage_80", "coverage_95")
+
+
+def rounded(value: float) -> float:
+    """`value` with ten significant digits, as artefacts keep it."""
+    return float(f"{value:.10g}")
+
+
+def backtest_figures(scored: pd.DataFrame) -> dict[str, float]:
+    """The figures of `summarise` over all rows, each with ten significant digits."""
+    row = summarise(scored).iloc[0]
+    return {name: rounded(row[name]) for name in _OF_BACKTEST} | {"n": float(row["n"])}
+
+
 def summarise(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Every figure per group of `by` (one row with no `by`).
 
-    `frame` bears y and prediction; lower_80, upper_80, lower_95, upper_95 and scale (for MASE)
+    `frame` has y and prediction; lower_80, upper_80, lower_95, upper_95 and scale (for MASE)
     where known. Returns `by` columns, n, mae, rmse, mape, wape, mase, bias, r2, coverage_80,
     coverage_95; n counts rows with both y and prediction.
     """

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.metrics import seasonal_scale
+from flow_platform.models.moments import utc
 
 BAND = 0.80
 # Eight weeks: with fewer blocks the noise is underestimated (docs/adr/0007-honest-promotion.md).
@@ -39,7 +39,7 @@ _SUMS = ["rows", "scaled_error", "covered_80"]
 
 @dataclass(frozen=True)
 class Replay:
-    """What one side of a comparison would have said at past issues.
+    """What one side of a comparison would have forecast at past issues.
 
     rows   unique_id, issue (naive day), horizon, issued_at UTC, ds (naive), prediction, lower_80,
            upper_80, model_version, and trained_until UTC: the vintage learned from nothing later;
@@ -127,11 +127,11 @@ class Comparison:
 
 
 def trained_until(artefacts: Mapping[str, bytes]) -> pd.Timestamp:
-    """Up to when a vintage learned (UTC), by all that its artefacts say of time.
+    """The newest moment (UTC) that a vintage learned from, by all times in its artefacts.
 
     The artefacts are under the vintage's sha256; a cut-off that was only registered is not. The
-    errors that its bands rest on bear their times too, so a cut-off that was changed inside the
-    artefacts alone is found out. Raises ModelError where they do not say.
+    errors that its bands rest on have their times too, so a cut-off that was changed inside the
+    artefacts alone is detected. Raises ModelError where there are no times.
     """
     try:
         training = json.loads(artefacts["training.json"])
@@ -150,9 +150,9 @@ def trained_until(artefacts: Mapping[str, bytes]) -> pd.Timestamp:
 
 
 def score(rows: pd.DataFrame) -> Scores:
-    """Errors of forecasts beside their actuals, added up by target day.
+    """Errors of forecasts against their actuals, added up by target day.
 
-    `rows` bears issue, ds, y, prediction, lower_80, upper_80 and scale, the seasonal naive's error
+    `rows` has issue, ds, y, prediction, lower_80, upper_80 and scale, the seasonal naive's error
     of the row's series; rows without an actual or a scale above 0 are left out.
     """
     used = rows[rows["y"].notna() & (rows["scale"] > 0)]
@@ -198,11 +198,11 @@ def compare(
     seed: int,
     frequency: str = "D",
 ) -> Comparison:
-    """Compare on what both said about the same targets; anything else is left out.
+    """Compare on the targets that both forecast; anything else is left out.
 
     `actuals` (unique_id, ds, y, available_at) holds the targets and the days before the first
-    origin, from which each series' scale is taken. Issues at which one vintage would have spoken
-    for both sides are left out, and any issue before the end of what either side learned from
+    origin, from which each series' scale is taken. Issues at which one vintage serves both
+    sides are left out, and any issue before the end of what either side learned from
     refuses the challenger, whatever it shows. The rest is `judge`. `frequency` is the panel's: "D",
     or "h", whose errors are added up by day as well.
     """
@@ -235,7 +235,7 @@ def compare(
 def judge(champion: str, challenger: str, own: Scores, rival: Scores, *, seed: int) -> Comparison:
     """The verdict on two sides' errors over the same origins.
 
-    The challenger is promoted when the 95 % interval of the difference in scaled error lies below
+    The challenger is promoted when the 95 % interval of the difference in scaled error is below
     0 and its 80 % band is not further from 80 % than the champion's, beyond noise. Noise: a
     circular block bootstrap over target days (Politis and Romano 1992) with blocks of
     `BLOCK_DAYS`, which keeps a day's series and horizons together. Fewer than `LEAST_DAYS` days
@@ -268,7 +268,7 @@ def judge(champion: str, challenger: str, own: Scores, rival: Scores, *, seed: i
     mean = sums[:, 1:].sum(axis=0) / sums[:, 0].sum()
     own_error, own_hit, rival_error, rival_hit = block_bootstrap(sums, seed).T
     difference = interval(rival_error - own_error)
-    # How much further from 80 % the challenger's coverage lies than the champion's.
+    # How much further from 80 % the challenger's coverage is than the champion's.
     worse = interval(np.abs(rival_hit - BAND) - np.abs(own_hit - BAND))
     figures: dict[str, float | Interval | bool] = {
         "enough": True,

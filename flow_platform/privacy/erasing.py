@@ -19,9 +19,9 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flow_platform.flows.deliveries.context import DeliveriesContext
+from flow_platform.ground import crash_points
 from flow_platform.ground.errors import WarehouseError
 from flow_platform.ground.roles import ADMIN
-from flow_platform.ingest import crash
 from flow_platform.platform import Platform
 from flow_platform.privacy.exporting import remove_exports
 from flow_platform.privacy.holdings import (
@@ -110,10 +110,10 @@ def erase(
         _remember(connection, held.erased)
         if removed.total or not _was_erased(connection, pseudonyms.erased_customer(pseudonym)):
             _audit(connection, actor, "erase", pseudonyms.erased_customer(pseudonym), removed.rows)
-        crash.pass_point("before_ledger")
+        crash_points.pass_point("before_ledger")
         ledger.add(held.erased)
-        crash.pass_point("before_commit")
-    crash.pass_point("after_commit")
+        crash_points.pass_point("before_commit")
+    crash_points.pass_point("after_commit")
     exports = remove_exports(platform, pseudonym)
     announce("rewriting the tables, so that no dead row stays in them")
     _rewrite(platform)
@@ -174,7 +174,7 @@ def _remove_erased(
     if removed.total:
         _audit(connection, actor, "reapply", None, removed.rows)
     ledger_of(platform).add(held.erased)
-    crash.pass_point("before_commit")
+    crash_points.pass_point("before_commit")
     return removed
 
 

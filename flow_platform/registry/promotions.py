@@ -1,4 +1,4 @@
-"""Decisions on who forecasts, and the line of champions that follows from them.
+"""Decisions on which vintage serves, and the serving history that follows from them.
 
 A decision only counts from its effective day on. How one is reached is in `stages/` and
 `models/promotion.py`; reading and writing them is `vintages.py`'s.
@@ -83,44 +83,46 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Reign:
-    """A vintage serves from `first_day` on, until the next reign begins."""
+class ServingPeriod:
+    """A vintage serves from `first_day` on, until the next period begins."""
 
     first_day: date
     vintage: Vintage
     is_rollback: bool = False
 
 
-def line_of(champions: Iterable[Vintage], moves: Sequence[Reign]) -> list[Reign]:
-    """The line of champions: the months' own, and what people decided, in the order of their days.
+def serving_history(
+    champions: Iterable[Vintage], manual: Sequence[ServingPeriod]
+) -> list[ServingPeriod]:
+    """The periods of the months' champions and of manual decisions, in the order of first days.
 
-    `moves` are promotions and rollbacks in the order they were decided; of two reigns that begin on
-    one day the later decision holds, and it holds over the month's own champion.
+    `manual` are promotions and rollbacks in the order they were decided. Of two periods that begin
+    on one day the later decision counts, and it counts more than the month's own champion.
     """
-    months = [Reign(vintage.month, vintage) for vintage in champions]
-    return sorted([*months, *moves], key=lambda reign: reign.first_day)
+    months = [ServingPeriod(vintage.month, vintage) for vintage in champions]
+    return sorted([*months, *manual], key=lambda period: period.first_day)
 
 
-def vintage_for(line: Sequence[Reign], day: date) -> Vintage | None:
-    """Who forecasts at the close of `day`; its cut-off is no later than the day's own start."""
+def vintage_for(periods: Sequence[ServingPeriod], day: date) -> Vintage | None:
+    """The vintage that serves at the close of `day`; its cut-off is not after the day's start."""
     known = [
-        reign.vintage
-        for reign in line
-        if reign.first_day <= day and reign.vintage.cutoff <= pd.Timestamp(day, tz="UTC")
+        period.vintage
+        for period in periods
+        if period.first_day <= day and period.vintage.cutoff <= pd.Timestamp(day, tz="UTC")
     ]
     return known[-1] if known else None
 
 
-def predecessor(line: Sequence[Reign], day: date) -> Vintage | None:
-    """Who served before the one that serves `day`; what was rolled back does not count."""
+def predecessor(periods: Sequence[ServingPeriod], day: date) -> Vintage | None:
+    """The vintage that served before that of `day`; what was rolled back does not count."""
     served: list[Vintage] = []
-    for reign in line:
-        if reign.first_day > day:
+    for period in periods:
+        if period.first_day > day:
             break
         versions = [vintage.model_version for vintage in served]
-        version = reign.vintage.model_version
-        if reign.is_rollback and version in versions:
+        version = period.vintage.model_version
+        if period.is_rollback and version in versions:
             del served[versions.index(version) + 1 :]
         elif versions[-1:] != [version]:
-            served.append(reign.vintage)
+            served.append(period.vintage)
     return served[-2] if len(served) > 1 else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flow_platform.forecasting.daily.data import Boosting
+from flow_platform.models.boosters import Boosting
 from flow_platform.warehouse.server import OPTUNA_DATABASE
 from flow_platform.warehouse.store import Store
 

@@ -25,7 +25,7 @@ from psycopg import sql
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.models.promotion import trained_until
-from flow_platform.registry.promotions import Decision, Reign, line_of
+from flow_platform.registry.promotions import Decision, ServingPeriod, serving_history
 from flow_platform.warehouse.server import MLFLOW_DATABASE
 from flow_platform.warehouse.store import Store
 
@@ -95,12 +95,12 @@ class Registry:
         flow, measure = frame.iloc[0]
         return next(v for v in self.vintages(flow, measure) if v.model_version == version)
 
-    def line(self, flow: str, measure: str) -> list[Reign]:
-        """The line of champions: who serves from which day on."""
-        return line_of(self.champions(flow, measure), self.moves(flow, measure))
+    def serving_history(self, flow: str, measure: str) -> list[ServingPeriod]:
+        """Which vintage serves from which day on, oldest first."""
+        return serving_history(self.champions(flow, measure), self.manual_decisions(flow, measure))
 
-    def moves(self, flow: str, measure: str) -> list[Reign]:
-        """Promotions and rollbacks that people decided, in the order they did."""
+    def manual_decisions(self, flow: str, measure: str) -> list[ServingPeriod]:
+        """The promotions and rollbacks that people decided, oldest first."""
         vintages = {(v.candidate, v.month): v for v in self.vintages(flow, measure)}
         frame = self.store.read(
             "select effective_day, kind, serving_candidate, serving_month from ml.promotions"
@@ -113,7 +113,7 @@ class Registry:
             for row in frame.to_dict("records")
         )
         return [
-            Reign(row["effective_day"].date(), vintage, row["kind"] == "rollback")
+            ServingPeriod(row["effective_day"].date(), vintage, row["kind"] == "rollback")
             for row, vintage in found
             if vintage is not None
         ]

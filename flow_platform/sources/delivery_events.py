@@ -1,7 +1,7 @@
 """Events of orders: what the topics orders, payments, tracking and logs say, checked and bare.
 
 Messages, lines of files and the simulator all become these. Persons do not: a customer is a
-pseudonym here, and names and addresses are left out. Storing them is in `ingest/`.
+pseudonym here, and names and addresses are left out. Storing them is in `destinations/`.
 """
 
 from __future__ import annotations

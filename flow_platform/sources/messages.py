@@ -1,6 +1,7 @@
 """Messages of road counters: one MQTT message as a reading, or as poison with its reason.
 
-What a reading may be is in `readings.py`; receiving messages and settling them is in `ingest/`.
+What a reading may be is in `readings.py`; messages are received in `streams/` and stored in
+`destinations/traffic/`.
 """
 
 from __future__ import annotations

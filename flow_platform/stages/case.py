@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from flow_platform.flows.kinds import Flow
+from flow_platform.models.engine import Engine
 from flow_platform.parts import FlowParts, parts_of
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Reign
+from flow_platform.registry.promotions import ServingPeriod
 from flow_platform.registry.vintages import Vintage
-from flow_platform.stages.core import Core
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Case:
         return parts_of(self.flow)
 
     @property
-    def engine(self) -> Core:
+    def engine(self) -> Engine[Any, Any, Any]:
         """What trains the flow's models."""
         return self.parts.models.engine
 
@@ -48,9 +48,9 @@ class Case:
         """Every vintage of the measure, oldest month first."""
         return self.platform.registry.vintages(self.flow.name, self.measure)
 
-    def line(self) -> list[Reign]:
+    def serving_history(self) -> list[ServingPeriod]:
         """Which vintage serves from which day on."""
-        return self.platform.registry.line(self.flow.name, self.measure)
+        return self.platform.registry.serving_history(self.flow.name, self.measure)
 
     def load(self, vintage: Vintage) -> dict[str, bytes]:
         """The artefacts of a vintage. Raises ModelError unless they are what was registered."""

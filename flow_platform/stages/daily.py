@@ -13,9 +13,9 @@ from functools import cache, partial
 import pandas as pd
 
 from flow_platform.flows.kinds import SeriesFlow
-from flow_platform.forecasting.daily import training as engine
 from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.preparation import Prepared
 from flow_platform.ground.columns import CALENDAR_FACTS, WEATHER_COLUMNS
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.local_time import local_midnight, local_midnight_after
@@ -37,8 +37,7 @@ ClosedWeekdays = Callable[[pd.DataFrame, pd.DataFrame], dict[pd.Timestamp, set[i
 class DailySeries:
     """How the stages read daily series; see `Series` in `forecasting.py`."""
 
-    own_columns = EXPLANATION_COLUMNS
-    frequency = "D"
+    engine = ENGINE
 
     def __init__(self, closed_weekdays: ClosedWeekdays | None = None) -> None:
         self._closed_weekdays = closed_weekdays
@@ -48,7 +47,7 @@ class DailySeries:
 
     def blocks(
         self, case: Case, rectangle: Rectangle, refresh: Refresh, history: Callable[[], SeriesData]
-    ) -> Iterator[Block]:
+    ) -> Iterator[Block[SeriesData]]:
         data = history()
         first, last = pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
         issues = data.issues[
@@ -65,15 +64,14 @@ class DailySeries:
             rows.loc[here, "target_at"] = local_midnight(days, zone)
         return rows
 
-    def fills_gaps(self) -> bool:
-        return True
-
-    def replayable(self, case: Case, today: date) -> Replayable:
+    def replayable(self, case: Case, today: date) -> Replayable[SeriesData]:
         data = read_history(case, today - timedelta(days=1))
-        return Replayable(data, data.issues)
+        return Replayable(data, data.actuals, data.issues)
 
 
-def daily_series(flow: SeriesFlow, closed_weekdays: ClosedWeekdays | None = None) -> ModelParts:
+def daily_series(
+    flow: SeriesFlow, closed_weekdays: ClosedWeekdays | None = None
+) -> ModelParts[SeriesData, SeriesSpec, Prepared]:
     """How the models of a flow of daily series are trained, forecast and are compared.
 
     `closed_weekdays` is given by a flow whose place as a whole is closed on some days.
@@ -81,7 +79,6 @@ def daily_series(flow: SeriesFlow, closed_weekdays: ClosedWeekdays | None = None
     return series_models(
         flow,
         DailySeries(closed_weekdays),
-        engine=engine,
         spec=partial(_spec, flow),
         read_for_training=lambda case, first, last: read_history(case, last),
         training_views=("calendar", "weather") if flow.has_weather else ("calendar",),
@@ -142,7 +139,7 @@ def read_history(case: Case, last_day: date) -> SeriesData:
     return SeriesData(
         actuals=actuals[actuals["unique_id"].isin(known)].reset_index(drop=True),
         calendar=calendar,
-        vintages=weather,
+        weather=weather,
         issues=issue_times(zones, first_day, last_day),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,11 @@ from flow_platform.flows.kinds import Flow, SeriesFlow
 from flow_platform.ground.periods import months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Reign, vintage_for
+from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.plots import forecast_plot
@@ -33,7 +34,7 @@ FORECASTS = "ml.forecasts"
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Generic[Data]):
     """Issues that are forecast and written at once, and what is known of their series.
 
     issues  unique_id, issue (naive), issued_at (UTC)
@@ -42,32 +43,29 @@ class Block:
     """
 
     rectangle: Rectangle
-    data: Any
+    data: Data
     issues: pd.DataFrame
     since: pd.Timestamp | None = None
     closed: Mapping[pd.Timestamp, set[int]] = field(default_factory=dict)
 
 
-class Series(Protocol):
-    """How the stages of one kind of series read what is known, and name what they write."""
+class Series(Protocol[Data, Spec, Prepared]):
+    """How the stages of one kind of series read what is known, and which engine forecasts it."""
 
-    def history(self, case: Case, rectangle: Rectangle) -> Callable[[], Any]:
+    @property
+    def engine(self) -> SeriesEngine[Data, Spec, Prepared]:
+        """What trains and forecasts the series."""
+
+    def history(self, case: Case, rectangle: Rectangle) -> Callable[[], Data]:
         """Reads what the vintages that forecast a rectangle may see."""
 
     def blocks(
-        self, case: Case, rectangle: Rectangle, refresh: Refresh, history: Callable[[], Any]
-    ) -> Iterator[Block]:
+        self, case: Case, rectangle: Rectangle, refresh: Refresh, history: Callable[[], Data]
+    ) -> Iterator[Block[Data]]:
         """The issues of a rectangle, in blocks that memory holds."""
 
     def times(self, rows: pd.DataFrame, zones: Mapping[str, str]) -> pd.DataFrame:
         """`rows` (centre_id, day, date as engines give them) with day, date and target_at."""
-
-    def fills_gaps(self) -> bool:
-        """Whether the fallback forecasts series that a vintage cannot."""
-
-    @property
-    def own_columns(self) -> tuple[str, ...]:
-        """The columns of ml.forecasts that only this kind fills."""
 
 
 @dataclass
@@ -89,7 +87,7 @@ class Issued:
 
 
 def predict_series(
-    series: Series,
+    series: Series[Data, Spec, Prepared],
     platform: Platform,
     flow: Flow,
     rectangle: Rectangle,
@@ -122,7 +120,7 @@ def predict_series(
 
 
 def issue_forecasts(
-    series: Series,
+    series: Series[Data, Spec, Prepared],
     case: Case,
     rectangle: Rectangle,
     *,
@@ -137,12 +135,12 @@ def issue_forecasts(
     history = series.history(case, rectangle)
     months = months_between(rectangle.first_day, rectangle.last_day)
     trained = ensure_vintages(case, months, history, refresh=refresh, progress=progress)
-    line, done = case.line(), Issued(vintages=trained)
+    periods, done = case.serving_history(), Issued(vintages=trained)
     for block in series.blocks(case, rectangle, refresh, history):
-        days = block.issues["issue"].dt.normalize()
+        days, engine = block.issues["issue"].dt.normalize(), series.engine
         parts = [
-            forecast_with(series, case, vintage, block.data, _on(block.issues, days.isin(own)))
-            for vintage, own in days_by_vintage(line, days)
+            forecast_with(engine, case, vintage, block.data, _on(block.issues, days.isin(own)))
+            for vintage, own in days_by_vintage(periods, days)
         ]
         made = _without_closed(pd.concat(parts, ignore_index=True), block.closed)
         frame = _as_rows(series, case, made)
@@ -166,7 +164,7 @@ def _on(issues: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
     return issues[chosen.to_numpy()].reset_index(drop=True)
 
 
-def _count(done: Issued, frame: pd.DataFrame, block: Block, horizons: Sequence[int]) -> None:
+def _count(done: Issued, frame: pd.DataFrame, block: Block[Data], horizons: Sequence[int]) -> None:
     """Add up what a block wrote."""
     left_out = {
         day: sum((day.weekday() + step) % 7 in weekdays for step in horizons)
@@ -197,29 +195,33 @@ def _without_closed(made: pd.DataFrame, closed: Mapping[pd.Timestamp, set[int]])
 
 
 def days_by_vintage(
-    line: Sequence[Reign], days: pd.Series
+    periods: Sequence[ServingPeriod], days: pd.Series
 ) -> list[tuple[Vintage | None, list[pd.Timestamp]]]:
-    """The days that each vintage of the line serves; None serves those before any."""
+    """The days that each vintage of the history serves; None serves those before any."""
     groups: dict[str, tuple[Vintage | None, list[pd.Timestamp]]] = {}
     for day in sorted(days.unique()):
-        vintage = vintage_for(line, pd.Timestamp(day).date())
+        vintage = vintage_for(periods, pd.Timestamp(day).date())
         name = vintage.model_version if vintage else FALLBACK_VERSION
         groups.setdefault(name, (vintage, []))[1].append(day)
     return list(groups.values())
 
 
 def forecast_with(
-    series: Series, case: Case, vintage: Vintage | None, data: Any, issues: pd.DataFrame
+    engine: SeriesEngine[Data, Spec, Prepared],
+    case: Case,
+    vintage: Vintage | None,
+    data: Data,
+    issues: pd.DataFrame,
 ) -> pd.DataFrame:
     """The forecasts of `issues` by `vintage`, None being the fallback, with their model_version.
 
     Where the vintage cannot forecast a series, the fallback does.
     """
     if vintage is None:
-        return _fallback(case, data, issues)
-    made = case.engine.forecast(case.load(vintage), data, issues, case.spec)
+        return _fallback(engine, case, data, issues)
+    made = engine.forecast(case.load(vintage), data, issues, case.spec)
     made = made.assign(model_version=vintage.model_version)
-    if not series.fills_gaps():
+    if engine.covers_every_series:
         return made
     complete = made.dropna(subset=["prediction"])
     done = complete.groupby(["unique_id", "issue"]).size().reset_index(name="steps")
@@ -230,18 +232,20 @@ def forecast_with(
     short = complete.merge(
         left[["unique_id", "issue"]], on=["unique_id", "issue"], how="left", indicator=True
     )
-    rest = _fallback(case, data, left)
+    rest = _fallback(engine, case, data, left)
     return pd.concat(
         [short[short["_merge"] == "left_only"].drop(columns="_merge"), rest], ignore_index=True
     )
 
 
-def _fallback(case: Case, data: Any, issues: pd.DataFrame) -> pd.DataFrame:
-    made = case.engine.fallback_forecast(data, issues, case.spec)
+def _fallback(
+    engine: SeriesEngine[Data, Spec, Prepared], case: Case, data: Data, issues: pd.DataFrame
+) -> pd.DataFrame:
+    made = engine.fallback_forecast(data, issues, case.spec)
     return made.assign(model_version=FALLBACK_VERSION)
 
 
-def _as_rows(series: Series, case: Case, made: pd.DataFrame) -> pd.DataFrame:
+def _as_rows(series: Series[Data, Spec, Prepared], case: Case, made: pd.DataFrame) -> pd.DataFrame:
     """Forecasts as an engine gives them as rows of `ml.forecasts`."""
     zones = {one.centre_id: one.timezone for one in case.platform.centres_of(case.flow)}
     rows = made.rename(columns={"unique_id": "centre_id", "issue": "day", "ds": "date"})
@@ -264,7 +268,7 @@ def _as_rows(series: Series, case: Case, made: pd.DataFrame) -> pd.DataFrame:
             "lower_95",
             "upper_95",
             "model_version",
-            *series.own_columns,
+            *series.engine.extra_columns,
         ]
     ]
 

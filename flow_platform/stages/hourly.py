@@ -13,18 +13,19 @@ from functools import partial
 import pandas as pd
 
 from flow_platform.flows.kinds import SeriesFlow
-from flow_platform.forecasting.hourly import training as engine
 from flow_platform.forecasting.hourly.data import (
     FACT_COLUMNS,
     LOOKBACK_DAYS,
     WEATHER_COLUMNS,
     HourlyData,
     HourlySpec,
-    evenly,
 )
+from flow_platform.forecasting.hourly.engine import ENGINE
+from flow_platform.forecasting.hourly.preparation import Prepared
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.sampling import evenly_chosen
 from flow_platform.parts import ModelParts, Refresh
 from flow_platform.platform import Platform
 from flow_platform.stages.case import Case
@@ -43,8 +44,7 @@ COUNTERS, EVERY_HOURS = 60, 5
 class HourlySeries:
     """How the stages read hourly series; see `Series` in `forecasting.py`."""
 
-    own_columns = ("level",)
-    frequency = "h"
+    engine = ENGINE
 
     def history(self, case: Case, rectangle: Rectangle) -> Callable[[], HourlyData]:
         months = months_between(rectangle.first_day, rectangle.last_day)
@@ -52,7 +52,7 @@ class HourlySeries:
 
     def blocks(
         self, case: Case, rectangle: Rectangle, refresh: Refresh, history: object
-    ) -> Iterator[Block]:
+    ) -> Iterator[Block[HourlyData]]:
         """A block of days at a time; of the present day the hours that have begun.
 
         A run that ends with the present day, and is no backfill, adds the hours that have no
@@ -81,30 +81,25 @@ class HourlySeries:
             rows.loc[here, "date"] = local.dt.normalize()
         return rows
 
-    def fills_gaps(self) -> bool:
-        """No: a vintage forecasts whatever the fallback could."""
-        return False
-
-    def replayable(self, case: Case, today: date) -> Replayable:
+    def replayable(self, case: Case, today: date) -> Replayable[HourlyData]:
         """Some counters, and an issue every so many hours, so that a comparison takes minutes.
 
         Each hour of the day is among them.
         """
-        chosen = evenly(case.platform.centre_ids_of(case.flow), COUNTERS)
+        chosen = evenly_chosen(case.platform.centre_ids_of(case.flow), COUNTERS)
         last = today - timedelta(days=1)
         first = last - timedelta(days=REPLAYED_DAYS)
         data = read_for_issues(case, chosen, first, last)
         end = pd.Timestamp(today)
         hours = pd.date_range(first, end, freq=f"{EVERY_HOURS}h", inclusive="left")
-        return Replayable(data, issues_at(chosen, hours.as_unit("us")))
+        return Replayable(data, data.actuals, issues_at(chosen, hours.as_unit("us")))
 
 
-def hourly_series(flow: SeriesFlow) -> ModelParts:
+def hourly_series(flow: SeriesFlow) -> ModelParts[HourlyData, HourlySpec, Prepared]:
     """How the models of a flow of hourly series are trained, forecast and are compared."""
     return series_models(
         flow,
         HourlySeries(),
-        engine=engine,
         spec=partial(_spec, flow),
         read_for_training=read_for_training,
         training_views=("calendar", "weather"),
@@ -131,7 +126,7 @@ def read_for_training(case: Case, first_month: date, last_month: date) -> Hourly
 
     The years of thousands of counters would fill the memory.
     """
-    chosen = evenly(case.platform.centre_ids_of(case.flow), case.spec.most_series)
+    chosen = evenly_chosen(case.platform.centre_ids_of(case.flow), case.spec.most_series)
     first = cutoff_of(first_month).date() - timedelta(days=case.spec.training_days)
     return read_hours(case, chosen, first, last_month)
 

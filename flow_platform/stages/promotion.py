@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Generic, Protocol
 
 import pandas as pd
 
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.models.engine import Data, Prepared, SeriesEngine, Spec
 from flow_platform.models.promotion import Comparison, Replay, compare, trained_until
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Decision, Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    Decision,
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 from flow_platform.stages.forecasting import Series, days_by_vintage, forecast_with
@@ -81,7 +88,7 @@ def roll_back(
     case = Case(platform, flow, measure)
     with case.training_lock():
         champion = _serving(case, effective_day)
-        before = predecessor(case.line(), effective_day)
+        before = predecessor(case.serving_history(), effective_day)
         if before is None:
             raise ModelError(
                 f"{flow.name} {measure} has had no champion before {champion.model_version}. Train"
@@ -117,11 +124,13 @@ def compare_vintages(case: Case, champion: Vintage, challenger: Vintage, today: 
             f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
         )
     vintages = case.vintages()
-    lines = [
-        line_of((v for v in vintages if v.candidate == own.candidate and v.month <= own.month), [])
+    histories = [
+        serving_history(
+            (v for v in vintages if v.candidate == own.candidate and v.month <= own.month), []
+        )
         for own in (champion, challenger)
     ]
-    return case.parts.models.compare(case, champion, challenger, lines, today)
+    return case.parts.models.compare(case, champion, challenger, histories, today)
 
 
 def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
@@ -132,37 +141,34 @@ def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
 
 
 @dataclass(frozen=True)
-class Replayable:
+class Replayable(Generic[Data]):
     """What is known of a measure before a day, and the issues that may be replayed on it."""
 
-    data: Any
+    data: Data
+    actuals: pd.DataFrame
     issues: pd.DataFrame
 
 
-class ReplayedSeries(Series, Protocol):
+class ReplayedSeries(Series[Data, Spec, Prepared], Protocol[Data, Spec, Prepared]):
     """A kind of series whose past can be replayed."""
 
-    @property
-    def frequency(self) -> str:
-        """The step as pandas names it."""
-
-    def replayable(self, case: Case, today: date) -> Replayable:
+    def replayable(self, case: Case, today: date) -> Replayable[Data]:
         """What was known before `today` (UTC), and issues to replay."""
 
 
 def compare_series(
-    series: ReplayedSeries,
+    series: ReplayedSeries[Data, Spec, Prepared],
     case: Case,
     champion: Vintage,
     challenger: Vintage,
-    lines: Sequence[Sequence[Reign]],
+    histories: Sequence[Sequence[ServingPeriod]],
     today: date,
 ) -> Comparison:
-    """The verdict on two lines of vintages over the same issues before `today` (UTC)."""
+    """The verdict on two serving histories over the same issues before `today` (UTC)."""
     known = series.replayable(case, today)
     issue_days = known.issues["issue"].dt.normalize()
-    past = issue_days[issue_days < known.data.actuals["ds"].max()]
-    days = days_of_both(past, lines)[:REPLAYED_DAYS]
+    past = issue_days[issue_days < known.actuals["ds"].max()]
+    days = days_of_both(past, histories)[:REPLAYED_DAYS]
     if not days:
         return refusal(
             champion,
@@ -171,38 +177,44 @@ def compare_series(
         )
     wanted = known.issues[issue_days.isin(days)]
     own, rival = (
-        Replay(vintage.model_version, _replay(series, case, line, known.data, wanted))
-        for vintage, line in zip((champion, challenger), lines, strict=True)
+        Replay(vintage.model_version, _replay(series.engine, case, periods, known.data, wanted))
+        for vintage, periods in zip((champion, challenger), histories, strict=True)
     )
     return compare(
         own,
         rival,
-        known.data.actuals,
+        known.actuals,
         season=case.spec.season,
         seed=case.spec.seed,
-        frequency=series.frequency,
+        frequency=series.engine.frequency,
     )
 
 
-def days_of_both(days: pd.Series, lines: Sequence[Sequence[Reign]]) -> list[pd.Timestamp]:
-    """The days, newest first, that another vintage of each of two lines would have served."""
+def days_of_both(
+    days: pd.Series, histories: Sequence[Sequence[ServingPeriod]]
+) -> list[pd.Timestamp]:
+    """The days, newest first, that two serving histories give to different vintages."""
     chosen = []
     for day in sorted(days.unique(), reverse=True):
-        own, rival = (vintage_for(line, pd.Timestamp(day).date()) for line in lines)
+        own, rival = (vintage_for(periods, pd.Timestamp(day).date()) for periods in histories)
         if own and rival and own.model_version != rival.model_version:
             chosen.append(day)
     return chosen
 
 
 def _replay(
-    series: Series, case: Case, line: Sequence[Reign], data: Any, wanted: pd.DataFrame
+    engine: SeriesEngine[Data, Spec, Prepared],
+    case: Case,
+    periods: Sequence[ServingPeriod],
+    data: Data,
+    wanted: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The forecasts of `wanted` by the vintages of a line, and until when each had learned."""
+    """The forecasts of `wanted` by the vintages of a history, and until when each had learned."""
     parts, day = [], wanted["issue"].dt.normalize()
-    for vintage, days in days_by_vintage(line, day):
+    for vintage, days in days_by_vintage(periods, day):
         assert vintage is not None
         until = max(vintage.cutoff, trained_until(case.load(vintage)))
-        made = forecast_with(series, case, vintage, data, wanted[day.isin(days)])
+        made = forecast_with(engine, case, vintage, data, wanted[day.isin(days)])
         # The fallback learns nothing.
         learned = made["model_version"] != FALLBACK_VERSION
         parts.append(made.assign(trained_until=pd.Series(until, made.index).where(learned)))
@@ -210,7 +222,7 @@ def _replay(
 
 
 def _serving(case: Case, day: date) -> Vintage:
-    champion = vintage_for(case.line(), day)
+    champion = vintage_for(case.serving_history(), day)
     if champion is None:
         raise ModelError(
             f"{case.flow.name} {case.measure} has no champion on {day}. Train one first:"

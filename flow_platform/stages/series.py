@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from typing import Any
 
 from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.ground.tables import CENTRE, Column, Table
+from flow_platform.models.engine import Data, Prepared, Spec
 from flow_platform.parts import DriftFeatures, ModelParts, Predictions
 from flow_platform.platform import Platform
 from flow_platform.stages.case import Case
@@ -45,21 +45,20 @@ FORECASTS_TABLE = Table(
 
 def series_models(
     flow: SeriesFlow,
-    series: ReplayedSeries,
+    series: ReplayedSeries[Data, Spec, Prepared],
     *,
-    engine: Any,
-    spec: Callable[[Platform, str], Any],
-    read_for_training: Callable[[Case, date, date], Any],
+    spec: Callable[[Platform, str], Spec],
+    read_for_training: Callable[[Case, date, date], Data],
     training_views: tuple[str, ...],
     drift: DriftFeatures,
     issued: str,
-) -> ModelParts:
+) -> ModelParts[Data, Spec, Prepared]:
     """How the models of a flow of series are trained, forecast and are compared.
 
     `issued` says in words when forecasts are issued.
     """
     return ModelParts(
-        engine=engine,
+        engine=series.engine,
         spec=spec,
         read_for_training=read_for_training,
         shares_history=False,

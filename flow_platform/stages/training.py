@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flow_platform.forecasting.daily.training import BOOSTED, lacks, trainable
 from flow_platform.ground.errors import ModelError
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
+from flow_platform.models.trainer import Trainer
 from flow_platform.parts import Refresh
-from flow_platform.registry.promotions import Decision, line_of, vintage_for
+from flow_platform.registry.promotions import Decision, serving_history, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.stages.case import Case
 
@@ -35,22 +35,26 @@ class Trained:
     is_new: bool
 
 
-def train_vintage(case: Case, candidate: str, month: date, data: Any) -> Trained:
+def train_vintage(
+    case: Case, trainer: Trainer[Any, Any, Any], candidate: str, month: date, data: Any
+) -> Trained:
     """The vintage of one candidate and month, trained unless the very same is registered.
 
-    LightGBM's parameters are those of the month's tuning. Raises ModelError when too little was
-    known before the cut-off.
+    `trainer` is one of the case's engine. Give the same one for all candidates of a run, month by
+    month: candidates of a month share most of their work. LightGBM's parameters are those of the
+    month's tuning. Raises ModelError when too little was known before the cut-off.
     """
-    cutoff, spec = cutoff_of(month), case.spec
-    if candidate in BOOSTED and case.flow.is_tuned:
-        # Other candidates have no part in it, and are not trained again for it.
+    cutoff, spec, engine = cutoff_of(month), case.spec, trainer.engine
+    if candidate in engine.tuned:
+        # Other candidates do not use these parameters, and are not trained again for them.
         tunings = case.platform.tunings
-        spec = replace(spec, boosting=tunings.boosting(case.flow.name, case.measure, month))
-    seen = case.engine.fingerprint(data, cutoff, spec)
+        boosting = tunings.boosting(case.flow.name, case.measure, month)
+        spec = engine.with_boosting(spec, boosting)
+    seen = engine.fingerprint(data, cutoff, spec)
     for vintage in case.vintages():
         if (vintage.candidate, vintage.month, vintage.fingerprint) == (candidate, month, seen):
             return Trained(vintage, is_new=False)
-    trained = case.engine.train(candidate, data, cutoff, spec)
+    trained = trainer.train(candidate, data, cutoff, spec, fingerprint=seen)
     registered = case.platform.registry.register(case.flow.name, case.measure, month, trained, seen)
     return Trained(registered, is_new=True)
 
@@ -65,13 +69,13 @@ def decide_champions(case: Case, months: Collection[date]) -> list[Vintage]:
     by_month: dict[date, dict[str, Vintage]] = {}
     for vintage in case.vintages():
         by_month.setdefault(vintage.month, {})[vintage.candidate] = vintage
-    moves = registry.moves(case.flow.name, case.measure)
+    manual = registry.manual_decisions(case.flow.name, case.measure)
     named = registry.champions(case.flow.name, case.measure)
     champions = [vintage for vintage in named if vintage.month < min(months)]
     later = {vintage.month for vintage in named if vintage.month >= min(months)}
     decisions: list[Decision] = []
     for month in sorted(by_month.keys() & (later | set(months))):
-        serving = vintage_for(line_of(champions, moves), month - timedelta(days=1))
+        serving = vintage_for(serving_history(champions, manual), month - timedelta(days=1))
         decisions.append(_decide(case, by_month[month], month, serving))
         champions.append(decisions[-1].serving)
     registry.record_months(case.flow.name, case.measure, decisions)
@@ -82,7 +86,7 @@ def _decide(
     case: Case, rivals: Mapping[str, Vintage], month: date, serving: Vintage | None
 ) -> Decision:
     """The decision on a month; `serving` is the vintage that serves the day before."""
-    order = case.engine.CANDIDATES
+    order = case.engine.candidates
     metrics = {name: vintage.metrics for name, vintage in rivals.items()}
     outcome = succeed(
         serving.candidate if serving else None,
@@ -120,7 +124,8 @@ def ensure_vintages(
     the fallback, and a candidate that fails is left out: a forecast is always made. `read` gives
     what may be seen, if anything has to be trained.
     """
-    flow = case.flow
+    flow, engine = case.flow, case.engine
+    trainer = Trainer(engine)
     with case.training_lock():
         done: list[Trained] = []
         champions = case.platform.registry.champions(flow.name, case.measure)
@@ -128,16 +133,16 @@ def ensure_vintages(
         due = [month for month in months if refresh == "stale" or month not in led]
         for candidate in flow.candidates if due else ():
             # Once: what is not installed is so for every month.
-            if reason := lacks(candidate):
+            if reason := engine.missing_requirement(candidate):
                 progress(f"{flow.name} {candidate}: left out, {reason}")
         data = read() if due else None
         for month in due:
-            if not case.engine.has_enough_history(data, cutoff_of(month), case.spec):
+            if not engine.has_enough_history(data, cutoff_of(month), case.spec):
                 progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
                 continue
-            for candidate in trainable(flow.candidates):
+            for candidate in engine.trainable(flow.candidates):
                 try:
-                    trained = train_vintage(case, candidate, month, data)
+                    trained = train_vintage(case, trainer, candidate, month, data)
                 except ModelError as error:
                     progress(f"{flow.name} {month:%Y-%m} {candidate}: left out, {error}")
                     continue

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 
 from flow_platform.flows import CATALOGUE, SeriesFlow
 from flow_platform.forecasting.daily.data import CODE_VERSION, fingerprint
-from flow_platform.forecasting.daily.training import before_backtest, has_enough_history
+from flow_platform.forecasting.daily.preparation import before_backtest, has_enough_history
 from flow_platform.forecasting.daily.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from flow_platform.flows import SeriesFlow
-from flow_platform.forecasting.daily.training import forecast
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.what_if import Change, altered
 from flow_platform.ground.errors import ModelError
 from flow_platform.platform import Platform
@@ -29,7 +29,7 @@ def ask(
     case = daily_case(platform, flow, measure)
     data = read_history(case, day.date())
     issues = data.issues[(data.issues["unique_id"] == centre_id) & (data.issues["issue"] == day)]
-    vintage = vintage_for(case.line(), day.date())
+    vintage = vintage_for(case.serving_history(), day.date())
     if vintage is None or issues.empty:
         raise ModelError(
             f"No model of {flow.name} {measure} serves {centre_id} on {day:%Y-%m-%d}. Choose a"

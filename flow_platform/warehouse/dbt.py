@@ -59,6 +59,14 @@ class DbtProject:
     def seeds(self) -> Path:
         return self.folder / "seeds"
 
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The flows that dbt_project.yml lists, in its order."""
+        import yaml
+
+        variables = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]
+        return tuple(variables["flows"])
+
     def manifest(self, centres: Mapping[str, Sequence[Centre]]) -> dict[str, Any]:
         """The parsed manifest; parsed anew when a file of the project or a flow's centres changed.
 

@@ -1,4 +1,4 @@
-"""The flows' own LSTM, trained as the other candidates are, and beside them.
+"""The flows' own LSTM, trained as and with the other candidates.
 
 That it is as-of, and forecasts alike alone and in a range, the tests of training show of every
 candidate that can be trained (tests/unit/forecasting/test_forecasting_training.py).
@@ -15,11 +15,13 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows.retail.flow import RETAIL
-from flow_platform.forecasting.daily import lstm, training
+from flow_platform.forecasting.daily import lstm
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.lstm import LOOK_BACK, Network, Windows
-from flow_platform.forecasting.daily.training import forecast, train
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.forecasting.forecasting_world import make_world
 
@@ -43,8 +45,9 @@ def data() -> SeriesData:
 @pytest.fixture(scope="module")
 def models(data: SeriesData) -> dict[str, TrainedModel]:
     names = ("seasonal_naive", "sarima", "lightgbm", "lstm")
-    assert set(names) <= set(training.trainable(RETAIL.candidates))
-    return {name: train(name, data, CUTOFF, SPEC) for name in names}
+    assert set(names) <= set(ENGINE.trainable(RETAIL.candidates))
+    prepared = ENGINE.prepare(data, CUTOFF, SPEC)
+    return {name: ENGINE.train(name, prepared) for name in names}
 
 
 def test_sarima_lightgbm_and_lstm_have_their_figures_on_the_same_origins(
@@ -66,11 +69,10 @@ def test_the_lstm_betters_the_seasonal_naive(models: dict[str, TrainedModel]) ->
 def test_training_again_gives_the_same_bytes_whatever_the_row_order(
     data: SeriesData, models: dict[str, TrainedModel]
 ) -> None:
-    training._latest.clear()
     frames = (data.actuals, data.calendar, data.issues)
     actuals, calendar, issues = (frame.sample(frac=1, random_state=5) for frame in frames)
-    mixed = SeriesData(actuals, calendar, data.vintages, issues)
-    assert train("lstm", mixed, CUTOFF, SPEC).artefacts == models["lstm"].artefacts
+    mixed = SeriesData(actuals, calendar, data.weather, issues)
+    assert Trainer(ENGINE).train("lstm", mixed, CUTOFF, SPEC).artefacts == models["lstm"].artefacts
 
 
 def test_its_network_is_json_and_no_other_fits(
@@ -86,7 +88,7 @@ def test_its_network_is_json_and_no_other_fits(
         forecast(artefacts | {"network.json": other}, data, issues, SPEC)
 
 
-def test_a_network_that_went_through_json_says_what_it_said_after_training() -> None:
+def test_a_network_that_went_through_json_forecasts_as_after_training() -> None:
     generator = np.random.default_rng(3)
     issues, days = 200, LOOK_BACK + STEPS
     windows = Windows(
@@ -98,10 +100,10 @@ def test_a_network_that_went_through_json_says_what_it_said_after_training() -> 
     )
     network = lstm.fit(Network(), windows, generator.normal(5, 0.5, (issues, STEPS)), seed=1)
     restored = Network(**json.loads(json.dumps(asdict(network))))
-    said = lstm.forecast(network, windows)
-    assert np.array_equal(said, lstm.forecast(restored, windows))
+    forecasts = lstm.forecast(network, windows)
+    assert np.array_equal(forecasts, lstm.forecast(restored, windows))
     one = lstm.forecast(restored, windows.part(slice(7, 8)))
-    assert np.array_equal(one[0], said[7])
+    assert np.array_equal(one[0], forecasts[7])
 
 
 def test_training_leaves_the_process_as_it_was() -> None:

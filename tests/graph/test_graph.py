@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -326,8 +328,8 @@ def test_dbt_arguments_confine_a_build_to_its_window() -> None:
 PURE = ("evaluation", "forecasting", "models", "monitoring", "scoring", "sources")
 FORBIDDEN = ("dagster", "psycopg", "sqlalchemy", "mlflow")
 ABOVE = (
-    *("assets", "automation", "stages", "registry", "warehouse", "ingest", "api"),
-    *("cli", "platform"),
+    *("assets", "automation", "stages", "registry", "warehouse", "streams", "destinations"),
+    *("api", "cli", "platform"),
 )
 
 
@@ -351,11 +353,31 @@ def test_pure_packages_import_neither_dagster_nor_sql_nor_what_stands_above(pack
             )
 
 
-def test_ingest_imports_only_sources_and_the_warehouse() -> None:
-    allowed = ("ground", "ingest", "sources", "warehouse")
-    for path in (PROJECT_ROOT / "flow_platform" / "ingest").rglob("*.py"):
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("streams", {"ground", "sources", "warehouse"}),
+        ("destinations", {"flows", "ground", "sources", "streams", "warehouse"}),
+        ("simulation", {"ground", "sources"}),
+    ],
+)
+def test_streams_and_what_flows_supply_to_them_import_only_what_is_below(
+    package: str, allowed: set[str]
+) -> None:
+    paths = list((PROJECT_ROOT / "flow_platform" / package).rglob("*.py"))
+    assert paths
+    for path in paths:
         own = {name.split(".")[1] for name in _imports(path) if name.startswith("flow_platform.")}
-        assert own <= set(allowed), path
+        assert own <= {package, *allowed}, path
+
+
+def test_loading_orders_from_files_needs_no_stream() -> None:
+    program = (
+        "import sys, flow_platform.flows.deliveries.loading;"
+        " print([name for name in sys.modules if name.startswith('flow_platform.streams')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_the_app_stands_alone() -> None:

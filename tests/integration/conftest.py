@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from benchmarks.live_stream import Database
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows.parcels.stage import load_parcels
 from flow_platform.ground.rectangle import Rectangle
@@ -100,6 +101,36 @@ def checksums(platform: Platform, tables: Mapping[str, tuple[str, ...]] = TABLES
             .iloc[0]
         )
     return sums
+
+
+def check_exactly_once(script: str, *arguments: str) -> None:
+    """Run a benchmark that kills what it can, and fail with its output if a row is not right."""
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *arguments],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exactly once" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def one_database(scratch: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A home of its own for the tests of a module, with nothing but its database."""
+    made = Database(scratch / request.module.__name__.rpartition("test_")[2])
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def database(one_database: Database, request: pytest.FixtureRequest) -> Database:
+    """The home of the module, with the module's TABLES emptied."""
+    with one_database.platform.store("admin").connect() as connection:
+        connection.execute(f"truncate {request.module.TABLES}")
+    return one_database
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.destinations.deliveries.received import Received
+from flow_platform.flows.deliveries import loading
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.flow import DELIVERIES
 from flow_platform.flows.deliveries.loading import load_deliveries
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
-from flow_platform.sources.delivery_events import read_event
-from flow_platform.stages import deliveries_landing
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
@@ -27,6 +27,7 @@ from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.delivery_tables import ORDERS, write_tables
 from tests.integration.conftest import checksums
+from tests.order_events import received_event
 
 pytestmark = pytest.mark.integration
 
@@ -184,15 +185,8 @@ def test_a_table_that_is_not_there_changes_nothing(platform: Platform, home: Pat
 
 def message(platform: Platform, body: dict[str, object], offset: int) -> Received:
     at = datetime(2018, 3, 5, 15, tzinfo=UTC)
-    found = read_event(
-        "orders",
-        body,
-        platform.kept(DeliveriesContext).pseudonyms,
-        available_at=at,
-        source="kafka:orders/0",
-        source_position=offset,
-    )
-    return Received("orders", body, at, "kafka:orders/0", offset, found)
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
+    return received_event("orders", body, pseudonyms, at=at, position=offset)
 
 
 def test_what_messages_brought_stays_and_is_no_second_order(platform: Platform, home: Path) -> None:
@@ -337,7 +331,7 @@ def test_the_simulated_marketplace_lands_the_same_day_by_day_or_at_once(
     assert balance.rows_stored > 3000 and balance.rows_quarantined == 0
     assert balance.empty_partitions == 0
     sums = checksums(chosen, dict.fromkeys(EVENTS, ()))
-    monkeypatch.setattr(deliveries_landing, "BLOCK_ORDERS", 200)
+    monkeypatch.setattr(loading, "BLOCK_ORDERS", 200)
     for number in (3, 0, 4, 2, 1):
         day = days[0] + timedelta(days=number)
         load_deliveries(chosen, keys(chosen, (day, day)), now=NOW)

@@ -25,17 +25,19 @@ from psycopg import sql
 
 from benchmarks.kafka_broker import KafkaBroker
 from flow_platform.definitions import build_definitions
+from flow_platform.destinations.deliveries.consumer_options import consumer_options
+from flow_platform.destinations.deliveries.messages import order_messages
 from flow_platform.flows.deliveries.context import DeliveriesContext
-from flow_platform.flows.deliveries.sensors import build_stream_sensors
+from flow_platform.flows.deliveries.sensors import touched_sensors
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.kafka_options import kafka_options
-from flow_platform.ingest.mending import Mended, replay
-from flow_platform.ingest.state import stream_state
 from flow_platform.orchestration import dagster_instance, ensure_foundation, run_job
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import ledger_of
 from flow_platform.settings import Settings
 from flow_platform.sources.delivery_events import TOPICS
+from flow_platform.streams.kafka_replay import replay
+from flow_platform.streams.repair import RepairOutcome
+from flow_platform.streams.state import stream_state
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.server import (
     DAGSTER_DATABASE,
@@ -313,15 +315,15 @@ def _consume(platform: Platform) -> dict[str, Any]:
     return stream_state(platform.store(INGEST_ROLE), "deliveries", datetime.now(UTC)).as_json()
 
 
-def _replay(platform: Platform, topic: str, number: int) -> Mended:
-    options = kafka_options(platform.sources["deliveries"])
-    store, pseudonyms = platform.store(INGEST_ROLE), platform.kept(DeliveriesContext).pseudonyms
-    return replay(options, store, pseudonyms, topic, number, from_offset=0)
+def _replay(platform: Platform, topic: str, number: int) -> RepairOutcome:
+    kept, store = platform.kept(DeliveriesContext), platform.store(INGEST_ROLE)
+    destination = order_messages(kept.source, kept.pseudonyms)
+    return replay(consumer_options(kept.source), store, destination, topic, number, from_offset=0)
 
 
 def _merge_what_was_touched(platform: Platform) -> None:
     """What the sensor asks for, as the daemon would run it; and its next tick, which is quiet."""
-    (sensor,) = build_stream_sensors()
+    (sensor,) = touched_sensors()
     with dagster_instance(platform) as instance:
         definitions = build_definitions(platform)
         ensure_foundation(platform, instance, definitions)

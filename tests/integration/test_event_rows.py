@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from benchmarks.live_stream import Database
-from flow_platform.ingest.event_rows import Received, Written, write_events
-from flow_platform.sources.delivery_events import Event, OrderEvent, read_message
+from flow_platform.destinations.deliveries.event_rows import Written, write_events
+from flow_platform.destinations.deliveries.received import Received
+from flow_platform.destinations.deliveries.rejects import quarantine_events
+from flow_platform.sources.delivery_events import Event, OrderEvent
+from tests.order_events import CANARIES, EVENT_TABLES, received_event, whole_database
 from tests.unit.sources.test_delivery_events import (
     CORRECTED,
     FIRST,
@@ -29,53 +30,23 @@ from tests.unit.sources.test_delivery_events import (
 
 pytestmark = pytest.mark.integration
 
-TABLES = (
-    "raw.orders, raw.payments, raw.tracking, raw.incident_logs, ops.touched, ops.erased,"
-    " ops.quarantine, ops.offsets"
-)
-CANARIES = ("canary", "zoë", "00 77 11")
-
-
-@pytest.fixture(scope="module")
-def one_database(scratch: Path) -> Iterator[Database]:
-    made = Database(scratch / "rows")
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def database(one_database: Database) -> Database:
-    with one_database.platform.store("admin").connect() as connection:
-        connection.execute(f"truncate {TABLES}")
-    return one_database
+TABLES = EVENT_TABLES
 
 
 def received(position: int, body: Any, topic: str = "orders", at: datetime = NOW) -> Received:
-    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    source = f"kafka:{topic}/0"
-    found = read_message(
-        topic, payload, PSEUDONYMS, available_at=at, source=source, source_position=position
-    )
-    return Received(topic, payload, at, source, position, found)
+    return received_event(topic, body, PSEUDONYMS, at=at, position=position)
 
 
 def write(database: Database, *some: Received) -> Written:
+    """The events written, and those rejected put into quarantine, in one transaction."""
     with database.platform.store("flow_ingest").connect() as connection:
-        return write_events(connection, some, PSEUDONYMS)
+        written = write_events(connection, some, PSEUDONYMS)
+        quarantine_events(connection, some, written.fates, PSEUDONYMS)
+        return written
 
 
 def codes(written: Written) -> list[str]:
     return [fate.partition(":")[0] for fate in written.fates]
-
-
-def whole_database(connection: psycopg.Connection) -> str:
-    """Every row of every table as text."""
-    tables = connection.execute(
-        "select schemaname || '.' || tablename from pg_tables"
-        " where schemaname in ('raw', 'ops', 'ml')"
-    ).fetchall()
-    rows = [connection.execute(f"select t::text from {name} t").fetchall() for (name,) in tables]
-    return "\n".join(text for some in rows for (text,) in some).casefold()
 
 
 def test_events_of_every_topic_are_stored_as_they_were_read(database: Database) -> None:
@@ -142,7 +113,7 @@ def test_what_the_database_refuses_stops_nothing_else(database: Database) -> Non
     assert rows[0]["reason"] == "refused_by_database: CheckViolation (23514)"
 
 
-def test_what_lies_in_quarantine_is_sealed_and_its_words_find_it(database: Database) -> None:
+def test_rows_in_quarantine_are_sealed_and_found_by_their_words(database: Database) -> None:
     bodies = [
         PLACED | {"region": "a|b"},
         json.dumps(PLACED | {"items": []}, ensure_ascii=False).encode("latin-1"),

@@ -6,37 +6,35 @@ The broker is librdkafka's own mock, in a process of its own.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.kafka_broker import KafkaBroker
 from benchmarks.live_stream import Database, IngestProcess, wait_until
+from flow_platform.destinations.deliveries.consumer_options import consumer_options
+from flow_platform.destinations.deliveries.messages import OrderMessages, order_messages
+from flow_platform.destinations.deliveries.received import Received
+from flow_platform.destinations.deliveries.retry import retry
 from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import ConfigurationError, FlowError
-from flow_platform.ingest.kafka import KafkaSubscriber
-from flow_platform.ingest.kafka_options import kafka_options
-from flow_platform.ingest.mending import Chosen, drop, held_rows, replay, retry
-from flow_platform.ingest.partitions import (
-    Batch,
-    Outcome,
-    OvertakenError,
-    PartitionSettlement,
-    Span,
-)
-from flow_platform.ingest.state import stream_state
-from flow_platform.settings import PROJECT_ROOT
 from flow_platform.sources.delivery_events import TOPICS
-from tests.integration.conftest import flow
-from tests.integration.test_event_rows import CANARIES, TABLES, received, whole_database
+from flow_platform.streams import kafka_replay
+from flow_platform.streams.kafka import KafkaSubscriber
+from flow_platform.streams.kafka_messages import SOURCE
+from flow_platform.streams.kafka_options import KafkaOptions
+from flow_platform.streams.kafka_replay import replay
+from flow_platform.streams.offsets import OvertakenError, Span
+from flow_platform.streams.outcome import Outcome
+from flow_platform.streams.settlement import Batch, Settlement
+from flow_platform.streams.state import stream_state
+from flow_platform.warehouse.quarantine import Selection, drop_rows, selected_rows
+from tests.integration.conftest import check_exactly_once, flow
+from tests.integration.test_event_rows import received
+from tests.order_events import CANARIES, EVENT_TABLES, whole_database
 from tests.unit.sources.test_delivery_events import (
     FIRST,
     OPENED,
@@ -49,21 +47,8 @@ from tests.unit.sources.test_delivery_events import (
 
 pytestmark = pytest.mark.integration
 
+TABLES = EVENT_TABLES
 QUICK = ("session.timeout.ms=2000", "heartbeat.interval.ms=400")
-
-
-@pytest.fixture(scope="module")
-def one_database(scratch: Path) -> Iterator[Database]:
-    made = Database(scratch / "kafka")
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def database(one_database: Database) -> Database:
-    with one_database.platform.store("admin").connect() as connection:
-        connection.execute(f"truncate {TABLES}")
-    return one_database
 
 
 @pytest.fixture
@@ -81,19 +66,25 @@ def send(broker: KafkaBroker, *messages: tuple[str, Any], at: int = 0, partition
     client.flush(30)
 
 
-def options(broker: KafkaBroker, **more: Any) -> Any:
-    config = DeliveriesSource(kind="kafka", **more)
-    return kafka_options(config, brokers=broker.address, client=QUICK)
+def options(broker: KafkaBroker) -> KafkaOptions:
+    return consumer_options(DeliveriesSource(kind="kafka"), brokers=broker.address, client=QUICK)
+
+
+def orders(regions: list[str] | None = None) -> OrderMessages:
+    return order_messages(DeliveriesSource(kind="kafka", regions=regions), PSEUDONYMS)
+
+
+def new_settlement(database: Database, destination: OrderMessages) -> Settlement[Received]:
+    return Settlement(database.platform.store("flow_ingest"), SOURCE, destination)
 
 
 def consume(
     database: Database, broker: KafkaBroker, *, regions: Any = None, **more: Any
 ) -> Outcome:
-    """One consumer until nothing has come for a while."""
-    chosen = options(broker, **({"regions": regions} if regions else {}))
-    settlement = PartitionSettlement(database.platform.store("flow_ingest"), PSEUDONYMS)
+    """One consumer until nothing has arrived for a while."""
+    settlement = new_settlement(database, orders(regions))
     arguments = {"idle_seconds": 1.0} | more
-    return KafkaSubscriber(chosen, settlement, PSEUDONYMS, **arguments).run()
+    return KafkaSubscriber(options(broker), settlement, **arguments).run()
 
 
 def paid(count: int, first: int = 0) -> list[tuple[str, Any]]:
@@ -117,20 +108,11 @@ def reasons(database: Database) -> list[str]:
 
 
 def test_nothing_is_lost_or_doubled_when_everything_is_killed() -> None:
-    """The short form of the benchmark, with what it prints when it finds a difference."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "benchmarks/kafka_exactly_once.py", "--events", "2500"),
-            *("--kills", "6", "--stalls", "1", "--database-restarts", "1", "--seed", "7"),
-        ],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=500,
+    """The short form of the benchmark, which prints what it finds when there is a difference."""
+    check_exactly_once(
+        *("kafka_exactly_once.py", "--events", "2500", "--kills", "6", "--stalls", "1"),
+        *("--database-restarts", "1", "--seed", "7"),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "exactly once" in done.stdout
 
 
 def test_two_consumers_share_the_partitions_and_one_goes_on_alone(
@@ -143,8 +125,8 @@ def test_two_consumers_share_the_partitions_and_one_goes_on_alone(
     try:
 
         def shares() -> list[int]:
-            said = [process.events("positioned") for process in both]
-            return [len(some[-1]["positions"]) if some else 0 for some in said]
+            lines = [process.events("positioned") for process in both]
+            return [len(some[-1]["positions"]) if some else 0 for some in lines]
 
         wait_until(lambda: shares() == [4, 4], 60, "each has half of the partitions")
         for number in (0, 1):
@@ -164,10 +146,11 @@ def test_two_consumers_share_the_partitions_and_one_goes_on_alone(
 
 
 def test_a_consumer_that_was_overtaken_writes_nothing(database: Database) -> None:
-    store = database.platform.store("flow_ingest")
-    zombie, other = (PartitionSettlement(store, PSEUDONYMS) for _ in range(2))
+    zombie, other = (new_settlement(database, orders()) for _ in range(2))
+    zombie.open()
+    other.open()
 
-    def batch(first: int, before: int | None, *partitions: str) -> Batch:
+    def batch(first: int, before: int | None, *partitions: str) -> Batch[Received]:
         some = [
             received(first + place, PAID | {"event_id": f"{name} {first + place}"}, "payments")
             for name in partitions
@@ -191,7 +174,7 @@ def test_a_consumer_that_was_overtaken_writes_nothing(database: Database) -> Non
     other.close()
 
 
-def test_poison_of_each_kind_lies_sealed_in_quarantine_and_the_partition_goes_on(
+def test_poison_of_each_kind_is_sealed_in_quarantine_and_the_partition_continues(
     database: Database, broker: KafkaBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kinds = POISON | {
@@ -305,16 +288,16 @@ def test_a_slow_database_pauses_the_partitions_and_loses_nothing(
     finally:
         with database.platform.store("admin").connect() as connection:
             connection.execute("drop function ops.slow_down cascade")
-    said = capsys.readouterr().out
-    assert '"paused"' in said and '"resumed"' in said
+    log = capsys.readouterr().out
+    assert '"paused"' in log and '"resumed"' in log
     assert position(database) == 6000 and stored(database) == 6000
 
 
-# What came before, again.
+# Reading again.
 
 
 class TimedConsumer(Consumer):
-    """The mock brokers do not look messages up by time: this answers as a real one does."""
+    """The mock brokers do not look messages up by time; this one answers as a real one does."""
 
     first = 0
 
@@ -330,24 +313,24 @@ def test_a_replay_fills_gaps_and_moves_no_position(
         send(broker, message, at=start + number * 1000)
     store = database.platform.store("flow_ingest")
     with pytest.raises(ConfigurationError, match="Nothing of payments/0 is settled"):
-        replay(options(broker), store, PSEUDONYMS, "payments", 0, from_offset=0)
+        replay(options(broker), store, orders(), "payments", 0, from_offset=0)
     consume(database, broker)
     before = database.rows("select * from ops.offsets")
     with database.platform.store("admin").connect() as connection:
         connection.execute("delete from raw.payments where source_position in (3, 12)")
-    found = replay(options(broker), store, PSEUDONYMS, "payments", 0, from_offset=5, to_offset=14)
+    found = replay(options(broker), store, orders(), "payments", 0, from_offset=5, to_offset=14)
     assert found.counts == {"stored": 1, "repeated": 9}
-    monkeypatch.setattr(confluent_kafka, "Consumer", TimedConsumer)
+    monkeypatch.setattr(kafka_replay, "Consumer", TimedConsumer)
     since = datetime.fromtimestamp(start / 1000 + 2.5, UTC)
     for first, counts in ((-1, {}), (3, {"stored": 1, "repeated": 16})):
         TimedConsumer.first = first
-        found = replay(options(broker), store, PSEUDONYMS, "payments", 0, from_time=since)
+        found = replay(options(broker), store, orders(), "payments", 0, from_time=since)
         assert found.counts == counts
     assert stored(database) == 20 and database.rows("select * from ops.offsets") == before
     with pytest.raises(ConfigurationError, match="settled up to offset 20"):
-        replay(options(broker), store, PSEUDONYMS, "payments", 0, from_offset=0, to_offset=20)
+        replay(options(broker), store, orders(), "payments", 0, from_offset=0, to_offset=20)
     with pytest.raises(ConfigurationError, match="not read"):
-        replay(options(broker), store, PSEUDONYMS, "reviews", 0, from_offset=0)
+        replay(options(broker), store, orders(), "reviews", 0, from_offset=0)
 
 
 def test_a_replay_repairs_what_can_be_read_by_now(database: Database, broker: KafkaBroker) -> None:
@@ -355,34 +338,34 @@ def test_a_replay_repairs_what_can_be_read_by_now(database: Database, broker: Ka
     consume(database, broker, regions=["RJ"])
     assert reasons(database) == ["unknown_region", "not_json"]
     store = database.platform.store("flow_ingest")
-    chosen = options(broker, regions=["RJ", "SP"])
-    found = replay(chosen, store, PSEUDONYMS, "orders", 0, from_offset=0)
+    found = replay(options(broker), store, orders(["RJ", "SP"]), "orders", 0, from_offset=0)
     assert (found.repaired, found.counts) == (1, {"stored": 1, "not_json": 1})
     rows = database.rows("select state from ops.quarantine order by source_line")
     assert [row["state"] for row in rows] == ["repaired", "open"]
 
 
-def test_what_lies_in_quarantine_is_read_again_mended_or_dropped(
+def test_rows_in_quarantine_are_read_again_changed_or_dropped(
     database: Database, broker: KafkaBroker
 ) -> None:
     approved = FIRST | {"type": "approved", "event_id": "e2", "order_id": None}
     send(broker, ("orders", PLACED), ("orders", approved), ("orders", b"\xff"))
     consume(database, broker, regions=["RJ"])
     store = database.platform.store("flow_ingest")
-    chosen = Chosen(flow="deliveries")
-    nothing = retry(store, PSEUDONYMS, chosen, frozenset(["RJ"]))
+    selection = Selection(flow="deliveries")
+    nothing = retry(store, orders(["RJ"]), selection)
     assert nothing.repaired == 0 and nothing.counts["unknown_region"] == 1
     assert nothing.counts["not_readable_again"] == 1
-    first = retry(store, PSEUDONYMS, Chosen(reason="unknown_region"), frozenset(["RJ", "SP"]))
+    first = retry(store, orders(["RJ", "SP"]), Selection(reason="unknown_region"))
     assert first.repaired == 1
-    (open_one,) = held_rows(store, Chosen(reason="missing_value"))
-    mended = retry(store, PSEUDONYMS, Chosen(ids=(open_one.id,)), None, {"order_id": "o1"})
-    assert mended.repaired == 1
+    (open_one,) = selected_rows(store, Selection(reason="missing_value"))
+    changed = retry(store, orders(), Selection(ids=(open_one.id,)), {"order_id": "o1"})
+    assert changed.repaired == 1
     events = database.rows("select event_id, source_position from raw.orders order by 1")
     assert [tuple(row.values()) for row in events] == [("e1", 0), ("e2", 1)]
-    assert drop(store, chosen) == 1
+    assert drop_rows(store, selection) == 1
     states = {
-        row.reason.partition(":")[0]: row.state for row in held_rows(store, Chosen(state=None))
+        row.reason.partition(":")[0]: row.state
+        for row in selected_rows(store, Selection(state=None))
     }
     assert states == {
         "unknown_region": "repaired",
@@ -418,6 +401,6 @@ def test_the_commands_show_streams_and_quarantine(database: Database, broker: Ka
 
 def test_without_brokers_the_command_says_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match='kind = "kafka"'):
-        kafka_options(DeliveriesSource())
+        consumer_options(DeliveriesSource())
     with pytest.raises(ConfigurationError, match=r"group\.id cannot be set"):
-        kafka_options(DeliveriesSource(kind="kafka"), client=["group.id=x"])
+        consumer_options(DeliveriesSource(kind="kafka"), client=["group.id=x"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,36 +27,28 @@ from benchmarks.live_stream import (
     publisher,
     wait_until,
 )
+from flow_platform.destinations.traffic import messages as counter_messages
+from flow_platform.destinations.traffic.messages import CounterMessages
+from flow_platform.destinations.traffic.reading_rows import ReceivedReading
+from flow_platform.destinations.traffic.subscriber_options import subscriber_options
 from flow_platform.flows.traffic.options import TrafficSource
+from flow_platform.ground import crash_points
 from flow_platform.ground.errors import FlowError
-from flow_platform.ingest import settlement as settling
-from flow_platform.ingest.mqtt import BATCH_MESSAGES, Subscriber
-from flow_platform.ingest.options import subscriber_options
-from flow_platform.ingest.settlement import Message, Outcome, Settlement
-from flow_platform.ingest.state import stream_state
-from flow_platform.settings import PROJECT_ROOT
 from flow_platform.sources.messages import TOPIC, Reading
-from tests.integration.conftest import flow
+from flow_platform.streams import mqtt_settlement
+from flow_platform.streams.mqtt import BATCH_MESSAGES, MqttSubscriber
+from flow_platform.streams.mqtt_settlement import MqttSettlement, Packet
+from flow_platform.streams.outcome import Outcome
+from flow_platform.streams.state import stream_state
+from tests.integration.conftest import check_exactly_once, flow
 from tests.unit.sources.test_messages import POISON
+
+CounterSettlement = MqttSettlement[ReceivedReading]
 
 pytestmark = pytest.mark.integration
 
 GOOD = {"event_id": "e1", "counted_at": "2026-03-29T14:00:00+02:00", "vehicles": 812}
-TABLES = "raw.traffic, ops.offsets, ops.deliveries, ops.quarantine"
-
-
-@pytest.fixture(scope="module")
-def one_database(scratch: Path) -> Iterator[Database]:
-    made = Database(scratch / "mqtt")
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def database(one_database: Database) -> Database:
-    with one_database.platform.store("admin").connect() as connection:
-        connection.execute(f"truncate {TABLES}")
-    return one_database
+TABLES = "raw.traffic, ops.offsets, ops.mqtt_packets, ops.quarantine"
 
 
 @pytest.fixture(scope="module")
@@ -121,23 +111,14 @@ def reasons(database: Database) -> list[str]:
 
 
 def test_nothing_is_lost_or_doubled_when_everything_is_killed(mosquitto: None) -> None:
-    """The short form of the benchmark, with what it prints when it finds a difference."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "benchmarks/mqtt_exactly_once.py", "--messages", "500"),
-            *("--kills", "4", "--database-restarts", "1", "--seed", "7"),
-        ],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=400,
+    """The short form of the benchmark, which prints what it finds when there is a difference."""
+    check_exactly_once(
+        *("mqtt_exactly_once.py", "--messages", "500", "--kills", "4"),
+        *("--database-restarts", "1", "--seed", "7"),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "exactly once" in done.stdout
 
 
-def test_poison_of_each_kind_lies_in_quarantine_and_the_stream_goes_on(
+def test_poison_of_each_kind_is_in_quarantine_and_the_stream_continues(
     database: Database, broker: Broker, subscribe: Callable[..., SubscriberProcess]
 ) -> None:
     subscribe()
@@ -202,7 +183,7 @@ def test_a_second_subscriber_is_refused(
     assert first.process.poll() is None
 
 
-def test_a_limit_of_messages_is_kept_and_what_lies_beyond_comes_next_time(
+def test_a_limit_of_messages_is_kept_and_the_rest_is_read_next_time(
     database: Database, broker: Broker, subscribe: Callable[..., SubscriberProcess]
 ) -> None:
     first = subscribe("--max-messages", "7")
@@ -213,7 +194,7 @@ def test_a_limit_of_messages_is_kept_and_what_lies_beyond_comes_next_time(
     assert settled(database) == 20
 
 
-def test_status_says_what_came_in_and_what_lies_in_quarantine(
+def test_status_shows_settled_messages_and_open_quarantine(
     database: Database, broker: Broker, subscribe: Callable[..., SubscriberProcess]
 ) -> None:
     settings = database.platform.settings
@@ -263,7 +244,7 @@ def test_two_clients_of_one_name_do_not_fight_without_a_pause(
 
 def test_a_broker_that_says_so_ends_a_subscriber_whose_name_another_client_has_taken() -> None:
     options = subscriber_options(TrafficSource(kind="mqtt"))
-    subscriber = Subscriber(options, settlement=None)  # type: ignore[arg-type]
+    subscriber = MqttSubscriber(options, settlement=None)  # type: ignore[arg-type]
     subscriber._disconnected(
         subscriber._client,
         None,
@@ -303,28 +284,23 @@ def test_without_a_broker_the_command_says_what_to_write(database: Database) -> 
 
 
 @pytest.fixture
-def settlement(database: Database) -> Iterator[Settlement]:
+def settlement(database: Database) -> Iterator[CounterSettlement]:
     made = new_settlement(database)
     made.open()
     yield made
     made.close()
 
 
-def new_settlement(database: Database, client_id: str = "test") -> Settlement:
-    return Settlement(database.platform.store("flow_ingest"), "traffic", client_id, {}, TOPIC)
+def new_settlement(database: Database, client_id: str = "test") -> CounterSettlement:
+    store = database.platform.store("flow_ingest")
+    return MqttSettlement(store, CounterMessages({}, TOPIC), client_id)
 
 
-def message(number: int, body: Any, *, again: bool = False, counter: str = "4264") -> Message:
-    payload = as_bytes(body)
-    return Message(
-        f"traffic/{counter}/count",
-        payload,
-        len(payload),
-        hashlib.sha256(payload).hexdigest(),
-        number,
-        1,
-        again,
-        datetime.now(UTC),
+def packet(number: int, body: Any, *, again: bool = False, counter: str = "4264") -> Packet:
+    payload, topic, now = as_bytes(body), f"traffic/{counter}/count", datetime.now(UTC)
+    return Packet(
+        *(topic, payload, f"mqtt:{topic}", 0, now, now),
+        *(len(payload), hashlib.sha256(payload).hexdigest(), number, 1, again),
     )
 
 
@@ -333,33 +309,35 @@ def figures(outcome: Outcome) -> tuple[int, int, int, int]:
 
 
 def test_poison_published_twice_is_two_rows_and_redelivered_poison_one(
-    database: Database, settlement: Settlement
+    database: Database, settlement: CounterSettlement
 ) -> None:
-    assert figures(settlement.settle([message(1, b"x"), message(2, b"x")])) == (0, 2, 0, 0)
-    settlement.open()  # as after a crash: all is learnt from the tables
-    again = [message(1, b"x", again=True), message(2, b"x", again=True)]
+    assert figures(settlement.settle([packet(1, b"x"), packet(2, b"x")])) == (0, 2, 0, 0)
+    settlement.open()  # as after a crash: everything is read from the tables
+    again = [packet(1, b"x", again=True), packet(2, b"x", again=True)]
     assert figures(settlement.settle(again)) == (0, 0, 0, 2)
     # A redelivery that never arrived the first time, and a packet identifier used again.
-    assert figures(settlement.settle([message(3, b"x", again=True)])) == (0, 1, 0, 0)
-    assert figures(settlement.settle([message(1, b"x")])) == (0, 1, 0, 0)
+    assert figures(settlement.settle([packet(3, b"x", again=True)])) == (0, 1, 0, 0)
+    assert figures(settlement.settle([packet(1, b"x")])) == (0, 1, 0, 0)
     assert reasons(database) == ["not_json"] * 4
 
 
-def test_packet_identifiers_of_a_lost_session_are_forgotten(settlement: Settlement) -> None:
-    settlement.settle([message(1, b"x")])
-    settlement.forget_deliveries()
-    assert figures(settlement.settle([message(1, b"x", again=True)])) == (0, 1, 0, 0)
+def test_packet_identifiers_of_a_lost_session_are_forgotten(
+    settlement: CounterSettlement,
+) -> None:
+    settlement.settle([packet(1, b"x")])
+    settlement.forget_packets()
+    assert figures(settlement.settle([packet(1, b"x", again=True)])) == (0, 1, 0, 0)
 
 
 def test_an_event_that_comes_again_is_repeated_and_with_other_content_rejected(
-    database: Database, settlement: Settlement
+    database: Database, settlement: CounterSettlement
 ) -> None:
     other = GOOD | {"vehicles": 5}
-    first = settlement.settle([message(1, GOOD), message(2, GOOD), message(3, other)])
+    first = settlement.settle([packet(1, GOOD), packet(2, GOOD), packet(3, other)])
     assert figures(first) == (1, 1, 1, 0)
-    second = settlement.settle([message(4, other), message(5, GOOD), message(6, other)])
+    second = settlement.settle([packet(4, other), packet(5, GOOD), packet(6, other)])
     assert figures(second) == (0, 2, 1, 0)
-    assert figures(settlement.settle([message(7, GOOD, counter="9")])) == (0, 1, 0, 0)
+    assert figures(settlement.settle([packet(7, GOOD, counter="9")])) == (0, 1, 0, 0)
     assert set(reasons(database)) == {"reused_event_id"}
     rows = database.rows("select partition, position, rows_repeated from ops.offsets")
     assert sorted(tuple(row.values()) for row in rows) == [
@@ -369,15 +347,15 @@ def test_an_event_that_comes_again_is_repeated_and_with_other_content_rejected(
 
 
 def test_a_commit_whose_answer_was_lost_is_recognised(
-    database: Database, settlement: Settlement, monkeypatch: pytest.MonkeyPatch
+    database: Database, settlement: CounterSettlement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = [message(1, GOOD), message(2, b"x"), message(3, b"x")]
+    batch = [packet(1, GOOD), packet(2, b"x"), packet(3, b"x")]
 
-    def lose_the_answer(self: Settlement, attempt: Any) -> None:
+    def lose_the_answer(self: object, attempt: Any) -> None:
         raise psycopg.OperationalError("the server closed the connection")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Settlement, "_accept", lose_the_answer)
+        broken.setattr(MqttSettlement, "_accept", lose_the_answer)
         with pytest.raises(psycopg.OperationalError):
             settlement.settle(batch)
     settlement.open()
@@ -387,16 +365,16 @@ def test_a_commit_whose_answer_was_lost_is_recognised(
 
 
 def test_a_batch_that_was_cut_off_before_its_commit_is_written_again(
-    database: Database, settlement: Settlement, monkeypatch: pytest.MonkeyPatch
+    database: Database, settlement: CounterSettlement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = [message(1, GOOD), message(2, b"x")]
+    batch = [packet(1, GOOD), packet(2, b"x")]
 
     def cut(point: str) -> None:
         if point == "before_commit":
             raise psycopg.OperationalError("the server closed the connection")
 
     with monkeypatch.context() as broken:
-        broken.setattr(settling.crash, "pass_point", cut)
+        broken.setattr(crash_points, "pass_point", cut)
         with pytest.raises(psycopg.OperationalError):
             settlement.settle(batch)
     assert settled(database) == 0
@@ -405,9 +383,9 @@ def test_a_batch_that_was_cut_off_before_its_commit_is_written_again(
 
 
 def test_only_one_settlement_of_a_flow_is_open_and_none_writes_past_another(
-    database: Database, settlement: Settlement, monkeypatch: pytest.MonkeyPatch
+    database: Database, settlement: CounterSettlement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "_LOCK_PATIENCE", 0.3)
+    monkeypatch.setattr(mqtt_settlement, "_LOCK_PATIENCE", 0.3)
     with pytest.raises(FlowError, match="Another subscriber settles traffic"):
         new_settlement(database, "other").open()
     # A zombie that lost its lock without knowing: the positions it knows are out of date.
@@ -417,14 +395,14 @@ def test_only_one_settlement_of_a_flow_is_open_and_none_writes_past_another(
             " values ('traffic', 'mqtt', 'traffic/4264/count', 5)"
         )
     with pytest.raises(FlowError, match="settled messages of traffic meanwhile"):
-        settlement.settle([message(1, GOOD)])
+        settlement.settle([packet(1, GOOD)])
     assert database.rows("select * from raw.traffic") == []
 
 
 def test_what_postgresql_refuses_alone_goes_to_quarantine(
-    database: Database, settlement: Settlement, monkeypatch: pytest.MonkeyPatch
+    database: Database, settlement: CounterSettlement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_parse = settling.parse
+    true_parse = counter_messages.parse
 
     def careless(*arguments: Any, **more: Any) -> Any:
         found = true_parse(*arguments, **more)
@@ -435,20 +413,20 @@ def test_what_postgresql_refuses_alone_goes_to_quarantine(
             )
         return found
 
-    monkeypatch.setattr(settling, "parse", careless)
-    batch = [message(number, body) for number, body in enumerate(readings(5), start=1)]
+    monkeypatch.setattr(counter_messages, "parse", careless)
+    batch = [packet(number, body) for number, body in enumerate(readings(5), start=1)]
     assert figures(settlement.settle(batch)) == (4, 1, 0, 0)
     assert reasons(database) == ["refused_by_database"]
-    assert all(one.settled for one in batch)
+    assert all(one.is_settled for one in batch)
 
 
 def test_the_state_of_a_stream_is_that_of_its_tables(
-    database: Database, settlement: Settlement
+    database: Database, settlement: CounterSettlement
 ) -> None:
     store, now = database.platform.store("flow_ingest"), datetime(2026, 3, 29, 13, tzinfo=UTC)
     before = stream_state(store, "traffic", now)
     assert (before.messages, before.lag_seconds, before.last_message_at) == (0, None, None)
-    settlement.settle([message(1, GOOD), message(2, b"x", counter="9"), message(3, GOOD)])
+    settlement.settle([packet(1, GOOD), packet(2, b"x", counter="9"), packet(3, GOOD)])
     state = stream_state(store, "traffic", now)
     assert (state.messages, state.stored, state.quarantined, state.repeated) == (3, 1, 1, 1)
     assert state.lag_seconds == 3600

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from flow_platform.destinations.traffic.portal import Fetched, fetch_newer
 from flow_platform.flows.traffic.context import TrafficContext
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.ingest.portal import Fetched, fetch_newer
-from flow_platform.ingest.state import stream_state
 from flow_platform.platform import Platform
 from flow_platform.sources.counters import known_counters
+from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
@@ -49,7 +49,7 @@ def platform(scratch: Path, portal: Portal, tmp_path: Path) -> Platform:
 def fetch(platform: Platform, now: datetime = NOW) -> Fetched:
     return fetch_newer(
         platform.store("flow_ingest"),
-        platform.sources["traffic"],
+        platform.kept(TrafficContext).source,
         platform.kept(TrafficContext).cache,
         now,
     )
@@ -82,7 +82,9 @@ def test_newer_hours_are_stored_once_and_the_cursor_goes_on(
     assert (state.stored, state.quarantined) == (24 * 30 + 1, 1)
     assert state.last_event_at == hour(25)
     assert list(state.open_reasons) == ["negative_count"]
-    known = known_counters(platform.sources["traffic"], platform.kept(TrafficContext).cache)
+    known = known_counters(
+        platform.kept(TrafficContext).source, platform.kept(TrafficContext).cache
+    )
     assert [one.centre_id for one in known][:3] == ["1", "2", "3"]
 
 
@@ -117,7 +119,9 @@ def test_a_day_fetched_whole_and_by_the_hour_has_each_reading_once(
     assert stored(platform) == by_hour
 
 
-def test_a_corrected_reading_is_kept_beside_the_first(platform: Platform, portal: Portal) -> None:
+def test_a_corrected_reading_is_kept_in_addition_to_the_first(
+    platform: Platform, portal: Portal
+) -> None:
     portal.records = [record(1, hour(1), 100.0)]
     fetch(platform)
     portal.records = [record(1, hour(1), 90.0)]

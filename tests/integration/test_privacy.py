@@ -16,9 +16,10 @@ import pytest
 from psycopg import sql
 
 from flow_platform.automation.privacy import build_purge_job
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
-from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import erase, ledger_of, preview, reapply_erasures, sweep
@@ -27,10 +28,10 @@ from flow_platform.privacy.holdings import Person
 from flow_platform.privacy.places import find_places
 from flow_platform.privacy.retention import KEPT, purge, retention_rules
 from flow_platform.settings import PROJECT_ROOT
-from flow_platform.sources.delivery_events import read_message
 from flow_platform.warehouse import embedded
 from tests.canary import places_of
 from tests.integration.conftest import environment, make_settings
+from tests.order_events import received_event
 
 pytestmark = pytest.mark.integration
 
@@ -512,21 +513,13 @@ def test_messages_of_an_erased_person_that_come_again_are_not_kept_readable_or_n
         json.dumps({"schema": 1, "customer": {"id": OTHER, "name": NAME}}),  # a namesake
     ]
     bodies[0] = bodies[0][:-1] + f', "occurred_at": "{now.isoformat()}"}}'
-    received = []
-    for position, body in enumerate(bodies):
-        found = read_message(
-            "tracking",
-            body.encode(),
-            pseudonyms,
-            available_at=now,
-            source="kafka:tracking/0",
-            source_position=position,
-        )
-        received.append(
-            Received("tracking", body.encode(), now, "kafka:tracking/0", position, found)
-        )
+    received = [
+        received_event("tracking", body.encode(), pseudonyms, at=now, position=position)
+        for position, body in enumerate(bodies)
+    ]
     with platform.store("flow_ingest").connect() as connection:
         fates = write_events(connection, received, pseudonyms).fates
+        quarantine_events(connection, received, fates, pseudonyms)
     assert fates[:3] == ["erased"] * 3
     assert fates[3].startswith("missing_value") or fates[3].startswith("unknown")
     assert admin.execute(

@@ -17,10 +17,11 @@ from flow_platform.assets.keys import champion_key
 from flow_platform.assets.models import CHAMPIONS_TAG, build_model_assets
 from flow_platform.automation.promotion import build_promotion_jobs
 from flow_platform.flows.parcels.flow import PARCELS
-from flow_platform.forecasting.daily.training import train
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.ground.errors import ConfigurationError, ModelError
 from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import range_tags
 from flow_platform.platform import Platform
 from flow_platform.registry.vintages import Vintage
@@ -59,8 +60,9 @@ def home(settings: Settings) -> Platform:
     data = read_history(case, LAST)
     naive = replace(PARCELS, candidates=("seasonal_naive",))
     ensure_vintages(Case(platform, naive, "parcels"), MONTHS, lambda: data)
+    trainer = Trainer(ENGINE)
     for month in MONTHS:
-        train_vintage(case, "effects", month, data)
+        train_vintage(case, trainer, "effects", month, data)
     return platform
 
 
@@ -160,7 +162,7 @@ def test_the_next_month_refreshes_the_kind_that_was_promoted(home: Platform) -> 
         replace(vintage(home, "effects"), is_champion=False)
     ]
     last = home.registry.decisions("parcels", "parcels").iloc[-1]
-    assert last["reason"] == "the reigning kind has the best backtest"
+    assert last["reason"] == "the current candidate has the best backtest"
 
 
 def test_a_day_that_is_over_cannot_be_given_to_another_champion(home: Platform) -> None:
@@ -190,7 +192,7 @@ def test_a_model_that_learned_after_the_cut_off_it_claims_is_not_registered(
 ) -> None:
     case = parcels(home)
     data, spec = read_history(case, LAST), case.spec
-    learned_october = train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
+    learned_october = Trainer(ENGINE).train("effects", data, cutoff_of(date(2025, 10, 1)), spec)
     claimed = replace(learned_october, cutoff=cutoff_of(MONTHS[0]))
     for model in (claimed, learned_october, replace(claimed, train_last=claimed.train_first)):
         with pytest.raises(ModelError, match="trained on test rows"):

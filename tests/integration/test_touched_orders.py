@@ -13,22 +13,22 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from flow_platform.destinations.deliveries.event_rows import write_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.flow import DELIVERIES
 from flow_platform.flows.deliveries.sensors import (
     REQUEST_TAG,
     RUN_TAG,
     RUNS_TAG,
-    build_stream_sensors,
+    touched_sensors,
 )
 from flow_platform.flows.deliveries.touched import claim, open_requests, release, settle
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import Received, write_events
 from flow_platform.platform import Platform
-from flow_platform.sources.delivery_events import read_event
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.order_events import received_event
 
 DAY = date.fromisoformat("2026-03-02")
 
@@ -58,22 +58,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def store_event(platform: Platform, topic: str, **body: object) -> None:
     at = datetime.fromisoformat(str(body["occurred_at"]))
-    whole = {"schema": 1, **body}
-    source, position = f"kafka:{topic}/0", 0
-    found = read_event(
-        topic,
-        whole,
-        platform.kept(DeliveriesContext).pseudonyms,
-        available_at=at,
-        source=source,
-        source_position=position,
-        now=datetime(2026, 6, 1, tzinfo=UTC),
-    )
-    received = Received(topic, whole, at, source, position, found)
+    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    received = received_event(topic, {"schema": 1, **body}, pseudonyms, at=at, now=now)
     with platform.store(INGEST_ROLE).connect() as connection:
-        fates = write_events(
-            connection, [received], platform.kept(DeliveriesContext).pseudonyms
-        ).fates
+        fates = write_events(connection, [received], pseudonyms).fates
     assert fates == ["stored"]
 
 
@@ -106,22 +95,22 @@ def track(platform: Platform, order_id: str, kind: str, day: date) -> None:
 def tick(
     platform: Platform, instance: dg.DagsterInstance
 ) -> tuple[list[dg.RunRequest], str | None]:
-    (sensor,) = build_stream_sensors()
+    (sensor,) = touched_sensors()
     context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
     found = sensor.evaluate_tick(context)
     return list(found.run_requests or []), found.skip_message
 
 
 def end(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
-    """The run of a request, which came to `status`; one that was not started has no event."""
+    """The run of a request, which ended as `status`; one that was not started has no event."""
     run = instance.create_run_for_job(dg.job(name="any")(lambda: None), tags=dict(request.tags))
     if status == dg.DagsterRunStatus.NOT_STARTED:
         return
-    told = {
+    events = {
         dg.DagsterRunStatus.SUCCESS: "PIPELINE_SUCCESS",
         dg.DagsterRunStatus.FAILURE: "PIPELINE_FAILURE",
     }
-    event = dg.DagsterEvent(event_type_value=told[status], job_name="any")
+    event = dg.DagsterEvent(event_type_value=events[status], job_name="any")
     instance.handle_run_event(run.run_id, event, datetime.now(UTC))
 
 
@@ -142,7 +131,7 @@ def test_a_late_event_asks_for_the_partition_in_which_its_order_was_placed(
     assert keys_of_request(request) == (f"{region}|{DAY}", f"{region}|{DAY}")
 
 
-def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_failed(
+def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_again_when_one_failed(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     store = platform.store(INGEST_ROLE)
@@ -165,8 +154,8 @@ def test_marks_are_forgotten_when_every_run_succeeded_and_claimed_anew_when_one_
     assert again[0].tags[REQUEST_TAG] != requests[0].tags[REQUEST_TAG]
     for request in again:
         end(instance, request, dg.DagsterRunStatus.SUCCESS)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "No order" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "No order" in reason
     assert store.read("select * from ops.touched").empty
 
 
@@ -186,8 +175,8 @@ def test_nothing_more_is_asked_for_while_runs_are_at_work(
     (request,), _ = tick(platform, instance)
     end(instance, request, dg.DagsterRunStatus.NOT_STARTED)
     place(platform, "o2", platform.kept(DeliveriesContext).regions[0], DAY)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "at work" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "at work" in reason
 
 
 def test_tracking_before_its_order_waits_for_the_order(
@@ -195,8 +184,8 @@ def test_tracking_before_its_order_waits_for_the_order(
 ) -> None:
     region = platform.kept(DeliveriesContext).regions[0]
     track(platform, "o1", "handed_over", DAY)
-    requests, said = tick(platform, instance)
-    assert requests == [] and said is not None and "1 of them were not placed" in said
+    requests, reason = tick(platform, instance)
+    assert requests == [] and reason is not None and "1 of them were not placed" in reason
     place(platform, "o1", region, DAY)
     (request,), _ = tick(platform, instance)
     assert keys_of_request(request) == (f"{region}|{DAY}", f"{region}|{DAY}")

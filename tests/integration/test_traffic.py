@@ -23,7 +23,7 @@ import pytest
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.stage import load_traffic
-from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
+from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
@@ -76,9 +76,9 @@ COMMAND = ("backfill", "traffic", "--from", str(FIRST), "--to", str(LAST))
 QUICK = """
 from functools import partial
 from flow_platform.cli.app import main
-from flow_platform.forecasting.hourly.data import Boosting, HourlySpec
+from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
 from flow_platform.stages import history
-history.HourlySpec = partial(HourlySpec, boosting=Boosting(rounds=20))
+history.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
 main()
 """
 
@@ -165,7 +165,7 @@ def merge(platform: Platform, rectangle: Rectangle, *more: str) -> None:
 def quick() -> Iterator[None]:
     """The same in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        spec = partial(HourlySpec, boosting=Boosting(rounds=20))
+        spec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
         patch.setattr(history, "HourlySpec", spec)
         yield
 

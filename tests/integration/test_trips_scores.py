@@ -14,8 +14,10 @@ from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips, load_zones
 from flow_platform.flows.trips.scoring import read_for_months
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.models.trainer import Trainer
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
+from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import cases_of
 from flow_platform.stages.drift import measure_rectangle
@@ -52,11 +54,11 @@ def platform(scratch: Path) -> Iterator[Platform]:
     load_zones(chosen)
     merge(chosen, keys(chosen))
     cases = cases_of(chosen, FLOW)
-    data = read_for_months(cases[0], JUNE, JULY)
+    data, trainer = read_for_months(cases[0], JUNE, JULY), Trainer(ENGINE)
     for month in (JUNE, JULY):
         for case in cases:
             for candidate in FLOW.candidates:
-                train_vintage(case, candidate, month, data)
+                train_vintage(case, trainer, candidate, month, data)
             decide_champions(case, {month})
     yield chosen
     embedded.stop(chosen.settings.home_path)

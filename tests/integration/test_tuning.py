@@ -19,8 +19,9 @@ import pytest
 
 from flow_platform.automation.tuning import build_tuning_job
 from flow_platform.flows.parcels.flow import PARCELS
-from flow_platform.forecasting.daily.data import Boosting
 from flow_platform.forecasting.daily.tuning import Tuned
+from flow_platform.models.boosters import Boosting
+from flow_platform.models.trainer import Trainer
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
 from flow_platform.settings import PROJECT_ROOT, Settings
@@ -83,7 +84,8 @@ def recorded(home: Platform, month: date, boosting: Boosting, *, adopted: bool =
 
 def trained(home: Platform, candidate: str, month: date) -> Trained:
     case = Case(home, PARCELS, "parcels")
-    return train_vintage(case, candidate, month, read_history(case, LAST))
+    trainer = Trainer(case.engine)
+    return train_vintage(case, trainer, candidate, month, read_history(case, LAST))
 
 
 def used(home: Platform, vintage: Trained) -> Boosting:

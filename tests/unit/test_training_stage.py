@@ -39,19 +39,19 @@ def data() -> SeriesData:
     return SeriesData(
         actuals=pd.DataFrame({"unique_id": "UK", "ds": days, "y": 5.0, "available_at": known}),
         calendar=pd.DataFrame(),
-        vintages=pd.DataFrame(),
+        weather=pd.DataFrame(),
         issues=pd.DataFrame({"unique_id": "UK", "issue": days, "issued_at": known}),
     )
 
 
-def test_a_candidate_without_its_extra_is_left_out_and_told_once_for_all_months(
+def test_a_candidate_without_its_extra_is_left_out_and_logged_once_for_all_months(
     data: SeriesData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lstm, "is_installed", lambda: False)
-    told: list[str] = []
+    logged: list[str] = []
     platform: Any = SimpleNamespace(registry=NoVintages(), settings=SimpleNamespace(seed=1))
     flow = replace(RETAIL, candidates=("lstm",))
     case = Case(platform, flow, "quantity")
-    trained = ensure_vintages(case, MONTHS, lambda: data, progress=told.append)
+    trained = ensure_vintages(case, MONTHS, lambda: data, progress=logged.append)
     assert trained == []
-    assert len(told) == 1 and "make deep-install" in told[0]
+    assert len(logged) == 1 and "make deep-install" in logged[0]

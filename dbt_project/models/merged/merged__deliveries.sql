@@ -7,16 +7,17 @@
         ~ " where status in ('placed', 'approved', 'in_transit')",
     ]
 ) }}
--- One row per order that was placed, however late or out of order its events came. What an order is like is what
--- was known when its approval became known, so that a model can have been told it; later corrections are in
--- merged.deliveries_history. Of several events of one type the one that became known first counts: what was
--- once known does not change. What became known before the order itself did counts as known from then on.
--- Every order fetches its own events by index, so that a window costs what its orders cost, with or without
--- statistics. The raw table is named too: through the staging views, which have no partitions, Dagster would
--- not know that a day's orders must land before the day is merged.
+-- One row per order that was placed, however late or out of order its events arrive. Its attributes are those
+-- that were known when its approval became known, so that a model could have used them; later corrections are
+-- in merged.deliveries_history. Of several events of one type the one that became known first counts: what was
+-- once known does not change. An event that became known before the order itself counts as known with the order.
+-- Every order looks up its own events by index, so that a window costs what its orders cost, with or without
+-- statistics.
+-- The raw table is named for Dagster: the staging views have no partitions, so it would not know that the orders of
+-- a day must be loaded before the day is merged.
 -- depends_on: {{ source('raw', 'orders') }}
 {%- set first_known = 'order by available_at, occurred_at, event_id' %}
-{%- set told = 'known.approved_known_at is null or available_at <= known.approved_known_at' %}
+{%- set at_approval = 'known.approved_known_at is null or available_at <= known.approved_known_at' %}
 with placed as (
     select *
     from {{ ref('staging__orders') }}
@@ -97,9 +98,9 @@ cross join lateral (
     select
         min(occurred_at) as paid_at,
         case when count(*) > 0 then greatest(min(available_at), known.available_at) end as paid_known_at,
-        (array_agg(method order by value desc, occurred_at, event_id) filter (where {{ told }}))[1]
+        (array_agg(method order by value desc, occurred_at, event_id) filter (where {{ at_approval }}))[1]
             as payment_method,
-        max(installments) filter (where {{ told }}) as installments,
+        max(installments) filter (where {{ at_approval }}) as installments,
         {{ exact_sum('value') }} as paid_value,
         max(available_at) as known_at
     from {{ ref('staging__payments') }}

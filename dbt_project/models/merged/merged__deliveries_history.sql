@@ -2,9 +2,9 @@
     incremental_strategy='replace_window',
     post_hook="create index if not exists {{ this.name }}_by_order on {{ this }} (order_id)"
 ) }}
--- What was known of each order from when to when: one row per version, the current one open. A correction that
--- came when a later one was already known makes no version unless it says something the other does not. As in
--- merged.deliveries nothing is known of an order before the order itself is.
+-- The versions of each order: what was known of it from when to when, the current version open. A correction that
+-- became known after a later one makes a version only where it has an attribute that the later one does not. As
+-- in merged.deliveries, nothing is known of an order before the order itself.
 -- depends_on: {{ source('raw', 'orders') }}
 with placed as (
     select *

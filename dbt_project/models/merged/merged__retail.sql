@@ -1,17 +1,14 @@
 {{ config(unique_key=['centre_id', 'day'], pre_hook="set local enable_nestloop = off") }}
--- One row per country and day. Absent is not zero: on a day on which the shop sold anything anywhere, a
--- country that has sold before and sold nothing has 0; on a day the shop was closed, or before its first
--- sale, a country has null.
--- Tables that have just been loaded have no statistics yet: without the hook PostgreSQL takes them for
--- small, adds the lines up once for each row, and seconds become minutes.
--- The raw tables are named too: through the staging views, which have no partitions, Dagster would not
--- know that a day's lines must land before the day is merged.
+-- One row per country and day. Missing is not zero: on a day on which the shop sold anything anywhere, a
+-- country that has bought before and bought nothing has 0; on a day on which the shop was closed, or before
+-- its first sale, a country has null.
+-- The hook is for tables that have just been loaded and have no statistics yet: PostgreSQL takes them for small
+-- and adds up the lines once for each row, and seconds become minutes.
+-- The raw table is named for Dagster: the staging view has no partitions, so it would not know that the lines of a
+-- day must be loaded before the day is merged.
 -- depends_on: {{ source('raw', 'retail') }}
 with days as (
-    select calendar.*, centres.timezone
-    from {{ ref('staging__calendar') }} as calendar
-    inner join {{ ref('centres') }} as centres using (flow, centre_id)
-    where calendar.flow = 'retail' and {{ in_window('calendar.centre_id', 'calendar.day') }}
+    {{ calendar_days('retail', in_window('calendar.centre_id', 'calendar.day')) }}
 ),
 
 lines as (
@@ -42,27 +39,15 @@ sums as (
 select
     days.centre_id,
     days.day,
-    case when sums.counts then coalesce(sums.quantity, 0)::double precision end as quantity,
-    case when sums.counts then coalesce(sums.invoices, 0)::double precision end as invoices,
-    case when sums.counts then coalesce(sums.customers, 0)::double precision end as customers,
-    case when sums.counts then coalesce(sums.revenue, 0)::double precision end as revenue,
-    case when sums.counts then coalesce(sums.returned_quantity, 0)::double precision end as returned_quantity,
-    case when sums.counts then coalesce(sums.returned_revenue, 0)::double precision end as returned_revenue,
+    {% for name in ['quantity', 'invoices', 'customers', 'revenue', 'returned_quantity', 'returned_revenue'] -%}
+    case when sums.counts then coalesce(sums.{{ name }}, 0)::double precision end as {{ name }},
+    {% endfor -%}
     case when sums.counts then sums.available_at end as available_at,
     coalesce(sums.source_rows, 0) as source_rows,
     coalesce(sums.is_trading_day, false) as is_trading_day,
-    days.day::timestamp at time zone days.timezone as target_at,
-    {{ close_of_day('days.day', 'days.timezone') }} as issued_at,
-    days.weekday,
-    days.holiday,
-    days.is_public_holiday,
-    days.is_bridge_day,
-    days.days_to_holiday,
-    days.days_since_holiday,
-    days.is_month_start,
-    days.is_month_end,
-    days.event,
-    days.is_event,
+    days.target_at,
+    days.issued_at,
+    {{ columns_of('days', calendar_columns(without=['is_school_holiday', 'school_holiday'])) }},
     days.shop_holiday
 from days
 left join sums using (centre_id, day)

@@ -1,14 +1,14 @@
--- Hash joins alone: before the first statistics of a table the planner sees one row, and joins all hours of
--- a counter with each other.
+-- Only hash joins: before a table has its first statistics the planner assumes one row, and joins all hours of a
+-- counter with each other.
 {{ config(
     unique_key=['centre_id', 'day'],
     pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
 ) }}
--- One row per counter and hour of the UTC day, also where no reading came: absent is null, not zero. The
--- hour is named by its end, as the counters stamp it; its calendar is that of the local day it lies in.
--- The weather is the newest vintage that was known at the hour's end, at the place of the counter.
--- The raw tables are named too: through the staging views, which have no partitions, Dagster would not
--- know that a day's readings must land before the day is merged.
+-- One row per counter and hour of the UTC day, also for an hour without a reading: missing is null, not zero.
+-- The hour is named by its end, as the counters do; its calendar is that of its local day. The weather is the
+-- newest that was known at the end of the hour, at the place of the counter.
+-- The raw tables are named for Dagster: the staging views have no partitions, so it would not know that the
+-- readings and the weather of a day must be loaded before the day is merged.
 -- depends_on: {{ source('raw', 'traffic') }}
 -- depends_on: {{ source('raw', 'weather') }}
 with counters as (
@@ -35,9 +35,9 @@ hours as (
     ) as target_at
 ),
 
--- Of several readings of an hour the one that has a volume counts, then the one nearest the hour's end,
--- then the one that was known first, so that a correction never changes what was said before it came; of
--- those known at once the last line.
+-- Of several readings of an hour the one with a volume counts, then the one nearest the end of the hour, then
+-- the one that was known first, so that a correction never changes a forecast issued before it was known; of
+-- those that became known together the last line.
 readings as (
     select distinct on (centre_id, target_at)
         centre_id,
@@ -50,7 +50,7 @@ readings as (
     from {{ ref('staging__traffic') }}
     where
         centre_id in (select centre_id from counters)
-        -- A reading within the last hour of a day stands for the first of the next.
+        -- A reading within the last hour of a day is one of the first hour of the next.
         and day between date '{{ var("from_day") }}' - 1 and date '{{ var("to_day") }}'
     order by
         centre_id, target_at, vehicles is not null desc, counted_at desc, available_at,
@@ -63,22 +63,10 @@ places as (
 ),
 
 known_weather as (
-    select distinct on (places.place, places.target_at)
-        places.place,
-        places.target_at,
-        weather.vintage as weather_vintage,
-        weather.available_at as weather_available_at,
-        weather.temperature_mean,
-        weather.precipitation_mm,
-        weather.snowfall_cm,
-        weather.wind_max_kmh
-    from places
-    inner join {{ ref('staging__weather') }} as weather
-        on
-            places.place = weather.centre_id
-            and places.local_day = weather.target_day
-            and weather.available_at <= places.target_at
-    order by places.place, places.target_at, weather.available_at desc
+    {{ newest_known_weather(
+        ref('staging__weather'), asked='places', keys=['place', 'target_at'], place='place',
+        target_day='local_day', known_by='places.target_at'
+    ) }}
 )
 
 select
@@ -95,18 +83,12 @@ select
     coalesce(readings.source_rows, 0) as source_rows,
     hours.place,
     (extract(isodow from hours.local_begin) - 1)::integer as weekday,
-    calendar.holiday,
-    coalesce(calendar.is_public_holiday, false) as is_public_holiday,
-    coalesce(calendar.is_bridge_day, false) as is_bridge_day,
-    coalesce(calendar.is_school_holiday, false) as is_school_holiday,
+    {{ holiday_columns('calendar') }},
     calendar.school_holiday,
     calendar.event,
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    known_weather.temperature_mean,
-    known_weather.precipitation_mm,
-    known_weather.snowfall_cm,
-    known_weather.wind_max_kmh
+    {{ columns_of('known_weather', weather_columns()) }}
 from hours
 left join readings using (centre_id, target_at)
 left join {{ ref('staging__calendar') }} as calendar

@@ -1,14 +1,14 @@
--- Hash joins alone: before the first statistics of a table the planner sees one row, and looks up the zone,
--- the calendar and the weather of each of millions of trips.
+-- Only hash joins: before a table has its first statistics the planner assumes one row, and looks up the zone, the
+-- calendar and the weather of each of millions of trips.
 {{ config(
     incremental_strategy='replace_window',
     pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
 ) }}
--- One row per trip, with what was known when it was asked for, and with its duration and driven distance,
--- which are known when it is over. Calendar and clock are those of the local day of the pickup; the weather
--- is the newest vintage that was known when the UTC day began, so that all trips of a partition share it.
--- The raw tables are named too: through the staging views, which have no partitions, Dagster would not
--- know that a day's trips and weather must land before the day is merged.
+-- One row per trip, with what was known at its pickup, and with its duration and driven distance, which are
+-- known when it is over. Calendar and clock are those of the local day of the pickup; the weather is the newest
+-- that was known when the UTC day began, so that all trips of a partition share it.
+-- The raw tables are named for Dagster: the staging views have no partitions, so it would not know that the trips
+-- and the weather of a day must be loaded before the day is merged.
 -- depends_on: {{ source('raw', 'trips') }}
 -- depends_on: {{ source('raw', 'weather') }}
 with trips as (
@@ -28,23 +28,10 @@ places as (
 ),
 
 known_weather as (
-    select distinct on (places.place, places.day, places.local_day)
-        places.place,
-        places.day,
-        places.local_day,
-        weather.vintage as weather_vintage,
-        weather.available_at as weather_available_at,
-        weather.temperature_mean,
-        weather.precipitation_mm,
-        weather.snowfall_cm,
-        weather.wind_max_kmh
-    from places
-    inner join {{ ref('staging__weather') }} as weather
-        on
-            places.place = weather.centre_id
-            and places.local_day = weather.target_day
-            and weather.available_at <= places.day::timestamp at time zone 'UTC'
-    order by places.place, places.day, places.local_day, weather.available_at desc
+    {{ newest_known_weather(
+        ref('staging__weather'), asked='places', keys=['place', 'day', 'local_day'], place='place',
+        target_day='local_day', known_by="places.day::timestamp at time zone 'UTC'"
+    ) }}
 )
 
 select
@@ -65,16 +52,10 @@ select
     trips.minutes,
     trips.distance_km,
     trips.place,
-    calendar.holiday,
-    coalesce(calendar.is_public_holiday, false) as is_public_holiday,
-    coalesce(calendar.is_bridge_day, false) as is_bridge_day,
-    coalesce(calendar.is_school_holiday, false) as is_school_holiday,
+    {{ holiday_columns('calendar') }},
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    known_weather.temperature_mean,
-    known_weather.precipitation_mm,
-    known_weather.snowfall_cm,
-    known_weather.wind_max_kmh,
+    {{ columns_of('known_weather', weather_columns()) }},
     trips.available_at
 from trips
 left join {{ source('raw', 'trip_zones') }} as zones on trips.dropoff_zone = zones.zone_id

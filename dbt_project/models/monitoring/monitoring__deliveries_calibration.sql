@@ -1,9 +1,9 @@
 {{ config(incremental_strategy='replace_window') }}
--- What came of the orders of which the same risk was said, added up per centre, day of placing, stage and tenth
--- of probability. Each order that was delivered counts once a stage, by the first that was said of it there: a
--- parcel that is tracked often weighs no more. Sums are exact, so that they do not depend on the order in which
--- rows are read. Days of the last weeks hold only what came quickly.
-with said as (
+-- Predictions and outcomes of the orders of a day, added up per centre, day of placing, stage and tenth of the
+-- predicted probability. Each delivered order counts once a stage, by its first score there, so that a parcel
+-- that is tracked often weighs no more. The last weeks are not complete: orders that are still on the way are
+-- missing.
+with first_scores as (
     select distinct on (order_id, stage) *
     from {{ source('ml', 'deliveries_scores') }}
     where {{ in_window() }}
@@ -12,13 +12,13 @@ with said as (
 
 measured as (
     select
-        said.*,
+        first_scores.*,
+        first_scores.predicted_days as predicted,
         orders.days as actual,
         orders.was_late::integer as was_late,
-        said.predicted_days - orders.days as error,
-        least(floor(said.late_probability * 10), 9)::integer as bucket
+        least(floor(first_scores.late_probability * 10), 9)::integer as bucket
     from {{ ref('merged__deliveries') }} as orders
-    inner join said on orders.order_id = said.order_id
+    inner join first_scores on orders.order_id = first_scores.order_id
     where {{ in_window('orders.centre_id', 'orders.day') }} and orders.days is not null
 )
 
@@ -31,17 +31,9 @@ select
     {{ exact_sum('late_probability') }} as probability,
     sum(was_late)::bigint as late,
     {{ exact_sum('(late_probability - was_late) ^ 2') }} as brier,
-    {{ exact_sum('predicted_days') }} as predicted,
-    {{ exact_sum('actual') }} as actual,
-    {{ exact_sum('actual ^ 2') }} as squared_actual,
-    {{ exact_sum('error') }} as error,
-    {{ exact_sum('abs(error)') }} as absolute_error,
-    {{ exact_sum('error ^ 2') }} as squared_error,
-    {{ exact_sum('abs(error) / actual', 'actual > 0') }} as absolute_percentage_error,
+    {{ error_sums() }},
     count(*) filter (where actual > 0) as above_zero,
-    count(*) filter (where actual between lower_80 and upper_80) as inside_80,
-    {{ exact_sum('upper_80 - lower_80') }} as width_80,
-    count(*) filter (where model_version = 'fallback') as by_fallback,
+    {{ band_sums() }},
     count(*) filter (where late_version = 'fallback') as late_by_fallback,
     min(model_version) as model_version,
     min(late_version) as late_version

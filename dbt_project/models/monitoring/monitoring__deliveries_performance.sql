@@ -2,10 +2,10 @@
     incremental_strategy='replace_window',
     post_hook="create index if not exists {{ this.name }}_by_day on {{ this }} (day)"
 ) }}
--- The orders placed on a day added up by who ships them, category and segment: how many came late, and how far
--- off the delay was that was said when they were approved. An order counts as high risk by what was said then.
--- What the desk changes is not in here; published.delivery_performance adds it live. day = UTC day of placing.
-with said as (
+-- The orders placed on a day added up by shipper, category and segment: how many were late, and how far the delay
+-- predicted at their approval was off. The risk of an order is that predicted at its approval. Actions of the desk
+-- are not counted here; published.delivery_performance adds them live. day = UTC day of placing.
+with at_approval as (
     select distinct on (order_id)
         order_id, predicted_days, late_probability >= threshold as is_high_risk
     from {{ source('ml', 'deliveries_scores') }}
@@ -31,12 +31,12 @@ select
     count(*) as orders,
     count(orders.delivered_at) as delivered,
     count(*) filter (where orders.was_late) as late,
-    count(said.order_id) as scored,
-    count(*) filter (where said.order_id is not null and orders.days is not null) as delivered_scored,
-    coalesce({{ exact_sum('orders.days - said.predicted_days') }}, 0) as gap_days,
-    coalesce({{ exact_sum('abs(orders.days - said.predicted_days)') }}, 0) as abs_gap_days,
-    count(*) filter (where said.is_high_risk) as high_risk,
+    count(at_approval.order_id) as scored,
+    count(*) filter (where at_approval.order_id is not null and orders.days is not null) as delivered_scored,
+    coalesce({{ exact_sum('orders.days - at_approval.predicted_days') }}, 0) as gap_days,
+    coalesce({{ exact_sum('abs(orders.days - at_approval.predicted_days)') }}, 0) as abs_gap_days,
+    count(*) filter (where at_approval.is_high_risk) as high_risk,
     max(orders.known_at) as known_at
 from orders
-left join said on orders.order_id = said.order_id
+left join at_approval on orders.order_id = at_approval.order_id
 group by orders.centre_id, orders.day, orders.shipper, orders.category, orders.segment

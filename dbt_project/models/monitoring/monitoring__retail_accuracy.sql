@@ -1,5 +1,4 @@
 {{ config(unique_key=['centre_id', 'day']) }}
-{{ accuracy_of(
-    'retail', ['quantity', 'invoices', 'revenue'], ref('merged__retail'),
-    source('ml', 'retail_forecasts'), in_window('actuals.centre_id', 'actuals.day')
+{{ daily_series_errors(
+    'retail', ['quantity', 'invoices', 'revenue'], in_window('actuals.centre_id', 'actuals.day')
 ) }}

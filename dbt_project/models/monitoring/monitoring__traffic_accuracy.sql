@@ -1,15 +1,15 @@
--- Hash joins alone: before the first statistics of a table the planner sees one row, and joins all hours of
--- a counter with each other.
+-- Only hash joins: before a table has its first statistics the planner assumes one row, and joins all hours of a
+-- counter with each other.
 {{ config(
     unique_key=['centre_id', 'day'],
     pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
 ) }}
--- How the forecasts of a day did, added up per counter, target day (UTC) and horizon: 24 issues and as many
--- targets make one row, or thousands of counters would fill the disk. An hour without a reading has no error.
--- naive_error is that of the reading of a week before, persistence_error that of the reading at the issue,
--- each beside the absolute error of the same forecasts. Sums are exact, so that they do not depend on the
--- order in which rows are read.
-with facts as (
+-- The errors of the forecasts of a day, added up per counter, target day (UTC) and horizon: the forecasts of 24 hours
+-- make one row, or those of thousands of counters would fill the disk. An hour without a reading has no error.
+-- naive_error is the error of the reading of a week before, persistence_error that of the reading at the issue; for
+-- each there is the absolute error of the same forecasts. Sums are exact, so that they do not depend on the order
+-- in which rows are read.
+with observed as (
     select centre_id, day, target_at, vehicles as actual, level
     from {{ ref('merged__traffic') }}
     where
@@ -20,31 +20,31 @@ with facts as (
 measured as (
     select
         forecasts.*,
-        facts.centre_id as counter,
-        facts.day as target_day,
-        facts.actual,
-        facts.level as actual_level,
-        forecasts.prediction - facts.actual as error,
-        abs(forecasts.prediction - facts.actual) as absolute_error,
-        abs(week_before.actual - facts.actual) as naive_error,
-        abs(at_issue.actual - facts.actual) as persistence_error
-    from facts
-    inner join {{ source('ml', 'traffic_forecasts') }} as forecasts
+        observed.centre_id as counter,
+        observed.day as target_day,
+        observed.actual,
+        observed.level as actual_level,
+        forecasts.prediction - observed.actual as error,
+        abs(forecasts.prediction - observed.actual) as absolute_error,
+        abs(week_before.actual - observed.actual) as naive_error,
+        abs(at_issue.actual - observed.actual) as persistence_error
+    from observed
+    inner join {{ source('ml', 'forecasts') }} as forecasts
         on
             forecasts.flow = 'traffic'
             and forecasts.measure = 'vehicles'
-            and facts.centre_id = forecasts.centre_id
-            and facts.target_at = forecasts.target_at
+            and observed.centre_id = forecasts.centre_id
+            and observed.target_at = forecasts.target_at
             and forecasts.day between date '{{ var("from_day") }}' - 1 and date '{{ var("to_day") }}'
-    left join facts as week_before
+    left join observed as week_before
         on
-            facts.centre_id = week_before.centre_id
-            and facts.target_at - interval '168 hours' = week_before.target_at
-    left join facts as at_issue
+            observed.centre_id = week_before.centre_id
+            and observed.target_at - interval '168 hours' = week_before.target_at
+    left join observed as at_issue
         on
-            facts.centre_id = at_issue.centre_id
+            observed.centre_id = at_issue.centre_id
             and forecasts.issued_at = at_issue.target_at
-    where {{ in_window('facts.centre_id', 'facts.day') }}
+    where {{ in_window('observed.centre_id', 'observed.day') }}
 )
 
 select

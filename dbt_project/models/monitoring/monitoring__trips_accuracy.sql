@@ -1,21 +1,14 @@
 {{ config(incremental_strategy='replace_window') }}
--- How the scores of a day's trips did, added up per borough, day and model. Sums, so that the figures of any
--- cut can be had from them: R2 = 1 - squared_error / (squared_actual - actual ^ 2 / trips).
-select
-    centre_id,
-    day,
-    model,
-    sum(trips)::bigint as trips,
-    {{ exact_sum('actual') }} as actual,
-    {{ exact_sum('squared_actual') }} as squared_actual,
-    {{ exact_sum('error') }} as error,
-    {{ exact_sum('absolute_error') }} as absolute_error,
-    {{ exact_sum('squared_error') }} as squared_error,
-    {{ exact_sum('absolute_percentage_error') }} as absolute_percentage_error,
-    sum(inside_80)::bigint as inside_80,
-    {{ exact_sum('width_80') }} as width_80,
-    sum(by_fallback)::bigint as by_fallback,
-    min(model_version) as model_version
-from {{ ref('monitoring__trips_calibration') }}
-where {{ in_window() }}
-group by centre_id, day, model
+-- The errors of the scores of a day's trips, added up per borough, day and model. Sums, so that a reader can add up
+-- any days and boroughs: R2 = 1 - squared_error / (squared_actual - actual ^ 2 / trips).
+{{ sums_over_steps(
+    ref('monitoring__trips_calibration'),
+    keys=['centre_id', 'day', 'model'],
+    columns=[
+        'trips', 'actual', 'squared_actual', 'error', 'absolute_error', 'squared_error',
+        'absolute_percentage_error', 'inside_80', 'width_80', 'by_fallback', 'model_version',
+    ],
+    counts=['trips', 'inside_80', 'by_fallback'],
+    versions=['model_version'],
+    window=in_window()
+) }}

@@ -1,5 +1,5 @@
--- By hashing alone, in 32 MB: before the first statistics of a table the planner sees one row, and later it
--- would sort millions of trips to add them up.
+-- Only hashing, in 32 MB: before a table has its first statistics the planner assumes one row, and later it would sort
+-- millions of trips to add them up.
 {{ config(
     incremental_strategy='replace_window',
     pre_hook=[
@@ -7,10 +7,9 @@
         "set local enable_sort = off", "set local work_mem = '32MB'",
     ]
 ) }}
--- What came of the trips for which the same was said, added up per borough, day, model and step of five
--- minutes predicted; from 60 minutes on all are one step. Millions of trips meet their scores here once: the
--- figures of a whole day add up the steps. Sums are exact, so that they do not depend on the order in which
--- trips are read.
+-- Predicted and actual durations of the trips of a day, added up per borough, model and step of five minutes that was
+-- predicted; from 60 minutes on all are one step. This is the only join of millions of trips with their scores:
+-- the figures of a whole day add up the steps.
 with measured as (
     select
         trips.centre_id,
@@ -18,9 +17,8 @@ with measured as (
         scores.model,
         trips.minutes as actual,
         scores.predicted_minutes as predicted,
-        scores.predicted_minutes - trips.minutes as error,
-        trips.minutes between scores.lower_80 and scores.upper_80 as is_inside,
-        scores.upper_80 - scores.lower_80 as width,
+        scores.lower_80,
+        scores.upper_80,
         scores.model_version,
         (least(floor(scores.predicted_minutes / 5), 12) * 5)::integer as from_minutes
     from {{ ref('merged__trips') }} as trips
@@ -40,16 +38,8 @@ select
     model,
     from_minutes,
     count(*) as trips,
-    {{ exact_sum('predicted') }} as predicted,
-    {{ exact_sum('actual') }} as actual,
-    {{ exact_sum('actual ^ 2') }} as squared_actual,
-    {{ exact_sum('error') }} as error,
-    {{ exact_sum('abs(error)') }} as absolute_error,
-    {{ exact_sum('error ^ 2') }} as squared_error,
-    {{ exact_sum('abs(error) / actual') }} as absolute_percentage_error,
-    count(*) filter (where is_inside) as inside_80,
-    {{ exact_sum('width') }} as width_80,
-    count(*) filter (where model_version = 'fallback') as by_fallback,
+    {{ error_sums() }},
+    {{ band_sums() }},
     min(model_version) as model_version
 from measured
 group by centre_id, day, model, from_minutes

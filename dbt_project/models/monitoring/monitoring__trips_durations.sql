@@ -1,10 +1,10 @@
--- By hashing alone, as in monitoring__trips_calibration.
+-- Only hashing, as in monitoring__trips_calibration.
 {{ config(
     incremental_strategy='replace_window',
     pre_hook=["set local enable_sort = off", "set local work_mem = '32MB'"]
 ) }}
--- The trips of a day added up by when they began and where they went, so that means over months read
--- thousands of rows and not millions. day = UTC day of the pickup, weekday and hour those of the city.
+-- The trips of a day added up by local weekday and hour of the pickup and by borough of the drop-off, so that means
+-- over months read thousands of rows and not millions. day = UTC day of the pickup.
 select
     centre_id,
     day,

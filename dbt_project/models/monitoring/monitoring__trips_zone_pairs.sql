@@ -1,4 +1,4 @@
--- By hashing alone, as in monitoring__trips_calibration.
+-- Only hashing, as in monitoring__trips_calibration.
 {{ config(
     incremental_strategy='replace_window',
     pre_hook=[
@@ -6,8 +6,8 @@
         "set local enable_sort = off", "set local work_mem = '32MB'",
     ]
 ) }}
--- The trips of a day added up by zone pair, with the errors of the default model. A trip that no model has
--- scored yet counts as a trip and has no error.
+-- The trips of a day added up by zone pair, with the errors of the default model. A trip that has no score yet counts
+-- as a trip without an error.
 with scores as (
     select trip_id, predicted_minutes
     from {{ source('ml', 'trips_scores') }}

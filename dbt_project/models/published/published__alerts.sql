@@ -1,8 +1,4 @@
--- depends_on: {{ source('monitoring', 'retail_drift') }}
--- depends_on: {{ source('monitoring', 'traffic_drift') }}
--- depends_on: {{ source('monitoring', 'trips_drift') }}
--- depends_on: {{ source('monitoring', 'deliveries_drift') }}
--- Features whose newest drift reading is out of bounds.
+-- Features whose newest measurement of drift is out of bounds.
 with newest as (
     select distinct on (flow, centre_id, feature) *
     from {{ source('monitoring', 'drift') }}

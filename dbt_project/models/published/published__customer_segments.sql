@@ -1,4 +1,4 @@
--- What the customers of each segment are like. The figures of fewer than ten customers are theirs and are hidden.
+-- The mean customer of each segment. Figures of fewer than ten customers are hidden: they are personal data.
 with profiles as (
     select
         *,

@@ -1,4 +1,4 @@
--- Of the orders of which a risk of so many tenths was said, how many came late: sums, all centres together.
+-- Predicted and actual late orders per tenth of the predicted probability: sums, all centres together.
 select
     stage,
     {{ month_of('day') }} as month,

@@ -1,6 +1,7 @@
--- The figures of the desk by month of placing: of all orders, and by each value of a cut. Each cut is a query of
--- its own, so that who asks for one pays for one. late_rate = late / delivered; gaps are actual - predicted at
--- approval, over orders that were delivered and scored; high_risk_share is over the scored.
+-- The figures of the deliveries desk by month of placing: of all orders, and by each value of a dimension. Each
+-- dimension is a query of its own, so that a reader of one does not pay for all. late_rate = late / delivered;
+-- gaps are actual - predicted at approval, over orders that were delivered and scored; high_risk_share is over scored
+-- orders.
 {% for dimension, value in [
     ('all', "'*'::text"), ('centre', 'centre_id'), ('shipper', 'shipper'), ('category', 'category'),
     ('segment', 'segment'),

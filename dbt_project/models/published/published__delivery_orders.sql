@@ -1,5 +1,5 @@
--- Every order with the newest that was said of it and what the desk did about it; what the desk does counts at
--- once. Columns that a query leaves out cost it nothing: segment and desk are looked up order by order.
+-- Every order with its newest score and the newest actions of the desk, which show immediately. Segment and desk are
+-- looked up order by order: a query that leaves their columns out does not pay for them.
 select
     orders.order_id,
     orders.centre_id,
@@ -18,22 +18,22 @@ select
     orders.price,
     orders.distance_km,
     orders.status,
-    said.stage,
-    said.scored_at,
-    said.predicted_days,
-    said.lower_80,
-    said.upper_80,
-    orders.placed_at + said.predicted_days * interval '1 day' as predicted_at,
-    said.late_probability,
-    said.threshold,
-    said.late_probability >= said.threshold as is_high_risk,
-    coalesce(said.reasons, '[]') as reasons,
+    score.stage,
+    score.scored_at,
+    score.predicted_days,
+    score.lower_80,
+    score.upper_80,
+    orders.placed_at + score.predicted_days * interval '1 day' as predicted_at,
+    score.late_probability,
+    score.threshold,
+    score.late_probability >= score.threshold as is_high_risk,
+    coalesce(score.reasons, '[]') as reasons,
     orders.days as actual_days,
     orders.was_late,
     {{ segment_when_placed('orders') }} as segment,
-    said.model_version,
-    said.late_version,
-    {% for column, expression, which in [
+    score.model_version,
+    score.late_version,
+    {% for column, expression, condition in [
         ('last_action', 'action', 'true'),
         ('last_note', 'note', 'desk.note is not null'),
         ('last_author', 'author', 'true'),
@@ -42,7 +42,7 @@ select
     (
         select desk.{{ expression }}
         from {{ source('ops', 'desk_actions') }} as desk
-        where desk.order_id = orders.order_id and {{ which }}
+        where desk.order_id = orders.order_id and {{ condition }}
         order by desk.acted_at desc, desk.action_id desc
         limit 1
     ) as {{ column }},

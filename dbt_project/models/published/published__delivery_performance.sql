@@ -1,5 +1,5 @@
--- Sums over the orders placed on a day, so that a reader adds up what a cut needs: a key has several rows. What is
--- at risk now and the incidents stand in rows of their own, counted live: what the desk resolves counts at once.
+-- Sums over the orders placed on a day, to be added up by the reader: a key has several rows. Open orders at high risk
+-- and incidents have rows of their own, which are read live: a resolution at the desk shows immediately.
 select
     day, centre_id, shipper, category, segment, orders, delivered, late, scored, gap_days, abs_gap_days, high_risk,
     0::bigint as open_high_risk, 0::bigint as incidents, 0::bigint as incidents_resolved,
@@ -13,7 +13,7 @@ from {{ ref('merged__deliveries') }} as orders
 {{ join_newest_score('orders') }}
 where
     orders.status in {{ open_statuses() }}
-    and said.late_probability >= said.threshold
+    and score.late_probability >= score.threshold
     and not {{ is_resolved_at_desk('orders') }}
 union all
 select

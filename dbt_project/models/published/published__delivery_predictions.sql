@@ -1,4 +1,4 @@
--- Everything that was said of each order, by vintages trained before that moment, and what came of it.
+-- Every score of each order, by models trained before that moment, with the outcome.
 select
     scores.order_id,
     scores.centre_id,

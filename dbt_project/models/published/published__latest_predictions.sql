@@ -1,7 +1,5 @@
--- depends_on: {{ source('ml', 'retail_forecasts') }}
--- depends_on: {{ source('ml', 'traffic_forecasts') }}
--- The newest issue for each target. Reads the table, not `predictions`: replacing that view would
--- drop this one for a moment.
+-- The newest issue for each target. Reads the table, not the view `predictions`: replacing that would drop this view
+-- for a moment.
 select distinct on (flow, measure, centre_id, target_at)
     flow, measure, centre_id, target_at, date, horizon::integer as horizon, prediction,
     lower_80, upper_80, lower_95, upper_95, issued_at, day as issued_on, model_version,

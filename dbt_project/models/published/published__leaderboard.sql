@@ -1,8 +1,4 @@
--- How each candidate did over the rolling origins before its month, against those of the same month.
--- depends_on: {{ source('ml', 'retail_vintages') }}
--- depends_on: {{ source('ml', 'traffic_vintages') }}
--- depends_on: {{ source('ml', 'trips_vintages') }}
--- depends_on: {{ source('ml', 'deliveries_vintages') }}
+-- The errors of each candidate over the rolling origins before its month, to compare with the others of that month.
 select
     flow,
     measure,

@@ -1,7 +1,3 @@
--- depends_on: {{ source('ml', 'retail_vintages') }}
--- depends_on: {{ source('ml', 'traffic_vintages') }}
--- depends_on: {{ source('ml', 'trips_vintages') }}
--- depends_on: {{ source('ml', 'deliveries_vintages') }}
 select
     flow,
     measure,

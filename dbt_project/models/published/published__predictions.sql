@@ -1,5 +1,3 @@
--- depends_on: {{ source('ml', 'retail_forecasts') }}
--- depends_on: {{ source('ml', 'traffic_forecasts') }}
 -- Every issue of every forecast is kept.
 select
     flow, measure, centre_id, target_at, date, horizon::integer as horizon, prediction,

@@ -1,4 +1,4 @@
--- Every line of the files by class: what was counted as a sale, and what was not.
+-- Every line of the files by class: those that count as a sale, and those that do not.
 select
     centre_id,
     day,

@@ -1,3 +1,3 @@
--- How well each number of segments would have served, and which was chosen.
+-- The quality of each number of segments, and the one that was chosen.
 select month, k::integer as k, silhouette, stability, chosen
 from {{ source('ml', 'segment_choices') }}

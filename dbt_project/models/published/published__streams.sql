@@ -1,4 +1,4 @@
--- How far each live source is settled; the lag is the reader's to tell, against its own clock.
+-- How far each live source is stored. A reader computes the lag against its own clock.
 select
     flow,
     source,

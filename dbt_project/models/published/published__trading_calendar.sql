@@ -1,6 +1,6 @@
--- The days on which the shop traded, and why not on the others, each learned from what came before it.
--- A weekday is closed when it traded on none of the 8 such days before; a day to come is expected closed
--- when its weekday is, or when it bears a holiday on which the shop was closed the last time.
+-- The days on which the shop traded, and the reason on the others, each learned from the days before it. A weekday
+-- is closed when the shop traded on none of the 8 such days before. A future day is expected to be closed when its
+-- weekday is, or on a holiday on which the shop was closed the last time.
 with known as (
     select
         day,

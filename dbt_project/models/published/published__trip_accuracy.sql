@@ -1,6 +1,6 @@
--- How each model's scores did, per borough and day; centre '*' is all of them together. bias = sum error /
--- sum actual. r2 is against the mean of the same trips: null where all of them took the same time. Figures of
--- a longer time are had from trips, rmse, mean_actual and sd_actual.
+-- The errors of each model's scores, per borough and day; centre '*' is all boroughs together. bias = sum error / sum
+-- actual. r2 is against the mean of the same trips: null where all of them took the same time. Those of several days
+-- follow from trips, rmse, mean_actual and sd_actual.
 select
     coalesce(centre_id, '*') as centre_id,
     day as date,

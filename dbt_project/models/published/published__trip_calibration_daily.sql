@@ -1,4 +1,4 @@
--- Sums, so that a reader can have the mean of any days and cut.
+-- Sums, so that a reader can compute the mean of any days and boroughs.
 select
     centre_id, day as date, model, from_minutes, trips, predicted, actual, inside_80
 from {{ ref('monitoring__trips_calibration') }}

@@ -1,5 +1,5 @@
--- What a trip model is told of each date at the place of the trips, from the calendar's begin to 30 days ahead:
--- the calendar, and the newest weather that is known of the date by now.
+-- The inputs of a trip model for each date at the place of the trips, from the first day of the calendar to 30 days
+-- ahead: the calendar, and the newest weather for the date that is known by now.
 with places as (
     select distinct coalesce(place, centre_id) as place, timezone
     from {{ ref('centres') }}
@@ -24,20 +24,10 @@ dates as (
 ),
 
 known_weather as (
-    select distinct on (dates.place, dates.date)
-        dates.place,
-        dates.date,
-        weather.temperature_mean,
-        weather.precipitation_mm,
-        weather.snowfall_cm,
-        weather.wind_max_kmh
-    from dates
-    inner join {{ source('raw', 'weather') }} as weather
-        on
-            dates.place = weather.centre_id
-            and dates.date = weather.target_day
-            and weather.available_at <= now()
-    order by dates.place, dates.date, weather.available_at desc
+    {{ newest_known_weather(
+        source('raw', 'weather'), asked='dates', keys=['place', 'date'], place='place', target_day='date',
+        known_by='now()'
+    ) }}
 )
 
 select
@@ -48,9 +38,6 @@ select
     dates.is_public_holiday,
     dates.is_bridge_day,
     dates.is_school_holiday,
-    known_weather.temperature_mean,
-    known_weather.precipitation_mm,
-    known_weather.snowfall_cm,
-    known_weather.wind_max_kmh
+    {{ columns_of('known_weather', weather_columns()) }}
 from dates
 left join known_weather using (place, date)

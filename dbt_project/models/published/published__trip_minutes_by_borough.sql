@@ -1,4 +1,4 @@
--- Over all days, from borough to borough; a drop-off outside the zones known has no borough.
+-- Over all days, from borough to borough; a drop-off in an unknown zone has no borough.
 select
     centre_id,
     dropoff_centre_id,

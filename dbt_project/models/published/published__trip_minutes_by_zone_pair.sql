@@ -1,4 +1,4 @@
--- Over all days. The names are joined to the sums, not to each day's row.
+-- Over all days. The names are joined to the sums, not to the rows of each day.
 with pairs as (
     select
         centre_id,

@@ -1,4 +1,4 @@
--- What each model said of each trip, by a vintage trained before the trip's day, and how long it took.
+-- The score of each trip by each model, trained before the day of the trip, with the actual duration.
 select
     scores.trip_id,
     scores.centre_id,

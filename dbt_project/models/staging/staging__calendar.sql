@@ -1,5 +1,5 @@
--- Typed as it is; a centre that is no longer in the list drops out here. A counter has the calendar of its
--- place: thousands of them share one.
+-- Leaves out centres that are no longer in use. A counter has the calendar of its place: thousands of them share
+-- one.
 with places as (
     select distinct flow, coalesce(place, centre_id) as centre_id
     from {{ ref('centres') }}

@@ -1,4 +1,4 @@
--- Every event of an order's life. Which of them counts is chosen in merged.deliveries.
+-- Every event of an order. merged.deliveries chooses which of them count.
 select
     event_id,
     type,

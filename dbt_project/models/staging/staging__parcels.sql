@@ -1,4 +1,4 @@
--- Rows of one centre and day are added up; the sum is known once its last row is.
+-- The rows of a centre and day added up; the sum is known when its last row is.
 select
     centre_id,
     day,

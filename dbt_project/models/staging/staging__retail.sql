@@ -1,6 +1,6 @@
--- Lines of one country and day are added up by class. An exact copy of a line is of class duplicate, so
--- it is no sale; a copy of a return is of class return and is left out by its occurrence. Sums are taken
--- in decimals: those of binary fractions depend on the order of the rows.
+-- The lines of a country and day added up by class. An exact copy of a line has class duplicate and is no sale; a
+-- copy of a return has class return and is left out by its occurrence. Sums are of decimals: those of binary
+-- fractions depend on the order of the rows.
 with lines as (
     select
         *,

@@ -1,5 +1,5 @@
--- Every tracking event of an order that was placed, in the partition of the order. A parcel that was tracked
--- before its order became known tells nobody anything until then: available_at is the later of the two.
+-- Every tracking event of an order that was placed, in the partition of the order. An event that became known
+-- before its order could not be used until then: available_at is the later of the two.
 select
     tracking.event_id,
     tracking.order_id,

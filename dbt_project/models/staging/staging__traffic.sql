@@ -1,5 +1,5 @@
--- Every reading, with the hour it stands for: the one it ends in. Which of several counts is chosen in
--- merged.traffic.
+-- Every reading, with the hour in which it ends. merged.traffic chooses which of several readings of an hour
+-- counts.
 select
     centre_id,
     day,

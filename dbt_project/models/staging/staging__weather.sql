@@ -1,4 +1,4 @@
--- Every vintage: which one may be used is the reader's question of "known by when".
+-- Every vintage: a reader chooses by when it must have been known.
 select
     centre_id,
     day,

@@ -1,1 +1,4 @@
-"""The operations of the service, one module a subject. Each is listed in `api/app.py`."""
+"""The operations that serve all flows, one module for each subject, listed in `api/app.py`.
+
+Operations of one flow are in its package (`flows/<flow>/api`).
+"""

@@ -1,4 +1,4 @@
-"""Whose account it is, and what admins do with accounts."""
+"""The account of the caller, and operations of admins on accounts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ Admin = Annotated[Account, Depends(needs(Role.ADMIN))]
 
 
 class Me(BaseModel):
+    """The account of the access token."""
+
     id: uuid.UUID
     email: str = Field(examples=["ada@example.com"])
     role: Role
@@ -37,12 +39,14 @@ class AccountView(BaseModel):
 
 
 class AccountPage(BaseModel):
+    """A page of accounts, oldest first."""
+
     items: list[AccountView]
-    total: int = Field(description="How many there are in all.")
+    total: int = Field(description="Number of all accounts.")
 
 
 class AccountChange(BaseModel):
-    """What is to be set; what is left out stays."""
+    """The values to set; a value that is left out stays as it is."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -58,9 +62,9 @@ class AccountChange(BaseModel):
         return self
 
 
-@router.get("/me", summary="Who am I?")
+@router.get("/me", summary="The account that is signed in")
 async def me(account: SignedIn) -> Me:
-    """The account of the access token, with its role as it is now."""
+    """The account of the access token, with its current role."""
     return Me(id=account.id, email=account.email, role=account.role)
 
 
@@ -82,9 +86,8 @@ async def accounts(
 async def change(
     request: Request, admin: Admin, account_id: uuid.UUID, wanted: AccountChange
 ) -> AccountView:
-    """In force within five seconds, for access tokens that are out as well. Written into the audit.
-
-    409 when no enabled admin would be left.
+    """Takes effect within five seconds, also for access tokens that exist already. Recorded in the
+    audit. Answers 409 when no enabled admin would be left.
     """
     given = wanted.model_fields_set
     try:

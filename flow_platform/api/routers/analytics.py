@@ -1,9 +1,12 @@
-"""Figures of the platform and its flows, as the published views have them. Nothing is computed
-here but what a row of several views says together.
+"""Figures of the platform and its flows, from the published views: state, errors, drift, alerts.
+
+Nothing is computed here; a KPI row only joins what several views have. Figures that one flow alone
+has are in its package (`flows/<flow>/api`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,15 +14,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
+from flow_platform.api.centres import CentreOrAll, check_centre_or_all
 from flow_platform.api.database import Database
-from flow_platform.api.lineup import standings
+from flow_platform.api.in_service import read_vintages_in_service
 from flow_platform.api.listing import (
     FLOW_NAMES,
     NEXT_DESCRIPTION,
     AskedDay,
     Cursor,
     Limit,
-    Pages,
+    Listing,
     check_order,
     day_key,
     flow_in,
@@ -27,70 +31,42 @@ from flow_platform.api.listing import (
     measure_of,
     text_key,
 )
-from flow_platform.api.routers.forecasts import check_centre
-from flow_platform.flows import CATALOGUE
-from flow_platform.flows.trips.flow import TRIPS
+from flow_platform.flows import CATALOGUE, Flow
 
-# A field may not bear the name of its own type.
+# A field may not have the name of its own type.
 Day = date
 
 router = APIRouter(prefix="/analytics", tags=["analytics"])
 
 FlowQuery = Annotated[
-    str, Query(max_length=40, examples=["trips"], json_schema_extra={"enum": FLOW_NAMES})
+    str, Query(max_length=40, examples=FLOW_NAMES[:1], json_schema_extra={"enum": FLOW_NAMES})
 ]
 AnyFlow = Annotated[str | None, Query(max_length=40, description="Without it, every flow.")]
-CentreQuery = Annotated[
-    str | None, Query(max_length=200, description="Without it, every one; * is all together.")
-]
-MeasureQuery = Annotated[str | None, Query(max_length=40, description="Without it, every one.")]
+MeasureQuery = Annotated[str | None, Query(max_length=40, description="Without it, every measure.")]
 
-# Readings of so many days where no first day is asked for.
+# Days of drift readings where the request names no first day.
 _DRIFT_DAYS = 30
-
-
-_ERRORS = ("first_date", "last_date", "n", "mae", "rmse", "wape", "coverage_80")
-_ROWS = ("rows_read", "rows_stored", "rows_quarantined")
 
 
 class _Page(BaseModel):
     next: str | None = Field(description=NEXT_DESCRIPTION)
 
 
-class MeanTrip(BaseModel):
-    """Mean duration of the trips of a cut; what the cut is not by is null."""
-
-    centre_id: str = Field(examples=["*"], description="Borough of the pickup; * is all together.")
-    local_hour: int | None = Field(None, examples=[8], description="0 to 23, the city's clock.")
-    weekday: int | None = Field(None, description="0 is Monday.")
-    dropoff_centre_id: str | None = Field(None, description="Borough of the drop-off.")
-    pickup_zone: int | None = None
-    dropoff_zone: int | None = None
-    pickup_zone_name: str | None = None
-    dropoff_zone_name: str | None = None
-    trips: int
-    mean_minutes: float
-    mean_distance_km: float | None
-
-
-class MeanTrips(_Page):
-    """A page of mean durations."""
-
-    by: Literal["hour", "weekday", "borough", "zone_pair"]
-    items: list[MeanTrip]
-
-
 class Kpi(BaseModel):
-    """The state of a flow's measure, one row each."""
+    """The state of one measure of a flow."""
 
     flow: str
     measure: str
-    newest_actual_day: Day | None = Field(description="Newest day that a count is known of.")
+    newest_actual_day: Day | None = Field(description="Newest day with actual values.")
     newest_prediction_day: Day | None
-    model_version: str | None = Field(description="Who serves today; null where none does.")
-    first_date: Day | None = Field(description="The error figures are of this day on,")
-    last_date: Day | None = Field(description="until this one, one step ahead, all centres.")
-    n: int | None = Field(description="Predictions whose outcome is known.")
+    model_version: str | None = Field(
+        description="The version that serves today (UTC); null where none does."
+    )
+    first_date: Day | None = Field(description="First target day of the errors.")
+    last_date: Day | None = Field(
+        description="Last target day of the errors, one step ahead, all centres together."
+    )
+    n: int | None = Field(description="Number of predictions whose actual value is known.")
     mae: float | None
     rmse: float | None
     wape: float | None
@@ -102,18 +78,18 @@ class Kpi(BaseModel):
 
 
 class Kpis(BaseModel):
-    """One row a flow and measure."""
+    """One row for each flow and measure."""
 
     items: list[Kpi]
 
 
 class Accuracy(BaseModel):
-    """Errors over the newest 60 days with outcomes."""
+    """Errors over the newest 60 days with actual values."""
 
     flow: str
     measure: str
     centre_id: str = Field(description="* is all centres together.")
-    horizon: int = Field(description="Steps ahead; 0 of trips.")
+    horizon: int = Field(description="Steps ahead; 0 for flows that predict single records.")
     first_date: Day
     last_date: Day
     n: int
@@ -129,13 +105,13 @@ class Accuracy(BaseModel):
 
 
 class Accuracies(_Page):
-    """A page of error figures by measure, centre and horizon."""
+    """A page of errors by measure, centre and horizon."""
 
     items: list[Accuracy]
 
 
 class Coverage(BaseModel):
-    """How often what came lay inside the bands, of one value of a cut."""
+    """How often actual values were inside the prediction bands, for one key of a cut."""
 
     measure: str
     cut: str = Field(examples=["horizon"], description="overall, horizon, weekday or centre.")
@@ -158,7 +134,7 @@ class Coverages(_Page):
 
 
 class Drift(BaseModel):
-    """How far a feature lies from the same season of earlier years, on one day."""
+    """How much a feature differs from the same season of earlier years, on one day."""
 
     centre_id: str
     date: Day
@@ -180,7 +156,7 @@ class Drifts(_Page):
 
 
 class Alert(BaseModel):
-    """What is out of bounds now."""
+    """A reading that is out of bounds now."""
 
     flow: str
     centre_id: str
@@ -197,181 +173,130 @@ class Alerts(_Page):
     items: list[Alert]
 
 
-_CUTS: dict[str, tuple[str, tuple[str, ...], Pages]] = {
-    "hour": (
-        "published.trip_minutes_by_hour",
-        ("local_hour",),
-        Pages(text_key("centre_id"), integer_key("local_hour")),
-    ),
-    "weekday": (
-        "published.trip_minutes_by_weekday",
-        ("weekday",),
-        Pages(text_key("centre_id"), integer_key("weekday")),
-    ),
-    "borough": (
-        "published.trip_minutes_by_borough",
-        # A drop-off outside the zones known has no borough, and null compares with nothing.
-        ("dropoff_centre_id", "coalesce(dropoff_centre_id, '') as dropoff"),
-        Pages(text_key("centre_id"), text_key("dropoff")),
-    ),
-    "zone_pair": (
-        "published.trip_minutes_by_zone_pair",
-        ("pickup_zone", "dropoff_zone", "pickup_zone_name", "dropoff_zone_name"),
-        Pages(text_key("centre_id"), integer_key("pickup_zone"), integer_key("dropoff_zone")),
-    ),
-}
+_ACCURACY = Listing(
+    Accuracy,
+    "published.accuracy",
+    text_key("measure"),
+    text_key("centre_id"),
+    integer_key("horizon"),
+)
+_COVERAGE = Listing(
+    Coverage, "published.coverage", text_key("measure"), text_key("cut"), text_key("key")
+)
+_DRIFT = Listing(
+    Drift, "published.drift", text_key("centre_id"), day_key("date"), text_key("feature")
+)
+_ALERTS = Listing(
+    Alert,
+    "published.alerts",
+    text_key("flow"),
+    text_key("kind"),
+    text_key("centre_id"),
+    text_key("subject"),
+)
+
+_ERRORS = ("first_date", "last_date", "n", "mae", "rmse", "wape", "coverage_80")
+_ROWS = ("rows_read", "rows_stored", "rows_quarantined")
+
+_NEWEST_DAYS = (
+    "select flow, dataset, newest_day from published.freshness where flow = any(%(flows)s)"
+)
+# One step ahead: of each measure the smallest horizon.
+_NEWEST_ERRORS = (
+    f"select distinct on (flow, measure) flow, measure, {', '.join(_ERRORS)}"
+    " from published.accuracy"
+    " where flow = any(%(flows)s) and centre_id = '*' order by flow, measure, horizon"
+)
+_OPEN_ALERTS = (
+    "select flow, count(*) as n from published.alerts"
+    " where flow = any(%(flows)s) and state = 'alerting' group by flow"
+)
+_LOADED_ROWS = (
+    f"select flow, {', '.join(f'coalesce(sum({name}), 0)::bigint as {name}' for name in _ROWS)}"
+    " from published.loads where flow = any(%(flows)s) group by flow"
+)
 
 
-@router.get("/hourly-means", summary="Mean duration of trips by hour, and by other cuts")
-async def hourly_means(
-    request: Request,
-    account: Annotated[Account, Depends(needs(Role.VIEWER))],
-    by: Literal["hour", "weekday", "borough", "zone_pair"] = "hour",
-    centre: CentreQuery = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> MeanTrips:
-    """Over all days that are loaded; `published.trip_durations_daily` has them day by day."""
-    await _check_centre(request, TRIPS.name, centre)
-    view, columns, pages = _CUTS[by]
-    named = ", ".join(("centre_id", *columns, "trips", "mean_minutes", "mean_distance_km"))
-    rows, following = await _page(
-        request,
-        f"select {named} from {view}",
-        pages,
-        {"centre_id = %(centre)s": ("centre", centre)},
-        limit,
-        cursor,
-    )
-    return MeanTrips(by=by, items=[MeanTrip(**row) for row in rows], next=following)
-
-
-@router.get("/kpis", summary="The state of every flow in a row each")
+@router.get("/kpis", summary="The state of every flow, one row for each measure")
 async def kpis(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: AnyFlow = None,
 ) -> Kpis:
-    """How fresh the data are, who serves, how large the errors are one step ahead, what is out of
-    bounds, and how many rows were read, stored and put aside.
+    """How recent the data are, which model serves, the errors one step ahead, how many alerts are
+    open, and how many rows were read, stored and quarantined.
     """
-    flows = [flow_in(flow, "query.flow")] if flow is not None else list(CATALOGUE)
-    names = {"flows": [one.name for one in flows]}
-    database: Database = request.app.state.database
-    serving = await standings(database, names["flows"])
-    fresh = {
-        (row["flow"], row["dataset"]): row["newest_day"]
-        for row in await database.rows(
-            "select flow, dataset, newest_day from published.freshness where flow = any(%(flows)s)",
-            names,
-        )
-    }
-    errors = {
-        (row["flow"], row["measure"]): row
-        for row in await database.rows(
-            "select distinct on (flow, measure) flow, measure, first_date, last_date, n, mae, rmse,"
-            " wape, coverage_80 from published.accuracy"
-            " where flow = any(%(flows)s) and centre_id = '*' order by flow, measure, horizon",
-            names,
-        )
-    }
-    alerts = {
-        row["flow"]: row["n"]
-        for row in await database.rows(
-            "select flow, count(*) as n from published.alerts"
-            " where flow = any(%(flows)s) and state = 'alerting' group by flow",
-            names,
-        )
-    }
-    loads = {
-        row["flow"]: row
-        for row in await database.rows(
-            "select flow, coalesce(sum(rows_read), 0)::bigint as rows_read,"
-            " coalesce(sum(rows_stored), 0)::bigint as rows_stored,"
-            " coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined"
-            " from published.loads where flow = any(%(flows)s) group by flow",
-            names,
-        )
-    }
+    flows = [flow_in(flow, "query.flow")] if flow is not None else CATALOGUE
+    return Kpis(items=await _kpis(request.app.state.database, flows))
+
+
+async def _kpis(database: Database, flows: Sequence[Flow]) -> list[Kpi]:
+    names = [one.name for one in flows]
+
+    async def by(sql: str, *keys: str) -> dict[tuple[str, ...], dict[str, Any]]:
+        rows = await database.rows(sql, {"flows": names})
+        return {tuple(row[key] for key in keys): row for row in rows}
+
+    in_service = await read_vintages_in_service(database, names)
+    newest = await by(_NEWEST_DAYS, "flow", "dataset")
+    errors = await by(_NEWEST_ERRORS, "flow", "measure")
+    alerts = await by(_OPEN_ALERTS, "flow")
+    loads = await by(_LOADED_ROWS, "flow")
     items = []
-    for one in flows:
-        loaded = loads.get(one.name, {})
-        for measure in one.measures:
-            standing = serving.get((one.name, measure))
-            row: dict[str, Any] = {
-                "flow": one.name,
-                "measure": measure,
-                "newest_actual_day": fresh.get((one.name, "actuals")),
-                "newest_prediction_day": fresh.get((one.name, "predictions")),
-                "model_version": standing.serving.model_version if standing else None,
-                "open_alerts": alerts.get(one.name, 0),
-            }
-            said = errors.get((one.name, measure), {})
-            row |= {name: said.get(name) for name in _ERRORS}
-            row |= {name: loaded.get(name, 0) for name in _ROWS}
-            items.append(Kpi(**row))
-    return Kpis(items=items)
+    for name, measure in ((one.name, measure) for one in flows for measure in one.measures):
+        serving = in_service.get((name, measure))
+        error, load = errors.get((name, measure), {}), loads.get((name,), {})
+        row: dict[str, Any] = {
+            "newest_actual_day": newest.get((name, "actuals"), {}).get("newest_day"),
+            "newest_prediction_day": newest.get((name, "predictions"), {}).get("newest_day"),
+            "model_version": serving.vintage.model_version if serving else None,
+            "open_alerts": alerts.get((name,), {}).get("n", 0),
+            **{column: error.get(column) for column in _ERRORS},
+            **{column: load.get(column, 0) for column in _ROWS},
+        }
+        items.append(Kpi(flow=name, measure=measure, **row))
+    return items
 
 
-@router.get("/accuracy", summary="Error figures by measure, centre and horizon")
+@router.get("/accuracy", summary="Errors by measure, centre and horizon")
 async def accuracy(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: FlowQuery,
     measure: MeasureQuery = None,
-    centre: CentreQuery = None,
-    horizon: Annotated[int | None, Query(ge=0, le=10_000)] = None,
+    centre: CentreOrAll = None,
+    horizon: Annotated[
+        int | None, Query(ge=0, le=10_000, description="Steps ahead; without it, every horizon.")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Accuracies:
-    """Over the newest 60 days with outcomes; every forecast was made before its day."""
-    chosen = flow_in(flow, "query.flow")
-    own = measure_of(chosen, measure) if measure is not None else None
-    await _check_centre(request, chosen.name, centre)
-    rows, following = await _page(
-        request,
-        "select flow, measure, centre_id, horizon, first_date, last_date, n, mae, rmse, mape, wape,"
-        " mase, bias, coverage_80, coverage_95, mean_actual from published.accuracy",
-        Pages(text_key("measure"), text_key("centre_id"), integer_key("horizon")),
-        {
-            "flow = %(flow)s": ("flow", chosen.name),
-            "measure = %(measure)s": ("measure", own),
-            "centre_id = %(centre)s": ("centre", centre),
-            "horizon = %(horizon)s": ("horizon", horizon),
-        },
-        limit,
-        cursor,
-    )
-    return Accuracies(items=[Accuracy(**row) for row in rows], next=following)
+    """Over the newest 60 days with actual values; every forecast was issued before its target."""
+    chosen, own = _flow_and_measure(flow, measure)
+    await check_centre_or_all(request, chosen, centre)
+    equal = {"flow": chosen.name, "measure": own, "centre_id": centre, "horizon": horizon}
+    items, following = await _ACCURACY.page(request, limit, cursor, equal)
+    return Accuracies(items=items, next=following)
 
 
-@router.get("/coverage", summary="How often the bands held")
+@router.get("/coverage", summary="How often actual values were inside the prediction bands")
 async def coverage(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: FlowQuery,
     measure: MeasureQuery = None,
-    cut: Literal["overall", "horizon", "weekday", "centre"] | None = None,
+    cut: Annotated[
+        Literal["overall", "horizon", "weekday", "centre"] | None,
+        Query(description="What the forecasts are grouped by; without it, every grouping."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Coverages:
-    """Over everything that was ever issued and whose outcome is known."""
-    chosen = flow_in(flow, "query.flow")
-    own = measure_of(chosen, measure) if measure is not None else None
-    rows, following = await _page(
-        request,
-        "select measure, cut, key, forecasts, coverage_80, expected_80, coverage_95, expected_95,"
-        " mean_width_80, first_day, last_day from published.coverage",
-        Pages(text_key("measure"), text_key("cut"), text_key("key")),
-        {
-            "flow = %(flow)s": ("flow", chosen.name),
-            "measure = %(measure)s": ("measure", own),
-            "cut = %(cut)s": ("cut", cut),
-        },
-        limit,
-        cursor,
-    )
-    return Coverages(flow=chosen.name, items=[Coverage(**row) for row in rows], next=following)
+    """Over all forecasts ever issued whose actual value is known."""
+    chosen, own = _flow_and_measure(flow, measure)
+    equal = {"flow": chosen.name, "measure": own, "cut": cut}
+    items, following = await _COVERAGE.page(request, limit, cursor, equal)
+    return Coverages(flow=chosen.name, items=items, next=following)
 
 
 @router.get("/drift", summary="Drift readings by centre, day and feature")
@@ -379,41 +304,40 @@ async def drift(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
     flow: FlowQuery,
-    centre: CentreQuery = None,
-    feature: Annotated[str | None, Query(max_length=200)] = None,
-    status: Annotated[str | None, Query(max_length=40, description="Such as drift.")] = None,
-    first: Annotated[
-        AskedDay | None, Query(alias="from", description="Without it 30 days ago (UTC).")
+    centre: CentreOrAll = None,
+    feature: Annotated[
+        str | None, Query(max_length=200, description="Without it, every feature.")
     ] = None,
-    last: Annotated[AskedDay | None, Query(alias="to")] = None,
+    status: Annotated[
+        str | None, Query(max_length=40, description="Such as drift; without it, every status.")
+    ] = None,
+    first: Annotated[
+        AskedDay | None,
+        Query(alias="from", description="First day; without it the day 30 days ago (UTC)."),
+    ] = None,
+    last: Annotated[
+        AskedDay | None, Query(alias="to", description="Last day; without it there is no end.")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Drifts:
     """PSI and KS of each feature over the last 28 days against the same season of earlier years."""
     chosen = flow_in(flow, "query.flow")
     check_order(first, last)
-    await _check_centre(request, chosen.name, centre)
+    await check_centre_or_all(request, chosen, centre)
     begin = first or datetime.now(UTC).date() - timedelta(days=_DRIFT_DAYS)
-    rows, following = await _page(
+    items, following = await _DRIFT.page(
         request,
-        "select centre_id, date, feature, psi, psi_critical, ks_statistic, ks_pvalue, n_current,"
-        " n_reference, status from published.drift",
-        Pages(text_key("centre_id"), day_key("date"), text_key("feature")),
-        {
-            "flow = %(flow)s": ("flow", chosen.name),
-            "centre_id = %(centre)s": ("centre", centre),
-            "feature = %(feature)s": ("feature", feature),
-            "status = %(status)s": ("status", status),
-            "date >= %(from)s": ("from", begin),
-            "date <= %(to)s": ("to", last),
-        },
         limit,
         cursor,
+        {"flow": chosen.name, "centre_id": centre, "feature": feature, "status": status},
+        ["date >= %(from)s", *(["date <= %(to)s"] if last is not None else [])],
+        {"from": begin, "to": last},
     )
-    return Drifts(flow=chosen.name, items=[Drift(**row) for row in rows], next=following)
+    return Drifts(flow=chosen.name, items=items, next=following)
 
 
-@router.get("/alerts", summary="What is out of bounds now")
+@router.get("/alerts", summary="Open alerts")
 async def alerts(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
@@ -421,40 +345,13 @@ async def alerts(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Alerts:
-    """Of every flow, or of one."""
+    """The readings that are out of bounds now, of every flow or of one."""
     chosen = flow_in(flow, "query.flow").name if flow is not None else None
-    rows, following = await _page(
-        request,
-        "select flow, centre_id, date, kind, subject, state, detail from published.alerts",
-        Pages(*(text_key(name) for name in ("flow", "kind", "centre_id", "subject"))),
-        {"flow = %(flow)s": ("flow", chosen)},
-        limit,
-        cursor,
-    )
-    return Alerts(items=[Alert(**row) for row in rows], next=following)
+    items, following = await _ALERTS.page(request, limit, cursor, {"flow": chosen})
+    return Alerts(items=items, next=following)
 
 
-async def _check_centre(request: Request, flow: str, centre: str | None) -> None:
-    if centre is not None and centre != "*":
-        await check_centre(request.app.state.database, flow, centre)
-
-
-async def _page(
-    request: Request,
-    select: str,
-    pages: Pages,
-    conditions: dict[str, tuple[str, Any]],
-    limit: int,
-    cursor: str | None,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of what `select` gives under those conditions whose value is not None."""
-    after, params = pages.after(cursor)
-    chosen = [sql for sql, (_, value) in conditions.items() if value is not None]
-    params |= {name: value for name, value in conditions.values() if value is not None}
-    database: Database = request.app.state.database
-    rows = await database.rows(
-        f"select * from ({select} where {' and '.join(['true', *chosen])}) as asked"
-        f" where {after} order by {pages.order} limit %(rows)s",
-        params | {"rows": limit + 1},
-    )
-    return pages.page(request, rows, limit)
+def _flow_and_measure(flow: str, measure: str | None) -> tuple[Flow, str | None]:
+    """The flow, and the measure if one is named. Raises Problem 422 for unknown ones."""
+    chosen = flow_in(flow, "query.flow")
+    return chosen, measure_of(chosen, measure) if measure is not None else None

@@ -1,47 +1,47 @@
-"""What was forecast, page by page, as the published views have it. Nothing is computed here.
+"""Forecasts of series flows, page by page, from the published views. Nothing is computed here.
 
-Series flows alone: what was said of single trips is in `trips.py`.
+Predictions for single records are in the packages of their flows (`flows/<flow>/api`).
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
-from flow_platform.api.database import Database
+from flow_platform.api.centres import check_centre
+from flow_platform.api.flow_api import FlowApi
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
     Cursor,
     Limit,
-    Pages,
+    Listing,
     check_order,
     flow_at,
     invalid,
     measure_of,
     moment_key,
+    names_of,
     text_key,
 )
 from flow_platform.api.problems import responses
-from flow_platform.flows import SERIES_FLOWS
+from flow_platform.flows import SERIES_FLOWS, SeriesFlow
 
-# A field may not bear the name of its own type.
+# A field may not have the name of its own type.
 Day = date
 
 router = APIRouter(tags=["forecasts"])
 
-_PAGES = Pages(text_key("centre_id"), moment_key("target_at"))
 # A target's local day differs from its UTC day by at most one.
 _A_DAY = timedelta(days=1)
-_EXAMPLES = 10
 
 
 class Forecast(BaseModel):
-    """What was said of one target: a centre's number on a day, or in an hour."""
+    """The forecast for one target: a centre's number on a day, or in an hour."""
 
     centre_id: str = Field(examples=["1"])
     target_at: datetime = Field(
@@ -57,7 +57,9 @@ class Forecast(BaseModel):
     issued_at: datetime = Field(description="UTC.")
     issued_on: Day
     model_version: str = Field(examples=["blend-2026-11-bcd4f46c"])
-    level: str | None = Field(description="Of traffic: fluid, dense, saturated or blocked.")
+    level: str | None = Field(
+        description="Of road traffic: fluid, dense, saturated or blocked. Null for other flows."
+    )
 
 
 class Forecasts(BaseModel):
@@ -69,113 +71,82 @@ class Forecasts(BaseModel):
     next: str | None = Field(description=NEXT_DESCRIPTION)
 
 
+_KEYS = (text_key("centre_id"), moment_key("target_at"))
+_LATEST = Listing(Forecast, "published.latest_predictions", *_KEYS)
+_ALL = Listing(Forecast, "published.predictions", *_KEYS)
+
+
 @router.get("/forecasts/{flow}", summary="Forecasts of a flow", responses=responses(404))
 async def forecasts(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
-    flow: Annotated[str, Path(max_length=40, description="parcels, retail or traffic.")],
-    centre: Annotated[str | None, Query(max_length=200, description="Without it, all.")] = None,
+    flow: Annotated[str, Path(max_length=40, description=f"One of: {names_of(SERIES_FLOWS)}.")],
+    centre: Annotated[
+        str | None, Query(max_length=200, description="Without it, every centre.")
+    ] = None,
     first: Annotated[
         AskedDay | None,
         Query(alias="from", description="First local day of targets; without it today (UTC)."),
     ] = None,
     last: Annotated[
         AskedDay | None,
-        Query(alias="to", description="Last local day; without it there is no end."),
+        Query(alias="to", description="Last local day of targets; without it there is no end."),
     ] = None,
     horizon: Annotated[
         int | None,
-        Query(ge=1, le=10_000, description="What was said so many steps ahead, of each target."),
+        Query(ge=1, le=10_000, description="Only forecasts issued this many steps ahead."),
     ] = None,
     measure: Annotated[
-        str | None, Query(max_length=40, description="Without it the flow's first.")
+        str | None, Query(max_length=40, description="Without it, the flow's first measure.")
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Forecasts:
-    """Without `horizon`: the newest issue for each target. With it: what was said that many steps
-    ahead, of past targets too, which is what errors are counted from.
+    """Without `horizon`: the newest forecast for each target. With it: the forecasts issued that
+    many steps ahead, for past targets too; errors are measured on these.
     """
-    chosen = flow_at(
-        flow,
-        SERIES_FLOWS,
-        " What was said of single records is at GET"
-        " /trips/predictions and /deliveries/predictions.",
-    )
+    chosen = flow_at(flow, SERIES_FLOWS, _records_hint(request))
     own = measure_of(chosen, measure) if measure is not None else chosen.measures[0]
     check_order(first, last)
-    reach = chosen.longest_horizon
-    if horizon is not None and horizon > reach:
-        raise invalid("query.horizon", f"{flow} reaches {reach} steps ahead.")
-    database: Database = request.app.state.database
-    if centre is not None:
-        await check_centre(database, chosen.name, centre)
+    _check_horizon(chosen, horizon)
+    await check_centre(request, chosen, centre)
     begin = first or datetime.now(UTC).date()
-    after, more = _PAGES.after(cursor)
-    table = "published.predictions" if horizon is not None else "published.latest_predictions"
-    conditions = [
-        "flow = %(flow)s and measure = %(measure)s",
-        # By moment too: it is what the forecasts are indexed by.
-        "target_at >= %(from_at)s and date >= %(from)s",
-        after,
-    ]
-    params: dict[str, Any] = {
-        "flow": chosen.name,
-        "measure": own,
-        "from": begin,
-        "from_at": _midnight(begin, -_A_DAY),
-        "rows": limit + 1,
-    }
+    # By moment too, by which the forecasts are indexed.
+    where = ["target_at >= %(from_at)s and date >= %(from)s"]
+    params: dict[str, object] = {"from": begin, "from_at": _midnight(begin, -_A_DAY)}
     if last is not None:
-        conditions.append("target_at < %(to_at)s and date <= %(to)s")
+        where.append("target_at < %(to_at)s and date <= %(to)s")
         params |= {"to": last, "to_at": _midnight(last, 2 * _A_DAY)}
-    if centre is not None:
-        conditions.append("centre_id = %(centre)s")
-        params["centre"] = centre
-    if horizon is not None:
-        conditions.append("horizon = %(horizon)s")
-        params["horizon"] = horizon
-    rows = await database.rows(
-        "select centre_id, target_at, date, horizon, prediction, lower_80, upper_80, lower_95,"
-        f" upper_95, issued_at, issued_on, model_version, level from {table}"
-        f" where {' and '.join(conditions)} order by {_PAGES.order} limit %(rows)s",
-        params | more,
+    items, following = await (_LATEST if horizon is None else _ALL).page(
+        request,
+        limit,
+        cursor,
+        {"flow": chosen.name, "measure": own, "centre_id": centre, "horizon": horizon},
+        where,
+        params,
     )
-    shown, following = _PAGES.page(request, rows, limit)
-    return Forecasts(
-        flow=chosen.name,
-        measure=own,
-        items=[Forecast.model_construct(**row) for row in shown],
-        next=following,
-    )
+    return Forecasts(flow=chosen.name, measure=own, items=items, next=following)
 
 
-async def check_centre(database: Database, flow: str, centre: str) -> None:
-    """Raise 422 naming some centres unless the flow has this one."""
-    rows = await database.rows(
-        "select centre_id from published.centres where flow = %(flow)s"
-        " order by centre_id = %(centre)s desc, centre_id limit %(examples)s",
-        {"flow": flow, "centre": centre, "examples": _EXAMPLES + 1},
-    )
-    known = [row["centre_id"] for row in rows]
-    if centre not in known:
-        some = f"{', '.join(known[:_EXAMPLES])}{' ...' if len(known) > _EXAMPLES else ''}"
-        raise invalid(
-            "query.centre", f"{flow} has no such centre. There are: {some or 'none yet'}."
-        )
+def _records_hint(request: Request) -> str:
+    """Where the predictions of flows that have no series are."""
+    apis: dict[str, FlowApi] = request.app.state.flow_apis
+    paths = [api.day_path.split("?")[0] for api in apis.values() if api.day_path is not None]
+    if not paths:
+        return ""
+    return f" Predictions for single records are at GET {' and '.join(paths)}."
 
 
-def centres_condition(centre: str | None) -> str:
-    """SQL for rows of the asked centre, or of every one of %(flow)s: the centres are named, so that
-    an index on (centre, day) serves either way."""
-    if centre is not None:
-        return "centre_id = %(centre)s"
-    return "centre_id in (select centre_id from published.centres where flow = %(flow)s)"
+def _check_horizon(flow: SeriesFlow, horizon: int | None) -> None:
+    if horizon is not None and horizon > flow.longest_horizon:
+        reach = flow.longest_horizon
+        raise invalid("query.horizon", f"{flow.name} is forecast up to {reach} steps ahead.")
 
 
 def _midnight(day: date, shift: timedelta) -> datetime:
+    """The start of a UTC day, moved by `shift` unless no datetime can hold that."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     try:
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) + shift
+        return start + shift
     except OverflowError:
-        # The first and the last days that a date can be.
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return start

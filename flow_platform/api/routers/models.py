@@ -1,4 +1,4 @@
-"""The trained vintages, who serves, and changing that.
+"""The trained vintages, which of them serve, and changing that.
 
 Promotions and rollbacks are decided by Dagster jobs (`automation/promotion.py`): the service's
 database role may not write what they write.
@@ -14,18 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.database import Database
-from flow_platform.api.lineup import standings
+from flow_platform.api.in_service import read_vintages_in_service
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
     Cursor,
     Limit,
-    Pages,
+    Listing,
     day_key,
     flow_at,
     flow_in,
     invalid,
     measure_of,
+    names_of,
     text_key,
 )
 from flow_platform.api.problems import responses
@@ -34,18 +35,12 @@ from flow_platform.flows import CATALOGUE, Flow
 
 router = APIRouter(prefix="/models", tags=["models"])
 
-_PAGES = Pages(*(text_key("flow"), text_key("measure"), day_key("month"), text_key("candidate")))
-_COLUMNS = (
-    *("flow", "measure", "candidate", "month", "model_version", "is_champion", "mae", "rmse"),
-    *("mape", "wape", "mase", "bias", "coverage_80", "coverage_95", "trained_rows", "train_first"),
-    *("train_last", "trained_at", "sha256"),
-)
-
-FlowPath = Annotated[str, Path(max_length=40, description="parcels, retail, traffic or trips.")]
+FlowPath = Annotated[str, Path(max_length=40, description=f"One of: {names_of(CATALOGUE)}.")]
 
 
 class Model(BaseModel):
-    """A vintage: all it saw was known before the first of its month. Errors are its backtest's."""
+    """A vintage: trained on what was known before the first of its month, with the errors of its
+    backtest."""
 
     flow: str
     measure: str
@@ -76,29 +71,41 @@ class Models(BaseModel):
     next: str | None = Field(description=NEXT_DESCRIPTION)
 
 
+_MODELS = Listing(
+    Model,
+    "published.models",
+    text_key("flow"),
+    text_key("measure"),
+    day_key("month"),
+    text_key("candidate"),
+    computed=["concat_ws('|', flow, measure, model_version) = any(%(serving)s) as is_serving"],
+)
+
 _FROM_DAY = Field(
-    None, description="First day it counts for, today (UTC) or later; without it today."
+    None, description="First day it applies to, today (UTC) or later; without it today."
 )
 
 
 class Promotion(BaseModel):
-    """Which vintage is to serve, if it wins."""
+    """The vintage that is to serve, if it wins the comparison."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: str = Field(
-        max_length=200, examples=["lightgbm-2026-11-8caad29e"], description="As GET /models has it."
+        max_length=200,
+        examples=["lightgbm-2026-11-8caad29e"],
+        description="A `model_version` of `GET /models`.",
     )
     from_day: AskedDay | None = _FROM_DAY
 
 
 class Rollback(BaseModel):
-    """Whose champion is to be taken back."""
+    """The measure whose previous champion is to serve again."""
 
     model_config = ConfigDict(extra="forbid")
 
     measure: str | None = Field(
-        None, max_length=40, description="One of the flow's; without it, all."
+        None, max_length=40, description="A measure of the flow; without it, all."
     )
     from_day: AskedDay | None = _FROM_DAY
 
@@ -109,7 +116,7 @@ _STARTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="Trained vintages, and who serves")
+@router.get("", summary="Trained vintages, and which of them serve")
 async def models(
     request: Request,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
@@ -118,30 +125,19 @@ async def models(
     cursor: Cursor = None,
 ) -> Models:
     """Of every flow, or of one."""
-    flows = [flow_in(flow, "query.flow")] if flow is not None else list(CATALOGUE)
+    flows = [flow_in(flow, "query.flow")] if flow is not None else CATALOGUE
     names = [one.name for one in flows]
-    database: Database = request.app.state.database
-    after, params = _PAGES.after(cursor)
-    rows = await database.rows(
-        f"select {', '.join(_COLUMNS)} from published.models where flow = any(%(flows)s)"
-        f" and {after} order by {_PAGES.order} limit %(rows)s",
-        params | {"flows": names, "rows": limit + 1},
+    in_service = await read_vintages_in_service(request.app.state.database, names)
+    serving = ["|".join((*key, one.vintage.model_version)) for key, one in in_service.items()]
+    items, following = await _MODELS.page(
+        request,
+        limit,
+        cursor,
+        {},
+        ["flow = any(%(flows)s)"],
+        {"flows": names, "serving": serving},
     )
-    serving = {
-        (*key, standing.serving.model_version)
-        for key, standing in (await standings(database, names)).items()
-    }
-    shown, following = _PAGES.page(request, rows, limit)
-    return Models(
-        items=[
-            Model(
-                **row,
-                is_serving=(row["flow"], row["measure"], row["model_version"]) in serving,
-            )
-            for row in shown
-        ],
-        next=following,
-    )
+    return Models(items=items, next=following)
 
 
 @router.post(
@@ -158,9 +154,10 @@ async def promote(
     account: Annotated[Account, Depends(needs(Role.ADMIN))],
     idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
-    """Starts the job that replays the vintage and the champion on days new to both: the vintage
-    serves only if its error is smaller beyond noise. `decisions` of `GET /pipelines/runs/{run_id}`
-    says how it ended: a comparison that was lost is a run that succeeded, with promoted = false.
+    """Starts the job that replays the vintage and the champion on days that neither was trained on:
+    the vintage serves only if its error is smaller beyond noise. The outcome is in `decisions` of
+    `GET /pipelines/runs/{run_id}`: if the vintage loses the comparison, the run has succeeded with
+    promoted = false.
     """
     chosen = flow_at(flow, CATALOGUE)
     _check_day(body.from_day)
@@ -179,7 +176,7 @@ async def promote(
 @router.post(
     "/{flow}/rollback",
     status_code=202,
-    summary="Let the champion before the present one serve again",
+    summary="Let the previous champion serve again",
     responses=_STARTED,
 )
 async def rollback(
@@ -190,8 +187,9 @@ async def rollback(
     account: Annotated[Account, Depends(needs(Role.ADMIN))],
     idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
-    """Nothing is trained and nothing compared. Days that are over keep their forecasts; once more
-    goes one champion further back. `decisions` of `GET /pipelines/runs/{run_id}` says who serves.
+    """Nothing is trained or compared. Days that are over keep their forecasts; a second rollback
+    goes one champion further back. `decisions` of `GET /pipelines/runs/{run_id}` names the vintage
+    that serves.
     """
     chosen = flow_at(flow, CATALOGUE)
     _check_day(body.from_day)
@@ -206,7 +204,9 @@ async def rollback(
 
 def _check_day(day: date | None) -> None:
     if day is not None and day < datetime.now(UTC).date():
-        raise invalid("body.from_day", "is over: what was said on it stays. Give today or later.")
+        raise invalid(
+            "body.from_day", "is over: its forecasts stay as they are. Give today or later."
+        )
 
 
 def _start(
@@ -217,7 +217,7 @@ def _start(
     body: Promotion | Rollback,
     asked: dict[str, str],
 ) -> Start:
-    """A job of `automation/promotion.py`, told what is asked, who asks and from which day on."""
+    """The start of a job of `automation/promotion.py` with what was asked, by whom, from when."""
     config = asked | {"decided_by": str(account.id)}
     if body.from_day is not None:
         config["effective_day"] = body.from_day.isoformat()

@@ -1,4 +1,4 @@
-"""The description of the service, and the page that shows it, from files of this machine alone."""
+"""The description of the service, and the page that shows it, with files of this machine only."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def file(name: str) -> Response:
 
 @cache
 def _content(name: str) -> bytes:
-    # Only its files are wanted: importing the package would do work of its own.
+    # Found without importing the package, which would do work of its own.
     spec = importlib.util.find_spec("fastapi_offline")
     assert spec is not None and spec.origin is not None
     return (Path(spec.origin).parent / "static" / name).read_bytes()

@@ -1,12 +1,12 @@
 """Starting the pipelines of a flow over a range, and reading their runs.
 
-Dagster runs them and says which partitions there are; what a stage does is in `stages/`.
+Dagster runs them and knows the partitions; what a stage does is in `stages/`.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow_platform.api.access import Account, Role, needs
+from flow_platform.api.asset_keys import merged_key, model_key
 from flow_platform.api.dagster_client import (
     RANGE_END_TAG,
     RANGE_START_TAG,
@@ -22,7 +23,8 @@ from flow_platform.api.dagster_client import (
     Run,
 )
 from flow_platform.api.database import Database
-from flow_platform.api.listing import AskedDay, flow_in, invalid
+from flow_platform.api.flow_api import FlowApi
+from flow_platform.api.listing import AskedDay, flow_in, invalid, names_of
 from flow_platform.api.problems import Problem, responses
 from flow_platform.api.runs import (
     STARTED_HEADERS,
@@ -33,16 +35,16 @@ from flow_platform.api.runs import (
     own_tags,
     start_run,
 )
-from flow_platform.flows import CATALOGUE, RECORD_FLOWS, Flow
+from flow_platform.flows import CATALOGUE, Flow, SeriesFlow
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"])
 
 Pipeline = Literal["ingest", "etl", "training", "predict"]
-# Each is an event in Dagster's database before the run begins.
+# Most partitions of one run: each is an event in Dagster's database before the run begins.
 MOST_PARTITIONS = 50_000
-# The model asset names the champions of the months it trained (assets/models.py).
+# With this tag the model asset also decides the champions of its months (assets/models.py).
 CHAMPIONS_TAG, CHAMPIONS = "flow/champions", "name"
-# Its training job stands for months.
+# By pipeline, the second part of the job's name; the first is the flow.
 _JOBS: dict[Pipeline, str] = {
     "ingest": "ingest",
     "etl": "etl",
@@ -53,7 +55,7 @@ _EXAMPLES = 10
 
 
 class PipelineRange(BaseModel):
-    """Which flow, which days, which centres."""
+    """The flow, the days and the centres to run a pipeline for."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,25 +65,27 @@ class PipelineRange(BaseModel):
         },
     )
 
-    flow: str = Field(max_length=40, description="parcels, retail, traffic or trips.")
+    flow: str = Field(max_length=40, description=f"One of: {names_of(CATALOGUE)}.")
     first: AskedDay = Field(
-        alias="from", description="First partition day (UTC); of training its month."
+        alias="from", description="First partition day (UTC); for training, its month."
     )
-    last: AskedDay = Field(alias="to", description="Last partition day; of training its month.")
+    last: AskedDay = Field(
+        alias="to", description="Last partition day (UTC); for training, its month."
+    )
     centres: list[Annotated[str, Field(max_length=200)]] | None = Field(
         None,
         min_length=1,
         max_length=10_000,
-        description="Centres that stand side by side in the flow's order; without it, all. Training"
-        " is for all.",
+        description="Centres that are adjacent in the flow's order; without it, all. Training is"
+        " always for all.",
     )
 
 
 class FailedStep(BaseModel):
-    """A step that failed, and why."""
+    """A step that failed, and its reason."""
 
     step: str
-    reason: str = Field(examples=["There is no vintage of 2026-11: too little was known before."])
+    reason: str = Field(examples=["There is no vintage of 2026-11: too little history."])
 
 
 class PipelineRun(BaseModel):
@@ -97,11 +101,12 @@ class PipelineRun(BaseModel):
     steps_total: int | None
     failed_steps: list[FailedStep] = Field(description="Empty unless the run failed.")
     decisions: list[dict[str, Any]] | None = Field(
-        description="Of a promotion or rollback that succeeded: who serves, and why."
+        description="Of a promotion or rollback that succeeded: the version that serves, and the"
+        " reason."
     )
     results: str | None = Field(
         examples=["/forecasts/parcels?from=2026-11-01"],
-        description="Where what the run made can be read, once it has succeeded.",
+        description="Address of the run's results, once it has succeeded.",
     )
     tags: dict[str, str]
 
@@ -120,10 +125,11 @@ async def start(
     account: Annotated[Account, Depends(needs(Role.OPERATOR))],
     idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
-    """**ingest** loads the source's rows, **etl** builds the merged table of them, **training**
-    trains every candidate of the months and names their champions, **predict** issues forecasts or
-    scores, and measures them. One run covers the whole range; each replaces what it makes, so that
-    starting it again is safe. The answer comes at once; `Location` says where to follow the run.
+    """**ingest** loads the source's rows, **etl** builds the merged table from them, **training**
+    trains every candidate of the months and decides their champions, **predict** issues forecasts
+    or scores and measures their errors. One run covers the whole range and replaces what earlier
+    runs of it made, so that starting it again is safe. The answer does not wait for the run, which
+    can be followed at `Location`.
     """
     chosen = flow_in(body.flow, "body.flow")
     if body.first > body.last:
@@ -141,13 +147,13 @@ async def start(
     return await start_run(request, response, account, idempotency_key, asked, wanted)
 
 
-@router.get("/runs/{run_id}", summary="How a run is", responses=responses(404))
+@router.get("/runs/{run_id}", summary="The state of a run", responses=responses(404))
 async def run(
-    run_id: Annotated[uuid.UUID, Path(description="As the start of the run answered.")],
+    run_id: Annotated[uuid.UUID, Path(description="As returned when the run was started.")],
     request: Request,
     account: Annotated[Account, Depends(needs(Role.OPERATOR))],
 ) -> PipelineRun:
-    """Ask again until `status` is succeeded, failed or canceled."""
+    """Repeat the request until `status` is succeeded, failed or canceled."""
     client: DagsterClient = request.app.state.dagster
     try:
         found = await client.run(str(run_id))
@@ -170,7 +176,7 @@ async def run(
         steps_total=found.steps_total,
         failed_steps=[FailedStep(step=one.step, reason=one.reason) for one in failures],
         decisions=decisions,
-        results=_results(found) if found.status == "succeeded" else None,
+        results=_results(found, request) if found.status == "succeeded" else None,
         tags=own_tags(found),
     )
 
@@ -178,7 +184,7 @@ async def run(
 async def _months(client: DagsterClient, flow: Flow, body: PipelineRange) -> dict[str, str]:
     if body.centres is not None:
         raise invalid("body.centres", "Training is for all centres. Leave them out.")
-    keys = await client.partitions(("ml", f"{flow.name}_model"))
+    keys = await client.partitions(model_key(flow))
     months, candidates = keys["month"], keys["candidate"]
     first, last = (str(day.replace(day=1)) for day in (body.first, body.last))
     if first < months[0]:
@@ -195,11 +201,11 @@ async def _months(client: DagsterClient, flow: Flow, body: PipelineRange) -> dic
 async def _rectangle(
     client: DagsterClient, database: Database, flow: Flow, body: PipelineRange
 ) -> dict[str, str]:
-    keys = await client.partitions(flow.merged.split("."))
+    keys = await client.partitions(merged_key(flow))
     if not keys.get("centre"):
         raise Problem(
             409,
-            detail=f"The source of {flow.name} names no centre yet. `flow doctor` says more.",
+            detail=f"The source of {flow.name} has no centre yet. See `flow doctor`.",
             type="no-centre",
         )
     centres, days = keys["centre"], keys["day"]
@@ -210,7 +216,7 @@ async def _rectangle(
     chosen = centres
     if body.centres is not None:
         areas = await _areas(database, flow, body.centres, centres)
-        chosen = _side_by_side(areas, centres)
+        chosen = _adjacent(areas, centres)
     count = len(chosen) * ((body.last - body.first).days + 1)
     if count > MOST_PARTITIONS:
         raise invalid(
@@ -226,7 +232,7 @@ async def _rectangle(
 async def _areas(
     database: Database, flow: Flow, wanted: Sequence[str], centres: Sequence[str]
 ) -> list[str]:
-    """The partition keys of centres: a road counter stands for the area that bears its rows."""
+    """The partition keys of centres: those that share a partition have the key of their area."""
     known = set(centres)
     if known.issuperset(wanted):
         return list(wanted)
@@ -239,7 +245,8 @@ async def _areas(
     return [one if one in known else areas.get(one, one) for one in wanted]
 
 
-def _side_by_side(wanted: Sequence[str], centres: Sequence[str]) -> list[str]:
+def _adjacent(wanted: Sequence[str], centres: Sequence[str]) -> list[str]:
+    """The wanted partition keys in order. Raises Problem 422 unless they follow one another."""
     place = {centre: index for index, centre in enumerate(centres)}
     if any(one not in place for one in wanted):
         some = ", ".join(centres[:_EXAMPLES]) + (" ..." if len(centres) > _EXAMPLES else "")
@@ -248,25 +255,28 @@ def _side_by_side(wanted: Sequence[str], centres: Sequence[str]) -> list[str]:
     if places[-1] - places[0] + 1 != len(places):
         raise invalid(
             "body.centres",
-            "They do not stand side by side in the flow's order, and one run covers one block."
-            " Start one run a block, or leave them out for all.",
+            "They are not side by side in the flow's order, and one run covers one block. Start"
+            " one run for each block, or leave them out for all.",
         )
     return [centres[index] for index in places]
 
 
-def _results(run: Run) -> str | None:
-    """Where a client reads what a run made."""
+def _results(run: Run, request: Request) -> str | None:
+    """Address of what a run made; None where the service does not have it."""
     for flow in CATALOGUE:
-        if run.job == f"{flow.name}_models" or run.job in (
-            f"promote_{flow.name}",
-            f"rollback_{flow.name}",
-        ):
+        if run.job in (f"{flow.name}_models", f"promote_{flow.name}", f"rollback_{flow.name}"):
             return f"/models?flow={flow.name}"
         if run.job in (f"{flow.name}_ingest", f"{flow.name}_etl"):
             return f"/analytics/kpis?flow={flow.name}"
         if run.job == f"{flow.name}_predict":
             first = run.tags.get(RANGE_START_TAG, "|").split("|")[-1]
-            if flow in RECORD_FLOWS:
-                return f"/{flow.name}/predictions?day={first}"
-            return f"/forecasts/{flow.name}?from={first}"
+            return _predictions_address(flow, first, request.app.state.flow_apis)
     return None
+
+
+def _predictions_address(flow: Flow, day: str, apis: Mapping[str, FlowApi]) -> str | None:
+    """Where the predictions of a partition day are read."""
+    if isinstance(flow, SeriesFlow):
+        return f"/forecasts/{flow.name}?from={day}"
+    own = apis.get(flow.name)
+    return own.day_path.format(day=day) if own and own.day_path else None

@@ -1,4 +1,4 @@
-"""How the service is, for probes, Prometheus and people. No account is needed."""
+"""The state of the service, for probes, Prometheus and people. No account is needed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ router = APIRouter(tags=["service"])
 
 
 class Health(BaseModel):
-    """How the service is, without details: those are in its log."""
+    """The state of the service and its parts. Details are in its log."""
 
     status: Literal["ok", "degraded"]
     checks: dict[str, Literal["ok", "down"]] = Field(examples=[{"database": "ok", "models": "ok"}])
 
 
 class Alive(BaseModel):
+    """The process answers."""
+
     status: Literal["ok"] = "ok"
 
 
@@ -32,15 +34,19 @@ async def _checks(request: Request) -> dict[str, Literal["ok", "down"]]:
 Checks = Annotated[dict[str, Literal["ok", "down"]], Depends(_checks)]
 
 
-@router.get("/health/live", summary="Is the process alive?")
+@router.get("/health/live", summary="Whether the process is alive")
 async def live() -> Alive:
-    """Ok as long as the process answers, whatever else is down: restart it when it does not."""
+    """Answers ok as long as the process runs, whatever else is down. Restart it when it does not
+    answer.
+    """
     return Alive()
 
 
-@router.get("/health/ready", summary="Can it do its work?", responses=responses(503))
+@router.get(
+    "/health/ready", summary="Whether the service can do its work", responses=responses(503)
+)
 async def ready(request: Request, checks: Checks) -> Health:
-    """503 while something it needs is down: send it no requests until this says ok."""
+    """Answers 503 while a part that the service needs is down: send it no requests meanwhile."""
     is_needed = request.app.state.readiness.is_needed
     down = [name for name, state in checks.items() if state == "down" and is_needed(name)]
     if down:
@@ -54,18 +60,20 @@ async def ready(request: Request, checks: Checks) -> Health:
     return Health(status="degraded" if "down" in checks.values() else "ok", checks=checks)
 
 
-@router.get("/health", summary="How are its parts?")
+@router.get("/health", summary="The state of the service's parts")
 async def health(checks: Checks) -> Health:
-    """Always 200: `degraded` when a part is down."""
+    """Always answers 200; the status is `degraded` when a part is down."""
     return Health(status="degraded" if "down" in checks.values() else "ok", checks=checks)
 
 
 @router.get(
     "/metrics",
-    summary="Figures for Prometheus",
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, latencies, refusals and model swaps in Prometheus' text format; of no person."""
+    """Requests, latencies, refusals and model swaps in Prometheus' text format, without any
+    personal data.
+    """
     return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")

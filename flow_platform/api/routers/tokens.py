@@ -1,4 +1,4 @@
-"""Registering, signing in, and the tokens that come of it."""
+"""Registering, signing in, and the tokens of a session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_TOKEN = 512
 
 
 class Registration(BaseModel):
-    """Who wants an account."""
+    """The e-mail address and password of a new account."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -47,7 +47,7 @@ class Registered(BaseModel):
 
 
 class SignIn(BaseModel):
-    """OAuth2's password form (RFC 6749, 4.3). What else clients send along is not read."""
+    """OAuth2's password form (RFC 6749, 4.3). Other fields of the form are ignored."""
 
     grant_type: Literal["password"] = "password"
     username: str = Field(
@@ -65,29 +65,33 @@ class SignIn(BaseModel):
 
 
 class TokenPair(BaseModel):
-    """Both tokens. Keep the refresh token as a password: it can be used once."""
+    """Both tokens. Keep the refresh token secret like a password; it can be used once."""
 
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"
-    expires_in: int = Field(description="Seconds until the access token ends.", examples=[900])
+    expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
 
 
 class RefreshToken(BaseModel):
+    """A refresh token."""
+
     model_config = ConfigDict(extra="forbid")
     refresh_token: str = Field(min_length=1, max_length=_LONGEST_TOKEN)
 
 
 class Revoked(BaseModel):
+    """The session has ended, if there was one."""
+
     revoked: Literal[True] = True
 
 
 @router.post("/register", status_code=201, summary="Make an account")
 async def register(request: Request, registration: Registration) -> Registered:
-    """A new account has the role viewer; an admin may give it another.
+    """New accounts are viewers; an admin may give them another role.
 
-    The answer is the same for an address that has an account already, which stays as it is: a
-    stranger does not learn here who has one.
+    The answer is the same for an address that has an account already, which stays as it is: nobody
+    can find out here which addresses have one.
     """
     state = request.app.state
     await state.limits.take("register_address", _address(request))
@@ -110,8 +114,8 @@ async def register(request: Request, registration: Registration) -> Registered:
 async def sign_in(request: Request, form: Annotated[SignIn, Form()]) -> TokenPair:
     """An access token for 15 minutes and a refresh token for 14 days.
 
-    After 5 failures within 15 minutes a name is locked until the oldest is 15 minutes ago, also a
-    name that nobody has.
+    After 5 failures within 15 minutes a name is locked until the oldest failure is 15 minutes old,
+    also a name without an account.
     """
     state = request.app.state
     name = form.username.strip().lower()
@@ -133,9 +137,9 @@ async def sign_in(request: Request, form: Annotated[SignIn, Form()]) -> TokenPai
 
 @router.post("/token/refresh", summary="Get new tokens", responses=responses(401))
 async def refresh(request: Request, token: RefreshToken) -> TokenPair:
-    """A new pair; the refresh token that was sent cannot be used again.
+    """A new pair of tokens; the refresh token that was sent cannot be used again.
 
-    Using one a second time ends the session, with all its tokens: one of the two users is not you.
+    If it is used a second time, the session and all its tokens end: somebody else has a copy.
     """
     await request.app.state.limits.take("refresh_address", _address(request))
     return _pair(await request.app.state.sessions.rotate(token.refresh_token))
@@ -143,7 +147,7 @@ async def refresh(request: Request, token: RefreshToken) -> TokenPair:
 
 @router.post("/token/revoke", summary="Sign out")
 async def revoke(request: Request, token: RefreshToken) -> Revoked:
-    """Ends the session of a refresh token: it and every access token of it, within seconds.
+    """Ends the session of a refresh token, with all its tokens, within seconds.
 
     A token that is unknown, used or expired is no error (RFC 7009).
     """

@@ -64,13 +64,11 @@ def segment_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             context.log.warning("%s left out: %s", f"{month:%Y-%m}", reason)
         # Metadata of a materialization is stored once a partition; the picture once a run.
         for one in done.months[-1:]:
-            context.log_event(
-                dg.AssetObservation(
-                    SEGMENTS_KEY,
-                    partition=one.month.isoformat(),
-                    metadata={"choice_and_profiles": _plot(one)},
-                )
+            context.add_asset_metadata(
+                {"choice_and_profiles": _plot(one)}, partition_key=one.month.isoformat()
             )
+        for one in done.months:
+            context.log.info("%s: %s", f"{one.month:%Y-%m}", _shown(one))
         doubtful = {
             f"{one.month:%Y-%m}": round(one.stability, 3)
             for one in done.months

@@ -24,4 +24,5 @@ DELIVERIES = RecordFlow(
     follow_days=49,
     raw_tables=("orders", "payments", "tracking", "incident_logs"),
     more_merged=("merged.deliveries_history",),
+    has_api=True,
 )

@@ -1,6 +1,6 @@
 """Loads orders of a marketplace from files or from the simulator; counts those of messages.
 
-How events are read is in `sources/`, how they are written in `ingest/event_rows.py`.
+How events are read is in `sources/`, how they are written in `destinations/deliveries/`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,14 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 
+from flow_platform.destinations.deliveries.event_rows import write_events
+from flow_platform.destinations.deliveries.received import Received
+from flow_platform.destinations.deliveries.rejects import quarantine_events
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.flow import DELIVERIES
+from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
-from flow_platform.ingest.event_rows import (
-    ERASED,
-    REPEATED,
-    Received,
-    code_of,
-    is_quarantined,
-    write_events,
-)
 from flow_platform.platform import Platform
 from flow_platform.sources.deliveries import (
     DeliveryReading,
@@ -85,10 +81,8 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:
             _delete(connection, Rectangle(rectangle.centres, first, last), received)
-            # What is refused goes to quarantine as the rows of its files, not as events.
-            written = write_events(
-                connection, received, pseudonyms, is_marked=False, keep_rejects=False
-            )
+            # Refused events go to quarantine as the rows of their files, not as events.
+            written = write_events(connection, received, pseudonyms, is_marked=False)
             _refuse(connection, reading, received, written.fates)
     with store.connect() as connection, connection.cursor() as cursor:
         cursor.execute("lock table ops.erased in share mode")
@@ -221,6 +215,7 @@ def _load_simulated(platform: Platform, rectangle: Rectangle, now: datetime) -> 
         with platform.store(INGEST_ROLE).connect() as connection:
             _delete(connection, Rectangle(rectangle.centres, first, last), received)
             written = write_events(connection, received, pseudonyms, is_marked=False)
+            quarantine_events(connection, received, written.fates, pseudonyms)
         fates.update(written.fates)
         filled += len(orders[["centre_id", "day"]].drop_duplicates())
         first = last + timedelta(days=1)

@@ -25,7 +25,7 @@ from flow_platform.parts import (
     RawRows,
     Schedule,
 )
-from flow_platform.scoring.deliveries import training as engine
+from flow_platform.scoring.deliveries.engine import ENGINE
 from flow_platform.sources.delivery_events import TOPICS
 from flow_platform.stages.drift import record_features
 
@@ -39,6 +39,29 @@ LIVE_TOPICS = tuple(
         description=f"The shop's topic {topic}",
     )
     for topic in TOPICS
+)
+
+MODELS = ModelParts(
+    engine=ENGINE,
+    spec=delivery_spec,
+    read_for_training=read_for_months,
+    # All models are of the same orders.
+    shares_history=True,
+    # The holidays ahead, and where each order was when.
+    training_views=("calendar", "tracking"),
+    predictions=Predictions(
+        asset="deliveries_scores",
+        table=SCORES,
+        unit="days",
+        counted="scores",
+        description="Deliveries: predicted days to delivery, with an 80 % interval, and the"
+        " risk of being late, of every order when approved and at every tracking event, by a"
+        " vintage that was trained before.",
+        complete="Every approved order has a score at each of its moments.",
+        make=score_deliveries,
+    ),
+    compare=compare_orders,
+    drift=record_features(DELIVERIES),
 )
 
 PARTS = FlowParts(
@@ -55,28 +78,7 @@ PARTS = FlowParts(
         after=tuple(source.key for source in LIVE_TOPICS),
         limits_rejects=True,
     ),
-    models=ModelParts(
-        engine=engine,
-        spec=delivery_spec,
-        read_for_training=read_for_months,
-        # All models are of the same orders.
-        shares_history=True,
-        # The holidays ahead, and where each order was when.
-        training_views=("calendar", "tracking"),
-        predictions=Predictions(
-            asset="deliveries_scores",
-            table=SCORES,
-            unit="days",
-            counted="scores",
-            description="Deliveries: predicted days to delivery, with an 80 % interval, and the"
-            " risk of being late, of every order when approved and at every tracking event, by a"
-            " vintage that was trained before.",
-            complete="Every approved order has a score at each of its moments.",
-            make=score_deliveries,
-        ),
-        compare=compare_orders,
-        drift=record_features(DELIVERIES),
-    ),
+    models=MODELS,
     schedules=(
         Schedule(
             name="score_deliveries_daily",

@@ -25,7 +25,7 @@ from flow_platform.models.promotion import Comparison, judge, score, trained_unt
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Reign
+from flow_platform.registry.promotions import ServingPeriod
 from flow_platform.registry.vintages import Vintage
 from flow_platform.scoring.deliveries.data import (
     KEYS,
@@ -38,10 +38,11 @@ from flow_platform.scoring.deliveries.data import (
     Floats,
     deliveries_of,
 )
+from flow_platform.scoring.deliveries.fallback import fallback_scores
 from flow_platform.scoring.deliveries.features import Asked, asked_of, features
+from flow_platform.scoring.deliveries.judging import judged_rows
 from flow_platform.scoring.deliveries.model import DeliveryModel
 from flow_platform.scoring.deliveries.outcomes import Outcomes
-from flow_platform.scoring.deliveries.training import fallback_scores, judged_rows
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot
@@ -218,7 +219,7 @@ class OrderScorer:
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self._cases = cases
-        self._lines = {measure: case.line() for measure, case in cases.items()}
+        self._histories = {measure: case.serving_history() for measure, case in cases.items()}
         self._models: dict[tuple[str, str], DeliveryModel] = {}
         self.counts: dict[str, dict[str, int]] = {measure: {} for measure in cases}
 
@@ -232,7 +233,7 @@ class OrderScorer:
             np.full(len(asked), "[]", dtype=object),
         )
         days = _days(asked)
-        for vintage, own_days in days_by_vintage(self._lines[measure], days):
+        for vintage, own_days in days_by_vintage(self._histories[measure], days):
             own = np.flatnonzero(days.isin(own_days))
             if vintage is None:
                 scores.values[own] = fallback_scores(data, asked.take(own), spec)
@@ -308,14 +309,14 @@ def compare_orders(
     case: Case,
     champion: Vintage,
     challenger: Vintage,
-    lines: Sequence[Sequence[Reign]],
+    histories: Sequence[Sequence[ServingPeriod]],
     today: date,
 ) -> Comparison:
-    """The verdict on two lines of vintages over the same moments, each after both cut-offs.
+    """The verdict on two serving histories over the same moments, each after both cut-offs.
 
     Moments before `today` (UTC) of orders whose outcome is known are compared, on at most
-    `COMPARED_DAYS`, newest first; on a day each line scores by its newest vintage. Errors are those
-    of `judged_rows`, added up by day; the rest is `judge`.
+    `COMPARED_DAYS`, newest first; on a day each history scores by its newest vintage. Errors are
+    those of `judged_rows`, added up by day; the rest is `judge`.
     """
     platform, flow, spec = case.platform, case.flow, case.spec
     first = today - timedelta(days=spec.training_days // 2)
@@ -330,7 +331,7 @@ def compare_orders(
     else:
         known, late = outcomes.delays(at, outcomes.settle_days(at)), None
     days = _days(asked)
-    chosen = days_of_both(days[known], lines)[:COMPARED_DAYS]
+    chosen = days_of_both(days[known], histories)[:COMPARED_DAYS]
     places = np.flatnonzero(known & days.isin(chosen).to_numpy())
     if not len(places):
         return refusal(
@@ -343,9 +344,9 @@ def compare_orders(
     moments = _days(compared)
     actual = Outcomes.of(data, compared)
     sides = []
-    for line in lines:
+    for periods in histories:
         served = np.zeros((len(compared), 1 if spec.is_late_risk else 3))
-        for vintage, own_days in days_by_vintage(line, moments):
+        for vintage, own_days in days_by_vintage(periods, moments):
             assert vintage is not None
             rows = np.flatnonzero(moments.isin(own_days))
             artefacts = case.load(vintage)

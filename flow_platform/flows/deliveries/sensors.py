@@ -1,7 +1,7 @@
 """The sensor that brings what streams have loaded into the graph, a micro-batch at a time.
 
 It asks for the partitions whose orders got new events, in few runs; no payload is in a request.
-What is open, claimed and done is in `stages/touched.py`.
+What is open, claimed and done is in `touched.py`.
 """
 
 from collections.abc import Iterator

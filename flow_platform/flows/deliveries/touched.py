@@ -1,7 +1,8 @@
-"""Which partitions a stream's transactions have touched, until they are merged again.
+"""The partitions whose orders a stream has touched, until they are merged again.
 
 The stream writes a mark with its rows (`ops.touched`). Here marks are claimed by a request for
-runs, and deleted when these have succeeded: whatever dies, a mark is either open or claimed.
+runs, and deleted when these runs have succeeded: whatever is interrupted, a mark is either open or
+claimed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from flow_platform.warehouse.store import Store
 
 @dataclass(frozen=True)
 class Claim:
-    """The marks that one request claimed: the (centre, day) of their orders, each once.
+    """The marks that one request has claimed: the (centre, day) of their orders, each once.
 
-    `unknown` orders have not been placed yet as far as is known: when they are, they are marked
-    again.
+    `unknown` orders were not placed yet, as far as is known; they are marked again when they are.
     """
 
     request: str
@@ -39,9 +39,9 @@ def open_requests(store: Store, flow: Flow) -> list[str]:
 
 
 def claim(store: Store, flow: Flow) -> Claim | None:
-    """Claim every open mark for one new request; None where there is none.
+    """Claim every open mark for one new request; returns None if there is none.
 
-    Marks that are committed while this runs stay open: the next claim finds them.
+    Marks that are committed meanwhile stay open for the next claim.
     """
     request = uuid.uuid4().hex[:12]
     with store.connect() as connection:
@@ -74,12 +74,12 @@ def claim(store: Store, flow: Flow) -> Claim | None:
 
 
 def settle(store: Store, request: str) -> None:
-    """The runs of a request have merged its marks: they are done with."""
+    """Delete the marks of a request whose runs have merged them."""
     _end(store, "delete from ops.touched where request = %s", request)
 
 
 def release(store: Store, request: str) -> None:
-    """The runs of a request have not merged its marks: the next request claims them."""
+    """Open the marks of a request again whose runs have not merged them."""
     _end(store, "update ops.touched set request = null where request = %s", request)
 
 

@@ -1,7 +1,5 @@
 """The asset of the city's zones, which has no partitions."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
@@ -35,7 +33,11 @@ def zone_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         description="Zones of the city that trips begin and end in, with their borough and, where"
         " known, the middle of each.",
     )
-    def trip_zones(platform: PlatformParam) -> dg.MaterializeResult:
-        return dg.MaterializeResult(metadata=rows_metadata(load_zones(platform)))
+    def trip_zones(
+        context: dg.AssetExecutionContext, platform: PlatformParam
+    ) -> dg.MaterializeResult:
+        rows = load_zones(platform)
+        context.log.info("%s: %d rows stored", ZONES_TABLE.name, rows)
+        return dg.MaterializeResult(metadata=rows_metadata(rows))
 
     return [trip_zones]

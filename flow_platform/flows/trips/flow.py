@@ -17,4 +17,5 @@ TRIPS = RecordFlow(
     scores="ml.trips_scores",
     drift_columns=("minutes", "distance_km"),
     monitoring=("durations", "zone_pairs", "calibration"),
+    has_api=True,
 )

@@ -29,11 +29,46 @@ from flow_platform.parts import (
     RetentionRule,
     Schedule,
 )
-from flow_platform.scoring.trips import training as engine
+from flow_platform.scoring.trips.engine import ENGINE
 from flow_platform.stages.drift import record_features
 
 BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
 PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
+
+MODELS = ModelParts(
+    engine=ENGINE,
+    spec=trip_spec,
+    read_for_training=read_for_months,
+    # All models are of the same trips.
+    shares_history=True,
+    # A trip has the calendar and the weather that were known when it began.
+    training_views=(),
+    predictions=Predictions(
+        asset="trips_scores",
+        table=Table(
+            TRIPS.scores,
+            (
+                Column("trip_id", "text", "The trip."),
+                BOROUGH,
+                DAY,
+                PICKUP_AT,
+                Column("model", "text", "The model: with or without the planned distance."),
+                Column("predicted_minutes", "double precision", "Predicted minutes."),
+                Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
+                Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
+                Column("model_version", "text", "The vintage; `fallback`: none."),
+            ),
+        ),
+        unit="minutes",
+        counted="scores",
+        description="Trips: predicted minutes of every trip by each model, with an 80 %"
+        " interval, by a vintage that was trained before the trip began.",
+        complete="Every trip has a score of every model.",
+        make=score_trips,
+    ),
+    compare=compare_trips,
+    drift=record_features(TRIPS),
+)
 
 PARTS = FlowParts(
     flow=TRIPS,
@@ -66,40 +101,7 @@ PARTS = FlowParts(
         after=(ZONES,),
         limits_rejects=True,
     ),
-    models=ModelParts(
-        engine=engine,
-        spec=trip_spec,
-        read_for_training=read_for_months,
-        # All models are of the same trips.
-        shares_history=True,
-        # A trip has the calendar and the weather that were known when it began.
-        training_views=(),
-        predictions=Predictions(
-            asset="trips_scores",
-            table=Table(
-                TRIPS.scores,
-                (
-                    Column("trip_id", "text", "The trip."),
-                    BOROUGH,
-                    DAY,
-                    PICKUP_AT,
-                    Column("model", "text", "The model: with or without the planned distance."),
-                    Column("predicted_minutes", "double precision", "Predicted minutes."),
-                    Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
-                    Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
-                    Column("model_version", "text", "The vintage; `fallback`: none."),
-                ),
-            ),
-            unit="minutes",
-            counted="scores",
-            description="Trips: predicted minutes of every trip by each model, with an 80 %"
-            " interval, by a vintage that was trained before the trip began.",
-            complete="Every trip has a score of every model.",
-            make=score_trips,
-        ),
-        compare=compare_trips,
-        drift=record_features(TRIPS),
-    ),
+    models=MODELS,
     schedules=(
         Schedule(
             name="score_trips_daily",

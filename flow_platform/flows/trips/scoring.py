@@ -23,7 +23,7 @@ from flow_platform.models.promotion import Comparison, judge, score, trained_unt
 from flow_platform.models.vintage import FALLBACK_VERSION
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import Reign, vintage_for
+from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.registry.vintages import Vintage
 from flow_platform.scoring.trips.data import (
     WEATHER,
@@ -34,8 +34,8 @@ from flow_platform.scoring.trips.data import (
     joined,
     trips_of,
 )
+from flow_platform.scoring.trips.fallback import fallback_scores
 from flow_platform.scoring.trips.model import TripModel
-from flow_platform.scoring.trips.training import fallback_scores
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot
@@ -168,29 +168,31 @@ def _ensure_vintages(
 
 def _scorers(cases: Sequence[Case], rectangle: Rectangle) -> dict[str, TripScorer]:
     """The scorer of each model. The fallback's past is read where it is needed."""
-    lines = {case.measure: case.line() for case in cases}
+    histories = {case.measure: case.serving_history() for case in cases}
     unserved = [
         day
         for day in (rectangle.first_day + timedelta(days=n) for n in range(rectangle.days))
-        if any(vintage_for(line, day) is None for line in lines.values())
+        if any(vintage_for(periods, day) is None for periods in histories.values())
     ]
     reach = timedelta(days=max(case.spec.training_days for case in cases))
     past = cache(lambda: read_trips(cases[0], unserved[0] - reach, unserved[-1]))
-    return {case.measure: TripScorer(case, lines[case.measure], past) for case in cases}
+    return {case.measure: TripScorer(case, histories[case.measure], past) for case in cases}
 
 
 class TripScorer:
     """Scores a rectangle's trips by one model, block after block, forward in time."""
 
-    def __init__(self, case: Case, line: Sequence[Reign], past: Callable[[], TripData]) -> None:
-        self._case, self._line, self._past = case, line, past
+    def __init__(
+        self, case: Case, periods: Sequence[ServingPeriod], past: Callable[[], TripData]
+    ) -> None:
+        self._case, self._periods, self._past = case, periods, past
         # Of the vintages of a block only the last may serve in the next: one is kept in memory.
         self._loaded: tuple[str, TripModel] | None = None
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """`_PREDICTED` and model_version of each trip, by the index of `frame`."""
         parts = []
-        for vintage, days in days_by_vintage(self._line, frame["day"]):
+        for vintage, days in days_by_vintage(self._periods, frame["day"]):
             own = frame[frame["day"].isin(days)]
             scores = (
                 self._fallback(own)
@@ -288,13 +290,13 @@ def compare_trips(
     case: Case,
     champion: Vintage,
     challenger: Vintage,
-    lines: Sequence[Sequence[Reign]],
+    histories: Sequence[Sequence[ServingPeriod]],
     today: date,
 ) -> Comparison:
-    """The verdict on two lines of vintages over the same trips, each after both cut-offs.
+    """The verdict on two serving histories over the same trips, each after both cut-offs.
 
     Days before `today` (UTC) are compared, at most `COMPARED_DAYS` of them, newest first; on a day
-    each line scores by its newest vintage. Errors are scaled by that of the zone pair's usual
+    each history scores by its newest vintage. Errors are scaled by that of the zone pair's usual
     minutes, and added up by day; the rest is `judge`.
     """
     platform, flow = case.platform, case.flow
@@ -303,7 +305,7 @@ def compare_trips(
         f"select distinct day from {flow.merged} where day between %(first)s and %(last)s",
         {"first": first, "last": today - timedelta(days=1)},
     )["day"]
-    chosen = sorted(days_of_both(days, lines)[:COMPARED_DAYS])
+    chosen = sorted(days_of_both(days, histories)[:COMPARED_DAYS])
     if not chosen:
         return refusal(
             champion,
@@ -316,8 +318,8 @@ def compare_trips(
     for block in _blocks(platform, flow, whole):
         frame = _read(platform, flow, block)
         frame = frame[frame["day"].isin(chosen)]
-        for side, line in zip(rows, lines, strict=True):
-            for vintage, own_days in days_by_vintage(line, frame["day"]):
+        for side, periods in zip(rows, histories, strict=True):
+            for vintage, own_days in days_by_vintage(periods, frame["day"]):
                 assert vintage is not None
                 own = frame[frame["day"].isin(own_days)]
                 if vintage.model_version not in loaded:

@@ -5,15 +5,14 @@ Rows and folds are chosen by `training`; bands are made in `intervals`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily.data import SeriesSpec
-from flow_platform.forecasting.daily.frame import HALF_LIVES
+from flow_platform.forecasting.daily.features import HALF_LIVES
+from flow_platform.models.boosters import lightgbm_settings, predictor
 
 # Issues that know fewer days than this teach nothing.
 LEAST_KNOWN = 14
@@ -126,23 +125,8 @@ def spread(issues: pd.DataFrame, limit: int) -> np.ndarray:
     return kept & ((place + age // step) % turns == 0)
 
 
-def lightgbm_settings(boosting: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
-    """LightGBM's parameters: those that are tuned, less the number of trees, and the fixed ones."""
-    return {name: value for name, value in boosting.items() if name != "rounds"} | {
-        "objective": objective,
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
-
-
 def fit_lightgbm(frame: pd.DataFrame, features: list[str], memory: Memory, spec: SeriesSpec) -> str:
-    """LightGBM (text format) of log(1 + y) less `base`, by absolute error, as `spec.boosting` says.
+    """LightGBM (text format) of log(1 + y) less `base`, by absolute error, with `spec.boosting`.
 
     Ke et al. 2017. The median of the ratio is what WAPE and MAE reward, and outliers do not move
     it. One thread and fixed seeds: equal rows give equal bytes.
@@ -166,11 +150,7 @@ def predict_lightgbm(
     text: str, frame: pd.DataFrame, features: list[str], memory: Memory
 ) -> np.ndarray:
     """Log forecasts (rows,) of a model that `fit_lightgbm` returned."""
-    import lightgbm
-
-    booster = lightgbm.Booster(model_str=text)
-    matrix = frame[features].to_numpy(dtype=float)
-    return base(frame, memory) + np.asarray(booster.predict(matrix, num_threads=1))
+    return base(frame, memory) + predictor(text)(frame[features].to_numpy(dtype=float))
 
 
 def contributions(text: str, frame: pd.DataFrame, features: list[str]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Corrects forecasts by the errors that were known when they were issued.
 
 A model fitted at a cut-off keeps a bias for weeks when a season runs ahead of what it learned; its
-own last one-step errors tell. How much of them is applied is chosen by backtest. Bands are in
+own last one-step errors show it. How much of them is applied is chosen by backtest. Bands are in
 `intervals`.
 """
 
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+from flow_platform.forecasting.daily.bands import special_days
+from flow_platform.models.moments import DAY_NS, nanoseconds
 
 # Errors count half after these days, and not at all beyond the window: a day forecast alone must
 # see the same errors as the same day within a range.
@@ -19,12 +22,32 @@ PRIOR_DAYS = 5.0
 # Shares of the correction that the backtest chooses from, and how it fades with each step ahead.
 GAINS = (0.0, 0.5, 1.0)
 FADE = 0.97
-# Backtest errors that differ by less than this (relative) do not tell which share is better.
+# Backtest errors that differ by less than this (relative) do not show which share is better.
 ALIKE = 0.03
 # A single error moves a forecast no further than this (log).
 LARGEST = 0.3
 
-_DAY = 86_400_000_000_000
+
+def usual_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """One-step log errors on usual days: unique_id, known_at (UTC nanoseconds), error.
+
+    `frame` has the feature frame's columns and log_prediction; rows without a count are left out.
+    """
+    rows = frame[(frame["horizon"] == frame["horizon"].min()) & frame["y"].notna()]
+    rows = rows[~special_days(rows)]
+    return pd.DataFrame(
+        {
+            "unique_id": rows["unique_id"].to_numpy(dtype=object).astype(str),
+            "known_at": nanoseconds(rows["y_available_at"]),
+            "error": np.log1p(rows["y"].to_numpy()) - rows["log_prediction"].to_numpy(),
+        }
+    )
+
+
+def recent_bias(frame: pd.DataFrame, errors: pd.DataFrame, steady: np.ndarray) -> np.ndarray:
+    """`bias_known_at` of each row of a feature frame, shape (rows,); 0 where not `steady`."""
+    names, moments = frame["unique_id"].to_numpy(dtype=object), nanoseconds(frame["issued_at"])
+    return np.where(steady, bias_known_at(names, moments, errors), 0.0)
 
 
 def bias_known_at(unique_id: np.ndarray, issued_at: np.ndarray, errors: pd.DataFrame) -> np.ndarray:
@@ -46,8 +69,8 @@ def bias_known_at(unique_id: np.ndarray, issued_at: np.ndarray, errors: pd.DataF
     # Each moment is summed on its own: running sums would differ by where a range begins.
     for number, moment in enumerate(moments):
         end = np.searchsorted(known, moment, side="right")
-        recent = slice(np.searchsorted(known, moment - WINDOW_DAYS * _DAY, side="right"), end)
-        weight = np.exp2((known[recent] - moment) / (_DAY * HALF_LIFE_DAYS))
+        recent = slice(np.searchsorted(known, moment - WINDOW_DAYS * DAY_NS, side="right"), end)
+        weight = np.exp2((known[recent] - moment) / (DAY_NS * HALF_LIFE_DAYS))
         total = np.bincount(code[recent], weight, minlength=len(names))
         summed = np.bincount(code[recent], weight * error[recent], minlength=len(names))
         days = total.sum() / len(names)

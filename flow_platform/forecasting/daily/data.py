@@ -8,35 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
+from flow_platform.models.fingerprints import hashed_rows
+from flow_platform.models.moments import day_numbers, nanoseconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "6"
 
 # How far past a target day its calendar is read: a coming holiday bends the days before it.
 CALENDAR_LOOKAHEAD = 10
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """LightGBM's parameters, by its own names; `rounds` are trees. The defaults serve until tuned.
-
-    What is never tuned (loss, bagging, seeds) is fixed where the model is fitted.
-    """
-
-    num_leaves: int = 13
-    min_data_in_leaf: int = 50
-    learning_rate: float = 0.045
-    feature_fraction: float = 0.5
-    lambda_l2: float = 5.0
-    rounds: int = 220
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,7 @@ class SeriesSpec:
     frequency: str = "D"
     non_negative: bool = True
     seed: int = 20240229
-    boosting: Boosting = Boosting()
+    boosting: Boosting = field(default_factory=Boosting)
     backtest_days: int = 84
     backtest_folds: int = 2
     min_history_days: int = 56
@@ -83,15 +69,16 @@ class SeriesData:
                (holiday, event, is_bridge_day, is_school_holiday, ...). Known beforehand, but for
                an event with event_known_at (UTC; missing: always known). It should reach
                `CALENDAR_LOOKAHEAD` days past the last target. May be empty.
-    vintages   weather by target day: unique_id, ds, vintage ('forecast' or 'observed'),
-               available_at UTC and numeric columns. May be empty or miss days.
+    weather    by target day, as forecast at several moments and as observed: unique_id, ds,
+               vintage ('forecast' or 'observed'), available_at UTC and numeric columns. May be
+               empty or miss days.
     issues     one row per series and day over the whole span: unique_id, issue (naive day),
                issued_at UTC.
     """
 
     actuals: pd.DataFrame
     calendar: pd.DataFrame
-    vintages: pd.DataFrame
+    weather: pd.DataFrame
     issues: pd.DataFrame
 
     def __post_init__(self) -> None:
@@ -101,14 +88,14 @@ class SeriesData:
         }
         if len(self.calendar.columns):
             wanted["calendar"] = ("unique_id", "ds")
-        if len(self.vintages.columns):
-            wanted["vintages"] = ("unique_id", "ds", "vintage", "available_at")
+        if len(self.weather.columns):
+            wanted["weather"] = ("unique_id", "ds", "vintage", "available_at")
         for name, columns in wanted.items():
             missing = [c for c in columns if c not in getattr(self, name).columns]
             if missing:
                 raise ModelError(
                     f"SeriesData.{name} lacks the column(s) {', '.join(missing)}. "
-                    "See the docstring of SeriesData for the columns each frame bears."
+                    "See the docstring of SeriesData for the columns of each frame."
                 )
         for name, keys in (("actuals", ["unique_id", "ds"]), ("issues", ["unique_id", "issue"])):
             frame = getattr(self, name)
@@ -121,7 +108,7 @@ class SeriesData:
                 )
 
     def before(self, cutoff: pd.Timestamp, spec: SeriesSpec) -> SeriesData:
-        """The same panel as it stood before `cutoff` (UTC): facts and issues strictly earlier.
+        """The same panel as it was before `cutoff` (UTC): facts and issues strictly earlier.
 
         The calendar is cut to the days that issues before the cut-off may look at.
         """
@@ -129,15 +116,15 @@ class SeriesData:
         reach = moment.tz_localize(None).normalize() + pd.Timedelta(
             days=max(spec.horizons) + CALENDAR_LOOKAHEAD - 1
         )
-        calendar, vintages = self.calendar, self.vintages
+        calendar, weather = self.calendar, self.weather
         if len(calendar):
             calendar = _announced_before(calendar[calendar["ds"] <= reach], moment)
-        if len(vintages):
-            vintages = vintages[vintages["available_at"] < moment]
+        if len(weather):
+            weather = weather[weather["available_at"] < moment]
         return SeriesData(
             actuals=self.actuals[self.actuals["available_at"] < moment],
             calendar=calendar,
-            vintages=vintages,
+            weather=weather,
             issues=self.issues[self.issues["issued_at"] < moment],
         )
 
@@ -155,34 +142,6 @@ def _announced_before(calendar: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFr
     )
 
 
-def utc(moment: pd.Timestamp) -> pd.Timestamp:
-    """`moment` as a UTC timestamp; a naive one is refused with ModelError."""
-    stamp = pd.Timestamp(moment)
-    if stamp.tzinfo is None:
-        raise ModelError(f"{stamp} has no time zone; give cut-offs and issue times in UTC.")
-    return stamp.tz_convert("UTC")
-
-
-def nanoseconds(times: pd.Series) -> np.ndarray:
-    """UTC times as int64 nanoseconds since 1970, shape (rows,)."""
-    index = pd.DatetimeIndex(times)
-    if index.tz is None:
-        raise ModelError(
-            f"The column {times.name!r} holds times without a time zone; give them in UTC."
-        )
-    return index.tz_convert("UTC").as_unit("ns").asi8
-
-
-def day_numbers(days: pd.Series) -> np.ndarray:
-    """Naive local days as int64 days since 1970, shape (rows,)."""
-    return pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def evenly_placed(rows: int, most: int) -> NDArray[np.int64]:
-    """The places of at most so many of `rows`, evenly chosen, in their order."""
-    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)
-
-
 def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str:
     """sha256 over all that training at `cutoff` can see, the spec and the code version.
 
@@ -193,25 +152,17 @@ def fingerprint(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> str
     digest.update(
         json.dumps([CODE_VERSION, utc(cutoff).isoformat(), asdict(spec)], sort_keys=True).encode()
     )
-    for name in ("actuals", "calendar", "vintages", "issues"):
-        frame: pd.DataFrame = getattr(visible, name)
+    parts = {
+        "actuals": visible.actuals,
+        "calendar": visible.calendar,
+        # An old name of the weather: with another one registered vintages would be trained again.
+        "vintages": visible.weather,
+        "issues": visible.issues,
+    }
+    for name, frame in parts.items():
         digest.update(f"|{name}:{len(frame)}".encode())
         if frame.empty:
             continue
-        columns = sorted(frame.columns)
-        digest.update(",".join(columns).encode())
-        plain = pd.DataFrame({c: _plain(frame[c]) for c in columns})
-        rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
-        digest.update(np.sort(rows).tobytes())
+        digest.update(",".join(sorted(frame.columns)).encode())
+        digest.update(hashed_rows(frame, with_zone=nanoseconds, naive=day_numbers))
     return digest.hexdigest()
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return nanoseconds(column)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return day_numbers(column)
-    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)

@@ -1,7 +1,7 @@
 """The log-additive stage: what holidays, campaigns, weekdays and weather do to the log count.
 
-Fitted on the facts known at one moment (a knot), pooled over centres, shrunk where an effect has
-been seen too seldom to be told from noise. Trees miss rare days; this stage carries them.
+Fitted on the facts known at one moment (a knot), pooled over centres, shrunk where an effect was
+observed too rarely to be distinguished from noise. Trees miss rare days; this stage models them.
 """
 
 from __future__ import annotations
@@ -371,8 +371,8 @@ def _repeats(
 ) -> np.ndarray:
     """How much of a campaign's measured effect is expected again: n / (n + CHANGE) for n times.
 
-    Holidays are law and come alike; campaigns are made anew, larger or smaller. What stood out
-    once is expected to stand out less (regression to the mean, Galton 1886).
+    Holidays are alike every year; campaigns differ in size. An effect that was large once is
+    expected to be smaller the next time (regression to the mean, Galton 1886).
     """
     share = np.ones(len(active))
     columns = seen.tocsc()
@@ -386,7 +386,7 @@ def _repeats(
 
 
 def _is_day_itself(names: list[str], active: np.ndarray) -> np.ndarray:
-    """Which active tokens stand for a holiday, its reopening or a campaign, not days around."""
+    """Which active tokens are of a holiday, its reopening or a campaign, not of days around it."""
     return np.array(
         [
             names[a].startswith(("holiday:any", "holiday:reopening", "holiday:eve"))

@@ -19,11 +19,11 @@ FACTOR_LIMITS = (0.8, 2.5)
 # Stretches of days that are held against the rest, and the most that bands are widened by it.
 BLOCKS = 3
 LARGEST_STRETCH = 1.5
-# How much a band follows the spread of late (power), and the days a series' errors are worth.
+# How much a band follows the recent spread (power), and how many days the errors of all weigh.
 LEAN = 0.25
 SIZE_PRIOR_DAYS = 20
 # With more zeros than this a series is sparse: all or nothing, its errors are of another shape.
-# Where most days are zero the median is zero too, and the mean is what a forecast can say.
+# Where most days are zero the median is zero too, and the mean is the better forecast.
 SPARSE_SHARE, MOSTLY_ZERO = 0.2, 0.5
 # Bands of special days are this much wider where none were measured, as if on so many days.
 SPECIAL_PRIOR, SPECIAL_PRIOR_DAYS = 1.7, 20
@@ -110,10 +110,10 @@ class Calibration:
 
 
 def scale(rows: pd.DataFrame, series: dict[str, tuple[float, float]]) -> np.ndarray:
-    """Size of error to expect of each row: the series' own, moved a little by its spread of late.
+    """Size of error to expect of each row: the series' own, moved a little by its recent spread.
 
-    A spread is measured on few weeks, so it says less than the errors of three months. A series
-    without errors of its own has the panel's, moved half-way (in logs) by its spread.
+    A spread is measured on few weeks, so it is weaker evidence than the errors of three months. A
+    series without errors of its own has the panel's, moved half-way (in logs) by its spread.
     """
     size, typical = series[""]
     names = rows["unique_id"].to_numpy(dtype=object)
@@ -165,7 +165,7 @@ def often_zero(names: pd.Series, counts: pd.Series) -> np.ndarray:
 def calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
     """The calibration of out-of-sample log errors (rows,); sparse series have one of their own.
 
-    `rows` bears unique_id, horizon, spread, special (bool), day (whole days) and log_prediction of
+    `rows` has unique_id, horizon, spread, special (bool), day (whole days) and log_prediction of
     each error.
     """
     log = rows["log_prediction"].to_numpy(dtype=float)
@@ -270,7 +270,7 @@ def _quantiles(
 
 
 def _conformal(score: np.ndarray, quantile: float, count: int) -> float:
-    """The conformal quantile of `count` independent scores: one more is taken to lie outside."""
+    """The conformal quantile of `count` independent scores: one more is taken to be outside."""
     level = (
         (count + 1) * quantile / count
         if quantile > 0.5

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import SeriesSpec, day_numbers, nanoseconds
+from flow_platform.forecasting.daily.data import SeriesSpec
 from flow_platform.forecasting.daily.panel import Panel, places
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import day_numbers, nanoseconds
 
 ABSENT = "the extra `deep` is not installed: `make deep-install` adds it to .venv"
 # Days that a forecast looks back on.
@@ -32,7 +33,7 @@ LEAST_KNOWN = 14
 LEAST_SCATTER = 0.05
 # Windows that are forecast at a time: more would only take memory.
 CHUNK = 2048
-# Log forecasts keep so many decimals: a row's last bits depend on the rows beside it.
+# Log forecasts keep so many decimals: a row's last bits depend on the other rows of its batch.
 DECIMALS = 9
 
 KNOWN_AHEAD = (*(f"weekday_{n}" for n in range(7)), "is_holiday", "is_event")
@@ -59,7 +60,7 @@ class Windows:
     """What issues may know, one window each: the days looked back on, then those ahead.
 
     values   (issues, days) log counts less `level`, over `scatter`; days that are not known, those
-             ahead among them, bear the same weekday's before, or 0
+             ahead among them, have the value of the same weekday before, or 0
     seen     (issues, days) 1 where the count was known
     ahead    (issues, days, KNOWN_AHEAD) the calendar, as known at the issue
     level, scatter   (issues,) mean and deviation of the known log counts; NaN where none is known
@@ -268,7 +269,7 @@ def _alike_everywhere(seed: int) -> Iterator[Any]:
     import torch
     from pytorch_lightning.utilities.seed import isolate_rng
 
-    # Its import sets the level; at each seed it has something to say.
+    # Its import sets the level; at that level it logs a line at each seed.
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
 
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()

@@ -12,16 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from flow_platform.forecasting.daily.data import (
-    CALENDAR_LOOKAHEAD,
-    SeriesData,
-    SeriesSpec,
-    day_numbers,
-    nanoseconds,
-)
+from flow_platform.forecasting.daily.data import CALENDAR_LOOKAHEAD, SeriesData, SeriesSpec
+from flow_platform.models.moments import day_numbers, nanoseconds
 
 NEVER = np.iinfo(np.int64).max
-DAY_NS = 86_400_000_000_000
 
 # Days before and after a holiday or campaign that may differ from usual.
 HOLIDAY_BEFORE, HOLIDAY_AFTER = 7, 14
@@ -38,8 +32,8 @@ class Calendar:
 
     `tokens` is a sparse (series * days, names) 0/1 matrix of the named circumstances of a day, as
     far as they were always known. `announced` has those of events that were announced at one of
-    `moments` (int64 ns, sorted): in place of 1 stands 1 + which moment. `event_known_at` (int64
-    ns) is when the event of a day became known, 0 if it always was or there is none.
+    `moments` (int64 ns, sorted): instead of 1 the value is 1 + which moment. `event_known_at`
+    (int64 ns) is when the event of a day became known, 0 if it always was or there is none.
     """
 
     tokens: sparse.csr_matrix
@@ -72,12 +66,12 @@ class Calendar:
 
 
 @dataclass(frozen=True)
-class Vintages:
-    """Weather by series, target day and vintage, ready for newest-known look-ups."""
+class Weather:
+    """Weather by series, target day and moment, ready to look up the newest that was known."""
 
     times: np.ndarray  # sorted distinct available_at, int64 ns
     keys: np.ndarray  # cell * (len(times) + 1) + rank, sorted
-    values: np.ndarray  # (vintages, columns)
+    values: np.ndarray  # (rows, columns)
     days: int
 
     def as_of(self, series: np.ndarray, day: np.ndarray, moment: np.ndarray) -> np.ndarray:
@@ -107,7 +101,7 @@ class Panel:
     known_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no row
     issued_at: np.ndarray  # (series, days) int64 ns, NEVER where there is no issue
     calendar: Calendar
-    weather: Vintages
+    weather: Weather
 
 
 def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Panel:
@@ -145,23 +139,23 @@ def build_panel(data: SeriesData, issues: pd.DataFrame, spec: SeriesSpec) -> Pan
         known_at=known_at,
         issued_at=issued_at,
         calendar=_calendar(data.calendar, ids, first, days),
-        weather=_vintages(data.vintages, ids, first, days, spec),
+        weather=_weather(data.weather, ids, first, days, spec),
     )
 
 
 def places(ids: np.ndarray, names: pd.Series) -> np.ndarray:
-    """Where each of `names` stands in the sorted `ids`, (rows,); -1 where it does not."""
+    """Position of each of `names` in the sorted `ids`, (rows,); -1 where it is not there."""
     code, distinct = pd.factorize(names)
     return pd.Index(ids).get_indexer(pd.Index(distinct).astype(str))[code]
 
 
-def _vintages(
+def _weather(
     frame: pd.DataFrame, ids: np.ndarray, first: int, days: int, spec: SeriesSpec
-) -> Vintages:
+) -> Weather:
     width = len(spec.weather)
     empty = np.empty(0, dtype=np.int64)
     if frame.empty:
-        return Vintages(empty, empty, np.empty((0, width)), days)
+        return Weather(empty, empty, np.empty((0, width)), days)
     series = places(ids, frame["unique_id"])
     day = day_numbers(frame["ds"]) - first
     available = nanoseconds(frame["available_at"])
@@ -180,7 +174,7 @@ def _vintages(
             for c in spec.weather
         ]
     )
-    return Vintages(times, keys[order], values[order], days)
+    return Weather(times, keys[order], values[order], days)
 
 
 def _grid(
@@ -423,7 +417,7 @@ def _event_tokens(names: np.ndarray, announced: np.ndarray) -> _EventDays:
                 break
             if day < start and taken[day]:
                 continue
-            # Long events are told by their first weeks; the rest share one token.
+            # Long events have a token for each day of their first weeks; the rest share one.
             offset = day - end if day > end else min(day - start, EVENT_LENGTH)
             tokens.append((day, f"event:{name}:{'end' if day > end else ''}{offset:+d}", known))
         if end > start:

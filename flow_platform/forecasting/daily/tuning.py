@@ -15,23 +15,25 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.daily import candidates
-from flow_platform.forecasting.daily.data import Boosting, SeriesSpec
-from flow_platform.forecasting.daily.training import BeforeBacktest, scaled_errors
+from flow_platform.forecasting.daily.backtest import scaled_errors
+from flow_platform.forecasting.daily.data import SeriesSpec
+from flow_platform.forecasting.daily.preparation import BeforeBacktest
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
 from flow_platform.models.promotion import block_bootstrap, interval
 
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-# Raised whenever trials of before could not stand beside new ones: other folds, space or loss.
+# Raised whenever earlier trials are not comparable with new ones: other folds, space or loss.
 SEARCH_VERSION = "1"
 # Each fold is learned from all rows before it: shares of the issues where it starts and ends.
 # Trials are judged on the first two; the best of many looks better there than it is, so the last
 # one, which no trial sees, decides whether it is adopted.
 FOLDS = ((0.4, 0.6), (0.6, 0.8), (0.8, 1.0))
 LEAST_PAST, LEAST_FUTURE = 500, 100
-# More rows make a trial dearer and tell little more of which parameters are better.
+# More rows make a trial slower and hardly show better which parameters are good.
 MAX_ROWS = 9_000
 # A gain below this is not worth training every vintage again.
 LEAST_GAIN = 0.01
@@ -121,7 +123,7 @@ def tune(
     progress: Callable[[Standing], None],
     clock: Clock = time.monotonic,
 ) -> Tuned:
-    """Search for `seconds` by seeded TPE (Bergstra et al. 2011), from where `study` stands.
+    """Search for `seconds` by seeded TPE (Bergstra et al. 2011), after the trials of `study`.
 
     `folds` (as `fold_rows` gives them) are in the order of time; the last one is kept for the end.
     The defaults and the parameters `in_use` are tried first, whatever the time; a trial that has
@@ -226,7 +228,7 @@ def _judge(
 
 
 def _is_less(own: np.ndarray, other: np.ndarray, fold: Fold, seed: int) -> bool:
-    """Whether the 95 % interval of the paired difference in errors lies below 0.
+    """Whether the 95 % interval of the paired difference in errors is below 0.
 
     By target day in blocks of a week, as champions are compared: a day's surprise is in every
     forecast of it.

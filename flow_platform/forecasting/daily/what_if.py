@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import SeriesData, utc
+from flow_platform.forecasting.daily.data import SeriesData
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import utc
 
 # A changed level is one that the last four weeks have shown.
 LEVEL_DAYS = 28
@@ -19,7 +20,7 @@ LEVEL_DAYS = 28
 
 @dataclass(frozen=True)
 class Change:
-    """What is asked: all days of `first` to `last` (naive local days), as far as they lie ahead.
+    """What is asked: all days of `first` to `last` (naive local days), as far as they are ahead.
 
     weather  column -> value added to its forecast; event: name of a known event on these days, ""
     for none; level: share by which the counts of the last 28 known days are raised (0.1 = 10 %)
@@ -43,7 +44,7 @@ def altered(
     moment = utc(issued_at)
     result = data
     if change.weather:
-        result = replace(result, vintages=_weather(data, unique_id, moment, change))
+        result = replace(result, weather=_weather(data, unique_id, moment, change))
     if change.event is not None:
         result = replace(result, calendar=_event(data, unique_id, change))
     if change.level:
@@ -54,7 +55,7 @@ def altered(
 def _weather(
     data: SeriesData, unique_id: str, moment: pd.Timestamp, change: Change
 ) -> pd.DataFrame:
-    rows = data.vintages
+    rows = data.weather
     unknown = [name for name in change.weather if name not in rows.columns]
     if unknown:
         has = [c for c in rows.columns if c not in ("unique_id", "ds", "vintage", "available_at")]

@@ -1,8 +1,8 @@
-"""Widens or narrows a vintage's bands by how its own forecasts fared of late.
+"""Widens or narrows a vintage's bands by how its own recent forecasts fared.
 
-A band that was right in spring may be wide in August. How often the last two weeks' forecasts, out
-of sample, left their band tells, as far as their readings were known: those one hour ahead for the
-next hour, those half a day ahead for the hours after it.
+A band that was right in spring may be wide in August. What counts is how often the last two weeks'
+forecasts, out of sample, left their band, as far as their readings were known: those one hour ahead
+for the next hour, those half a day ahead for the hours after it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from flow_platform.forecasting.hourly.data import ADAPTATION_DAYS
 
 # Forecasts of every so many hours are looked at.
 EVERY = 4
-# The horizons that are looked at, and from which horizon on the second of them speaks.
+# The horizons that are looked at, and from which horizon on the second of them is used.
 STEPS, LATER = (1, 12), 2
-# A series' own factor counts as much as none at so many forecasts. Other series have no part in it:
-# which ones a run forecasts beside it must change nothing.
+# A series' own factor counts as much as none at so many forecasts. Other series are not used:
+# which ones a run forecasts with it must change nothing.
 PRIOR = 12.0
 LIMITS = (0.5, 2.0)
 
@@ -29,7 +29,7 @@ class Positions:
     """Where readings fell in their 80 % band: 0 at the forecast, 1 at the edge; all (rows,).
 
     `hour` and `known` in hours since 1970: the hour forecast, and when its reading was known;
-    `later` tells whether the forecast was one of the second of `STEPS`.
+    `later` is whether the forecast was one of the second of `STEPS`.
     """
 
     unique_id: np.ndarray

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
-from flow_platform.forecasting.daily.candidates import lightgbm_settings
 from flow_platform.forecasting.hourly.data import HourlySpec
 from flow_platform.forecasting.hourly.frame import Frame
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import lightgbm_settings, predictor
 
 # Simplest first: a tie goes to the earlier one.
 CANDIDATES = ("seasonal_naive", "profile_ar", "lightgbm")
@@ -26,7 +26,7 @@ GROUPS = {"next": (1, 1), "later": (2, 24)}
 # of residuals err differently: together they erred less than either, or than two of a kind
 # (docs/benchmarks.md).
 LEARNERS = {"reading": "l1", "residual": "l2"}
-# A residual keeps this share from hour to hour where a series tells nothing of it.
+# A residual keeps this share from hour to hour where a series has too few readings to show it.
 USUAL_PERSISTENCE = 0.7
 
 
@@ -53,6 +53,10 @@ class Recipe:
             made = self._boosted(frame)
         return np.maximum(np.where(np.isfinite(made), made, seasonal_naive(frame)), 0.0)
 
+    @cached_property
+    def _predictors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+        return {name: predictor(text) for name, text in self.boosters.items()}
+
     def _boosted(self, frame: Frame) -> np.ndarray:
         if frame.names != self.names:
             raise ModelError(
@@ -66,7 +70,7 @@ class Recipe:
                 made[rows] = np.mean(
                     [
                         _base(part, learner)
-                        + part.level * booster(self.boosters[f"{group}.{learner}"])(part.features)
+                        + part.level * self._predictors[f"{group}.{learner}"](part.features)
                         for learner in LEARNERS
                     ],
                     axis=0,
@@ -141,18 +145,3 @@ def _fit(features: np.ndarray, target: np.ndarray, objective: str, spec: HourlyS
     settings = lightgbm_settings(asdict(spec.boosting), objective, spec.seed)
     trained = lightgbm.train(settings, data, num_boost_round=spec.boosting.rounds)
     return str(trained.model_to_string())
-
-
-_loaded: dict[str, Any] = {}
-
-
-def booster(text: str) -> Callable[[np.ndarray], np.ndarray]:
-    """What predicts by LightGBM's text; parsed once."""
-    import lightgbm
-
-    if text not in _loaded:
-        if len(_loaded) > 16:
-            _loaded.clear()
-        _loaded[text] = lightgbm.Booster(model_str=text)
-    parsed = _loaded[text]
-    return lambda features: np.asarray(parsed.predict(features, num_threads=1))

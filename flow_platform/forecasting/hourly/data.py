@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import evenly_placed, utc
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.fingerprints import hashed_rows
+from flow_platform.models.moments import seconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
 CODE_VERSION = "4"
@@ -26,11 +26,11 @@ OCCURRENCES = 16
 PROFILE_DAYS = 7 * (OCCURRENCES + 2)
 # The days whose mean is a series' level.
 LEVEL_DAYS = 28
-# Days whose forecasts tell how wide bands should be.
+# Days whose forecasts show how wide bands should be.
 ADAPTATION_DAYS = 14
 # All that an issue looks back on: bands that were made so many days ago from the level of weeks
-# before, its profiles, and whether roads were barred most of the time before those. With less, what
-# is said at an issue would depend on the issues that are forecast with it.
+# before, its profiles, and whether roads were barred most of the time before those. With less, the
+# forecast of an issue would depend on the issues that are forecast with it.
 LOOKBACK_DAYS = ADAPTATION_DAYS + LEVEL_DAYS + PROFILE_DAYS + LEVEL_DAYS + 3
 WEATHER_COLUMNS = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 FACT_COLUMNS = (
@@ -44,7 +44,7 @@ FACT_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Boosting:
+class HourlyBoosting:
     """LightGBM's parameters, by its own names; `rounds` are trees."""
 
     num_leaves: int = 47
@@ -67,7 +67,7 @@ class HourlySpec:
     horizons: tuple[int, ...] = tuple(range(1, 25))
     season: int = 168
     seed: int = 20240229
-    boosting: Boosting = Boosting()
+    boosting: HourlyBoosting = HourlyBoosting()
     backtest_days: int = 63
     min_history_days: int = 35
     training_days: int = 730
@@ -86,10 +86,10 @@ class HourlyData:
     """A panel and its regressors, each fact with the moment it became known.
 
     actuals    one row per series and hour with a reading: unique_id str, ds (end of the hour, UTC,
-               naive), y >= 0, occupancy (percent or NaN), barred (bool: the counter said that its
-               road was), available_at UTC. A missing hour has none
-    places     unique_id, place, timezone (IANA): where each series stands, which tells its local
-               time, calendar and weather
+               naive), y >= 0, occupancy (percent or NaN), barred (bool: whether the counter
+               reported its road closed), available_at UTC. A missing hour has none
+    places     unique_id, place, timezone (IANA): the place of each series, of which it has
+               the local time, calendar and weather
     calendar   one row per place and local day: place, day and `FACT_COLUMNS`. Known beforehand,
                but for an event with event_known_at (UTC; missing: always known). May be empty
     weather    one row per place, local day and vintage: place, day, available_at UTC and numeric
@@ -115,7 +115,7 @@ class HourlyData:
             if missing:
                 raise ModelError(
                     f"HourlyData.{name} lacks the column(s) {', '.join(missing)}. See the docstring"
-                    " of HourlyData for the columns each frame bears."
+                    " of HourlyData for the columns of each frame."
                 )
         twice = self.actuals.duplicated(["unique_id", "ds"])
         if twice.any():
@@ -134,7 +134,7 @@ class HourlyData:
         )
 
     def before(self, cutoff: pd.Timestamp) -> HourlyData:
-        """The same panel as it stood before `cutoff` (UTC): facts known strictly earlier."""
+        """The same panel as it was before `cutoff` (UTC): facts known strictly earlier."""
         moment = utc(cutoff)
         weather = self.weather
         if len(weather):
@@ -166,35 +166,7 @@ def fingerprint(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> str
         parts[name] = frame[frame["day"].between(first, last)] if len(frame) else frame
     for name, frame in parts.items():
         digest.update(f"|{name}:{len(frame)}".encode())
-        columns = sorted(frame.columns)
-        plain = pd.DataFrame({c: _plain(frame[c]) for c in columns})
-        digest.update(",".join(columns).encode())
+        digest.update(",".join(sorted(frame.columns)).encode())
         if len(frame):
-            rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
-            digest.update(np.sort(rows).tobytes())
+            digest.update(hashed_rows(frame, with_zone=seconds, naive=seconds))
     return digest.hexdigest()
-
-
-def evenly(ids: Sequence[str], most: int) -> list[str]:
-    """At most so many of `ids`, every k-th in their order."""
-    return [ids[place] for place in evenly_placed(len(ids), most)]
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """A column in one storage form, so that equal facts hash alike whatever dtype carried them."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return seconds(column)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return seconds(column)
-    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
-
-
-def seconds(times: pd.Series | pd.DatetimeIndex) -> np.ndarray:
-    """Times (UTC, aware or naive) as int64 seconds since 1970; missing ones the least integer."""
-    index = pd.DatetimeIndex(times)
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
-    values = index.to_numpy().astype("datetime64[s]").astype(np.int64)
-    return values

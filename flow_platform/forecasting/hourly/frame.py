@@ -16,7 +16,7 @@ from flow_platform.forecasting.hourly.panel import EVENT, HALF_LIVES, USUAL, Pan
 _RECENT = (0, 1, 2, 3, 4, 5)
 _EARLIER = (23, 24, 25, 47, 48, 49, 167, 168, 169)
 _MEANS = (3, 24, 168)
-# A counter that counted next to nothing of late has no scale of its own below this.
+# The least level: a counter that recently counted next to nothing gets no smaller scale.
 _LEAST_LEVEL = 1.0
 
 
@@ -25,12 +25,12 @@ class Frame:
     """One row per series, issue and horizon.
 
     series, issue, target   (rows,) row of the panel and its hours
-    level      mean reading of the last four weeks: the unit in which all else is told
+    level      mean reading of the last four weeks: the unit of everything else
     size       mean |reading - profile| of the same weeks
     usual      the profile of the target, `now` the residual at the issue (NaN: not known)
-    occupancy_usual, _now, _lately, _day_before   profile of the target's occupancy, and residuals:
-               at the issue, the mean of the day before it, a day before the target
-    y          what came, NaN where nothing did or has yet; not cut by time
+    occupancy_usual, _now, _day, _day_before   profile of the target's occupancy, and residuals: at
+               the issue, the mean of the day before it, a day before the target
+    y          the reading, NaN where there is none or none yet; not cut by time
     features   (rows, names) in units of the level
     """
 
@@ -45,7 +45,7 @@ class Frame:
     week_before: np.ndarray
     occupancy_usual: np.ndarray
     occupancy_now: np.ndarray
-    occupancy_lately: np.ndarray
+    occupancy_day: np.ndarray
     occupancy_day_before: np.ndarray
     y: np.ndarray
     y_known: np.ndarray
@@ -65,6 +65,41 @@ class Frame:
         )
 
 
+class _Rows:
+    """The rows of a frame: series, issue and horizon, each (rows,).
+
+    Rows of one issue share its past: each series and issue is looked up once (`heads`).
+    """
+
+    def __init__(
+        self, panel: Panel, series: np.ndarray, issue: np.ndarray, horizon: np.ndarray
+    ) -> None:
+        self.panel, self.series, self.issue, self.horizon = panel, series, issue, horizon
+        self.target = issue + horizon
+        pairs = np.column_stack([series, issue])
+        self._heads, which = np.unique(pairs, axis=0, return_inverse=True)
+        self._which = which.reshape(-1)
+
+    def spread(self, of_heads: np.ndarray) -> np.ndarray:
+        """A value of each issue, (rows,)."""
+        return of_heads[self._which]
+
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Level, NaN where nothing was counted, and size of the residuals, both (rows,)."""
+        found = self.panel.levels(self._heads[:, 0], self._heads[:, 1])
+        level, size = (self.spread(part) for part in found)
+        return np.where(level > 0, np.maximum(level, _LEAST_LEVEL), np.nan), size
+
+    def recent(self, values: np.ndarray, back: int) -> np.ndarray:
+        """`values` (series, hours) so many hours before each issue, as known then: (heads,)."""
+        series, issue = self._heads[:, 0], self._heads[:, 1]
+        return self.panel.seen(series, issue - back, issue, values)
+
+    def before_target(self, values: np.ndarray, back: int) -> np.ndarray:
+        """`values` so many hours before each target, as known at the issue: (rows,)."""
+        return self.panel.seen(self.series, self.target - back, self.issue, values)
+
+
 def build_frame(
     panel: Panel, series: np.ndarray, issue: np.ndarray, horizon: np.ndarray, spec: HourlySpec
 ) -> Frame:
@@ -72,73 +107,35 @@ def build_frame(
 
     Issues are columns of the panel: the hour that ends at the issue is column `issue`.
     """
-    target = issue + horizon
-    heads, which = np.unique(np.column_stack([series, issue]), axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    level, size = (part[which] for part in panel.levels(heads[:, 0], heads[:, 1]))
-    level = np.where(level > 0, np.maximum(level, _LEAST_LEVEL), np.nan)
+    rows = _Rows(panel, series, issue, horizon)
+    target = rows.target
+    level, size = rows.levels()
     profile, count = panel.profile(series, target, issue, panel.y)
-    usual = profile[:, USUAL]
     occupancy_usual = panel.profile(series, target, issue, panel.occupancy)[0][:, USUAL]
+    week_before = rows.before_target(panel.y, 168)
 
     columns: dict[str, np.ndarray] = {"horizon": horizon.astype(float)}
-
-    def of_heads(values: np.ndarray) -> np.ndarray:
-        return values[which]
-
-    def recent(values: np.ndarray, back: int) -> np.ndarray:
-        return panel.seen(heads[:, 0], heads[:, 1] - back, heads[:, 1], values)
-
     for number, half_life in enumerate(HALF_LIVES):
         columns[f"profile_{half_life:g}"] = profile[:, number] / level
     columns["occurrences"] = count
-    residuals = {back: recent(panel.residual, back) for back in range(max(_MEANS))}
-    for back in _RECENT:
-        columns[f"residual_{back}"] = of_heads(residuals[back]) / level
-    for span in _MEANS:
-        seen = np.column_stack([residuals[back] for back in range(span)])
-        columns[f"residual_mean_{span}"] = of_heads(mean_of_known(seen)) / level
-    readings = [recent(panel.y, back) for back in range(24)]
-    for back in (0, 1):
-        columns[f"reading_{back}"] = of_heads(readings[back]) / level
-    age = np.full(len(heads), 24.0)
-    for back in reversed(range(24)):
-        age[np.isfinite(readings[back])] = back
-    columns["age"] = of_heads(age)
-    columns["closed"] = of_heads(recent(panel.closed.astype(np.float32), 0))
+    columns |= _recent_hours(rows, level)
     for back in _EARLIER:
-        value = panel.seen(series, target - back, issue, panel.residual)
-        columns[f"residual_before_{back}"] = value / level
-    day_before = panel.seen(series, target - 24, issue, panel.y)
-    week_before = panel.seen(series, target - 168, issue, panel.y)
-    columns["day_before"], columns["week_before"] = day_before / level, week_before / level
+        columns[f"residual_before_{back}"] = rows.before_target(panel.residual, back) / level
+    columns["day_before"] = rows.before_target(panel.y, 24) / level
+    columns["week_before"] = week_before / level
     for back in (0, 1):
-        columns[f"occupancy_{back}"] = of_heads(recent(panel.occupancy, back))
+        columns[f"occupancy_{back}"] = rows.spread(rows.recent(panel.occupancy, back))
     columns["occupancy_usual"] = occupancy_usual
-    columns["occupancy_day_before"] = panel.seen(series, target - 24, issue, panel.occupancy)
+    columns["occupancy_day_before"] = rows.before_target(panel.occupancy, 24)
     columns["unrest"] = size / level
-
-    for name in ("hour", "weekday", "slot"):
-        columns[name] = panel.of_clock(name, series, target).astype(float)
-    day = panel.of_clock("day", series, target)
-    date = day.astype("datetime64[D]")
-    columns["day_of_month"] = (date - date.astype("datetime64[M]")).astype(float) + 1
-    columns["day_of_year"] = (date - date.astype("datetime64[Y]")).astype(float) + 1
-    facts = panel.of_clock("facts", series, target).copy()
-    moment = (issue + panel.first) * 3600
-    facts[panel.of_clock("event_known", series, target) > moment, EVENT] = 0
-    names = ("holiday", "school_holiday", "bridge_day", "to_holiday", "since_holiday", "event")
-    for number, name in enumerate(names):
-        columns[name] = facts[:, number]
-    columns["school_holiday_now"] = panel.of_clock("facts", series, issue)[:, 1]
+    columns |= _clock_and_calendar(rows)
     weather = panel.weather_at(series, target, issue)
-    for number, name in enumerate(spec.weather):
-        columns[name] = weather[:, number]
+    columns |= {name: weather[:, number] for number, name in enumerate(spec.weather)}
 
-    lately = [recent(panel.occupancy_residual, back) for back in range(24)]
+    occupancy = [rows.recent(panel.occupancy_residual, back) for back in range(24)]
     inside = target < panel.hours
     at = np.where(inside, target, 0)
-    y = np.where(inside, panel.y[series, at], np.nan)
+    known = target * 3600 + panel.delay[series, at].astype(np.int64)
     return Frame(
         series=series,
         issue=issue,
@@ -146,15 +143,53 @@ def build_frame(
         horizon=horizon,
         level=level,
         size=size,
-        usual=usual,
-        now=of_heads(residuals[0]),
+        usual=profile[:, USUAL],
+        now=rows.spread(rows.recent(panel.residual, 0)),
         week_before=week_before,
         occupancy_usual=occupancy_usual,
-        occupancy_now=of_heads(lately[0]),
-        occupancy_lately=of_heads(mean_of_known(np.column_stack(lately))),
-        occupancy_day_before=panel.seen(series, target - 24, issue, panel.occupancy_residual),
-        y=y,
-        y_known=np.where(inside, target * 3600 + panel.delay[series, at].astype(np.int64), 0),
+        occupancy_now=rows.spread(occupancy[0]),
+        occupancy_day=rows.spread(mean_of_known(np.column_stack(occupancy))),
+        occupancy_day_before=rows.before_target(panel.occupancy_residual, 24),
+        y=np.where(inside, panel.y[series, at], np.nan),
+        y_known=np.where(inside, known, 0),
         names=list(columns),
         features=np.column_stack([v.astype(np.float32) for v in columns.values()]),
     )
+
+
+def _recent_hours(rows: _Rows, level: np.ndarray) -> dict[str, np.ndarray]:
+    """The hours before the issue: residuals, their means, readings, their age, closure."""
+    panel = rows.panel
+    residuals = [rows.recent(panel.residual, back) for back in range(max(_MEANS))]
+    columns = {f"residual_{back}": rows.spread(residuals[back]) / level for back in _RECENT}
+    for span in _MEANS:
+        mean = mean_of_known(np.column_stack(residuals[:span]))
+        columns[f"residual_mean_{span}"] = rows.spread(mean) / level
+    readings = [rows.recent(panel.y, back) for back in range(24)]
+    for back in (0, 1):
+        columns[f"reading_{back}"] = rows.spread(readings[back]) / level
+    age = np.full(len(readings[0]), 24.0)
+    for back in reversed(range(24)):
+        age[np.isfinite(readings[back])] = back
+    columns["age"] = rows.spread(age)
+    columns["closed"] = rows.spread(rows.recent(panel.closed.astype(np.float32), 0))
+    return columns
+
+
+def _clock_and_calendar(rows: _Rows) -> dict[str, np.ndarray]:
+    """Local time and calendar of the target, events as far as they were announced."""
+    panel, series, target = rows.panel, rows.series, rows.target
+    columns = {
+        name: panel.of_clock(name, series, target).astype(float)
+        for name in ("hour", "weekday", "slot")
+    }
+    date = panel.of_clock("day", series, target).astype("datetime64[D]")
+    columns["day_of_month"] = (date - date.astype("datetime64[M]")).astype(float) + 1
+    columns["day_of_year"] = (date - date.astype("datetime64[Y]")).astype(float) + 1
+    facts = panel.of_clock("facts", series, target).copy()
+    moment = (rows.issue + panel.first) * 3600
+    facts[panel.of_clock("event_known", series, target) > moment, EVENT] = 0
+    names = ("holiday", "school_holiday", "bridge_day", "to_holiday", "since_holiday", "event")
+    columns |= {name: facts[:, number] for number, name in enumerate(names)}
+    columns["school_holiday_now"] = panel.of_clock("facts", series, rows.issue)[:, 1]
+    return columns

@@ -6,12 +6,14 @@ errors); how far errors stray beyond it is counted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from flow_platform.forecasting.hourly.candidates import booster
 from flow_platform.forecasting.hourly.frame import Frame
+from flow_platform.models.boosters import predictor
 
 QUANTILES = (0.025, 0.10, 0.90, 0.975)
 # Rows of neighbouring horizons are counted together until there are so many.
@@ -56,9 +58,13 @@ class Bands:
             "least": self.least,
         }
 
+    @cached_property
+    def _predict(self) -> Callable[[np.ndarray], np.ndarray]:
+        return predictor(self.size)
+
     def expected(self, frame: Frame, prediction: np.ndarray) -> np.ndarray:
         """Size of error (rows,) to expect, in readings."""
-        made = booster(self.size)(_inputs(frame, prediction))
+        made = self._predict(_inputs(frame, prediction))
         return np.maximum(made, self.least) * unit(frame)
 
     def around(
@@ -83,7 +89,7 @@ def ordered(edges: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def unit(frame: Frame) -> np.ndarray:
-    """What errors are told in, (rows,): the residuals' size of the last four weeks.
+    """The unit of errors, (rows,): the residuals' size of the last four weeks.
 
     In units of it, bands widen with the unrest of a road of themselves.
     """
@@ -93,10 +99,10 @@ def unit(frame: Frame) -> np.ndarray:
 
 def _inputs(frame: Frame, prediction: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        told = np.column_stack(
+        own = np.column_stack(
             [prediction / frame.level, (prediction - frame.usual) / frame.level]
         ).astype(np.float32)
-    return np.hstack([frame.features, told])
+    return np.hstack([frame.features, own])
 
 
 def calibrate(frame: Frame, prediction: np.ndarray, halves: np.ndarray, seed: int) -> Bands:
@@ -113,7 +119,7 @@ def calibrate(frame: Frame, prediction: np.ndarray, halves: np.ndarray, seed: in
     for own, other in ((halves, ~halves), (~halves, halves)):
         if own.any() and other.any():
             made = _fit(inputs[other], relative[other], seed)
-            size = np.maximum(booster(made)(inputs[own]), least) * unit(frame)[own]
+            size = np.maximum(predictor(made)(inputs[own]), least) * unit(frame)[own]
             score[own] = error[own] / size
     usable = np.isfinite(score)
     if not usable.any():

@@ -1,7 +1,7 @@
 """Traffic levels: the class of an hour by its occupancy, and the one to expect.
 
-The classes are those of the city of Paris (portal "Comptage routier", field etat_trafic), which its
-data bear out to the last row.
+The classes are those of the city of Paris (portal "Comptage routier", field etat_trafic), and its
+data agree to the last row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def level_of(frame: Frame) -> np.ndarray:
     left = PERSISTENCE**frame.horizon
     deviation = left * np.nan_to_num(frame.occupancy_now) + (1 - left) * (
         OF_DAY_BEFORE * np.nan_to_num(frame.occupancy_day_before)
-        + OF_LAST_DAY * np.nan_to_num(frame.occupancy_lately)
+        + OF_LAST_DAY * np.nan_to_num(frame.occupancy_day)
     )
     expected = frame.occupancy_usual + deviation
     return np.where(np.isfinite(expected), np.digitize(expected, THRESHOLDS), UNKNOWN)

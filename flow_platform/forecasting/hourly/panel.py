@@ -20,8 +20,8 @@ from flow_platform.forecasting.hourly.data import (
     PROFILE_DAYS,
     HourlyData,
     HourlySpec,
-    seconds,
 )
+from flow_platform.models.moments import seconds
 
 # Half-lives of a profile, in occurrences: a week each, but for holidays.
 HALF_LIVES = (1.5, 4.0, 12.0)
@@ -32,8 +32,8 @@ _ALWAYS = np.iinfo(np.int64).min
 # Series whose residuals are worked out together: bounds memory.
 _SERIES_AT_ONCE = 200
 SUNDAY, HOLIDAY, EVENT = 6, 0, 5
-# For each local day (since 1970): when its vintages became known (seconds, ascending), and what
-# they say, a row for each.
+# For each local day (since 1970): when its forecasts and observations became known (seconds,
+# ascending), and their values, a row for each.
 Weather = dict[int, tuple[np.ndarray, np.ndarray]]
 
 
@@ -59,7 +59,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Panel:
-    """Readings and clocks of all series between the first hour and the last that is spoken of.
+    """Readings and clocks of all series from a first to a last hour.
 
     y, occupancy   (series, hours), NaN where there is no reading
     delay          (series, hours) seconds from the end of an hour until its reading was known
@@ -113,7 +113,7 @@ class Panel:
         before = self.of_clock("before", series, hour)
         for place in range(OCCURRENCES):
             value = self.seen(series, before[:, place], issue, values)
-            # What passes a closed road says nothing of an open one.
+            # Traffic on a closed road does not show that on an open one.
             known = np.isfinite(value) & ~self.closed[series, before[:, place]]
             count += known
             # An occurrence that is not known leaves its turn to the next: a gap is no change.
@@ -270,7 +270,7 @@ def _closed(y: np.ndarray, barred: np.ndarray) -> np.ndarray:
 
 
 def _clock(data: HourlyData, place: str, timezone: str, start: int, hours: int) -> Clock:
-    # An hour is told by its beginning: the one that ends at midnight is the day's last.
+    # An hour belongs to the day in which it begins: the one that ends at midnight is the last.
     begins = pd.to_datetime((np.arange(hours) + start - 1) * HOUR, unit="s", utc=True)
     local = begins.tz_convert(timezone).tz_localize(None)
     day = _days(local)

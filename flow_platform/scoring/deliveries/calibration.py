@@ -1,4 +1,4 @@
-"""From what a candidate says to what is served: bands that hold, risks that come true.
+"""From a candidate's own prediction to the one served: bands that hold, risks that are true.
 
 Both are learned on rows that the fit had not seen. Nothing here knows a candidate.
 """
@@ -13,24 +13,25 @@ from flow_platform.models.promotion import Interval, block_bootstrap, interval
 from flow_platform.scoring.deliveries.candidates import SHORTEST_DAYS
 from flow_platform.scoring.deliveries.data import Floats, Integers
 
-# How far from 1 the slope of log-odds may be expected to lie, as a deviation.
+# How far from 1 the slope of log-odds is expected to be, as a standard deviation.
 _SLOPE = 0.5
 _MOST_SLOPE = 1.5
 _BINS = 10
 LEVEL = 0.8
-# Fewer errors than that tell no quantile.
+# From fewer errors no quantile is estimated.
 LEAST_PART = 100
 # Of a band in logs, about a tenth of the days that remain: sides that meet could not be widened by
-# a share of what lies between them.
+# a share of the distance between them.
 _LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True)
 class Platt:
-    """Log-odds as served: base + slope (said - centre) (Platt 1999, the level given).
+    """Log-odds as served: base + slope (raw - centre) (Platt 1999, the level given).
 
-    `base` is the share of late orders known at the row's moment, `centre` that of the rows which
-    the candidate was fitted on: what it says is taken as how far a row lies from its usual. There
+    `raw` is the candidate's own, `base` the share of late orders known at the row's moment,
+    `centre` that of the rows which the candidate was fitted on: only how far a row is from what was
+    usual then is taken from the candidate. There
     is no shift: a level learned from four months would be carried into the fifth. Slope 0 serves
     the base.
     """
@@ -38,20 +39,20 @@ class Platt:
     centre: float
     slope: float = 0.0
 
-    def log_odds(self, said: Floats, base: Floats) -> Floats:
-        return base + self.slope * (said - self.centre)
+    def log_odds(self, raw: Floats, base: Floats) -> Floats:
+        return base + self.slope * (raw - self.centre)
 
 
-def fit_platt(said: Floats, base: Floats, late: Floats, centre: float) -> Platt:
+def fit_platt(raw: Floats, base: Floats, late: Floats, centre: float) -> Platt:
     """The slope by penalised log loss, drawn to 1; between 0 and 1.5.
 
-    `said` is less its own centre already where rows are of several fits; give `centre` of the fit
-    that will serve. What speaks against itself is not turned round.
+    `raw` is less its own centre already where rows are of several fits; give `centre` of the fit
+    that will serve. A slope below 0 is not used: the candidate is then ignored.
     """
     from scipy.optimize import minimize_scalar
 
     def loss(slope: float) -> float:
-        z = base + slope * said
+        z = base + slope * raw
         return float((np.logaddexp(0.0, z) - late * z).sum() + ((slope - 1) / _SLOPE) ** 2 / 2)
 
     found = minimize_scalar(loss, bounds=(0.0, _MOST_SLOPE), method="bounded")
@@ -69,9 +70,9 @@ def widening(logs: Floats, remaining: Floats) -> float:
     `logs` has shape (3, n) (conformalized quantile regression, Romano, Patterson and Candes 2019).
     """
     _, lower, upper = logs
-    came = np.log(np.maximum(remaining, SHORTEST_DAYS))
+    actual = np.log(np.maximum(remaining, SHORTEST_DAYS))
     width = _width(lower, upper)
-    strays = np.maximum((lower - came) / width, (came - upper) / width)
+    strays = np.maximum((lower - actual) / width, (actual - upper) / width)
     return float(f"{np.quantile(strays, min(1.0, LEVEL * (1 + 1 / len(strays)))):.9g}")
 
 
@@ -126,7 +127,7 @@ def skill(p: Floats, base: Floats, late: Floats, day: Floats, seed: int) -> tupl
 
 def fold_skills(p: Floats, base: Floats, late: Floats, fold: Integers) -> Floats:
     """Brier skill score over the base rate of each fold, the oldest first; 0 if neither erred."""
-    own, rival = (np.bincount(fold, (said - late) ** 2) for said in (p, base))
+    own, rival = (np.bincount(fold, (rate - late) ** 2) for rate in (p, base))
     return np.where(rival > 0, 1 - own / np.where(rival > 0, rival, 1.0), 0.0)
 
 

@@ -1,7 +1,7 @@
-"""The candidates: each is fitted on rows of the frame and speaks of others.
+"""The candidates: each is fitted on rows of the frame and predicts others.
 
-For delays they say the log of the days that remain, middle and both sides of an 80 % band; for late
-risk log-odds. Neither is calibrated yet: `calibration.py` does that, alike for all.
+For delays they predict the log of the days that remain, middle and both sides of an 80 % band; for
+late risk log-odds. Neither is calibrated yet: `calibration.py` does that, alike for all.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.boosters import Booster
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.scoring.deliveries.data import DeliverySpec, Floats, Integers
 from flow_platform.scoring.deliveries.features import LATE_PRIOR, columns, shown
 
@@ -24,8 +24,8 @@ from flow_platform.scoring.deliveries.features import LATE_PRIOR, columns, shown
 CANDIDATES = ("usual", "lightgbm", "mlp")
 PARTS = ("middle", "lower", "upper")
 QUANTILES = {"lower": 0.1, "middle": 0.5, "upper": 0.9}
-# An hour: no order is said to arrive sooner than this from now. Of what comes sooner logs make too
-# much; a longer floor would leave nothing to tell apart once a parcel is out for delivery.
+# An hour: no order is predicted to arrive sooner than this from now. Logs of shorter times would
+# weigh too much; a longer floor would leave no differences once a parcel is out for delivery.
 SHORTEST_DAYS = 1 / 24
 # Where nothing is known at all.
 _ANY_DAYS = 10.0
@@ -64,11 +64,11 @@ class Fitted(ABC):
 
         One column after the other is set to what is typical (occlusion).
         """
-        said, made = self.predict(frame), np.zeros(frame.shape)
+        predicted, made = self.predict(frame), np.zeros(frame.shape)
         for column in range(frame.shape[1]):
             other = frame.copy()
             other[:, column] = typical[column]
-            made[:, column] = said - self.predict(other)
+            made[:, column] = predicted - self.predict(other)
         return made
 
 
@@ -144,7 +144,7 @@ class BoostedRisk(Fitted):
         self._text, self.booster = text, Booster(text, len(self._shown))
 
     def predict(self, frame: Floats) -> Floats:
-        # A boosting of log loss says probabilities.
+        # A boosting of log loss predicts probabilities.
         return log_odds(self.booster.predict(frame[:, self._shown]))
 
     def artefacts(self) -> dict[str, bytes]:
@@ -172,8 +172,8 @@ class Networks(Fitted):
         mean = _mean_of(self._models, own)
         if not self._scaling["spread"]:
             return mean
-        said = mean * self._scaling["unit"] + reference(frame, self._in_transit)
-        return np.add.outer(np.array(self._scaling["spread"]), said)
+        middle = mean * self._scaling["unit"] + reference(frame, self._in_transit)
+        return np.add.outer(np.array(self._scaling["spread"]), middle)
 
     def artefacts(self) -> dict[str, bytes]:
         from flow_platform.models.sklearn_models import as_bytes
@@ -182,8 +182,8 @@ class Networks(Fitted):
         return {**kept, "scaling.json": artefact(self._scaling)}
 
 
-def fit(candidate: str, frame: Floats, y: Floats, spec: DeliverySpec) -> Fitted:
-    """Fit a candidate on rows of `features` and what came of them.
+def fit_candidate(candidate: str, frame: Floats, y: Floats, spec: DeliverySpec) -> Fitted:
+    """Fit a candidate on rows of `features` and their outcomes.
 
     `y` is the days that remained, or 1 for a late order. Raises ModelError for a candidate that
     does not exist.
@@ -270,8 +270,8 @@ def _boost(
         lightgbm.Dataset(frame, y, free_raw_data=True),
         num_boost_round=int(trees * share),
     )
-    # What it keeps beside the trees are the least and largest values, which are those of single
-    # orders: a vintage outlives their erasure.
+    # Other than the trees it keeps the least and largest values, which are those of single orders:
+    # a vintage outlives their erasure.
     lines = booster.model_to_string().split("\n")
     width = frame.shape[1]
     return "\n".join(
@@ -332,14 +332,14 @@ def _share(rows: int, place: int) -> Integers:
 
 
 def _mean_of(models: Sequence[Any], own: Floats) -> Floats:
-    """What networks say of scaled rows in the mean, each asked for log-odds or its target."""
-    said = [
+    """The mean prediction of networks for scaled rows: log-odds, or their target."""
+    predicted = [
         log_odds(model.predict_proba(own)[:, 1])
         if hasattr(model, "classes_")
         else model.predict(own)
         for model in models
     ]
-    return np.asarray(np.mean(said, axis=0))
+    return np.asarray(np.mean(predicted, axis=0))
 
 
 def _network_file(place: int) -> str:
@@ -349,7 +349,7 @@ def _network_file(place: int) -> str:
 def _without_warnings() -> Any:
     import warnings
 
-    # That it stopped before it converged is what `max_iter` says.
+    # That it stops before it converges follows from `max_iter`.
     return warnings.catch_warnings(action="ignore")
 
 

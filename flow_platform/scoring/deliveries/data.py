@@ -1,6 +1,6 @@
 """Orders as models see them: facts, each with the moment from which it was known.
 
-Arrays, one element an order or tracking event. No customer: nothing here says who ordered.
+Arrays, one element an order or tracking event. No customer: nothing here shows who ordered.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 
-# Raised whenever equal data would train other models: vintages are then trained anew.
+# Raised whenever equal data would train other models: vintages are then trained again.
 CODE_VERSION = "5"
 MEASURES = ("delay", "late_risk", "delay_in_transit", "late_risk_in_transit")
-# A history reaches so many days back from the moment that asks; facts that came more than
-# `SETTLED_DAYS` after placing are no part of it. So whoever reads both before a moment reads all.
+# A history reaches so many days back from the moment that asks; facts from more than
+# `SETTLED_DAYS` after placing are no part of it. So to read both before a moment is to read all.
 MEMORY_DAYS, SETTLED_DAYS = 365, 120
 LOOKBACK_DAYS = MEMORY_DAYS + SETTLED_DAYS
 TRACKED = ("handed_over", "in_transit", "out_for_delivery")
@@ -47,7 +48,7 @@ class DeliverySpec:
 
     `measure` is one of MEASURES. `cost_late` is what a late order costs, `cost_call` what it costs
     to act on one beforehand: at and above `cost_call / cost_late` an order is high risk.
-    `timezone` is where weekdays and hours are told. Fewer than `least_orders` whose outcome was
+    `timezone` is that of weekdays and hours. Fewer than `least_orders` whose outcome was
     known before a cut-off train nothing; of more than `most_rows` an even part is fitted.
     """
 
@@ -106,8 +107,8 @@ class Tracking:
 class DeliveryData:
     """Approved orders, in the order of their approvals becoming known, and their tracking.
 
-    `keys` and `numbers` hold the attributes as known at approval: keys as integers that only say
-    which orders share one, -1 where none was told. `moments` hold MOMENTS. `holidays` are the days
+    `keys` and `numbers` hold the attributes as known at approval: keys as integers that only show
+    which orders share one, -1 where there is none. `moments` hold MOMENTS. `holidays` are the days
     (datetime64[D], sorted) on which nobody delivers anywhere.
     """
 
@@ -136,7 +137,7 @@ class DeliveryData:
         if days is not None:
             known &= self.moments["placed_at"] >= cut - np.timedelta64(days, "D")
         moments = {name: values[known].copy() for name, values in self.moments.items()}
-        for known_at, own in _TOLD_BY.items():
+        for known_at, own in _KNOWN_BY.items():
             unknown = ~(moments[known_at] < cut)
             for name in (known_at, *own):
                 moments[name][unknown] = np.datetime64("NaT")
@@ -164,8 +165,8 @@ class DeliveryData:
         )
 
 
-# Which moment tells of which facts.
-_TOLD_BY = {
+# Which facts become known at which moment.
+_KNOWN_BY = {
     "paid_known_at": (),
     "handed_over_known_at": ("handed_over_at",),
     "delivered_known_at": ("delivered_at",),
@@ -181,7 +182,7 @@ def deliveries_of(
 ) -> DeliveryData:
     """The approved orders of a frame with the columns of merged.deliveries.
 
-    `orders` bears order_id, KEYS, NUMBERS and MOMENTS; `tracking` order_id, type, occurred_at and
+    `orders` has order_id, KEYS, NUMBERS and MOMENTS; `tracking` order_id, type, occurred_at and
     available_at: events of other types than TRACKED, and of orders that are not among these, are
     left out. Moments are UTC. Raises ModelError for a column that is missing.
     """
@@ -224,14 +225,8 @@ def seen_by(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -> Del
     return data.before(cutoff, spec.training_days + LOOKBACK_DAYS)
 
 
-def naive(moment: pd.Timestamp) -> np.datetime64:
-    """A moment in UTC as numpy has it."""
-    known = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-    return np.datetime64(known, "us")
-
-
 def moments_of(column: pd.Series) -> Moments:
-    """A column of moments as datetime64[us] in UTC; what bears no offset is taken for UTC."""
+    """A column of moments as datetime64[us] in UTC; one without an offset is taken for UTC."""
     moments = pd.DatetimeIndex(pd.to_datetime(column, utc=True)).tz_localize(None)
     return moments.to_numpy().astype("datetime64[us]")
 
@@ -257,7 +252,7 @@ def _tracking(ids: NDArray[np.object_], events: pd.DataFrame | None) -> Tracking
     order = place.reindex(events["order_id"].astype(object)).to_numpy("int64")
     rank = pd.Index(TRACKED).get_indexer(pd.Index(events["type"].astype(object)))
     occurred, known = moments_of(events["occurred_at"]), moments_of(events["available_at"])
-    # Ties are broken by what the events say, so that the order of the frame's rows is no matter.
+    # Ties are broken by the events themselves, so that the order of the frame's rows is no matter.
     sequence = np.lexsort((occurred, rank, order, known))
     return Tracking(
         order[sequence], rank.astype(np.int64)[sequence], occurred[sequence], known[sequence]

@@ -1,6 +1,6 @@
 """The one feature frame of training, backtest, scoring and replay: `features(data, asked)`.
 
-Every row is told what was known at its own moment: of its own order until then, of others before.
+Every row has what was known at its own moment: of its own order until then, of others before.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _OWN = {
     "paid_value": "paid",
 }
 # What candidates start from and learners do not see: the region's mean of log days, and the share
-# of late orders, both at the level that the whole network had of late. Levels of a network tell
-# what time it is, as counts that grow do: trees would take the last slow months for what comes.
+# of late orders, both at the recent level of the whole network. Levels of a network show what
+# time it is, as growing counts do: trees would expect the last slow months to go on.
 BASES = ("usual_log_days", "network_late")
 _NETWORK = (
     *BASES,
@@ -78,16 +78,16 @@ _WAY = {
 FEATURES: dict[str, str] = {
     **_OWN,
     **{name: "others" for name in _NETWORK},
-    **{f"{key}_{told}": "others" for key in _KEYED for told in _PER_KEY},
+    **{f"{key}_{fact}": "others" for key in _KEYED for fact in _PER_KEY},
     **_WAY,
 }
-# How many orders of its own a key must show to speak as loudly as all others.
+# How many orders of its own a key must have to count as much as all others.
 _WEIGHT = 8.0
 # A Beta prior of the share of late orders: so many orders, of which so many are late.
 LATE_PRIOR, LATE_WEIGHT = 0.1, 20.0
 RECENT_DAYS = 28
 # How long a network keeps its level. Of 7 to 365 days eight weeks were best in the months from
-# August 2017 to March 2018 of Olist's sample, each said by a fit of the months before.
+# August 2017 to March 2018 of Olist's sample, each predicted by a fit of the months before.
 LEVEL_DAYS = 56
 # The same for the share of late orders: of 14 to 365 days twelve weeks had the best Brier score
 # from August 2017 to April 2018.
@@ -97,7 +97,7 @@ _HOLIDAY_REACH = 10
 
 @dataclass(frozen=True)
 class Asked:
-    """Orders at moments: places in the data, and what their tracking had said by then.
+    """Orders at moments: places in the data, and what was known of their tracking by then.
 
     `rank` is the furthest place in TRACKED, -1 where nothing was known; `events` how many were.
     """
@@ -146,7 +146,7 @@ def leg(frame: Floats, in_transit: bool) -> Integers:
 def asked_of(data: DeliveryData, spec: DeliverySpec) -> Asked:
     """Every moment at which the data's orders are scored: at approval, or on their way.
 
-    Whoever was known to be delivered or cancelled by then is not asked about.
+    Orders that were known to be delivered or cancelled by then are left out.
     """
     asked = _on_the_way(data) if spec.in_transit else _approved(data)
     gone = np.zeros(len(asked), dtype=bool)
@@ -206,16 +206,16 @@ def _on_the_way(data: DeliveryData) -> Asked:
 
 
 def _own(data: DeliveryData, asked: Asked, spec: DeliverySpec) -> dict[str, Floats]:
-    told = {name: data.moments[name][asked.order] for name in ("placed_at", "promised_at")}
+    own = {name: data.moments[name][asked.order] for name in ("placed_at", "promised_at")}
     made = {name: data.numbers[name][asked.order] for name in NUMBERS}
     paid = data.moments["paid_known_at"][asked.order] <= asked.moment
     for name in ("installments", "paid_value"):
         made[name] = np.where(paid, made[name], np.nan)
     made["freight_share"] = made["freight"] / np.maximum(made["price"], 1.0)
-    made["elapsed_days"] = days_between(told["placed_at"], asked.moment)
-    made["promise_days"] = days_between(told["placed_at"], told["promised_at"])
-    made["promise_left_days"] = days_between(asked.moment, told["promised_at"])
-    now, promised = _local(asked.moment, spec), _local(told["promised_at"], spec)
+    made["elapsed_days"] = days_between(own["placed_at"], asked.moment)
+    made["promise_days"] = days_between(own["placed_at"], own["promised_at"])
+    made["promise_left_days"] = days_between(asked.moment, own["promised_at"])
+    now, promised = _local(asked.moment, spec), _local(own["promised_at"], spec)
     today, due = (one.to_numpy().astype("datetime64[D]") for one in (now, promised))
     made["weekday"] = now.day_of_week.to_numpy("float64")
     made["hour"] = now.hour.to_numpy("float64") + now.minute.to_numpy("float64") / 60
@@ -237,7 +237,7 @@ def _others(data: DeliveryData, asked: Asked) -> dict[str, Floats]:
     history, at = History.of(data), asked.moment
     codes = dict(data.keys) | {"lane": _lane(data)}
     own = {key: codes[key][asked.order] for key in _KEYED}
-    # How it was paid for is told when it is paid: of others it must have been by their approval,
+    # How it was paid for is known when it is paid: of others it must have been by their approval,
     # before which no stream begins.
     paid = data.moments["paid_known_at"]
     in_time = paid <= data.moments["approved_known_at"]
@@ -274,11 +274,11 @@ def _others(data: DeliveryData, asked: Asked) -> dict[str, Floats]:
     level = means(history.delivered.sums(at, days=LEVEL_DAYS), 1, log_days, _WEIGHT) - log_days
     usual = means(of(history.delivered, "region"), 1, log_days, _WEIGHT)
     made["usual_log_days"] = usual + level
-    lately = of(history.delivered, "region", RECENT_DAYS)
+    newest = of(history.delivered, "region", RECENT_DAYS)
     prior = made["region_log_days"] + recent_days
-    made["region_recent_log_days"] = means(lately, 1, prior, _WEIGHT) - recent_days
+    made["region_recent_log_days"] = means(newest, 1, prior, _WEIGHT) - recent_days
     prior = made["region_log_ratio"] + recent_ratio
-    made["region_recent_log_ratio"] = means(lately, 2, prior, _WEIGHT) - recent_ratio
+    made["region_recent_log_ratio"] = means(newest, 2, prior, _WEIGHT) - recent_ratio
     made["region_carrying"] = means(of(history.carried, "region"), 1, carrying, _WEIGHT)
     made["seller_handling"] = means(of(history.handled, "seller"), 1, handling, 3.0)
     made["seller_recent_handling"] = means(

@@ -1,7 +1,7 @@
-"""What other orders say at a moment: sums over what was known strictly before it.
+"""What other orders show at a moment: sums over what was known strictly before it.
 
 Each look-up compares the moment from which a fact was known with the moment that asks. Sums are of
-integers, so that what came later, or of other keys, cannot even change a rounding.
+integers, so that later facts, or those of other keys, cannot even change a rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flow_platform.scoring.deliveries.data import (
 # Logs and days are summed in millionths.
 _UNIT = 1e6
 # An open order stops counting so many days after its approval or promise: it is lost, or nobody
-# will tell. Orders still at their seller's after `STUCK_DAYS` will hardly ever leave.
+# will report it. Orders still at their seller's after `STUCK_DAYS` will hardly ever leave.
 LOST_DAYS, STUCK_DAYS = 60, 30
 
 
@@ -49,7 +49,7 @@ class Stream:
     ) -> Integers:
         """Shape (n, values): sums of what was known before `at`, of the last `days` if given.
 
-        With a `key`, of the facts whose order bears the code that `asked` has: `codes` are those of
+        With a `key`, of the facts whose order has the code that `asked` has: `codes` are those of
         all orders. A code of -1 has no facts.
         """
         made = self._until(at, key, codes, asked)
@@ -103,23 +103,23 @@ class History:
 
     @classmethod
     def of(cls, data: DeliveryData) -> History:
-        told = data.moments
-        placed, approved = told["placed_at"], told["approved_known_at"]
+        moments = data.moments
+        placed, approved = moments["placed_at"], moments["approved_known_at"]
         # Of an order that is not known to be approved, nothing is known.
-        delivered = np.maximum(told["delivered_known_at"], approved)
-        handed = np.maximum(told["handed_over_known_at"], approved)
-        cancelled = np.maximum(told["cancelled_known_at"], approved)
-        promised = days_between(placed, told["promised_at"])
-        days, carried = data.days, days_between(told["handed_over_at"], told["delivered_at"])
+        delivered = np.maximum(moments["delivered_known_at"], approved)
+        handed = np.maximum(moments["handed_over_known_at"], approved)
+        cancelled = np.maximum(moments["cancelled_known_at"], approved)
+        promised = days_between(placed, moments["promised_at"])
+        days, carried = data.days, days_between(moments["handed_over_at"], moments["delivered_at"])
         settled = days_between(placed, delivered) <= SETTLED_DAYS
-        came = settled & (days > 0)
+        arrived = settled & (days > 0)
         ratio = days / np.maximum(promised, 1.0)
-        handled = days_between(approved, told["handed_over_at"])
+        handled = days_between(approved, moments["handed_over_at"])
         left = days_between(placed, handed) <= SETTLED_DAYS
         one = np.ones(len(data))
         return cls(
-            delivered=_stream(came, delivered, one, _log(days), _log(ratio)),
-            carried=_stream(came & (carried > 0), delivered, one, _log(1 + carried)),
+            delivered=_stream(arrived, delivered, one, _log(days), _log(ratio)),
+            carried=_stream(arrived & (carried > 0), delivered, one, _log(1 + carried)),
             handled=_stream(left, handed, one, _log(1 + np.maximum(handled, 0.0))),
             due=_due(data, delivered, cancelled),
             approved=_stream(~np.isnat(approved), approved, one),
@@ -129,14 +129,14 @@ class History:
 
 
 def means(sums: Integers, value: int, prior: Floats, weight: float) -> Floats:
-    """Means of a value in units, drawn to `prior` as if `weight` facts had said that."""
+    """Means of a value in units, drawn to `prior` as if `weight` more facts had that mean."""
     count = sums[:, 0].astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (sums[:, value] / _UNIT + weight * prior) / (count + weight)
 
 
 def shares(sums: Integers, prior: Floats, weight: float) -> Floats:
-    """Shares of late orders, drawn to `prior`; between 0 and 1 whatever was taken back."""
+    """Shares of late orders, drawn to `prior`; between 0 and 1 even where facts were taken back."""
     count = np.maximum(sums[:, 0], 0).astype(np.float64)
     late = np.clip(sums[:, 1], 0, count)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -149,12 +149,12 @@ def forever(history: Stream, at: Moments) -> Integers:
 
 
 def _due(data: DeliveryData, delivered: Moments, cancelled: Moments) -> Stream:
-    told = data.moments
-    promise: Moments = np.maximum(told["promised_at"], told["approved_known_at"])
-    in_time = told["delivered_at"] <= told["promised_at"]
+    known = data.moments
+    promise: Moments = np.maximum(known["promised_at"], known["approved_known_at"])
+    in_time = known["delivered_at"] <= known["promised_at"]
     lost: Moments = promise + np.timedelta64(LOST_DAYS, "D")
     # Kept within what a look back reads.
-    counted = days_between(told["placed_at"], lost) <= SETTLED_DAYS
+    counted = days_between(known["placed_at"], lost) <= SETTLED_DAYS
     counted &= ~(cancelled <= promise)
     was_known = counted & (delivered <= promise)
     open_then = counted & ~was_known

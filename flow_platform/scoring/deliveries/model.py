@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.ground.errors import ModelError
+from flow_platform.models.records import check_golden, not_whole
 from flow_platform.scoring.deliveries import candidates
 from flow_platform.scoring.deliveries.calibration import Platt, banded, probability
 from flow_platform.scoring.deliveries.data import Floats
 from flow_platform.scoring.deliveries.features import columns, leg
 
-# Golden scores agree to so many parts; a sum's order may change with the processor.
+# Relative: golden scores may differ by so much.
 _GOLDEN_TOLERANCE = 1e-5
-# Scores are told to a tenth of a second and a millionth: below what anybody sees, above what a sum
-# in another order changes, so that an order alone gets the bits that it gets among others.
+# Scores are rounded to a tenth of a second and a millionth: below what anybody sees, above what a
+# sum in another order changes, so that an order alone gets the bits that it gets among others.
 _DECIMALS = 6
 MOST_REASONS = 3
 
@@ -31,8 +31,8 @@ class DeliveryModel:
     """One vintage. Make it with `load`.
 
     `platt` is of late risk alone, `widening` of delays, one for each leg of the way; `has_skill`
-    says whether the backtest showed it to be better than the base rate, beyond noise. Without it
-    the base rate is served.
+    is whether the backtest showed it to be better than the base rate, beyond noise. Without it the
+    base rate is served.
     """
 
     measure: str
@@ -69,10 +69,7 @@ class DeliveryModel:
                 golden=json.loads(artefacts["golden.json"]),
             )
         except (KeyError, ValueError, TypeError) as error:
-            raise ModelError(
-                f"The artefacts of this vintage are not whole ({error!r}). Train it again:"
-                " flow train deliveries --from MONTH."
-            ) from error
+            raise not_whole("deliveries", error) from error
 
     @property
     def in_transit(self) -> bool:
@@ -84,24 +81,24 @@ class DeliveryModel:
 
     @property
     def served(self) -> Platt:
-        """The calibration that speaks: that of the base rate where no skill was shown."""
+        """The calibration in use: that of the base rate where no skill was shown."""
         return self.platt if self.has_skill else Platt(self.platt.centre)
 
     def score(self, frame: Floats) -> Floats:
-        """What it says of rows of `features`.
+        """The scores of rows of `features`.
 
         Delays: shape (n, 3), days from placing and the sides of their 80 % band. Late risk: shape
-        (n, 1), the probability; 1 where the promise has passed, which is no opinion but a fact.
+        (n, 1), the probability; 1 where the promise has passed, which is a fact and needs no model.
         """
         if not len(frame):
             return np.zeros((0, 1 if self.is_late_risk else 3))
         names = columns(self.in_transit)
-        said = self.fitted.predict(frame)
+        raw = self.fitted.predict(frame)
         if not self.is_late_risk:
             wider = self.widening[leg(frame, self.in_transit)]
-            made = banded(said, frame[:, names.index("elapsed_days")], wider)
+            made = banded(raw, frame[:, names.index("elapsed_days")], wider)
             return np.round(made, _DECIMALS)
-        return np.round(risk(frame, said, self.served, self.in_transit), _DECIMALS)[:, None]
+        return np.round(risk(frame, raw, self.served, self.in_transit), _DECIMALS)[:, None]
 
     def reasons(self, frame: Floats, most: int = MOST_REASONS) -> list[list[dict[str, Any]]]:
         """For each row the features that raised its risk most: {feature, effect in log-odds}.
@@ -129,21 +126,14 @@ class DeliveryModel:
         ]
 
     def check_golden(self) -> None:
-        """Raise ModelError unless the vintage says of its golden rows what it said at first."""
-        frame = frame_from(self.golden["frame"])
-        said = self.score(frame)
-        meant = np.array(self.golden["scores"], dtype=np.float64)
-        if said.shape != meant.shape or not np.allclose(said, meant, rtol=_GOLDEN_TOLERANCE):
-            raise ModelError(
-                f"The vintage says {said[0].tolist()} of its golden row and not"
-                f" {meant[0].tolist()}, as when it was trained: its files or libraries changed."
-                " Train it again with the libraries that are installed."
-            )
+        """Raise ModelError unless the vintage scores its golden rows as when it was trained."""
+        scores = self.score(frame_from(self.golden["frame"]))
+        check_golden(scores, self.golden, _GOLDEN_TOLERANCE)
 
 
-def risk(frame: Floats, said: Floats, platt: Platt, in_transit: bool) -> Floats:
-    """Shape (n,): the probability to be late, of what a candidate said of rows."""
-    made = probability(platt.log_odds(said, candidates.base_log_odds(frame, in_transit)))
+def risk(frame: Floats, raw: Floats, platt: Platt, in_transit: bool) -> Floats:
+    """Shape (n,): the probability to be late, of a candidate's own log-odds `raw` of rows."""
+    made = probability(platt.log_odds(raw, candidates.base_log_odds(frame, in_transit)))
     over = frame[:, columns(in_transit).index("promise_left_days")] <= 0
     return np.where(over, 1.0, made)
 

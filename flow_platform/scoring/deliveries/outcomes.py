@@ -1,4 +1,4 @@
-"""What came of asked orders, as known at a moment; which rows a fit at that moment may learn from.
+"""Outcomes of asked orders as known at a moment; which rows a fit at that moment may learn from.
 
 Near a cut-off only the quick orders have arrived. So delays are learned from rows old enough for
 nearly all to have arrived, and lateness from orders whose promise has passed, arrived or not.
@@ -28,7 +28,7 @@ _MOST_SETTLE_DAYS, _USUAL_SETTLE_DAYS, _LEAST_SETTLED = 60.0, 30.0, 50
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Of each asked row: days to come from its moment, and by when what was known.
+    """Of each asked row: the days that followed its moment, and when its outcome became known.
 
     `days` are from placing to delivery, `remaining` from the row's moment; NaN where not delivered.
     """
@@ -43,15 +43,15 @@ class Outcomes:
 
     @classmethod
     def of(cls, data: DeliveryData, asked: Asked) -> Outcomes:
-        told = {name: values[asked.order] for name, values in data.moments.items()}
+        moments = {name: values[asked.order] for name, values in data.moments.items()}
         return cls(
             moment=asked.moment,
             days=data.days[asked.order],
-            remaining=days_between(asked.moment, told["delivered_at"]),
-            promised_at=told["promised_at"],
-            delivered_late=told["delivered_at"] > told["promised_at"],
-            delivered_known_at=told["delivered_known_at"],
-            cancelled_known_at=told["cancelled_known_at"],
+            remaining=days_between(asked.moment, moments["delivered_at"]),
+            promised_at=moments["promised_at"],
+            delivered_late=moments["delivered_at"] > moments["promised_at"],
+            delivered_known_at=moments["delivered_known_at"],
+            cancelled_known_at=moments["cancelled_known_at"],
         )
 
     def __len__(self) -> int:
@@ -63,10 +63,10 @@ class Outcomes:
         From rows of more than `_MOST_SETTLE_DAYS`; 30 where too few are known.
         """
         old = self._age(at) > _MOST_SETTLE_DAYS
-        came = self.remaining[old & (self.delivered_known_at < at)]
-        if len(came) < _LEAST_SETTLED:
+        arrived = self.remaining[old & (self.delivered_known_at < at)]
+        if len(arrived) < _LEAST_SETTLED:
             return _USUAL_SETTLE_DAYS
-        return float(min(np.quantile(came, _SETTLED_SHARE), _MOST_SETTLE_DAYS))
+        return float(min(np.quantile(arrived, _SETTLED_SHARE), _MOST_SETTLE_DAYS))
 
     def delays(self, at: np.datetime64, settle_days: float) -> Flags:
         """Rows whose delay may be learned at `at`: delivered, and old enough not to be chosen
@@ -78,14 +78,14 @@ class Outcomes:
 
         Those whose promise has passed: an order that is still open then is late, which is known
         before it arrives. Cancelled orders, and those open for more than 60 days after their
-        promise, say nothing.
+        promise, are left out.
         """
         delivered = self.delivered_known_at < at
         late = np.where(delivered, self.delivered_late, True).astype(np.float64)
         overdue = days_between(self.promised_at, np.full(len(self), at))
-        told = delivered | (overdue <= LOST_DAYS)
+        has_outcome = delivered | (overdue <= LOST_DAYS)
         cancelled = (self.cancelled_known_at < at) & ~delivered
-        return (self.moment < at) & (self.promised_at < at) & told & ~cancelled, late
+        return (self.moment < at) & (self.promised_at < at) & has_outcome & ~cancelled, late
 
     def known_at(self, at: np.datetime64) -> np.datetime64:
         """The last moment before `at` from which anything here was known."""

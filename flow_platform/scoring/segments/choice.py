@@ -20,7 +20,7 @@ Labels = NDArray[np.int64]
 
 # From here on Hennig calls a cluster stable; below 0.6 it should not be trusted.
 STABLE, DOUBTFUL = 0.75, 0.6
-# Views hide what fewer customers say, so that a smaller segment could not be shown to anyone.
+# Views hide figures of fewer customers, so that a smaller segment could not be shown to anyone.
 LEAST_SEGMENT = 10
 # Fewer starts for a sample end elsewhere by themselves, and stable segments look unstable.
 _STARTS, _STARTS_RESAMPLED = 10, 5
@@ -63,7 +63,7 @@ def groupings(points: Floats, spec: SegmentSpec) -> list[Grouping]:
     counts = [k for k in spec.counts if k < different]
     if not counts:
         raise ModelError(
-            f"Customers cannot be told apart: only {different} of {len(compared)} differ in any"
+            f"Customers cannot be separated: only {different} of {len(compared)} differ in any"
             " way. Wait until more orders and deliveries are known."
         )
     # Threads add up in another order each time.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# Raised whenever equal data would train other segments: vintages are then trained anew.
+# Raised whenever equal data would train other segments: vintages are then trained again.
 CODE_VERSION = "1"
 ORDER_COLUMNS = (
     "order_id",
@@ -60,8 +60,8 @@ class SegmentSpec:
 def customers_of(orders: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """One row a customer, in the order of their pseudonyms: what was known before `cutoff` (UTC).
 
-    `orders` has ORDER_COLUMNS, one row an order; `known_at` is when what the row says of placing
-    and price became known. Columns made:
+    `orders` has ORDER_COLUMNS, one row an order; `known_at` is when its placing and price became
+    known. Columns made:
     customer      the pseudonym
     centre_id     region of the newest order
     recency_days  from the newest order to the cut-off
@@ -73,25 +73,25 @@ def customers_of(orders: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     mean_days     mean of delivered - placed, NaN without a delivery
     known_price   whether any price is known
     known_until   when the newest fact about the customer became known
-    A cancelled order counts as an order: people placed it, and the table does not say when its
-    cancellation became known.
+    A cancelled order counts as an order: people placed it, and the table has no moment at which
+    its cancellation became known.
     """
-    told = orders[(orders["placed_at"] < cutoff) & (orders["known_at"] < cutoff)]
-    told = told.sort_values(["customer", "placed_at", "order_id"], kind="stable")
-    known = told["delivered_at"].notna() & (told["delivered_known_at"] < cutoff)
-    gap = _days(told["delivered_at"] - told["promised_at"]).where(known)
-    later = known & (told["delivered_known_at"] > told["known_at"])
+    seen = orders[(orders["placed_at"] < cutoff) & (orders["known_at"] < cutoff)]
+    seen = seen.sort_values(["customer", "placed_at", "order_id"], kind="stable")
+    known = seen["delivered_at"].notna() & (seen["delivered_known_at"] < cutoff)
+    gap = _days(seen["delivered_at"] - seen["promised_at"]).where(known)
+    later = known & (seen["delivered_known_at"] > seen["known_at"])
     rows = pd.DataFrame(
         {
-            "customer": told["customer"].astype(object),
-            "centre_id": told["centre_id"].astype(object),
-            "recency_days": _days(cutoff - told["placed_at"]),
+            "customer": seen["customer"].astype(object),
+            "centre_id": seen["centre_id"].astype(object),
+            "recency_days": _days(cutoff - seen["placed_at"]),
             "orders": 1,
-            "value": told["price"].astype("float64"),
+            "value": seen["price"].astype("float64"),
             "late_share": (gap > 0).astype("float64").where(known),
             "gap_days": gap,
-            "mean_days": _days(told["delivered_at"] - told["placed_at"]).where(known),
-            "known_until": told["known_at"].mask(later, told["delivered_known_at"]),
+            "mean_days": _days(seen["delivered_at"] - seen["placed_at"]).where(known),
+            "known_until": seen["known_at"].mask(later, seen["delivered_known_at"]),
         }
     )
     by = rows.groupby("customer", sort=True)

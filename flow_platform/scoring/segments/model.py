@@ -97,7 +97,7 @@ class Segments:
         return artefact(content)
 
     def named_after(self, earlier: Segments | None) -> Segments:
-        """The same segments; those that lie where earlier ones lay bear their names."""
+        """The same segments; those at the place of an earlier one have its name."""
         known = earlier.known() if earlier else ()
         return replace(self, names=names_of(self.centres, self.scaling, known))
 

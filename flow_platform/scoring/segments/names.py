@@ -33,24 +33,24 @@ _CLAIMS: Mapping[str, Mapping[str, int]] = {
     "dormant_modest": {"recency_days": 1, "log_value": -1},
     "dormant_disappointed": {"recency_days": 1, "late_share": 1},
 }
-# Where all that a segment is has been said of others.
+# For segments of which every trait is another's name already.
 _NUMBERED = tuple(f"occasional_{number}" for number in range(2, 9))
 NAMES = (*_CLAIMS, *_NUMBERED)
 
-# A name claims nothing that is closer to the usual; a name that was borne is kept a little longer.
+# A name claims nothing that is closer to the usual; one that a segment had is kept a little longer.
 # To call people loyal or disappointed takes more.
 _APART, _STILL_APART = 0.3, 0.5
 _FARTHER_APART = {"log_orders": 0.5, "late_share": 0.5}
 # Beyond this distance (robust deviations) a segment is not the one of the month before.
 _SAME_SEGMENT = 1.0
-# Traits beyond this set a segment apart no better: one is as much as "new" can say.
+# Traits beyond this separate a segment no better: one is as much as "new" can mean.
 _STRIKING = 1.5
 _SECOND_CHOICE, _LAST_CHOICE, _NEVER = 0.5, 50.0, 1e6
 # Where several names are true: what people act on comes first, what they do not comes last.
 _PREFERENCE = {
     "loyal": -1.0,
     "disappointed": -1.0,
-    # Who spent much and was not seen since is a customer lost before all else.
+    # A customer who spent much and has not ordered since is first of all a lost one.
     "dormant": -0.5,
     "modest": 0.25,
     "satisfied": 0.5,
@@ -68,7 +68,7 @@ class Known:
 def names_of(centres: Floats, scaling: Scaling, earlier: Sequence[Known] = ()) -> tuple[str, ...]:
     """A name for each centre (coordinates of `scaling`), each once; those of NAMES.
 
-    A segment that lies where one of `earlier` lay keeps its name while it is still true. The others
+    A segment at the place of one of `earlier` keeps its name while it is still true. The others
     get what fits them best together, of the names that are free. The order of centres does not
     matter, nor do the numbers that months gave their segments.
     """
@@ -97,7 +97,7 @@ def _kept(
     if not earlier or not shared:
         return {}
     columns = [scaling.columns[place] for place in shared]
-    # What this month does not tell apart by stays where it was.
+    # Features that do not separate customers this month stay where they were.
     points = np.array(
         [
             [one.centre[column] if column in columns else 0.0 for column in scaling.columns]

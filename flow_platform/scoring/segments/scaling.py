@@ -1,6 +1,6 @@
 """Puts customers' features on one scale: robust, bounded, aspects of equal weight.
 
-Features that tell customers apart too little are left out here, with the reason.
+Features that hardly separate customers are left out here, with the reason.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from flow_platform.scoring.segments.customers import ASPECTS, COLUMNS, Floats
 _IQR_OF_NORMAL = 1.349
 # Scaled values end here: one order of a fortune, or one parcel lost for a year, makes no segment.
 _FURTHEST = 3.0
-# Where fewer customers than this share differ from the commonest value, the feature says nothing of
-# the others, and scaled it would put those few alone: with one-time buyers, the number of orders.
+# Where fewer customers than this share differ from the commonest value, the feature does not
+# separate the others, and scaled it would put those few alone: with one-time buyers, the number of
+# orders.
 LEAST_APART = 0.02
 # Of fewer customers than this share a feature is not known well enough to be filled in.
 _LEAST_KNOWN = 0.1
@@ -31,8 +32,8 @@ class Scaling:
 
     A coordinate is (value - centre) / scale, kept within 3 of the centre, times the weight; unknown
     values become `neutral`, the mean of the known ones on that scale. `overall` is the mean
-    coordinate of all customers, without weight: what segments are compared with. `dropped` says of
-    each feature that is not used why.
+    coordinate of all customers, without weight: what segments are compared with. `dropped` has
+    the reason of each feature that is not used.
     """
 
     columns: tuple[str, ...]
@@ -49,7 +50,7 @@ class Scaling:
         return self._bounded(own) * np.array(self.weight)
 
     def traits(self, coordinates: Floats) -> list[dict[str, float]]:
-        """How far points lie from all customers' mean, by feature, in robust deviations."""
+        """How far points are from all customers' mean, by feature, in robust deviations."""
         away = coordinates / np.array(self.weight) - np.array(self.overall)
         return [dict(zip(self.columns, (float(one) for one in row), strict=True)) for row in away]
 

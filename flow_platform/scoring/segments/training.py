@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.artefacts import artefact
+from flow_platform.models.moments import utc
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.segments.choice import chosen, groupings
 from flow_platform.scoring.segments.customers import SegmentSpec, fingerprint, matrix_of
@@ -29,7 +29,7 @@ def train(customers: pd.DataFrame, cutoff: pd.Timestamp, spec: SegmentSpec) -> T
     Segments are numbered by their centres, those of the newest customers first, and named by what
     they are; `renamed` gives them the names of the month before. Customers without a delivery have
     no experience that is known: they count as the mean of those with one. Raises ModelError where
-    too few customers are known, or nothing tells them apart.
+    too few customers are known, or no feature separates them.
     """
     cutoff = utc(cutoff)
     if len(customers) < spec.least_customers:
@@ -41,9 +41,10 @@ def train(customers: pd.DataFrame, cutoff: pd.Timestamp, spec: SegmentSpec) -> T
     matrix = matrix_of(customers)
     scaling = scaling_of(matrix)
     if not scaling.columns:
+        reasons = "; ".join(f"{name} is {why}" for name, why in scaling.dropped.items())
         raise ModelError(
-            f"Cannot make segments of {cutoff:%Y-%m}: nothing tells the {len(customers)} customers"
-            f" apart ({'; '.join(f'{k} is {v}' for k, v in scaling.dropped.items())})."
+            f"Cannot make segments of {cutoff:%Y-%m}: no feature separates the {len(customers)}"
+            f" customers ({reasons})."
         )
     found = groupings(scaling.apply(matrix), spec)
     segments = Segments.of(scaling, found, chosen(found))
@@ -98,8 +99,8 @@ def profiles_of(customers: pd.DataFrame, segments: Segments) -> pd.DataFrame:
     Means are over customers; `late_share` and `mean_days` over those with a delivery, NaN where
     there is none.
     """
-    said = customers.join(segments.assign(customers))
-    by = said.groupby(["segment", "name"], sort=True)
+    assigned = customers.join(segments.assign(customers))
+    by = assigned.groupby(["segment", "name"], sort=True)
     made = by[list(_PROFILED)].mean()
     made.insert(0, "customers", by.size())
     made = made.reset_index()

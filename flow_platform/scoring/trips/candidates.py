@@ -1,7 +1,7 @@
-"""The candidates: each is fitted on a frame and says the middle and an 80 % band of each row.
+"""The candidates: each is fitted on a frame and predicts the middle and an 80 % band of each row.
 
 All predict the square root of the minutes: trips that take twice as long are that much more
-uncertain, and on this scale no hour stands above the others.
+uncertain, and on this scale errors of all hours are about as large.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.forecasting.daily.data import evenly_placed
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Booster
+from flow_platform.models.sampling import evenly_placed
 from flow_platform.scoring.trips.data import Floats, TripSpec
 from flow_platform.scoring.trips.history import columns, usual_minutes
 
-# The simplest first; LightGBM stands before its equal of scikit-learn, which takes a hundred times
+# The simplest first; LightGBM comes before its equal of scikit-learn, which takes a hundred times
 # as long to answer a single request.
 CANDIDATES = ("zone_pair_mean", "lightgbm", "gradient_boosting")
 PARTS = ("middle", "lower", "upper")
@@ -96,8 +96,8 @@ class GradientBoosting(Fitted):
         return {f"{part}.skops": as_bytes(model) for part, model in self._models.items()}
 
 
-def fit(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitted:
-    """Fit a candidate on rows of `history.features` and the minutes that came.
+def fit_candidate(candidate: str, frame: Floats, minutes: Floats, spec: TripSpec) -> Fitted:
+    """Fit a candidate on rows of `history.features` and the minutes that they took.
 
     Raises ModelError for a candidate that does not exist.
     """

@@ -1,4 +1,4 @@
-"""What a trip's model is told, and the trips that it learns from.
+"""The inputs of a trip's model, and the trips that it learns from.
 
 Arrays, one element a trip, so that a single request and millions of trips take the same path.
 """
@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# Raised whenever equal data would train other models: vintages are then trained anew.
+from flow_platform.models.moments import naive
+
+# Raised whenever equal data would train other models: vintages are then trained again.
 CODE_VERSION = "3"
 WEATHER = ("temperature_mean", "precipitation_mm", "snowfall_cm", "wind_max_kmh")
 
@@ -58,7 +60,7 @@ class TripInputs:
 class TripSpec:
     """The fixed choices of a model.
 
-    `measure` is "default" or "planned_distance"; the latter is told the distance. Fewer than
+    `measure` is "default" or "planned_distance"; the latter also uses the distance. Fewer than
     `least_trips` before a cut-off train nothing; of more than `most_rows` an even part is fitted.
     """
 
@@ -79,7 +81,7 @@ class TripData:
     """Trips that are over, in the order of their pickups.
 
     `pickup_at` and `available_at` (the drop-off) are datetime64[us] in UTC; `minutes` and
-    `distance_km` what came of the trip. `zones` says where zones lie: rows of zone, latitude,
+    `distance_km` are those it took. `zones` are the places of zones: rows of zone, latitude,
     longitude (degrees, NaN where unknown), in the order of the zones' numbers.
     """
 
@@ -118,17 +120,11 @@ class TripData:
         return self.take(self.available_at < naive(moment))
 
 
-def naive(moment: pd.Timestamp) -> np.datetime64:
-    """A moment in UTC as numpy has it."""
-    known = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-    return np.datetime64(known, "us")
-
-
 def trips_of(frame: pd.DataFrame, zones: pd.DataFrame) -> TripData:
     """The trips of a frame with the columns of merged.trips, in the order of their pickups.
 
-    The recorded distance stands for the planned one: a dispatcher's router would have said about
-    as much. `zones` has zone_id, latitude, longitude.
+    The recorded distance is taken for the planned one: a dispatcher's router would have planned
+    about as much. `zones` has zone_id, latitude, longitude.
     """
     frame = frame.sort_values(["pickup_at", "trip_id"], kind="stable")
     return TripData(
@@ -145,7 +141,7 @@ def trips_of(frame: pd.DataFrame, zones: pd.DataFrame) -> TripData:
 
 
 def inputs_of(frame: pd.DataFrame) -> TripInputs:
-    """What the models are told of the trips of a frame with the columns of merged.trips."""
+    """The inputs of the models, of a frame with the columns of merged.trips."""
     return TripInputs(
         pickup_zone=frame["pickup_zone"].to_numpy("int64"),
         dropoff_zone=frame["dropoff_zone"].to_numpy("int64"),

@@ -1,8 +1,8 @@
-"""What past trips say of a trip that is asked for: its zones' usual minutes, distance and pace.
+"""What past trips show of a trip that is asked for: its zones' usual minutes, distance and pace.
 
-`features` is the one function that makes a model's frame. A trip of the past is told what was known
-when its own day began (`Expanding`), a trip to come what was known at the vintage's cut-off
-(`Table`); both hand the same sums to the same code.
+`features` is the one function that makes a model's frame. A past trip gets what was known when its
+own day began (`Expanding`), a trip to come what was known at the vintage's cut-off (`Table`); both
+hand the same sums to the same code.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 
 from flow_platform.scoring.trips.data import WEATHER, Floats, Integers, TripData, TripInputs
 
-# Means are drawn towards what is known of more trips, as if so many more had said that.
+# Means are drawn towards those of more trips, as if so many more trips had that mean.
 PRIOR_ZONE, PRIOR_PAIR, PRIOR_DISTANCE, PRIOR_HOUR = 20.0, 5.0, 3.0, 20.0
 # Where nothing is known at all: a trip of 3 km at 16 km/h.
 FIRST_KM, FIRST_MINUTES = 3.0, 11.0
-# Roads are longer than the bird's way: by a quarter, and by some streets at either end. Shares and
-# distances of city trips by Boscoe et al. (2012), Professional Geographer 64 (2), lie around 1.4.
+# Roads are longer than the straight line: by a quarter, and by some streets at either end. Ratios
+# of city trips in Boscoe et al. (2012), Professional Geographer 64 (2), are around 1.4.
 DETOUR, STREETS_KM = 1.3, 0.4
 _EARTH_KM = 6371.0
 _SPAN = 100_000
@@ -50,7 +50,7 @@ COMMON = (
     "beeline_km",
 )
 PLANNED = ("planned_km", "detour")
-# What a person is told of a prediction: which columns speak of what.
+# How a prediction is explained to people: the columns that belong to each subject.
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "zones": (
         "pickup_zone",
@@ -180,8 +180,8 @@ class Expanding:
         return self._data.zones
 
     def sums(self, group: str, keys: Any) -> Any:
-        # Keys and days in one number: all trips of a key lie side by side, in the order in which
-        # they became known, and what was known before a day is a difference of running sums.
+        # Keys and days in one number: all trips of a key are next to each other, in the order in
+        # which they became known, and what was known before a day is a difference of running sums.
         found, place = np.unique(
             np.concatenate([keys_of(self._data.inputs, group), keys]), return_inverse=True
         )
@@ -214,35 +214,35 @@ def features(inputs: TripInputs, known: Known, has_distance: bool) -> Floats:
     formulas: arrays of one element would take ten times as long.
     """
     alone = len(inputs) == 1 and isinstance(known, Table)
-    told: Any = _Single(inputs) if alone else inputs
-    count, minutes, km = known.sums("all", keys_of(told, "all"))
+    asked: Any = _Single(inputs) if alone else inputs
+    count, minutes, km = known.sums("all", keys_of(asked, "all"))
     usual_minutes = (minutes + math.log(FIRST_MINUTES)) / (count + 1)
     usual_km = (km + math.log(FIRST_KM)) / (count + 1)
     usual_pace = usual_minutes - usual_km
     frame: dict[str, Any] = {}
     zone_minutes, zone_km = usual_minutes, usual_km
     for end in ("pickup", "dropoff"):
-        n, log_minutes, log_km = known.sums(end, keys_of(told, end))
+        n, log_minutes, log_km = known.sums(end, keys_of(asked, end))
         own_minutes = (log_minutes - n * usual_minutes) / (n + PRIOR_ZONE)
         own_km = (log_km - n * usual_km) / (n + PRIOR_ZONE)
         frame[f"{end}_pace"] = own_minutes - own_km
         zone_minutes, zone_km = zone_minutes + own_minutes / 2, zone_km + own_km / 2
-    frame["beeline_km"] = beeline_km(known.zones, told.pickup_zone, told.dropoff_zone)
+    frame["beeline_km"] = beeline_km(known.zones, asked.pickup_zone, asked.dropoff_zone)
     road_km = np.log(frame["beeline_km"] * DETOUR + STREETS_KM)
     zone_km = _known_or(road_km, zone_km)
-    n, log_minutes, log_km = known.sums("pair", keys_of(told, "pair"))
+    n, log_minutes, log_km = known.sums("pair", keys_of(asked, "pair"))
     frame["pair_trips"] = n
     frame["pair_log_minutes"] = (log_minutes + PRIOR_PAIR * zone_minutes) / (n + PRIOR_PAIR)
     frame["pair_log_km"] = (log_km + PRIOR_DISTANCE * zone_km) / (n + PRIOR_DISTANCE)
     frame["pair_pace"] = (log_minutes - log_km - n * usual_pace) / (n + PRIOR_PAIR)
     for group in ("pickup_hour", "week_hour"):
-        n, log_minutes, log_km = known.sums(group, keys_of(told, group))
+        n, log_minutes, log_km = known.sums(group, keys_of(asked, group))
         frame[f"{group}_pace"] = (log_minutes - log_km - n * usual_pace) / (n + PRIOR_HOUR)
     if has_distance:
-        planned = told.planned_distance_km
+        planned = asked.planned_distance_km
         frame["planned_km"] = planned
         frame["detour"] = np.log(np.maximum(planned, 0.1)) - frame["pair_log_km"]
-    own = [frame[name] if name in frame else getattr(told, name) for name in columns(has_distance)]
+    own = [frame[name] if name in frame else getattr(asked, name) for name in columns(has_distance)]
     if alone:
         return np.array([own], dtype=np.float64)
     return np.stack([np.asarray(column, dtype=np.float64) for column in own], axis=1)

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.records import check_golden, not_whole
 from flow_platform.scoring.trips import candidates
 from flow_platform.scoring.trips.data import Floats, TripInputs
 from flow_platform.scoring.trips.history import SUBJECTS, Table, columns, features, usual_minutes
 
 # No trip is shorter: those are kept aside before they reach a model.
 SHORTEST_MINUTES = 1.0
-# Golden scores agree to so many parts; a sum's order may change with the processor.
+# Relative: golden scores may differ by so much.
 _GOLDEN_TOLERANCE = 1e-6
 _INTEGERS = ("pickup_zone", "dropoff_zone", "local_minute", "weekday")
 
@@ -53,10 +54,7 @@ class TripModel:
                 golden=json.loads(artefacts["golden.json"]),
             )
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise ModelError(
-                f"The artefacts of this vintage are not whole ({error!r}). Train it again:"
-                " flow train trips --from MONTH."
-            ) from error
+            raise not_whole("trips", error) from error
 
     @property
     def has_distance(self) -> bool:
@@ -87,30 +85,24 @@ class TripModel:
             parts = self.fitted.boosters["middle"].contributions(frame)
             base, total = parts[:, -1], parts.sum(axis=1)
             names = columns(self.has_distance)
-            said = {
+            effects = {
                 subject: parts[:, [names.index(one) for one in own if one in names]].sum(axis=1)
                 * (total + base)
                 for subject, own in SUBJECTS.items()
             }
         else:
-            said = self._one_by_one(frame)
-        return {"usual": minutes - np.sum(list(said.values()), axis=0), **said}
+            effects = self._one_by_one(frame)
+        return {"usual": minutes - np.sum(list(effects.values()), axis=0), **effects}
 
     def check_golden(self) -> None:
-        """Raise ModelError unless the vintage says of its golden trips what it said at first."""
-        said = self.score(inputs_from(self.golden["inputs"]))
-        meant = np.array(self.golden["scores"], dtype=np.float64)
-        if said.shape != meant.shape or not np.allclose(said, meant, rtol=_GOLDEN_TOLERANCE):
-            raise ModelError(
-                f"The vintage says {said[0].tolist()} of its golden trip and not"
-                f" {meant[0].tolist()}, as when it was trained: its files or libraries changed."
-                " Train it again with the libraries that are installed."
-            )
+        """Raise ModelError unless the vintage scores its golden trips as when it was trained."""
+        scores = self.score(inputs_from(self.golden["inputs"]))
+        check_golden(scores, self.golden, _GOLDEN_TOLERANCE)
 
     def _frame(self, inputs: TripInputs) -> Floats:
         if self.has_distance and np.isnan(inputs.planned_distance_km).any():
             raise ModelError(
-                "This model is told the distance of the planned route, and a trip has none."
+                "This model uses the distance of the planned route, and a trip has none."
                 " Give planned_distance_km, or ask the default model."
             )
         return features(inputs, self.table, self.has_distance)
@@ -119,13 +111,13 @@ class TripModel:
         names = columns(self.has_distance)
         shown = np.tile(self.typical, (len(frame), 1))
         before = banded(self.fitted.predict(shown), self.widening)[:, 0]
-        said = {}
+        effects = {}
         for subject, own in SUBJECTS.items():
             chosen = [names.index(one) for one in own if one in names]
             shown[:, chosen] = frame[:, chosen]
             now = banded(self.fitted.predict(shown), self.widening)[:, 0]
-            said[subject], before = now - before, now
-        return said
+            effects[subject], before = now - before, now
+        return effects
 
 
 def banded(roots: Floats, widening: float) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 from forecasting_world import make_world
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import train, trainable
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.models.vintage import TrainedModel
 from tests.stored import as_stored
 
@@ -38,4 +38,5 @@ def cutoff() -> pd.Timestamp:
 def models(
     made_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> dict[str, TrainedModel]:
-    return {name: train(name, made_data, cutoff, spec) for name in trainable()}
+    prepared = ENGINE.prepare(made_data, cutoff, spec)
+    return {name: ENGINE.train(name, prepared) for name in ENGINE.trainable()}

@@ -35,7 +35,7 @@ def make_world(
     dates = pd.date_range(first, periods=days)
     ahead = pd.date_range(first, periods=days + 30)
     ids = [f"C{number}" for number in range(centres)]
-    actuals, calendars, vintages, issues, truth = [], [], [], [], []
+    actuals, calendars, forecasts, issues, truth = [], [], [], [], []
     for name in ids:
         base = np.exp(generator.uniform(7, 9.5))
         weekday = np.log(np.array([1.1, 1.15, 1.1, 1.05, 1.0, 0.5, 0.25]))
@@ -77,12 +77,12 @@ def make_world(
         closing = (dates + pd.Timedelta(days=1)).tz_localize("UTC")
         issues.append(pd.DataFrame({"unique_id": name, "issue": dates, "issued_at": closing}))
         if weather:
-            vintages.extend(_weather(name, ahead, rain, warm, generator))
+            forecasts.extend(_weather(name, ahead, rain, warm, generator))
     return (
         SeriesData(
             actuals=pd.concat(actuals, ignore_index=True),
             calendar=pd.concat(calendars, ignore_index=True),
-            vintages=pd.concat(vintages, ignore_index=True) if vintages else pd.DataFrame(),
+            weather=pd.concat(forecasts, ignore_index=True) if forecasts else pd.DataFrame(),
             issues=pd.concat(issues, ignore_index=True),
         ),
         pd.concat(truth, ignore_index=True),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flow_platform.forecasting.hourly.data import Boosting, HourlyData, HourlySpec
+from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlyData, HourlySpec
 
 FIRST = pd.Timestamp("2024-01-01 00:00")
 DAYS = 110
 SPEC = HourlySpec(
-    boosting=Boosting(num_leaves=7, learning_rate=0.2, rounds=40), backtest_days=28, weather=()
+    boosting=HourlyBoosting(num_leaves=7, learning_rate=0.2, rounds=40),
+    backtest_days=28,
+    weather=(),
 )
 ZONE = "Europe/Paris"
 

@@ -44,7 +44,7 @@ def world(
     return SeriesData(
         actuals=pd.concat(actuals, ignore_index=True),
         calendar=pd.concat(calendars, ignore_index=True),
-        vintages=pd.DataFrame(),
+        weather=pd.DataFrame(),
         issues=pd.concat(issues, ignore_index=True),
     )
 

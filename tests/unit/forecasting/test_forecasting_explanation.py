@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.forecasting.daily.explanation import DRIVERS, EXPLANATION_COLUMNS, driver_of
+from flow_platform.forecasting.daily.forecasting import fallback_forecast, forecast
 from flow_platform.forecasting.daily.frame import build_frame, feature_names
-from flow_platform.forecasting.daily.training import fallback_forecast, forecast, trainable
 from flow_platform.models.vintage import TrainedModel
 
 NAMED = [f"by_{driver}" for driver in DRIVERS]
 
 
 @pytest.fixture(scope="module")
-def said(
+def explained(
     panel_data: SeriesData, spec: SeriesSpec, models: dict[str, TrainedModel]
 ) -> dict[str, pd.DataFrame]:
     issues = panel_data.issues[panel_data.issues["issue"] >= "2023-10-01"]
@@ -25,11 +26,11 @@ def said(
     }
 
 
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_usual_and_drivers_add_up_to_the_forecast(
-    said: dict[str, pd.DataFrame], candidate: str
+    explained: dict[str, pd.DataFrame], candidate: str
 ) -> None:
-    rows = said[candidate]
+    rows = explained[candidate]
     assert rows[list(EXPLANATION_COLUMNS)].notna().all().all()
     total = rows["usual"] + rows[NAMED].sum(axis=1)
     assert np.allclose(total, rows["prediction"], rtol=1e-6, atol=1e-3)
@@ -37,10 +38,10 @@ def test_usual_and_drivers_add_up_to_the_forecast(
 
 @pytest.mark.parametrize("candidate", ["effects", "lightgbm", "blend"])
 def test_a_holiday_and_a_campaign_are_named_as_what_they_are(
-    said: dict[str, pd.DataFrame], candidate: str
+    explained: dict[str, pd.DataFrame], candidate: str
 ) -> None:
     """All Saints' Day lowers the world's counts; Black Friday has no precedent in this history."""
-    rows = said[candidate]
+    rows = explained[candidate]
     holiday = rows[rows["ds"] == "2023-11-01"]
     assert (holiday["by_calendar"] < -0.15 * holiday["usual"]).all()
     assert (holiday["by_calendar"].abs() > holiday["by_weather"].abs()).all()

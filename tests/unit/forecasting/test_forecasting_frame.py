@@ -56,7 +56,7 @@ def later_changed(data: SeriesData, moment: pd.Timestamp, kind: str) -> SeriesDa
     return replace(data, **{kind: frame})
 
 
-@pytest.mark.parametrize("kind", ["actuals", "vintages"])
+@pytest.mark.parametrize("kind", ["actuals", "weather"])
 def test_facts_known_after_the_issue_change_no_bit_of_its_features(
     panel_data: SeriesData, spec: SeriesSpec, kind: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_features(
         pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
-# Announced before, in the week of, and after the days of a strike; the last beside a sale.
+# Announced before, in the week of, and after the days of a strike; the last next to a sale.
 STRIKES = (
     ("C0", "2023-06-05", "2023-06-06", "2023-05-02 00:00"),
     ("C0", "2023-09-15", "2023-09-16", "2023-09-13 09:00"),
@@ -85,8 +85,8 @@ def test_an_event_is_unseen_by_issues_before_its_announcement(
 ) -> None:
     issues = issues_on(panel_data, day)
     moment = issues["issued_at"].iloc[0]
-    told = [strike for strike in STRIKES if pd.Timestamp(strike[3], tz="UTC") <= moment]
-    known = build_frame(with_strikes(panel_data, *told), issues, spec.horizons, spec)
+    announced = [strike for strike in STRIKES if pd.Timestamp(strike[3], tz="UTC") <= moment]
+    known = build_frame(with_strikes(panel_data, *announced), issues, spec.horizons, spec)
     all_of_them = build_frame(with_strikes(panel_data, *STRIKES), issues, spec.horizons, spec)
     pd.testing.assert_frame_equal(known, all_of_them, check_exact=True)
 
@@ -142,7 +142,7 @@ def test_the_target_day_takes_the_newest_weather_known_by_the_issue(
     issue = issues_on(panel_data, "2023-07-10")
     frame = build_frame(panel_data, issue, spec.horizons, spec)
     moment = issue["issued_at"].iloc[0]
-    known = panel_data.vintages[panel_data.vintages["available_at"] <= moment]
+    known = panel_data.weather[panel_data.weather["available_at"] <= moment]
     newest = known.sort_values("available_at").groupby(["unique_id", "ds"]).last()
     row = frame[(frame["unique_id"] == "C1") & (frame["horizon"] == 2)].iloc[0]
     expected = newest.loc[("C1", row["ds"]), "precipitation_mm"]
@@ -152,7 +152,7 @@ def test_the_target_day_takes_the_newest_weather_known_by_the_issue(
 def test_days_without_weather_or_calendar_still_have_rows(
     panel_data: SeriesData, spec: SeriesSpec
 ) -> None:
-    bare = replace(panel_data, calendar=pd.DataFrame(), vintages=pd.DataFrame())
+    bare = replace(panel_data, calendar=pd.DataFrame(), weather=pd.DataFrame())
     frame = build_frame(bare, issues_on(bare, "2023-07-10"), spec.horizons, spec)
     assert len(frame) == 42
     assert np.isfinite(frame["effect"]).all()
@@ -173,7 +173,7 @@ def test_the_fingerprint_does_not_depend_on_row_order(
     mixed = SeriesData(
         *(
             getattr(panel_data, name).sample(frac=1, random_state=seed)
-            for name in ("actuals", "calendar", "vintages", "issues")
+            for name in ("actuals", "calendar", "weather", "issues")
         )
     )
     assert fingerprint(mixed, cutoff, spec) == fingerprint(panel_data, cutoff, spec)
@@ -183,7 +183,7 @@ def test_the_fingerprint_turns_on_visible_facts_only(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> None:
     own = fingerprint(panel_data, cutoff, spec)
-    for kind in ("actuals", "vintages"):
+    for kind in ("actuals", "weather"):
         hidden = later_changed(panel_data, cutoff, kind)
         assert fingerprint(hidden, cutoff, spec) == own
         seen = later_changed(panel_data, cutoff - pd.Timedelta(days=9), kind)

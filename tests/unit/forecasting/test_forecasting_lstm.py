@@ -1,6 +1,6 @@
-"""What the LSTM may know of a window, and what is said where its extra is not installed.
+"""What the LSTM may know of a window, and the error where its extra is not installed.
 
-That it learns is shown in tests/deep; that it is as-of and repeatable, beside the other candidates.
+That it learns is shown in tests/deep; that it is as-of and repeatable, with the other candidates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.forecasting.daily import lstm
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.lstm import (
     KNOWN_AHEAD,
     LOOK_BACK,
@@ -24,8 +26,8 @@ from flow_platform.forecasting.daily.lstm import (
     build_windows,
 )
 from flow_platform.forecasting.daily.panel import build_panel
-from flow_platform.forecasting.daily.training import forecast, train, trainable
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 DAY = "2023-06-30"  # a Friday
@@ -43,7 +45,7 @@ def windows_of(data: SeriesData, day: str = DAY) -> Windows:
 
 
 def place(day: str) -> int:
-    """Where a day stands in a window of the issue of `DAY`."""
+    """The place of a day in a window of the issue of `DAY`."""
     return LOOK_BACK - 1 + (pd.Timestamp(day) - pd.Timestamp(DAY)).days
 
 
@@ -56,7 +58,7 @@ def test_a_window_ends_with_the_issue_and_then_looks_ahead_without_counts(
     counts = np.expm1(windows.values * windows.scatter[:, None] + windows.level[:, None])
     own = world.actuals.set_index(["unique_id", "ds"])["y"]
     assert counts[0, place(DAY)] == pytest.approx(own["C0", DAY])
-    # Days ahead bear the newest count of their weekday: the second Friday too.
+    # Days ahead have the newest count of their weekday: the second Friday too.
     assert np.allclose(counts[:, place("2023-07-14")], counts[:, place(DAY)])
 
 
@@ -67,7 +69,7 @@ def test_counts_known_after_the_issue_change_nothing(world: SeriesData) -> None:
         assert np.array_equal(part, getattr(windows_of(changed), name)), name
 
 
-def test_a_day_that_was_not_reported_in_time_bears_its_weekday_before(world: SeriesData) -> None:
+def test_a_day_not_reported_in_time_has_the_value_of_its_weekday_before(world: SeriesData) -> None:
     ds, known = world.actuals["ds"], world.actuals["available_at"]
     corrected = known.where(ds != "2023-06-28", known + pd.Timedelta(days=30))
     windows = windows_of(replace(world, actuals=world.actuals.assign(available_at=corrected)))
@@ -101,9 +103,9 @@ def test_without_the_extra_training_and_forecasting_say_what_to_install(
 ) -> None:
     monkeypatch.setattr(lstm, "is_installed", lambda: False)
     assert "lstm" in RETAIL.candidates
-    assert trainable(RETAIL.candidates) == PARCELS.candidates
+    assert ENGINE.trainable(RETAIL.candidates) == PARCELS.candidates
     with pytest.raises(ModelError, match="make deep-install"):
-        train("lstm", panel_data, cutoff, spec)
+        Trainer(ENGINE).train("lstm", panel_data, cutoff, spec)
     plain = models["effects"].artefacts
     vintage = plain | {
         "training.json": plain["training.json"].replace(b'"effects"', b'"lstm"'),

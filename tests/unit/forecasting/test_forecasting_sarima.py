@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from flow_platform.forecasting.daily import sarima, training
+from flow_platform.forecasting.daily import sarima
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.panel import DAY_NS, NEVER
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.panel import NEVER
 from flow_platform.forecasting.daily.sarima import SeriesSarima, fit_series, forecast_series
-from flow_platform.forecasting.daily.training import train
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import DAY_NS
 from flow_platform.models.vintage import TrainedModel
 
 FITTED = SeriesSarima((1, 0, 1), (0, 1, 1, 7), (0.7, 0.2, -0.8, 0.01))
@@ -76,11 +77,10 @@ def test_a_panel_of_many_series_is_left_to_the_other_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sarima, "MOST_SERIES", 2)
-    training._latest.clear()
+    prepared = ENGINE.prepare(panel_data, cutoff, spec)
     with pytest.raises(ModelError, match="may have 2 series"):
-        train("sarima", panel_data, cutoff, spec)
-    blend = train("blend", panel_data, cutoff, spec)
-    training._latest.clear()
+        ENGINE.train("sarima", prepared)
+    blend = ENGINE.train("blend", prepared)
     assert json.loads(blend.artefacts["parameters.json"])["sarima"] == {}
     assert np.isfinite(blend.metrics["mase"])
     assert blend.metrics["mase"] < models["seasonal_naive"].metrics["mase"]

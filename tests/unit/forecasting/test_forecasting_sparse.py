@@ -23,8 +23,8 @@ def backtest(with_sparse: bool = True) -> tuple[np.ndarray, pd.DataFrame, np.nda
         for day in range(DAYS):
             zero = generator.random() < share
             actual = 0.0 if zero else 400 * np.exp(generator.normal(0, 0.3))
-            said = np.log1p(0.0 if share > 0.5 else 400.0)
-            parts += [(name, step, day, actual, said) for step in range(1, STEPS + 1)]
+            predicted = np.log1p(0.0 if share > 0.5 else 400.0)
+            parts += [(name, step, day, actual, predicted) for step in range(1, STEPS + 1)]
     table = pd.DataFrame(parts, columns=["unique_id", "horizon", "day", "y", "log_prediction"])
     rows = table.assign(spread=0.3, special=False)
     return (np.log1p(table["y"]) - table["log_prediction"]).to_numpy(), rows, table["y"].to_numpy()
@@ -58,10 +58,10 @@ def test_bands_of_sparse_series_are_counts_and_cover(calibrated: Calibration) ->
 
 def test_a_forecast_of_nothing_becomes_the_mean(calibrated: Calibration) -> None:
     _, rows, y = backtest()
-    said = np.expm1(calibrated.point(rows))
+    predicted = np.expm1(calibrated.point(rows))
     rare = (rows["unique_id"] == "rare").to_numpy()
-    assert said[rare].mean() == pytest.approx(y[rare].mean(), rel=0.25)
-    assert np.allclose(said[~rare], 400.0)
+    assert predicted[rare].mean() == pytest.approx(y[rare].mean(), rel=0.25)
+    assert np.allclose(predicted[~rare], 400.0)
 
 
 def test_wider_bands_are_wider_in_counts_too(calibrated: Calibration) -> None:

@@ -11,20 +11,16 @@ import pytest
 from forecasting_world import make_world
 
 from flow_platform.flows.parcels.flow import PARCELS
-from flow_platform.forecasting.daily import training
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
+from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
-from flow_platform.forecasting.daily.training import (
-    FORECAST_COLUMNS,
-    fallback_forecast,
-    forecast,
-    has_enough_history,
-    train,
-    trainable,
-)
+from flow_platform.forecasting.daily.forecasting import fallback_forecast, forecast
+from flow_platform.forecasting.daily.preparation import has_enough_history
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.champions import choose_champion
+from flow_platform.models.engine import FORECAST_COLUMNS
 from flow_platform.models.metrics import summarise
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 Models = dict[str, TrainedModel]
@@ -58,17 +54,17 @@ def assert_sound(rows: pd.DataFrame) -> None:
     assert rows.equals(rows.sort_values(["unique_id", "issue", "horizon"], kind="stable"))
 
 
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_rows_after_the_cutoff_change_no_byte_of_a_vintage(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp, models: Models, candidate: str
 ) -> None:
-    changed = disturbed(panel_data, cutoff, ("actuals", "vintages"))
-    training._latest.clear()
-    assert train(candidate, changed, cutoff, spec).artefacts == models[candidate].artefacts
+    changed = disturbed(panel_data, cutoff, ("actuals", "weather"))
+    again = Trainer(ENGINE).train(candidate, changed, cutoff, spec)
+    assert again.artefacts == models[candidate].artefacts
 
 
-@pytest.mark.parametrize("kind", ["actuals", "vintages"])
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("kind", ["actuals", "weather"])
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_facts_known_after_the_issue_change_no_bit_of_its_forecast(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str, kind: str
 ) -> None:
@@ -81,7 +77,7 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_forecast(
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_a_day_is_forecast_alike_alone_and_in_a_range(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
@@ -94,8 +90,8 @@ def test_a_day_is_forecast_alike_alone_and_in_a_range(
     pd.testing.assert_frame_equal(alone, among, check_exact=True)
 
 
-@pytest.mark.parametrize("candidate", [*trainable(), "fallback"])
-def test_a_series_is_forecast_alike_alone_and_beside_others_and_other_days(
+@pytest.mark.parametrize("candidate", [*ENGINE.trainable(), "fallback"])
+def test_a_series_is_forecast_alike_alone_and_with_others_and_other_days(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
     def forecasts(issues: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +108,7 @@ def test_a_series_is_forecast_alike_alone_and_beside_others_and_other_days(
     pd.testing.assert_frame_equal(alone, among, check_exact=True)
 
 
-@pytest.mark.parametrize("candidate", trainable())
+@pytest.mark.parametrize("candidate", ENGINE.trainable())
 def test_forecasts_are_sound_and_complete(
     panel_data: SeriesData, spec: SeriesSpec, models: Models, candidate: str
 ) -> None:
@@ -126,14 +122,14 @@ def test_forecasts_are_sound_and_complete(
 def test_training_twice_gives_the_same_bytes_whatever_the_row_order(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp, models: Models
 ) -> None:
-    training._latest.clear()
     mixed = SeriesData(
         *(
             getattr(panel_data, name).sample(frac=1, random_state=5)
-            for name in ("actuals", "calendar", "vintages", "issues")
+            for name in ("actuals", "calendar", "weather", "issues")
         )
     )
-    assert train("blend", mixed, cutoff, spec).artefacts == models["blend"].artefacts
+    again = Trainer(ENGINE).train("blend", mixed, cutoff, spec)
+    assert again.artefacts == models["blend"].artefacts
 
 
 def test_artefacts_are_text_only_and_survive_a_round_trip(
@@ -152,7 +148,7 @@ def test_artefacts_are_text_only_and_survive_a_round_trip(
         assert first.equals(forecast(copied, panel_data, issues, spec))
 
 
-def test_a_vintage_tells_its_window_metrics_and_backtest(
+def test_a_vintage_has_its_window_metrics_and_backtest(
     models: Models, cutoff: pd.Timestamp
 ) -> None:
     for model in models.values():
@@ -181,30 +177,30 @@ def test_broken_artefacts_are_refused_by_name(
 
 def test_the_champion_has_the_least_mase_and_ties_go_to_the_simpler() -> None:
     assert (
-        choose_champion({"sarima": {"mase": 0.9}, "blend": {"mase": 0.7}}, training.CANDIDATES)
+        choose_champion({"sarima": {"mase": 0.9}, "blend": {"mase": 0.7}}, ENGINE.candidates)
         == "blend"
     )
     assert (
-        choose_champion({"lightgbm": {"mase": 0.703}, "blend": {"mase": 0.7}}, training.CANDIDATES)
+        choose_champion({"lightgbm": {"mase": 0.703}, "blend": {"mase": 0.7}}, ENGINE.candidates)
         == "lightgbm"
     )
     assert (
         choose_champion(
-            {"sarima": {"mase": float("nan")}, "blend": {"mase": 2.0}}, training.CANDIDATES
+            {"sarima": {"mase": float("nan")}, "blend": {"mase": 2.0}}, ENGINE.candidates
         )
         == "blend"
     )
     with pytest.raises(ModelError, match="No champion"):
-        choose_champion({"sarima": {"mase": float("nan")}}, training.CANDIDATES)
+        choose_champion({"sarima": {"mase": float("nan")}}, ENGINE.candidates)
 
 
-def test_too_little_history_is_said_and_the_fallback_serves(
+def test_too_little_history_is_an_error_and_the_fallback_serves(
     panel_data: SeriesData, spec: SeriesSpec
 ) -> None:
     early = pd.Timestamp("2023-02-01", tz="UTC")
     assert not has_enough_history(panel_data, early, spec)
     with pytest.raises(ModelError, match="known days"):
-        train("blend", panel_data, early, spec)
+        Trainer(ENGINE).train("blend", panel_data, early, spec)
     issues = issues_between(panel_data, "2023-01-01", "2023-02-10")
     rows = fallback_forecast(panel_data, issues, spec)
     assert len(rows) == 3 * 41 * 14
@@ -257,8 +253,9 @@ def test_series_that_die_open_late_close_for_weeks_or_miss_days_are_forecast(
     hard = replace(data, actuals=actuals)
     cutoff = pd.Timestamp("2023-10-01", tz="UTC")
     issues = issues_between(hard, "2023-10-01", "2023-11-20")
-    for candidate in trainable():
-        model = train(candidate, hard, cutoff, spec)
+    prepared = ENGINE.prepare(hard, cutoff, spec)
+    for candidate in ENGINE.trainable():
+        model = ENGINE.train(candidate, prepared)
         rows = forecast(model.artefacts, hard, issues, spec)
         assert_sound(rows)
         assert len(rows) == len(issues) * 14
@@ -274,11 +271,11 @@ def test_a_new_centre_is_forecast_by_the_global_model_from_its_first_day(spec: S
     cutoff = pd.Timestamp("2023-12-01", tz="UTC")
     opened = (data.actuals["unique_id"] != "C5") | (data.actuals["ds"] >= opening)
     young = replace(data, actuals=data.actuals[opened])
-    model = train("lightgbm", young, cutoff, spec)
+    model = Trainer(ENGINE).train("lightgbm", young, cutoff, spec)
     issues = issues_between(young, "2023-12-04", "2023-12-12")
     rows = forecast(model.artefacts, young, issues[issues["unique_id"] == "C5"], spec)
     assert_sound(rows)
-    # Nothing can be said on the eve: no count of it was ever known.
+    # Nothing can be forecast on the eve: no count of it was ever known.
     assert rows["issue"].min() == opening
     assert (rows.groupby("issue").size() == 14).all()
     # It knows the weekdays of the others: a Sunday is a quarter of a Monday, not what it last saw.
@@ -293,9 +290,10 @@ def test_one_day_ahead_the_champion_is_near_the_noise_floor_of_a_known_world() -
     data, truth = make_world(centres=5, days=800)
     spec = SeriesSpec()
     cutoff = pd.Timestamp("2025-01-01", tz="UTC")
-    models = {name: train(name, data, cutoff, spec) for name in PARCELS.candidates}
+    prepared = ENGINE.prepare(data, cutoff, spec)
+    models = {name: ENGINE.train(name, prepared) for name in PARCELS.candidates}
     champion = choose_champion(
-        {name: model.metrics for name, model in models.items()}, training.CANDIDATES
+        {name: model.metrics for name, model in models.items()}, ENGINE.candidates
     )
     issues = issues_between(data, "2024-12-31", "2025-03-01")
     rows = forecast(models[champion].artefacts, data, issues, spec)

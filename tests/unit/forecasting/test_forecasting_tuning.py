@@ -13,10 +13,13 @@ import pytest
 from optuna.trial import TrialState
 
 from flow_platform.forecasting.daily import tuning
-from flow_platform.forecasting.daily.data import Boosting, SeriesData, SeriesSpec, fingerprint
-from flow_platform.forecasting.daily.training import BeforeBacktest, before_backtest, train
+from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, fingerprint
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.preparation import BeforeBacktest, before_backtest
 from flow_platform.forecasting.daily.tuning import Fold, Standing, Tuned, fold_rows, tune
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.boosters import Boosting
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -35,7 +38,7 @@ def folds(known: BeforeBacktest) -> list[Fold]:
 
 @pytest.fixture
 def errs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Errors], None]:
-    """Lets a search meet errors that are said instead of fitted."""
+    """Lets a search meet given errors instead of fitted ones."""
 
     def say(errors: Errors) -> None:
         monkeypatch.setattr(tuning, "_errors", lambda boosting, fold, *_: errors(boosting, fold))
@@ -66,7 +69,7 @@ def search(
     study: optuna.Study | None = None,
     in_use: Boosting | None = None,
 ) -> Tuned:
-    """A search with time for `trials` trials beside those it begins with."""
+    """A search with time for `trials` trials after those it begins with."""
     watch = Watch()
     return tune(
         study or optuna.create_study(),
@@ -236,12 +239,12 @@ def test_parameters_in_use_are_tried_however_short_the_search(
 
 
 @pytest.mark.parametrize("rows", [0, 200])
-def test_too_few_rows_are_said(known: BeforeBacktest, rows: int) -> None:
+def test_too_few_rows_are_an_error(known: BeforeBacktest, rows: int) -> None:
     with pytest.raises(ModelError, match="too few to tune on"):
         fold_rows(replace(known, rows=known.rows.head(rows)))
 
 
-def test_a_vintage_bears_the_parameters_it_was_given(
+def test_a_vintage_keeps_the_parameters_it_was_given(
     panel_data: SeriesData,
     spec: SeriesSpec,
     cutoff: pd.Timestamp,
@@ -249,9 +252,9 @@ def test_a_vintage_bears_the_parameters_it_was_given(
 ) -> None:
     tuned = replace(spec, boosting=Boosting(num_leaves=7, rounds=30))
     assert fingerprint(panel_data, cutoff, tuned) != fingerprint(panel_data, cutoff, spec)
-    model = train("lightgbm", panel_data, cutoff, tuned)
+    model = Trainer(ENGINE).train("lightgbm", panel_data, cutoff, tuned)
     kept = json.loads(model.artefacts["parameters.json"])["lightgbm"]
     assert Boosting(**kept) == tuned.boosting
     assert model.artefacts["model.txt"].count(b"Tree=") == 30
-    plain = train("effects", panel_data, cutoff, tuned)
+    plain = Trainer(ENGINE).train("effects", panel_data, cutoff, tuned)
     assert plain.artefacts == models["effects"].artefacts

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import forecast
+from flow_platform.forecasting.daily.forecasting import forecast
 from flow_platform.forecasting.daily.what_if import Change, altered
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.vintage import TrainedModel

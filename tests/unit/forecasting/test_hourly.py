@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.forecasting.daily.data import utc
 from flow_platform.forecasting.hourly import adaptation
 from flow_platform.forecasting.hourly.candidates import CANDIDATES
 from flow_platform.forecasting.hourly.data import (
@@ -18,17 +17,16 @@ from flow_platform.forecasting.hourly.data import (
     HourlySpec,
     fingerprint,
 )
+from flow_platform.forecasting.hourly.engine import ENGINE
+from flow_platform.forecasting.hourly.forecasting import fallback_forecast, forecast
 from flow_platform.forecasting.hourly.levels import LEVELS, THRESHOLDS
 from flow_platform.forecasting.hourly.panel import build_panel
-from flow_platform.forecasting.hourly.training import (
-    FORECAST_COLUMNS,
-    fallback_forecast,
-    forecast,
-    has_enough_history,
-    train,
-)
+from flow_platform.forecasting.hourly.preparation import has_enough_history
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.engine import FORECAST_COLUMNS
+from flow_platform.models.moments import utc
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.settings import PROJECT_ROOT
 from tests.stored import as_stored
@@ -49,7 +47,8 @@ def world(request: pytest.FixtureRequest, made: HourlyData) -> HourlyData:
 
 @pytest.fixture(scope="module")
 def vintages(made: HourlyData) -> dict[str, TrainedModel]:
-    return {name: train(name, made, CUTOFF, SPEC) for name in CANDIDATES}
+    prepared = ENGINE.prepare(made, CUTOFF, SPEC)
+    return {name: ENGINE.train(name, prepared) for name in CANDIDATES}
 
 
 def changed_after(world: HourlyData, moment: pd.Timestamp) -> HourlyData:
@@ -79,7 +78,7 @@ def test_nothing_after_the_cut_off_touches_a_vintage(
 ) -> None:
     # What is known at the cut-off itself is not known before it.
     other = changed_after(world, CUTOFF - pd.Timedelta(seconds=1))
-    again = train(candidate, other, CUTOFF, SPEC)
+    again = Trainer(ENGINE).train(candidate, other, CUTOFF, SPEC)
     assert again.artefacts == vintages[candidate].artefacts
     assert fingerprint(other, CUTOFF, SPEC) == fingerprint(world, CUTOFF, SPEC)
 
@@ -96,7 +95,7 @@ def test_an_hour_forecast_alone_equals_the_same_hour_within_days(
 
 
 @pytest.mark.parametrize("candidate", ["profile_ar", "lightgbm", "fallback"])
-def test_an_hour_of_one_series_is_the_same_however_much_is_forecast_and_known_beside_it(
+def test_an_hour_of_one_series_is_the_same_however_much_else_is_forecast_and_known(
     candidate: str,
 ) -> None:
     """Bands once hung on the first hour of the block, and on the other series in it."""
@@ -105,9 +104,10 @@ def test_an_hour_of_one_series_is_the_same_however_much_is_forecast_and_known_be
     trained = None
     if candidate != "fallback":
         cutoff = pd.Timestamp("2024-11-01", tz="UTC")
-        trained = train(candidate, world, cutoff, replace(SPEC, training_days=120)).artefacts
+        spec = replace(SPEC, training_days=120)
+        trained = Trainer(ENGINE).train(candidate, world, cutoff, spec).artefacts
 
-    def said(first: pd.Timestamp, names: tuple[str, ...]) -> pd.DataFrame:
+    def forecasts_from(first: pd.Timestamp, names: tuple[str, ...]) -> pd.DataFrame:
         known = world.actuals["ds"] >= first - pd.Timedelta(days=LOOKBACK_DAYS)
         data = replace(world, actuals=world.actuals[known])
         asked = issues(str(first), str(day + pd.Timedelta(hours=23)), names)
@@ -116,13 +116,13 @@ def test_an_hour_of_one_series_is_the_same_however_much_is_forecast_and_known_be
         made = made[(made["unique_id"] == "b") & (made["issue"] >= day)]
         return made.reset_index(drop=True)
 
-    alone = said(day, ("b",))
+    alone = forecasts_from(day, ("b",))
     assert len(alone) == 24 * 24
-    together = said(day - pd.Timedelta(days=40), ("a", "b", "c"))
+    together = forecasts_from(day - pd.Timedelta(days=40), ("a", "b", "c"))
     pd.testing.assert_frame_equal(alone, together, check_exact=True)
 
 
-def test_a_reading_that_came_late_is_not_known_before(
+def test_a_late_reading_is_not_known_before(
     world: HourlyData, vintages: dict[str, TrainedModel]
 ) -> None:
     actuals = world.actuals.copy()
@@ -135,8 +135,8 @@ def test_a_reading_that_came_late_is_not_known_before(
         issues("2024-04-09 19:00", "2024-04-09 19:00"),
     )
     for trained in vintages.values():
-        said = forecast(trained.artefacts, held_up, before, SPEC)
-        pd.testing.assert_frame_equal(said, forecast(trained.artefacts, gone, before, SPEC))
+        rows = forecast(trained.artefacts, held_up, before, SPEC)
+        pd.testing.assert_frame_equal(rows, forecast(trained.artefacts, gone, before, SPEC))
     artefacts = vintages["lightgbm"].artefacts
     known = forecast(artefacts, held_up, after, SPEC)["prediction"]
     assert not known.equals(forecast(artefacts, gone, after, SPEC)["prediction"])
@@ -150,8 +150,8 @@ def test_an_event_counts_from_the_moment_it_was_announced(world: HourlyData) -> 
     days.loc[days["is_event"], "event_known_at"] = pd.Timestamp("2024-04-09 12:00", tz="UTC")
     from flow_platform.forecasting.hourly.frame import build_frame
 
-    told = HourlyData(world.actuals, world.places, days, world.weather)
-    panel = build_panel(told, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-04-12"), SPEC)
+    other = HourlyData(world.actuals, world.places, days, world.weather)
+    panel = build_panel(other, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-04-12"), SPEC)
     hours = panel.hour_index(pd.DatetimeIndex(["2024-04-09 11:00", "2024-04-09 13:00"]))
     frame = build_frame(panel, np.zeros(2, dtype=int), hours, np.full(2, 20), SPEC)
     assert frame.features[:, frame.names.index("event")].tolist() == [0.0, 1.0]
@@ -171,8 +171,8 @@ def test_the_weather_is_the_vintage_that_was_known(world: HourlyData) -> None:
             "precipitation_mm": [1.0, 2.0, 3.0],
         }
     )
-    told = HourlyData(world.actuals, world.places, world.calendar, weather)
-    panel = build_panel(told, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-04-12"), spec)
+    other = HourlyData(world.actuals, world.places, world.calendar, weather)
+    panel = build_panel(other, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-04-12"), spec)
     hours = panel.hour_index(
         pd.DatetimeIndex(["2024-04-09 05:00", "2024-04-09 06:00", "2024-04-10 12:00"])
     )
@@ -194,10 +194,10 @@ def test_a_vintage_that_knew_the_weather_forecasts_without_it(world: HourlyData)
             "precipitation_mm": 1.0,
         }
     )
-    told = HourlyData(world.actuals, world.places, world.calendar, weather)
-    artefacts = train("lightgbm", told, CUTOFF, spec).artefacts
+    other = HourlyData(world.actuals, world.places, world.calendar, weather)
+    artefacts = Trainer(ENGINE).train("lightgbm", other, CUTOFF, spec).artefacts
     wanted = issues("2024-04-02 08:00", "2024-04-02 08:00")
-    assert len(forecast(artefacts, told, wanted, spec)) == 72
+    assert len(forecast(artefacts, other, wanted, spec)) == 72
     assert len(forecast(artefacts, world, wanted, spec)) == 72
 
 
@@ -211,7 +211,7 @@ def test_equal_facts_give_equal_bytes_in_any_order(
         world.weather,
     )
     assert fingerprint(shuffled, CUTOFF, SPEC) == fingerprint(world, CUTOFF, SPEC)
-    again = train("profile_ar", shuffled, CUTOFF, SPEC)
+    again = Trainer(ENGINE).train("profile_ar", shuffled, CUTOFF, SPEC)
     assert again.artefacts == vintages["profile_ar"].artefacts
 
 
@@ -220,15 +220,15 @@ def test_forecasts_are_whole_ordered_and_never_negative(
     world: HourlyData, vintages: dict[str, TrainedModel], candidate: str
 ) -> None:
     wanted = issues("2024-04-02", "2024-04-03 23:00")
-    said = forecast(vintages[candidate].artefacts, world, wanted, SPEC)
-    assert tuple(said.columns) == FORECAST_COLUMNS
-    assert len(said) == len(wanted) * 24
-    assert (said["lower_95"] >= 0).all()
-    edges = said[["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]].to_numpy()
+    rows = forecast(vintages[candidate].artefacts, world, wanted, SPEC)
+    assert tuple(rows.columns) == (*FORECAST_COLUMNS, "level")
+    assert len(rows) == len(wanted) * 24
+    assert (rows["lower_95"] >= 0).all()
+    edges = rows[["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]].to_numpy()
     assert (np.diff(edges, axis=1) >= 0).all()
-    ahead = (said["ds"] - said["issue"]) / pd.Timedelta(hours=1)
-    assert (ahead == said["horizon"]).all()
-    assert set(said["level"]) <= set(LEVELS)
+    ahead = (rows["ds"] - rows["issue"]) / pd.Timedelta(hours=1)
+    assert (ahead == rows["horizon"]).all()
+    assert set(rows["level"]) <= set(LEVELS)
 
 
 def test_a_series_of_which_nothing_is_known_gets_no_row(
@@ -237,11 +237,11 @@ def test_a_series_of_which_nothing_is_known_gets_no_row(
     places = pd.concat([world.places, world.places.iloc[:1].assign(unique_id="silent")])
     more = HourlyData(world.actuals, places, world.calendar, world.weather)
     wanted = issues("2024-04-02 08:00", "2024-04-02 08:00", ("a", "silent"))
-    for said in (
+    for rows in (
         forecast(vintages["lightgbm"].artefacts, more, wanted, SPEC),
         fallback_forecast(more, wanted, SPEC),
     ):
-        assert set(said["unique_id"]) == {"a"}
+        assert set(rows["unique_id"]) == {"a"}
     nothing = HourlyData(world.actuals.iloc[:0], places, world.calendar, world.weather)
     assert fallback_forecast(nothing, wanted, SPEC).empty
 
@@ -255,8 +255,8 @@ def test_a_counter_that_opened_yesterday_is_forecast_by_the_model_of_the_others(
     places = pd.concat([world.places, world.places.iloc[:1].assign(unique_id="new")])
     more = HourlyData(pd.concat([world.actuals, new]), places, world.calendar, world.weather)
     wanted = issues("2024-04-10 08:00", "2024-04-10 08:00", ("new",))
-    said = forecast(vintages["lightgbm"].artefacts, more, wanted, SPEC)
-    assert len(said) == 24 and said["prediction"].between(1, 1000).all()
+    rows = forecast(vintages["lightgbm"].artefacts, more, wanted, SPEC)
+    assert len(rows) == 24 and rows["prediction"].between(1, 1000).all()
 
 
 def test_the_model_beats_the_seasonal_naive_where_there_is_something_to_learn(
@@ -269,7 +269,7 @@ def test_the_model_beats_the_seasonal_naive_where_there_is_something_to_learn(
         assert 0.7 < metrics[name]["coverage_80"] < 0.9, name
 
 
-def test_a_vintage_says_until_when_it_learned(vintages: dict[str, TrainedModel]) -> None:
+def test_a_vintage_has_the_time_until_which_it_learned(vintages: dict[str, TrainedModel]) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
         scores = backtest_scores(trained.artefacts)
@@ -311,7 +311,7 @@ def test_what_passes_a_closed_road_is_no_part_of_its_profile(world: HourlyData) 
         return float(panel.profile(np.zeros(1, dtype=int), hour, hour - 1, panel.y)[0][0, 0])
 
     assert abs(usual(closed) - usual(world)) < 0.2 * usual(world)
-    # One that is always said to be barred, and counts as ever, is believed to be open.
+    # A road that is always reported closed, and counts as ever, is taken to be open.
     always = world.actuals.assign(barred=True)
     stuck = HourlyData(always, world.places, world.calendar, world.weather)
     panel = build_panel(stuck, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-04-02"), SPEC)
@@ -354,14 +354,14 @@ def test_levels_are_those_of_the_merged_table() -> None:
     assert [name for _, name in found] == list(LEVELS[:-1])
 
 
-def test_too_little_history_is_told_and_forecast_by_the_fallback(world: HourlyData) -> None:
+def test_too_little_history_is_an_error_and_forecast_by_the_fallback(world: HourlyData) -> None:
     early = pd.Timestamp("2024-01-20", tz="UTC")
     assert not has_enough_history(world, early, SPEC)
     assert has_enough_history(world, CUTOFF, SPEC)
     with pytest.raises(ModelError, match="35 are needed"):
-        train("lightgbm", world, early, SPEC)
-    said = fallback_forecast(world, issues("2024-01-19 08:00", "2024-01-19 09:00"), SPEC)
-    assert set(said["unique_id"]) == {"a", "b"} and len(said) == 96
+        Trainer(ENGINE).train("lightgbm", world, early, SPEC)
+    rows = fallback_forecast(world, issues("2024-01-19 08:00", "2024-01-19 09:00"), SPEC)
+    assert set(rows["unique_id"]) == {"a", "b"} and len(rows) == 96
 
 
 def test_broken_artefacts_and_other_features_are_refused(
@@ -375,6 +375,6 @@ def test_broken_artefacts_and_other_features_are_refused(
     with pytest.raises(ModelError, match=r"lacks size\.txt"):
         forecast(artefacts, world, wanted, SPEC)
     with pytest.raises(ModelError, match="Unknown candidate"):
-        train("prophet", world, CUTOFF, SPEC)
+        Trainer(ENGINE).train("prophet", world, CUTOFF, SPEC)
     with pytest.raises(ModelError, match="1 to 24"):
         replace(SPEC, horizons=(1, 48))

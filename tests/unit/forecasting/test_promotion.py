@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
-from flow_platform.forecasting.daily.training import CANDIDATES, train
+from flow_platform.forecasting.daily.engine import ENGINE
+from flow_platform.forecasting.daily.recipe import CANDIDATES
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.champions import succeed
 from flow_platform.models.promotion import (
@@ -26,8 +27,14 @@ from flow_platform.models.promotion import (
     score,
     trained_until,
 )
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
-from flow_platform.registry.promotions import Reign, line_of, predecessor, vintage_for
+from flow_platform.registry.promotions import (
+    ServingPeriod,
+    predecessor,
+    serving_history,
+    vintage_for,
+)
 from flow_platform.registry.vintages import Vintage
 
 CUTOFF = pd.Timestamp("2024-03-01", tz="UTC")
@@ -47,7 +54,7 @@ def wander(generator: np.random.Generator, *shape: int) -> np.ndarray:
 def make_sides(
     seed: int, days: int = 90, faults: tuple[float, float] = (0.5, 0.5), width: float = 1.0
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Counts of 60 days before CUTOFF and `days` after, and what two models said of the latter.
+    """Counts of 60 days before CUTOFF and `days` after, and what two models forecast of the latter.
 
     Each model errs by the world's own surprise and by its own fault on the target day, of the size
     in `faults`; `width` is the challenger's band over the right one.
@@ -70,9 +77,9 @@ def make_sides(
     sides = []
     for fault, wide in zip(faults, (1.0, width), strict=True):
         own = 6 * fault * wander(generator, 3, len(dates))
-        said = (y - surprise + own)[:, target]
+        forecast = (y - surprise + own)[:, target]
         half = BAND * 6 * np.sqrt(1.25 + fault**2) * wide
-        shape = said.shape
+        shape = forecast.shape
         sides.append(
             pd.DataFrame(
                 {
@@ -81,9 +88,9 @@ def make_sides(
                     "horizon": np.broadcast_to(HORIZONS, shape).ravel(),
                     "ds": np.broadcast_to(dates.to_numpy()[target], shape).ravel(),
                     "actual": y[:, target].ravel(),
-                    "prediction": said.ravel(),
-                    "lower_80": said.ravel() - half,
-                    "upper_80": said.ravel() + half,
+                    "prediction": forecast.ravel(),
+                    "lower_80": forecast.ravel() - half,
+                    "upper_80": forecast.ravel() + half,
                     "trained_until": CUTOFF,
                 }
             )
@@ -151,7 +158,7 @@ def test_a_challenger_that_learned_the_test_rows_is_refused_however_good_it_look
     assert backwards.reason.startswith("trained on test rows")
 
 
-def test_only_what_both_said_of_one_target_is_compared() -> None:
+def test_only_targets_that_both_forecast_are_compared() -> None:
     actuals, champion, challenger = make_sides(6)
     lucky = challenger[challenger["unique_id"] != "a"]
     assert verdict(actuals, champion, lucky).rows == 2 / 3 * len(champion)
@@ -189,11 +196,11 @@ def test_a_model_that_errs_clearly_less_is_promoted_nearly_always() -> None:
     assert share_promoted((1.0, 0.3)) >= 0.95
 
 
-def test_the_same_comparison_says_the_same() -> None:
+def test_the_same_comparison_has_the_same_result() -> None:
     assert verdict(*make_sides(7)) == verdict(*make_sides(7))
 
 
-def test_a_replay_that_says_too_little_or_says_it_twice_is_refused() -> None:
+def test_a_replay_with_missing_columns_or_repeated_rows_is_refused() -> None:
     _, side, _ = make_sides(8)
     with pytest.raises(ModelError, match="lacks the column"):
         Replay("old", side)
@@ -216,7 +223,7 @@ def test_a_vintage_keeps_its_backtest_by_target_day(models: Mapping[str, Trained
 def test_the_artefacts_say_until_when_they_learned_even_if_a_cut_off_is_forged(
     panel_data: SeriesData, spec: SeriesSpec, cutoff: pd.Timestamp
 ) -> None:
-    honest = train("effects", panel_data, cutoff, spec)
+    honest = Trainer(ENGINE).train("effects", panel_data, cutoff, spec)
     assert trained_until(honest.artefacts) == cutoff
     training = json.loads(honest.artefacts["training.json"])
     forged = training | {"cutoff": "2023-08-01T00:00:00+00:00", "train_last": "2023-07-31"}
@@ -227,7 +234,7 @@ def test_the_artefacts_say_until_when_they_learned_even_if_a_cut_off_is_forged(
         trained_until({})
 
 
-def monthly(reigning: str | None, days: int = 98, lead: float = 0.0) -> tuple[str, str]:
+def monthly(current: str | None, days: int = 98, lead: float = 0.0) -> tuple[str, str]:
     """Who leads where `new` has the best backtest of three, and why; `lead` is by how much."""
     _, old, new = make_sides(9, days=days, faults=(0.3 + lead, 0.3))
     scores = {
@@ -241,14 +248,14 @@ def monthly(reigning: str | None, days: int = 98, lead: float = 0.0) -> tuple[st
         return scores[name]
 
     metrics = {"old": {"mase": 0.8}, "new": {"mase": 0.7}, "lost": {"mase": 0.9}}
-    outcome = succeed(reigning, metrics, backtest, seed=1, simplest_first=CANDIDATES)
+    outcome = succeed(current, metrics, backtest, seed=1, simplest_first=CANDIDATES)
     return outcome.champion, outcome.reason
 
 
-def test_a_month_keeps_the_reigning_kind_unless_the_best_backtest_is_truly_better() -> None:
+def test_a_month_keeps_the_current_candidate_unless_the_best_backtest_is_truly_better() -> None:
     assert monthly("old")[0] == "old"
     assert monthly("old", lead=1.0)[0] == "new"
-    assert monthly("new") == ("new", "the reigning kind has the best backtest")
+    assert monthly("new") == ("new", "the current candidate has the best backtest")
 
 
 def test_the_best_backtest_leads_while_nothing_can_be_compared() -> None:
@@ -259,7 +266,7 @@ def test_the_best_backtest_leads_while_nothing_can_be_compared() -> None:
     assert "till then the best backtest leads" in reason
     assert monthly("lost") == (
         "lost",
-        "not compared, the reigning kind stays: its files are gone.",
+        "not compared, the current candidate stays: its files are gone.",
     )
 
 
@@ -286,24 +293,24 @@ def vintage(candidate: str, month: str) -> Vintage:
 def test_a_promotion_holds_from_its_day_on_and_until_the_next_month() -> None:
     march, april = vintage("blend", "2025-03"), vintage("blend", "2025-04")
     other = vintage("effects", "2025-03")
-    line = line_of([april, march], [Reign(date(2025, 3, 20), other)])
+    periods = serving_history([april, march], [ServingPeriod(date(2025, 3, 20), other)])
     served = {
-        day: vintage_for(line, date.fromisoformat(day))
+        day: vintage_for(periods, date.fromisoformat(day))
         for day in ("2025-02-28", "2025-03-01", "2025-03-19", "2025-03-20", "2025-04-01")
     }
     assert list(served.values()) == [None, march, march, other, april]
     early = replace(other, cutoff=pd.Timestamp("2025-03-25", tz="UTC"))
-    line = line_of([march], [Reign(date(2025, 3, 20), early)])
-    assert vintage_for(line, date(2025, 3, 24)) == march
-    assert vintage_for(line, date(2025, 3, 25)) == early
+    periods = serving_history([march], [ServingPeriod(date(2025, 3, 20), early)])
+    assert vintage_for(periods, date(2025, 3, 24)) == march
+    assert vintage_for(periods, date(2025, 3, 25)) == early
 
 
 def test_rolling_back_twice_goes_two_champions_back() -> None:
     one, two, three = (vintage("blend", f"2025-0{n}") for n in (1, 2, 3))
     champions, day = [one, two, three], date(2025, 3, 10)
-    assert predecessor(line_of(champions, []), day) == two
-    once = [Reign(day, two, is_rollback=True)]
-    assert predecessor(line_of(champions, once), day) == one
-    twice = [*once, Reign(day, one, is_rollback=True)]
-    assert vintage_for(line_of(champions, twice), day) == one
-    assert predecessor(line_of(champions, twice), day) is None
+    assert predecessor(serving_history(champions, []), day) == two
+    once = [ServingPeriod(day, two, is_rollback=True)]
+    assert predecessor(serving_history(champions, once), day) == one
+    twice = [*once, ServingPeriod(day, one, is_rollback=True)]
+    assert vintage_for(serving_history(champions, twice), day) == one
+    assert predecessor(serving_history(champions, twice), day) is None

@@ -45,7 +45,7 @@ def marketplace(orders: int = 4_000, days: int = 200, seed: int = 5) -> Marketpl
     truth = 0.5 * _erfc((np.log(promise) - mean) / SIGMA / np.sqrt(2))
     approved = placed + pd.to_timedelta(np.minimum(random.exponential(0.2, n), 0.04 * took), "D")
     delivered = placed + pd.to_timedelta(took, "D")
-    # How much of the way lies behind an order is seen from its hand-over, with some noise.
+    # How much of the way is behind an order is seen from its hand-over, with some noise.
     handed = approved + (delivered - approved) * random.uniform(0.15, 0.35, n)
     fate = random.random(n)
     cancelled, lost = fate < 0.02, (fate >= 0.02) & (fate < 0.03)

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 from flow_platform.scoring.deliveries.data import (
     LOOKBACK_DAYS,
     MEASURES,
     DeliveryData,
     DeliverySpec,
     deliveries_of,
-    naive,
 )
 from flow_platform.scoring.deliveries.features import (
     BASES,
@@ -33,7 +33,7 @@ from tests.unit.scoring.marketplace import FIRST, Marketplace, marketplace
 APPROVED, ON_THE_WAY = DeliverySpec("delay", seed=1), DeliverySpec("delay_in_transit", seed=1)
 MOMENT = FIRST + pd.Timedelta(days=60)
 # Each fact of an order, by the moment from which it is known.
-TOLD = {
+KNOWN_BY = {
     "paid_known_at": ("installments", "paid_value", "payment_method"),
     "handed_over_known_at": ("handed_over_at",),
     "delivered_known_at": ("delivered_at",),
@@ -66,12 +66,12 @@ def _rewritten(world: Marketplace, moment: pd.Timestamp) -> DeliveryData:
     """Another future: whatever became known after `moment` is different, or never happens."""
     orders, tracking = world.orders.copy(), world.tracking.copy()
     random = np.random.default_rng(1)
-    for known_at, told in TOLD.items():
+    for known_at, facts in KNOWN_BY.items():
         later = ~(orders[known_at] <= moment)
         never = later & (random.random(len(orders)) < 0.5)
         moved = moment + pd.to_timedelta(1 + 40 * random.random(len(orders)), "D")
         orders[known_at] = orders[known_at].mask(later, pd.Series(moved.round("us"))).mask(never)
-        for name in told:
+        for name in facts:
             if name.endswith("_at"):
                 orders[name] = orders[known_at].where(later, orders[name])
             elif name == "payment_method":
@@ -90,7 +90,7 @@ def _rewritten(world: Marketplace, moment: pd.Timestamp) -> DeliveryData:
     return deliveries_of(pd.concat([extra, orders], ignore_index=True), tracking)
 
 
-def test_every_column_says_by_which_event_it_is_known() -> None:
+def test_every_column_names_the_event_by_which_it_is_known() -> None:
     assert set(FEATURES) == set(columns(in_transit=True))
     assert set(FEATURES.values()) == {
         *("placed", "approved", "paid", "handed_over", "tracked", "others"),
@@ -137,7 +137,7 @@ def test_one_order_alone_gets_the_row_that_it_gets_among_others(data: DeliveryDa
             np.testing.assert_array_equal(alone[0], together[place])
 
 
-def test_what_lies_further_back_than_the_memory_changes_no_bit() -> None:
+def test_facts_further_back_than_the_memory_change_no_bit() -> None:
     world = marketplace(orders=1_500, days=700)
     data = world.data
     asked = asked_of(data, APPROVED)
@@ -187,7 +187,7 @@ def test_an_order_counts_as_late_when_its_promise_passes_and_no_more_if_it_had_a
         orders[f"{name}_at"] = pd.Series(pd.NaT, index=orders.index, dtype="datetime64[us, UTC]")
     orders["placed_at"] = orders["approved_known_at"] = at[0]
     orders["promised_at"] = at[10]
-    # 0 in time, 1 late, 2 in time but told late, 3 cancelled after, 4 cancelled before, 5 lost.
+    # 0 in time, 1 late, 2 in time but reported late, 3 cancelled after, 4 cancelled before, 5 lost.
     arrived = {0: (at[5], at[5]), 1: (at[14], at[14]), 2: (at[9], at[12])}
     for row, (delivered, known) in arrived.items():
         orders.loc[row, ["delivered_at", "delivered_known_at"]] = [delivered, known]
@@ -234,7 +234,7 @@ def test_events_that_become_known_at_once_make_one_row(world: Marketplace) -> No
     assert len(own) == 1 and own.rank[0] == 2 and own.events[0] == 3
 
 
-def test_local_time_tells_weekday_and_hour(world: Marketplace) -> None:
+def test_weekday_and_hour_are_in_local_time(world: Marketplace) -> None:
     orders = world.orders.copy()
     # Sunday 23:30 UTC is Monday in Paris.
     orders["approved_known_at"] = pd.Timestamp("2025-06-01 23:30", tz="UTC")
@@ -249,7 +249,7 @@ def test_local_time_tells_weekday_and_hour(world: Marketplace) -> None:
         assert row["holidays_ahead"] == len(holidays)
 
 
-def test_nothing_says_who_ordered(world: Marketplace) -> None:
+def test_nothing_shows_who_ordered(world: Marketplace) -> None:
     named = world.orders.assign(customer="pseudonym-of-somebody")
     data = deliveries_of(named, world.tracking)
     assert "customer" not in {*data.keys, *data.numbers, *data.moments}

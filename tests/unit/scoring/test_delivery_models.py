@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Booster
 from flow_platform.models.champions import choose_champion, succeed
+from flow_platform.models.moments import naive
 from flow_platform.models.promotion import Interval, backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
-from flow_platform.scoring.deliveries import training
 from flow_platform.scoring.deliveries.calibration import (
     SHORTEST_DAYS,
     banded,
@@ -37,20 +38,17 @@ from flow_platform.scoring.deliveries.data import (
     DeliverySpec,
     deliveries_of,
     fingerprint,
-    naive,
 )
+from flow_platform.scoring.deliveries.engine import ENGINE
+from flow_platform.scoring.deliveries.fallback import fallback_scores
 from flow_platform.scoring.deliveries.features import FEATURES, asked_of, columns, features
 from flow_platform.scoring.deliveries.model import DeliveryModel, frame_from
 from flow_platform.scoring.deliveries.outcomes import Outcomes
-from flow_platform.scoring.deliveries.training import (
-    fallback_scores,
-    has_enough_history,
-    train,
-)
+from flow_platform.scoring.deliveries.preparation import has_enough_history
 from tests.unit.scoring.marketplace import FIRST, Marketplace, marketplace
 
 CUTOFF = FIRST + pd.Timedelta(days=180)
-# Of the rows on the way, which are many, an even part tells what is asked here.
+# Of the rows on the way, which are many, an even part is enough to show what is asked here.
 SPECS = {measure: DeliverySpec(measure, seed=5, most_rows=6_000) for measure in MEASURES}
 Vintages = dict[tuple[str, str], TrainedModel]
 
@@ -67,8 +65,9 @@ def data(world: Marketplace) -> DeliveryData:
 
 @pytest.fixture(scope="module")
 def vintages(data: DeliveryData) -> Vintages:
+    trainer = Trainer(ENGINE)
     return {
-        (measure, candidate): train(candidate, data, CUTOFF, spec)
+        (measure, candidate): trainer.train(candidate, data, CUTOFF, spec)
         for measure, spec in SPECS.items()
         for candidate in CANDIDATES
     }
@@ -94,8 +93,8 @@ def _without_skill(world: Marketplace) -> DeliveryData:
     late = random.random(len(orders)) < 0.2
     share = np.where(late, 1.05 + 0.2 * random.random(len(orders)), 0.6)
     took = (orders["promised_at"] - orders["placed_at"]) * share
-    came = orders["delivered_at"].notna()
-    orders["delivered_at"] = (orders["placed_at"] + took).dt.round("us").where(came)
+    arrived = orders["delivered_at"].notna()
+    orders["delivered_at"] = (orders["placed_at"] + took).dt.round("us").where(arrived)
     orders["delivered_known_at"] = orders["delivered_at"]
     return deliveries_of(orders)
 
@@ -112,9 +111,9 @@ def test_nothing_after_the_cutoff_touches_a_vintage(
     other, spec = deliveries_of(orders, world.tracking), SPECS[measure]
     assert unknown.any()
     assert fingerprint(other, CUTOFF, spec) == fingerprint(world.data, CUTOFF, spec)
-    training._latest.clear()
+    prepared = ENGINE.prepare(other, CUTOFF, spec)
     for candidate in CANDIDATES:
-        again = train(candidate, other, CUTOFF, spec)
+        again = ENGINE.train(candidate, prepared)
         assert again.artefacts == vintages[measure, candidate].artefacts, candidate
 
 
@@ -132,7 +131,7 @@ def test_facts_before_the_cutoff_and_costs_change_the_fingerprint(
     assert fingerprint(deliveries_of(turned, world.tracking), CUTOFF, spec) == seen
 
 
-def test_a_vintage_says_until_when_it_learned(vintages: Vintages) -> None:
+def test_a_vintage_has_the_time_until_which_it_learned(vintages: Vintages) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
         assert backtest_scores(trained.artefacts).last_origin < CUTOFF.tz_localize(None)
@@ -161,12 +160,12 @@ def test_bands_hold_eight_of_ten_out_of_sample(
     for measure in ("delay", "delay_in_transit"):
         frame, outcomes, _ = later[measure]
         for candidate in CANDIDATES:
-            said = DeliveryModel.load(vintages[measure, candidate].artefacts).score(frame)
-            inside = (outcomes.days >= said[:, 1]) & (outcomes.days <= said[:, 2])
+            scores = DeliveryModel.load(vintages[measure, candidate].artefacts).score(frame)
+            inside = (outcomes.days >= scores[:, 1]) & (outcomes.days <= scores[:, 2])
             assert 0.74 <= inside.mean() <= 0.86, (measure, candidate)
 
 
-def test_risks_tell_orders_apart_nearly_as_well_as_the_truth(
+def test_risks_separate_orders_nearly_as_well_as_the_truth(
     world: Marketplace,
     vintages: Vintages,
     later: dict[str, tuple[np.ndarray, Outcomes, np.ndarray]],
@@ -193,7 +192,8 @@ def test_without_skill_the_base_rate_leads_and_is_what_every_candidate_serves(
     world: Marketplace,
 ) -> None:
     data, spec = _without_skill(world), SPECS["late_risk"]
-    made = {candidate: train(candidate, data, CUTOFF, spec) for candidate in CANDIDATES}
+    prepared = ENGINE.prepare(data, CUTOFF, spec)
+    made = {candidate: ENGINE.train(candidate, prepared) for candidate in CANDIDATES}
     metrics = {candidate: trained.metrics for candidate, trained in made.items()}
     asked = asked_of(data, spec)
     frame = features(data, asked.take(asked.moment >= naive(CUTOFF)), spec)
@@ -206,7 +206,7 @@ def test_without_skill_the_base_rate_leads_and_is_what_every_candidate_serves(
         )
         assert not any(model.reasons(frame[:20]))
     assert choose_champion(metrics, CANDIDATES) == "usual"
-    # Not even one who reigns stays on without skill.
+    # Without skill not even the current candidate stays.
     after = succeed(
         "lightgbm",
         metrics,
@@ -223,16 +223,16 @@ def test_reasons_are_what_raised_the_risk_most(
     for candidate in ("lightgbm", "mlp"):
         model = DeliveryModel.load(vintages["late_risk", candidate].artefacts)
         frame = later["late_risk"][0][:300]
-        p, told = model.score(frame)[:, 0], model.reasons(frame)
-        for own in told:
+        p, reasons = model.score(frame)[:, 0], model.reasons(frame)
+        for own in reasons:
             effects = [one["effect"] for one in own]
             assert len(own) <= 3 and effects == sorted(effects, reverse=True)
             assert all(effect > 0 for effect in effects)
             assert {one["feature"] for one in own} <= set(FEATURES)
-        sums = np.array([sum(one["effect"] for one in own) for own in told])
+        sums = np.array([sum(one["effect"] for one in own) for own in reasons])
         assert sums[p > 0.3].mean() > sums[p < 0.05].mean()
     assert not any(DeliveryModel.load(vintages["late_risk", "usual"].artefacts).reasons(frame))
-    json.dumps(told)
+    json.dumps(reasons)
 
 
 def test_an_order_past_its_promise_is_late_for_certain(
@@ -332,9 +332,9 @@ def test_too_few_orders_train_nothing(data: DeliveryData) -> None:
         assert not has_enough_history(data, soon, spec)
         assert has_enough_history(data, CUTOFF, spec)
         with pytest.raises(ModelError, match="56 are needed"):
-            train("lightgbm", data, soon, spec)
+            Trainer(ENGINE).train("lightgbm", data, soon, spec)
     with pytest.raises(ModelError, match="9000 are needed"):
-        train("usual", data, CUTOFF, replace(SPECS["delay"], least_orders=9_000))
+        Trainer(ENGINE).train("usual", data, CUTOFF, replace(SPECS["delay"], least_orders=9_000))
 
 
 def test_where_nobody_is_late_no_risk_is_trained(world: Marketplace) -> None:
@@ -346,32 +346,32 @@ def test_where_nobody_is_late_no_risk_is_trained(world: Marketplace) -> None:
 
 def test_an_unknown_candidate_is_named_with_those_that_exist(data: DeliveryData) -> None:
     with pytest.raises(ModelError, match="usual, lightgbm, mlp"):
-        train("prophet", data, CUTOFF, SPECS["delay"])
+        Trainer(ENGINE).train("prophet", data, CUTOFF, SPECS["delay"])
 
 
-def test_the_fallback_speaks_before_anything_is_known_and_learns(data: DeliveryData) -> None:
+def test_the_fallback_scores_before_anything_is_known_and_learns(data: DeliveryData) -> None:
     for measure, spec in SPECS.items():
         asked = asked_of(data, spec)
-        said, outcomes = fallback_scores(data, asked, spec), Outcomes.of(data, asked)
-        assert np.isfinite(said).all()
+        scores, outcomes = fallback_scores(data, asked, spec), Outcomes.of(data, asked)
+        assert np.isfinite(scores).all()
         if measure == "late_risk":
             # Before any promise has passed, that of the prior.
-            assert said[0, 0] == pytest.approx(0.1)
-            assert said[-1, 0] == pytest.approx(np.nanmean(outcomes.delivered_late), abs=0.05)
+            assert scores[0, 0] == pytest.approx(0.1)
+            assert scores[-1, 0] == pytest.approx(np.nanmean(outcomes.delivered_late), abs=0.05)
         if measure == "delay":
-            assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+            assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()
             promised = (outcomes.promised_at - data.moments["placed_at"][asked.order])[0]
-            assert said[0, 0] == pytest.approx(0.8 * promised / np.timedelta64(1, "D"), rel=1e-3)
+            assert scores[0, 0] == pytest.approx(0.8 * promised / np.timedelta64(1, "D"), rel=1e-3)
 
 
 def test_a_calibration_finds_the_slope_and_trusts_noise_little() -> None:
     random = np.random.default_rng(2)
-    said, base = random.normal(0, 1.5, 4_000), np.full(4_000, -2.0)
-    late = (random.random(4_000) < probability(base + 0.6 * said)).astype(float)
-    assert fit_platt(said, base, late, centre=0.0).slope == pytest.approx(0.6, abs=0.1)
-    noise = fit_platt(said, base, (random.random(4_000) < 0.12).astype(float), centre=0.0)
+    scores, base = random.normal(0, 1.5, 4_000), np.full(4_000, -2.0)
+    late = (random.random(4_000) < probability(base + 0.6 * scores)).astype(float)
+    assert fit_platt(scores, base, late, centre=0.0).slope == pytest.approx(0.6, abs=0.1)
+    noise = fit_platt(scores, base, (random.random(4_000) < 0.12).astype(float), centre=0.0)
     assert noise.slope < 0.1
-    assert fit_platt(-said, base, late, centre=0.0).slope == 0
+    assert fit_platt(-scores, base, late, centre=0.0).slope == 0
 
 
 def test_skill_is_none_against_itself_and_sure_for_the_truth() -> None:
@@ -417,21 +417,21 @@ def test_a_skill_that_was_lost_in_the_newest_fold_does_not_lead(
 ) -> None:
     """The orders of the newest fold are late by the toss of a coin, those before as ever."""
     random, orders, spec = np.random.default_rng(8), world.orders.copy(), SPECS["late_risk"]
-    prepared = training._prepare(data, CUTOFF, spec)
+    prepared = ENGINE.prepare(data, CUTOFF, spec)
     first = prepared.rows.asked.moment[prepared.rows.folds[-1].tested].min()
     changed = orders["approved_known_at"].dt.tz_localize(None) >= pd.Timestamp(first)
     changed &= orders["delivered_at"].notna()
     share = np.where(random.random(len(orders)) < 0.2, 1.2, 0.6)
     took = (orders["promised_at"] - orders["placed_at"]) * share
-    came = (orders["placed_at"] + took).dt.round("us")
+    actual = (orders["placed_at"] + took).dt.round("us")
     for name in ("delivered_at", "delivered_known_at"):
-        orders[name] = orders[name].mask(changed, came)
-    figures = train("lightgbm", deliveries_of(orders), CUTOFF, spec).metrics
+        orders[name] = orders[name].mask(changed, actual)
+    figures = Trainer(ENGINE).train("lightgbm", deliveries_of(orders), CUTOFF, spec).metrics
     assert figures["skill_newest"] < 0 and figures["skill_folds"] >= 0.5
     assert figures["has_skill"] == 0 and "mase" not in figures
 
 
-def test_a_vintage_of_networks_says_the_mean_of_them(
+def test_a_vintage_of_networks_predicts_their_mean(
     vintages: Vintages, later: dict[str, tuple[np.ndarray, Outcomes, np.ndarray]]
 ) -> None:
     for measure in ("delay", "late_risk"):
@@ -442,9 +442,9 @@ def test_a_vintage_of_networks_says_the_mean_of_them(
             DeliveryModel.load({**artefacts, **dict.fromkeys(names, artefacts[name])})
             for name in names
         ]
-        said = [model.fitted.predict(frame) for model in alone]
+        scores = [model.fitted.predict(frame) for model in alone]
         whole = DeliveryModel.load(artefacts).fitted.predict(frame)
-        np.testing.assert_allclose(whole, np.mean(said, axis=0), rtol=1e-9)
+        np.testing.assert_allclose(whole, np.mean(scores, axis=0), rtol=1e-9)
 
 
 def test_costs_are_those_of_calls_and_of_late_orders_that_nobody_called() -> None:
@@ -453,7 +453,7 @@ def test_costs_are_those_of_calls_and_of_late_orders_that_nobody_called() -> Non
     assert cost(p, late, np.inf, 10, 1) == 5 and cost(p, late, 0.0, 10, 1) == 1
 
 
-def test_calibration_errors_are_gaps_between_said_and_came() -> None:
+def test_calibration_errors_are_gaps_between_predicted_and_actual() -> None:
     late = np.tile([0.0, 1.0], 50)
     assert expected_calibration_error(np.full(100, 0.5), late) == 0
     assert expected_calibration_error(np.full(100, 0.7), late) == pytest.approx(0.2)
@@ -467,23 +467,23 @@ logs = st.lists(st.floats(-9, 9), min_size=3, max_size=3)
 def test_bands_never_cross_and_nothing_arrives_before_it_is_asked_about(
     rows: list[list[float]], wider: float, elapsed: float
 ) -> None:
-    said = banded(np.array(rows).T, np.full(len(rows), elapsed), wider)
-    assert (said >= elapsed + 0.99 * SHORTEST_DAYS).all()
-    assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+    scores = banded(np.array(rows).T, np.full(len(rows), elapsed), wider)
+    assert (scores >= elapsed + 0.99 * SHORTEST_DAYS).all()
+    assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()
 
 
 def test_each_leg_of_the_way_has_a_band_of_its_own() -> None:
     random = np.random.default_rng(3)
     leg = np.repeat([0, 1], 4000)
-    # Errors of the last mile are a third as wide, and what is said of both is as wide.
-    came = np.exp(random.normal(0.0, np.where(leg == 0, 0.9, 0.3)))
+    # Errors of the last mile are a third as wide, and the fitted band is as wide for both.
+    actual = np.exp(random.normal(0.0, np.where(leg == 0, 0.9, 0.3)))
     logs = np.zeros((3, len(leg)))
     logs[1], logs[2] = -0.5, 0.5
-    wider = widenings(logs, came, leg, 3)
+    wider = widenings(logs, actual, leg, 3)
     # None is on the last leg: it takes the band of all.
     assert wider[1] < wider[2] < wider[0]
-    said = banded(logs, np.zeros(len(leg)), wider[leg])
-    held = (said[:, 1] <= came) & (came <= said[:, 2])
+    scores = banded(logs, np.zeros(len(leg)), wider[leg])
+    held = (scores[:, 1] <= actual) & (actual <= scores[:, 2])
     for one in (0, 1):
         assert held[leg == one].mean() == pytest.approx(0.8, abs=0.01)
 
@@ -491,9 +491,11 @@ def test_each_leg_of_the_way_has_a_band_of_its_own() -> None:
 def test_sides_that_meet_are_widened_by_what_they_missed_and_no_more() -> None:
     random = np.random.default_rng(3)
     # Out for delivery: some three hours remain.
-    came = np.exp(random.normal(-2.0, 0.3, 4000))
-    logs = np.full((3, len(came)), -2.0)
+    actual = np.exp(random.normal(-2.0, 0.3, 4000))
+    logs = np.full((3, len(actual)), -2.0)
     logs[2, ::2] += 0.2
-    said = banded(logs, np.zeros(len(came)), widening(logs, came))
-    assert ((said[:, 1] <= came) & (came <= said[:, 2])).mean() == pytest.approx(0.8, abs=0.01)
-    assert (said[:, 2] - said[:, 1]).max() < 0.5
+    scores = banded(logs, np.zeros(len(actual)), widening(logs, actual))
+    assert ((scores[:, 1] <= actual) & (actual <= scores[:, 2])).mean() == pytest.approx(
+        0.8, abs=0.01
+    )
+    assert (scores[:, 2] - scores[:, 1]).max() < 0.5

@@ -26,7 +26,7 @@ from flow_platform.scoring.segments.scaling import Scaling, scaling_of
 from flow_platform.scoring.segments.training import profiles_of, renamed, train
 from tests.unit.scoring.buyers import CUTOFF, KINDS, orders_of
 
-# Fewer samples than a real month: they only have to tell four clear kinds from others.
+# Fewer samples than a real month: they only have to separate four clear kinds.
 SPEC = SegmentSpec(seed=7, resamples=8)
 ONE_TIME = tuple(replace(kind, orders=1) for kind in KINDS if kind.name != "loyal")
 
@@ -50,12 +50,12 @@ def kinds_of(customers: pd.DataFrame) -> pd.Series:
     return customers["customer"].str.split("-").str[1]
 
 
-def test_known_kinds_of_customers_are_found_and_bear_their_names(
+def test_known_kinds_of_customers_are_found_and_get_their_names(
     customers: pd.DataFrame, trained: TrainedModel
 ) -> None:
-    said = assign(trained.artefacts, customers)
+    assigned = assign(trained.artefacts, customers)
     assert Segments.load(trained.artefacts).k == len(KINDS)
-    assert (said["name"] == kinds_of(customers)).mean() > 0.98
+    assert (assigned["name"] == kinds_of(customers)).mean() > 0.98
 
 
 def test_the_true_number_of_segments_is_stable_and_a_wrong_one_less(
@@ -114,9 +114,9 @@ def test_a_delivery_counts_from_when_it_was_known_and_not_from_when_it_was(
     one = orders[orders["kind"] == "disappointed"].iloc[:1]
     early = one.assign(delivered_known_at=CUTOFF - pd.Timedelta(seconds=1))
     late = one.assign(delivered_known_at=CUTOFF)
-    (told,) = customers_of(early, CUTOFF).to_dict("records")
-    assert (told["late_share"], told["delivered"]) == (1.0, 1)
-    assert told["gap_days"] > 0
+    (customer,) = customers_of(early, CUTOFF).to_dict("records")
+    assert (customer["late_share"], customer["delivered"]) == (1.0, 1)
+    assert customer["gap_days"] > 0
     (untold,) = customers_of(late, CUTOFF).to_dict("records")
     assert untold["delivered"] == 0
     assert np.isnan([untold["late_share"], untold["gap_days"], untold["mean_days"]]).all()
@@ -136,9 +136,9 @@ def test_one_time_buyers_make_segments_without_the_number_of_orders() -> None:
     segments = Segments.load(train(customers, CUTOFF, SPEC).artefacts)
     assert segments.scaling.dropped["log_orders"] == "the same for all customers"
     assert "log_orders" not in segments.scaling.columns
-    said = segments.assign(customers)
+    assigned = segments.assign(customers)
     assert set(segments.names) == {"new", "dormant", "disappointed"}
-    assert (said["name"] == kinds_of(customers)).mean() > 0.98
+    assert (assigned["name"] == kinds_of(customers)).mean() > 0.98
 
 
 def test_two_who_came_back_among_hundreds_make_no_segment_of_their_own(
@@ -193,7 +193,7 @@ def test_too_few_customers_are_refused_with_the_numbers(customers: pd.DataFrame,
 
 def test_customers_who_are_all_alike_are_refused(customers: pd.DataFrame) -> None:
     alike = pd.concat([customers.head(1)] * 300, ignore_index=True)
-    with pytest.raises(ModelError, match="nothing tells the 300 customers apart"):
+    with pytest.raises(ModelError, match="no feature separates the 300 customers"):
         train(alike, CUTOFF, SPEC)
 
 

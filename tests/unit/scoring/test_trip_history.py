@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.scoring.trips.data import TripData, TripInputs, naive, trips_of
+from flow_platform.models.moments import naive
+from flow_platform.scoring.trips.data import TripData, TripInputs, trips_of
 from flow_platform.scoring.trips.history import (
     COMMON,
     GROUPS,
@@ -35,8 +36,8 @@ def test_what_is_known_before_a_day_is_what_had_ended_before_it(data: TripData) 
     asked = data.take(data.day == day)
     earlier = data.take(data.known_day < day)
     by_hand = features(asked.inputs, Table.of(earlier), has_distance=True)
-    said = features(asked.inputs, Expanding(data, asked.day), has_distance=True)
-    np.testing.assert_array_equal(said, by_hand)
+    frame = features(asked.inputs, Expanding(data, asked.day), has_distance=True)
+    np.testing.assert_array_equal(frame, by_hand)
 
 
 def test_nothing_that_became_known_later_touches_a_trip(data: TripData) -> None:
@@ -104,7 +105,7 @@ def test_the_order_in_which_zones_are_listed_does_not_matter(data: TripData) -> 
     assert np.all(np.diff(data.zones[:, 0]) > 0)
 
 
-def test_the_default_model_is_not_told_the_distance(data: TripData) -> None:
+def test_the_default_model_does_not_use_the_distance(data: TripData) -> None:
     assert not set(PLANNED) & set(columns(has_distance=False))
     driven = replace(data.inputs, planned_distance_km=data.inputs.planned_distance_km * 9)
     table = Table.of(data)
@@ -113,9 +114,9 @@ def test_the_default_model_is_not_told_the_distance(data: TripData) -> None:
     )
 
 
-def test_every_column_speaks_of_one_subject() -> None:
-    told = [name for own in SUBJECTS.values() for name in own]
-    assert sorted(told) == sorted((*COMMON, *PLANNED))
+def test_every_column_belongs_to_one_subject() -> None:
+    explained = [name for own in SUBJECTS.values() for name in own]
+    assert sorted(explained) == sorted((*COMMON, *PLANNED))
 
 
 def test_a_table_is_kept_whole_and_equal_tables_give_equal_bytes(data: TripData) -> None:

@@ -12,12 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.models.moments import naive
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from flow_platform.scoring.trips.candidates import CANDIDATES
-from flow_platform.scoring.trips.data import TripData, TripSpec, fingerprint, naive
+from flow_platform.scoring.trips.data import TripData, TripSpec, fingerprint
+from flow_platform.scoring.trips.engine import ENGINE
+from flow_platform.scoring.trips.fallback import fallback_scores
 from flow_platform.scoring.trips.model import TripModel, banded, inputs_as_json, inputs_from
-from flow_platform.scoring.trips.training import fallback_scores, has_enough_history, train
+from flow_platform.scoring.trips.preparation import has_enough_history
 from tests.unit.scoring.city import FIRST, SIGMA, city
 
 CUTOFF = FIRST + pd.Timedelta(days=30)
@@ -36,8 +40,9 @@ def later(data: TripData) -> TripData:
 
 @pytest.fixture(scope="module")
 def vintages(data: TripData) -> dict[tuple[str, str], TrainedModel]:
+    trainer = Trainer(ENGINE)
     return {
-        (spec.measure, candidate): train(candidate, data, CUTOFF, spec)
+        (spec.measure, candidate): trainer.train(candidate, data, CUTOFF, spec)
         for spec in (DEFAULT, PLANNED)
         for candidate in CANDIDATES
     }
@@ -53,8 +58,9 @@ def test_nothing_after_the_cutoff_touches_a_vintage(
     unknown = data.available_at >= naive(CUTOFF)
     assert unknown.any()
     other = replace(data, minutes=np.where(unknown, 1.5, data.minutes))
+    prepared = ENGINE.prepare(other, CUTOFF, DEFAULT)
     for candidate in CANDIDATES:
-        again = train(candidate, other, CUTOFF, DEFAULT)
+        again = ENGINE.train(candidate, prepared)
         assert again.artefacts == vintages["default", candidate].artefacts, candidate
     assert fingerprint(other, CUTOFF, DEFAULT) == fingerprint(data, CUTOFF, DEFAULT)
 
@@ -65,7 +71,7 @@ def test_facts_before_the_cutoff_change_the_fingerprint(data: TripData) -> None:
     assert fingerprint(data, CUTOFF, PLANNED) != fingerprint(data, CUTOFF, DEFAULT)
 
 
-def test_a_vintage_says_until_when_it_learned(
+def test_a_vintage_has_the_time_until_which_it_learned(
     vintages: dict[tuple[str, str], TrainedModel],
 ) -> None:
     for trained in vintages.values():
@@ -96,8 +102,8 @@ def test_bands_hold_eight_of_ten_out_of_sample(
     vintages: dict[tuple[str, str], TrainedModel], later: TripData
 ) -> None:
     for key, trained in vintages.items():
-        said = TripModel.load(trained.artefacts).score(later.inputs)
-        inside = (later.minutes >= said[:, 1]) & (later.minutes <= said[:, 2])
+        scores = TripModel.load(trained.artefacts).score(later.inputs)
+        inside = (later.minutes >= scores[:, 1]) & (later.minutes <= scores[:, 2])
         assert 0.76 <= inside.mean() <= 0.84, key
 
 
@@ -118,12 +124,12 @@ def test_what_moved_a_prediction_adds_up_to_it(
     some = later.inputs.take(np.arange(50))
     for key, trained in vintages.items():
         model = TripModel.load(trained.artefacts)
-        said = model.explain(some)
-        assert list(said) == ["usual", "zones", "time", "calendar", "weather", "distance"]
-        np.testing.assert_allclose(sum(said.values()), model.score(some)[:, 0], rtol=1e-9)
-        assert np.ptp(said["usual"]) < 1e-6, key
+        parts = model.explain(some)
+        assert list(parts) == ["usual", "zones", "time", "calendar", "weather", "distance"]
+        np.testing.assert_allclose(sum(parts.values()), model.score(some)[:, 0], rtol=1e-9)
+        assert np.ptp(parts["usual"]) < 1e-6, key
         if key[0] == "default":
-            assert not said["distance"].any()
+            assert not parts["distance"].any()
 
 
 def test_a_model_of_planned_distances_refuses_a_trip_without_one(
@@ -174,24 +180,24 @@ def test_too_few_trips_train_nothing(data: TripData) -> None:
     soon = FIRST + pd.Timedelta(days=10)
     assert not has_enough_history(data, soon, DEFAULT)
     with pytest.raises(ModelError, match="14 are needed"):
-        train("lightgbm", data, soon, DEFAULT)
+        Trainer(ENGINE).train("lightgbm", data, soon, DEFAULT)
     with pytest.raises(ModelError, match="1000 are needed"):
-        train("lightgbm", data.take(np.arange(0, len(data), 20)), CUTOFF, DEFAULT)
+        Trainer(ENGINE).train("lightgbm", data.take(np.arange(0, len(data), 20)), CUTOFF, DEFAULT)
     assert has_enough_history(data, CUTOFF, DEFAULT)
 
 
 def test_an_unknown_candidate_is_named_with_those_that_exist(data: TripData) -> None:
     with pytest.raises(ModelError, match="zone_pair_mean, lightgbm, gradient_boosting"):
-        train("prophet", data, CUTOFF, DEFAULT)
+        Trainer(ENGINE).train("prophet", data, CUTOFF, DEFAULT)
 
 
 def test_the_fallback_learns_as_days_go_by(data: TripData) -> None:
-    said = fallback_scores(data, data, DEFAULT)
-    assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+    scores = fallback_scores(data, data, DEFAULT)
+    assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()
     first = data.day == data.day.min()
-    # On the first day nothing had ended before: all trips of one zone pair are told the same.
-    assert np.ptp(said[first, 0]) < 1e-9
-    error = np.abs(said[:, 0] - data.minutes)
+    # On the first day nothing had ended before: all trips of one zone pair get the same minutes.
+    assert np.ptp(scores[first, 0]) < 1e-9
+    error = np.abs(scores[:, 0] - data.minutes)
     assert error[data.day > data.day.min() + 20].mean() < error[first].mean()
 
 
@@ -211,6 +217,6 @@ roots = st.lists(st.floats(-5, 20), min_size=3, max_size=3)
 def test_bands_never_cross_and_no_trip_takes_less_than_a_minute(
     rows: list[list[float]], widening: float
 ) -> None:
-    said = banded(np.array(rows).T, widening)
-    assert (said >= 1.0 - 1e-12).all()
-    assert (said[:, 1] <= said[:, 0]).all() and (said[:, 0] <= said[:, 2]).all()
+    scores = banded(np.array(rows).T, widening)
+    assert (scores >= 1.0 - 1e-12).all()
+    assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()

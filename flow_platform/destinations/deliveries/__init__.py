@@ -1,0 +1,1 @@
+"""Events of orders: written from messages over Kafka, from files and from the simulator alike."""
