@@ -78,7 +78,9 @@ def _written(parameter: Any) -> str:
 
 
 def _name(parameter: Any) -> str:
-    return code(parameter.name.upper() if _is_argument(parameter) else parameter.opts[0])
+    if _is_argument(parameter):
+        return code(parameter.name.upper())
+    return ", ".join(map(code, [*parameter.opts, *parameter.secondary_opts]))
 
 
 def _type(parameter: Any) -> str:
@@ -93,6 +95,8 @@ def _type(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
+    if parameter.secondary_opts:
+        return code((parameter.opts if parameter.default else parameter.secondary_opts)[0])
     if getattr(parameter, "is_flag", False) or parameter.default is None:
         return NOTHING
     return code(parameter.default)

@@ -1,0 +1,98 @@
+"""Pages that people write name only what there is: commands, options, settings, keys, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from flow_platform.cli.app import app
+from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.sources.config import read_sources, sections
+from tests.docs.pages import CURRENT, fenced, inline_code, name_of
+
+ROOT: Any = typer.main.get_command(app)
+SETTINGS = {f"FLOW_{name.upper()}" for name in Settings.model_fields}
+# Only tests read them.
+TEST_SETTINGS = {"FLOW_DEEP", "FLOW_REAL_DATA"}
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(), re.M))
+
+
+def _commands(path: Path) -> Iterator[list[str]]:
+    """Every call of `flow` on the page, in blocks and in sentences, as words."""
+    blocks = [block.replace("\\\n", " ") for block in (*fenced(path, ""), *fenced(path, "sh"))]
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line in [*lines, *inline_code(path)]:
+        for part in re.split(r"&&|\||>|\$\(|\)", line):
+            if re.match(r"(?:\.venv/bin/)?flow [a-z]", part.strip()):
+                yield shlex.split(part, comments=True)[1:]
+
+
+def _fault(words: list[str]) -> str | None:
+    """What is wrong with a call of `flow`; None if there are such a command and such options."""
+    command, rest = ROOT, list(words)
+    while hasattr(command, "commands") and rest and rest[0] in command.commands:
+        command = command.commands[rest.pop(0)]
+    if hasattr(command, "commands") and rest:
+        return f"there is no command {rest[0]}"
+    known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    options = [word.partition("=")[0] for word in rest if word.startswith("--")]
+    unknown = [option for option in options if option not in known]
+    return f"it has no option {unknown[0]}" if unknown else None
+
+
+def test_a_call_with_an_unknown_command_or_option_is_a_fault() -> None:
+    assert _fault(["models", "list", "parcels"]) is None
+    assert _fault(["models", "crown"]) == "there is no command crown"
+    assert _fault(["up", "--quickly"]) == "it has no option --quickly"
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_call_of_flow_exists_with_its_options(page: Path) -> None:
+    faults = {" ".join(words): _fault(words) for words in _commands(page)}
+    assert {call: fault for call, fault in faults.items() if fault} == {}
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_target_of_make_exists(page: Path) -> None:
+    text = "\n".join([*fenced(page, ""), *inline_code(page)])
+    assert set(re.findall(r"^make ([a-z-]+)", text, re.M)) <= TARGETS
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_setting_exists(page: Path) -> None:
+    named = set(re.findall(r"\bFLOW_[A-Z_]+\b", page.read_text()))
+    named = {name for name in named if not name.startswith("FLOW_PASSWORD_")}
+    assert named <= SETTINGS | TEST_SETTINGS
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_named_file_of_the_code_exists(page: Path) -> None:
+    folders = "flow_platform|streamlit_app|dbt_project|docs_site|tests|benchmarks"
+    named = set(re.findall(rf"(?:{folders})/[\w/.]*\w/?", "\n".join(inline_code(page))))
+    assert {name for name in named if not (PROJECT_ROOT / name).exists()} == set()
+
+
+def _sections(page: Path) -> list[str]:
+    """The examples of sources.toml on a page, each with a section of it."""
+    return [
+        one
+        for one in fenced(page, "toml")
+        if re.search(rf"^\[(?:{'|'.join(sections())})\]", one, re.M)
+    ]
+
+
+@pytest.mark.parametrize("page", [one for one in CURRENT if _sections(one)], ids=name_of)
+def test_every_example_of_sources_toml_is_accepted(page: Path, tmp_path: Path) -> None:
+    for number, example in enumerate(_sections(page)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(example)
+        assert read_sources(path).given, example
+        # Keys that are shown as comments are right too.
+        path.write_text(re.sub(r"^# (\w+ = )", r"\1", example, flags=re.M))
+        assert read_sources(path).given, example
