@@ -1,4 +1,4 @@
-"""The app: its pages, its language, and what stands there when nothing can be read.
+"""The app: its pages, its language, and what is shown when nothing can be read.
 
 Start: `streamlit run streamlit_app/app.py`, with the read-only DSN in FLOW_DASHBOARD_DSN.
 """
@@ -13,24 +13,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import streamlit as st
 
-from streamlit_app import choices, data, layout, texts
+from streamlit_app import navigation, texts
+from streamlit_app.blocks import layout
+from streamlit_app.data import database
 
-language = choices.language()
-say = texts.speaker(language)
-
+view = layout.view_of(texts.COMMON)
 pages = [
-    st.Page("pages_/parcels.py", title=say("parcels.title"), url_path="parcels", default=True),
-    st.Page("pages_/retail.py", title=say("retail.title"), url_path="retail"),
-    st.Page("pages_/traffic.py", title=say("traffic.title"), url_path="traffic"),
-    st.Page("pages_/trips.py", title=say("trips.title"), url_path="trips"),
-    st.Page("pages_/deliveries.py", title=say("desk.title"), url_path="deliveries"),
-    st.Page("pages_/customers.py", title=say("customers.title"), url_path="customers"),
-    st.Page("pages_/data_state.py", title=say("state.title"), url_path="data-state"),
+    st.Page(
+        page.file,
+        title=texts.catalog(page.name).text("title", view.language),
+        url_path=page.address,
+        default=place == 0,
+    )
+    for place, page in enumerate(navigation.pages())
 ]
 page = st.navigation(pages, position="top")
-st.set_page_config(page_title=f"{page.title} · {say('app')}", layout="wide")
-layout.begin(language)
+st.set_page_config(page_title=f"{page.title} · {view.text('app')}", layout="wide")
+layout.begin(view)
 try:
     page.run()
-except data.DataError as error:
-    layout.failed(error, say)
+except database.DataError as error:
+    layout.failed(view, error)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from streamlit_app.formats import LANGUAGES, Language
-from streamlit_app.texts import Say
+from streamlit_app.formats import LANGUAGE_NAMES
+from streamlit_app.texts import LANGUAGES, Language
+from streamlit_app.view import View
 
 
 def language() -> Language:
@@ -23,13 +24,13 @@ def language() -> Language:
     return "fr" if chosen == "fr" else "en"
 
 
-def language_switch(current: Language, say: Say) -> None:
+def language_switch(view: View) -> None:
     """The control that changes the language."""
-    st.session_state["lang"] = current
+    st.session_state["lang"] = view.language
     st.segmented_control(
-        say("language"),
+        view.text("language"),
         list(LANGUAGES),
-        format_func=lambda code: LANGUAGES[code],
+        format_func=lambda code: LANGUAGE_NAMES[code],
         key="lang",
         label_visibility="collapsed",
         required=True,
@@ -39,20 +40,22 @@ def language_switch(current: Language, say: Say) -> None:
 
 
 def select(
-    name: str, label: str, options: Mapping[str, str], default: str, *, spoken: bool = False
+    name: str, label: str, options: Mapping[str, str], default: str, *, always: bool = False
 ) -> str:
-    """A select box of `options` (value -> label) whose value stands in the address as `name`.
+    """A select box of `options` (value -> label) whose value is kept in the address as `name`.
 
-    `default` is left out of the address unless `spoken`: a bookmark of the newest day must open
-    the newest day tomorrow too.
+    `default` is left out of the address unless `always` is set: a bookmark of the newest day must
+    open the newest day tomorrow too.
     """
+    asked = st.query_params.get(name)
+    st.session_state[f"refused.{name}"] = asked if asked and asked not in options else ""
     chosen = _agreed(name, list(options))
     if chosen == st.session_state.get(f"default.{name}"):
         chosen = default  # who was on the default stays on it when it moves
     chosen = chosen or default
     st.session_state[f"chosen.{name}"] = st.session_state[name] = chosen
-    st.session_state[f"default.{name}"] = None if spoken else default
-    _write(name, chosen if spoken or chosen != default else None)
+    st.session_state[f"default.{name}"] = None if always else default
+    _write(name, chosen if always or chosen != default else None)
     st.selectbox(
         label,
         list(options),
@@ -82,9 +85,9 @@ def take(name: str, value: str) -> None:
     st.session_state[f"default.{name}"] = None
 
 
-def asked(name: str) -> str | None:
-    """What the address asks for, whether or not it can be had."""
-    return st.query_params.get(name)
+def refused(name: str) -> str:
+    """The value for the box `name` that the address asked for and that is no option, else ""."""
+    return str(st.session_state.get(f"refused.{name}", ""))
 
 
 def _agreed(name: str, values: list[str]) -> str | None:

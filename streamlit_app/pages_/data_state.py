@@ -1,261 +1,266 @@
-"""Data state: what was received, what was made of it, which model speaks, and what has drifted.
+"""Data status: what was received, what was done with it, the models in use, and what has drifted.
 
-Kept to what a reader can act on; engineers read the same in Dagster, with its history.
+Kept to what a reader can act on; engineers read the same in Dagster, with its history. The flows
+are those that the published views name; their words are in their own catalogs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from datetime import UTC, datetime
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from streamlit_app import choices, data, layout, texts
-from streamlit_app.formats import (
-    MISSING,
-    Language,
-    capitalised,
-    is_missing,
-    long_day,
-    moment,
-    number,
-    percent,
-)
-from streamlit_app.hourly import age_in_words
-from streamlit_app.layout import literal
-from streamlit_app.texts import Say, name_of
-
-FLOWS = ("parcels", "retail", "traffic", "trips", "deliveries")
+from streamlit_app import texts
+from streamlit_app.blocks import ages, layout
+from streamlit_app.blocks.held import EXPECTED_80
+from streamlit_app.blocks.layout import literal
+from streamlit_app.data import flows, state
+from streamlit_app.data.flows import DEFAULT_TIMEZONE, STALE_DAYS
+from streamlit_app.formats import MISSING, capitalised, is_missing
+from streamlit_app.frames import each_row
+from streamlit_app.texts import Catalog
+from streamlit_app.view import View
 
 
-def show() -> None:
-    """The whole page, top to bottom. Raises data.DataError when the views cannot be read."""
-    language = choices.language()
-    say = texts.speaker(language)
-    layout.head(say("state.title"), language, say)
-    st.markdown(say("state.intro"))
-    names = {
-        (flow, centre.centre_id): centre.label
-        for flow in FLOWS
-        for centre in data.centres(flow).itertuples()
-    }
-    _freshness(language, say)
-    _streams(language, say)
-    _loads(language, say)
-    _broken(language, say)
-    _models(language, say)
-    _drift(names, language, say)
+def show(view: View) -> None:
+    """The whole page, top to bottom. Raises DataError when the views cannot be read."""
+    layout.head(view)
+    st.markdown(view.text("intro"))
+    _freshness(view)
+    _streams(view)
+    _loads(view)
+    _broken(view)
+    _models(view)
+    _drift(view)
 
 
-def _freshness(language: Language, say: Say) -> None:
-    st.subheader(say("state.fresh"), anchor=False)
-    rows = data.freshness().dropna(subset=["newest_day"]).reset_index(drop=True)
+def _freshness(view: View) -> None:
+    layout.heading(view.text("fresh"))
+    rows = state.freshness().dropna(subset=["newest_day"]).reset_index(drop=True)
     if rows.empty:
-        st.info(say("state.fresh.none"))
+        st.info(view.text("fresh.none"))
         return
-    late = [(data.today() - day.date()).days > data.STALE_DAYS for day in rows["newest_day"]]
+    today = view.today(DEFAULT_TIMEZONE)
+    late = [(today - day.date()).days > STALE_DAYS for day in rows["newest_day"]]
+    rows["dataset"] = [
+        _flow_word(view, flow, "dataset", dataset)
+        for flow, dataset in zip(rows["flow"], rows["dataset"], strict=True)
+    ]
     behind = [
-        f"{name_of('flow', flow, language)}, {name_of('dataset', dataset, language)}"
+        f"{_flow_name(view, flow)}, {dataset}"
         for flow, dataset, is_late in zip(rows["flow"], rows["dataset"], late, strict=True)
         if is_late
     ]
     if behind:
-        st.warning(say("state.fresh.old", days=str(data.STALE_DAYS), what=" ; ".join(behind)))
+        st.warning(view.text("fresh.old", days=str(STALE_DAYS), what=" ; ".join(behind)))
     else:
-        st.success(say("state.fresh.ok"))
-    rows["state"] = [say("fresh.no" if is_late else "fresh.yes") for is_late in late]
+        st.success(view.text("fresh.ok"))
+    rows["state"] = [view.text("fresh.no" if is_late else "fresh.yes") for is_late in late]
     layout.table(
+        view,
         rows,
         key="freshness.table",
-        alt=say("state.fresh"),
-        labels=lambda column: say(f"column.{column}"),
+        alt=view.text("fresh"),
         shown={
-            "flow": lambda flow: name_of("flow", str(flow), language),
-            "dataset": lambda dataset: name_of("dataset", str(dataset), language),
-            "newest_day": lambda day: capitalised(long_day(day.date(), language, year=True)),
-            "newest_at": lambda at: _moment(at, language),
-            "rows": lambda count: _count(count, language),
+            "flow": lambda flow: literal(_flow_name(view, flow)),
+            "newest_day": lambda day: capitalised(view.long_day(day.date(), year=True)),
+            "newest_at": _moment(view),
+            "rows": view.number,
         },
     )
 
 
-def _streams(language: Language, say: Say) -> None:
-    """The live sources; nothing at all where counters do not publish live."""
-    rows = data.streams()
+def _streams(view: View) -> None:
+    """The live sources; nothing at all where no source publishes live."""
+    rows = flows.streams()
     if rows.empty:
         return
-    st.subheader(say("state.streams"), anchor=False)
-    now = datetime.now(UTC)
+    layout.heading(view.text("streams"))
     lags = [
-        MISSING if pd.isna(at) else age_in_words(now - at.to_pydatetime(), say)
+        MISSING if pd.isna(at) else ages.age(view, view.now - at.to_pydatetime())
         for at in rows["last_message_at"]
     ]
     rows.insert(3, "lag", lags)
+    counts = ("rows_stored", "rows_repeated", "rows_quarantined")
     layout.table(
+        view,
         rows,
         key="streams.table",
-        alt=say("state.streams"),
-        labels=lambda column: say(f"column.{column}"),
+        alt=view.text("streams"),
         shown={
-            "flow": lambda flow: name_of("flow", str(flow), language),
-            "last_message_at": lambda at: MISSING if pd.isna(at) else _moment(at, language),
-            **dict.fromkeys(
-                ("rows_stored", "rows_repeated", "rows_quarantined"),
-                lambda count: _count(count, language),
-            ),
+            "flow": lambda flow: literal(_flow_name(view, flow)),
+            "last_message_at": _moment(view),
+            **dict.fromkeys(counts, view.number),
         },
     )
-    st.caption(say("state.streams.body"))
+    st.caption(view.text("streams.body"))
 
 
-def _loads(language: Language, say: Say) -> None:
-    st.subheader(say("state.loads"), anchor=False)
-    totals = data.load_totals()
+def _loads(view: View) -> None:
+    layout.heading(view.text("loads"))
+    totals = state.load_totals()
     if totals.empty:
-        st.info(say("state.loads.none"))
+        st.info(view.text("loads.none"))
         return
     unbalanced = int(totals["unbalanced"].sum())
     words = {
-        "read": number(int(totals["rows_read"].sum()), language),
-        "stored": number(int(totals["rows_stored"].sum()), language),
-        "quarantined": number(int(totals["rows_quarantined"].sum()), language),
+        "read": view.number(int(totals["rows_read"].sum())),
+        "stored": view.number(int(totals["rows_stored"].sum())),
+        "quarantined": view.number(int(totals["rows_quarantined"].sum())),
     }
     if unbalanced:
-        st.error(say("state.balance.off", count=number(unbalanced, language), **words))
+        st.error(view.text("loads.off", count=view.number(unbalanced), **words))
     else:
-        loads = number(int(totals["loads"].sum()), language)
-        st.success(say("state.balance.ok", loads=loads, **words))
-    rows = data.newest_loads()
+        loads = view.number(int(totals["loads"].sum()))
+        st.success(view.text("loads.ok", loads=loads, **words))
+    rows = state.newest_loads()
     balanced = rows["rows_read"] == rows["rows_stored"] + rows["rows_quarantined"]
-    rows["balance"] = balanced.map({True: say("balance.yes"), False: say("balance.no")})
-    rows = rows[
-        ["loaded_at", "flow", "file", "rows_read", "rows_stored", "rows_quarantined", "balance"]
-    ]
-    with st.expander(say("state.loads.table", count=number(len(rows), language))):
+    rows["balance"] = [view.text("balance.yes" if yes else "balance.no") for yes in balanced]
+    counts = ["rows_read", "rows_stored", "rows_quarantined"]
+    with st.expander(view.text("loads.table", count=view.number(len(rows)))):
         layout.table(
-            rows,
+            view,
+            rows[["loaded_at", "flow", "file", *counts, "balance"]],
             key="loads.table",
-            alt=say("state.loads"),
-            labels=lambda column: say(f"column.{column}"),
+            alt=view.text("loads"),
             shown={
-                "loaded_at": lambda at: _moment(at, language),
-                "flow": lambda flow: name_of("flow", str(flow), language),
-                "rows_read": lambda count: _count(count, language),
-                "rows_stored": lambda count: _count(count, language),
-                "rows_quarantined": lambda count: _count(count, language),
+                "loaded_at": _moment(view),
+                "flow": lambda flow: literal(_flow_name(view, flow)),
+                **dict.fromkeys(counts, view.number),
             },
         )
 
 
-def _broken(language: Language, say: Say) -> None:
-    st.subheader(say("state.broken"), anchor=False)
-    rows = data.broken_files()
+def _broken(view: View) -> None:
+    layout.heading(view.text("broken"))
+    rows = state.broken_files()
     if rows.empty:
-        st.success(say("state.broken.none"))
+        st.success(view.text("broken.none"))
         return
-    st.warning(say("state.broken.some", count=number(len(rows), language)))
+    st.warning(view.text("broken.some", count=view.number(len(rows))))
     layout.table(
+        view,
         rows[["file", "error", "loaded_at"]],
         key="broken.table",
-        alt=say("state.broken"),
-        labels=lambda column: say(f"column.{column}"),
-        shown={"loaded_at": lambda at: _moment(at, language)},
+        alt=view.text("broken"),
+        shown={"loaded_at": _moment(view)},
     )
 
 
-def _models(language: Language, say: Say) -> None:
-    st.subheader(say("state.model"), anchor=False)
-    rows = data.champions()
+def _models(view: View) -> None:
+    layout.heading(view.text("model"))
+    rows = state.models_in_use()
     if rows.empty:
-        st.info(say("state.model.none"))
+        st.info(view.text("model.none"))
         return
     for row in rows.to_dict("records"):
-        st.markdown(
-            say(
-                _model_words(row),
-                flow=capitalised(_series(row["flow"], row["measure"], language)),
-                version=row["model_version"],
-                candidate=name_of("candidate", row["candidate"], language),
-                rows=number(row["trained_rows"], language),
-                first=long_day(row["train_first"].date(), language, year=True),
-                last=long_day(row["train_last"].date(), language, year=True),
-                wape=percent(row["wape"], language, 1),
-                mae=number(row["mae"], language, 1),
-                ratio=number(row["mase"], language, 2),
-                coverage=percent(row["coverage_80"], language),
-                promised=percent(0.8, language),
-            )
-        )
+        st.markdown(_model_words(view, row))
 
 
-def _model_words(row: dict[Hashable, Any]) -> str:
-    """Which sentence tells of a model: errors of volumes, minutes, days, or of a risk."""
-    if row["flow"] == "trips":
-        return "state.model.trips"
-    if row["flow"] != "deliveries":
-        return "state.model.words"
-    if not row["measure"].startswith("late_risk"):
-        return "state.model.delay"
-    # What cannot lead has no ratio: then all orders have the usual rate.
-    if row["candidate"] == "usual" or is_missing(row["mase"]):
-        return "state.model.usual_risk"
-    return "state.model.risk"
+def _model_words(view: View, row: dict[Hashable, Any]) -> str:
+    """The sentence about a model, as the flow's own catalog has it; of a flow that the app has no
+    catalog for, the version alone with its training data."""
+    words = {
+        "series": literal(capitalised(_series_name(view, row["flow"], row["measure"]))),
+        "version": str(row["model_version"]),
+        "candidate": literal(_flow_word(view, row["flow"], "candidate", row["candidate"])),
+        "rows": view.number(row["trained_rows"]),
+        "first": view.long_day(row["train_first"].date(), year=True),
+        "last": view.long_day(row["train_last"].date(), year=True),
+    }
+    own = texts.catalog_of_flow(row["flow"])
+    if own is None:
+        return view.text("model.other", **words)
+    # The ratio of its error to that of a usual value; a model that cannot lead has none.
+    no_better = is_missing(row["mase"]) or round(row["mase"], 2) >= 1
+    return View(view.language, own, view.now).text(
+        own.model_key(row["measure"], no_better=no_better),
+        wape=view.percent(row["wape"], 1),
+        mae=view.number(row["mae"], 1),
+        ratio=view.number(row["mase"], 2),
+        coverage=view.percent(row["coverage_80"]),
+        target=view.percent(EXPECTED_80),
+        **words,
+    )
 
 
-def _series(flow: str, measure: str, language: Language) -> str:
-    """A flow in words, with its measure where that has another name."""
-    words = name_of("flow", flow, language)
-    return words if measure == flow else f"{words}, {name_of('feature', measure, language)}"
-
-
-def _drift(names: dict[tuple[str, str], str], language: Language, say: Say) -> None:
-    st.subheader(say("state.drift"), anchor=False)
-    rows = data.drift_states()
+def _drift(view: View) -> None:
+    layout.heading(view.text("drift"))
+    rows = state.drift_states()
     if rows.empty:
-        st.info(say("state.drift.none"))
+        st.info(view.text("drift.none"))
         return
-    out = rows[rows["status"] == "drift"]
+    labels = {
+        (flow, centre.centre_id): centre.label
+        for flow in flows.flows()
+        for centre in each_row(flows.centres(flow))
+    }
+    rows["centre"] = [
+        labels.get((flow, centre_id), centre_id)
+        for flow, centre_id in zip(rows["flow"], rows["centre_id"], strict=True)
+    ]
+    rows["feature"] = [
+        _watched_word(view, flow, feature)
+        for flow, feature in zip(rows["flow"], rows["feature"], strict=True)
+    ]
     drifting = [
-        f"{name_of('feature', row.feature, language)}"
-        f" ({literal(names.get((row.flow, row.centre_id), row.centre_id))})"
-        for row in out.itertuples()
+        f"{literal(row.feature)} ({literal(row.centre)})"
+        for row in each_row(rows[rows["status"] == "drift"])
     ]
     if drifting:
-        st.warning(say("state.drift.some", what=", ".join(drifting)))
+        st.warning(view.text("drift.some", what=", ".join(drifting)))
     else:
-        st.success(say("state.drift.ok"))
-    st.caption(say("state.drift.body"))
-    rows = rows.assign(
-        centre=[
-            names.get((flow, centre_id), centre_id)
-            for flow, centre_id in zip(rows["flow"], rows["centre_id"], strict=True)
-        ],
-        state=rows["status"],
-    )[["centre", "feature", "date", "psi", "psi_critical", "state"]]
-    with st.expander(say("state.drift.table", count=number(len(rows), language))):
+        st.success(view.text("drift.ok"))
+    st.caption(view.text("drift.body"))
+    shown = rows.rename(columns={"status": "state"})[
+        ["centre", "feature", "date", "psi", "psi_critical", "state"]
+    ]
+    with st.expander(view.text("drift.table", count=view.number(len(rows)))):
         layout.table(
-            rows,
+            view,
+            shown,
             key="drift.table",
-            alt=say("state.drift"),
-            labels=lambda column: say(f"column.{column}"),
+            alt=view.text("drift"),
             shown={
-                "feature": lambda feature: name_of("feature", str(feature), language),
-                "date": lambda day: capitalised(long_day(day.date(), language)),
-                "psi": lambda value: number(value, language, 2),
-                "psi_critical": lambda value: number(value, language, 2),
-                "state": lambda state: name_of("status", str(state), language),
+                "date": lambda day: capitalised(view.long_day(day.date())),
+                **dict.fromkeys(("psi", "psi_critical"), lambda value: view.number(value, 2)),
+                "state": lambda status: view.name("status", status),
             },
         )
 
 
-def _count(value: Any, language: Language) -> str:
-    return number(value, language)
+def _catalog(view: View, flow: str) -> Catalog:
+    return texts.catalog_of_flow(flow) or view.catalog
 
 
-def _moment(at: Any, language: Language) -> str:
-    return moment(at, language, data.DEFAULT_TIMEZONE)
+def _flow_word(view: View, flow: str, kind: str, name: str) -> str:
+    """The word that a flow has for one of its data sets, measures or models."""
+    return _catalog(view, flow).name_of(kind, name, view.language)
 
 
-show()
+def _flow_name(view: View, flow: str) -> str:
+    """A flow in words; its own name where the app has no catalog for it."""
+    own = texts.catalog_of_flow(flow)
+    return flow if own is None else own.text(texts.FLOW_KEY, view.language)
+
+
+def _series_name(view: View, flow: str, measure: str) -> str:
+    """A flow in words, with its measure where that has another name."""
+    name, word = _flow_name(view, flow), _flow_word(view, flow, "measure", measure)
+    return name if measure == flow else f"{name}, {word}"
+
+
+def _watched_word(view: View, flow: str, feature: str) -> str:
+    """A quantity that is watched for drift: a measure of its flow, or one that has only a name."""
+    catalog = _catalog(view, flow)
+    kind = "measure" if f"measure.{feature}" in catalog else "feature"
+    return catalog.name_of(kind, feature, view.language)
+
+
+def _moment(view: View) -> Callable[[Any], str]:
+    return lambda at: view.moment(at, DEFAULT_TIMEZONE)
+
+
+show(layout.view_of("data_state"))

@@ -1,239 +1,116 @@
-"""Parcels: what will come to a sorting centre, how sure that is, and how it went so far.
+"""Parcels: the forecast of a sorting centre, against last week and against capacity.
 
-How it is read is in `data.py`, how it is drawn in `charts.py`, how it is said in `texts.py`.
+What the page shares with those of other daily flows is in `blocks/`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from streamlit_app import choices, data, layout, texts
-from streamlit_app.forecasts import (
-    Centre,
-    Series,
-    absent_days,
-    compare,
-    curve,
-    opening,
-    range_of,
-    why,
-)
-from streamlit_app.formats import (
-    MISSING,
-    Language,
-    capitalised,
-    is_missing,
-    long_day,
-    number,
-    percent,
-    rounded,
-    short_day,
-)
-from streamlit_app.layout import literal
-from streamlit_app.record import record
-from streamlit_app.texts import Say
+from streamlit_app.blocks import compare, curve, first_days, held, layout, why
+from streamlit_app.blocks.first_days import NEARLY_FULL
+from streamlit_app.blocks.issue import Issue, chosen_issue
+from streamlit_app.blocks.layout import literal
+from streamlit_app.data import series
+from streamlit_app.formats import MISSING, capitalised, is_missing
+from streamlit_app.view import View
 
-SERIES = Series("parcels", "parcels")
-FALLBACK_VERSION = "fallback"
+FLOW = "parcels"
+MEASURES = ("parcels",)
 
 
-def show() -> None:
-    """The whole page, top to bottom. Raises data.DataError when the views cannot be read."""
-    language = choices.language()
-    plain = texts.speaker(language)
-    say = texts.speaker(
-        language,
-        unit=plain("unit.parcels"),
-        absent=plain("absent.parcels"),
-        absent_short=plain("absent.short.parcels"),
-        place=plain("place.parcels"),
-        places=plain("places.parcels"),
-        schedule="predict_colis_daily",
-    )
-    layout.head(say("parcels.title"), language, say)
-
-    listed = data.centres(SERIES.flow)
-    newest_issue = data.newest_day(SERIES.flow, "predictions")
-    last_counted = data.newest_day(SERIES.flow, "actuals")
-    if listed.empty:
-        st.info(say("no_centres"))
+def show(view: View) -> None:
+    """The whole page, top to bottom. Raises DataError when the views cannot be read."""
+    layout.head(view)
+    issue = chosen_issue(view, FLOW, MEASURES)
+    if issue is None:
         return
-    if newest_issue is None:
-        st.info(f"**{say('empty.title')}** {say('empty.body')}")
-        return
-
-    opened = opening(
-        SERIES,
-        listed,
-        listed["centre_id"].iloc[0],
-        newest_issue,
-        last_counted,
-        language,
-        say,
-        label=say("centre"),
-    )
-    if opened is None:
-        return
-    centre, issued_on, issue = opened
-
-    last_target = issue["date"].max().date()
-    first_shown = issued_on - timedelta(days=data.HISTORY_DAYS - 1)
-    history = data.actuals(*SERIES, centre.centre_id, first_shown, last_target)
-    known_days = data.calendar(
-        SERIES.flow, centre.centre_id, issued_on + timedelta(days=1), last_target
-    )
-
-    _next_day(centre, issue, history, last_counted, language, say)
-    _week(centre, issue, known_days, last_counted, language, say)
-    _tight_days(centre, issue, language, say)
-    _days_to_note(known_days, language, say)
-    why(SERIES, centre, issued_on, language, say)
-    absent = absent_days(history, last_counted)
-    curve(SERIES, centre, issued_on, issue, history, last_counted, absent, language, say)
-    figures = compare(SERIES, centre, last_counted, language, say)
-    record(SERIES, centre, listed, language, say)
-    _how_sure(issue, figures, language, say)
+    centre_id, tomorrow = issue.centre.centre_id, issue.issued_on + timedelta(days=1)
+    known_days = series.calendar(FLOW, centre_id, tomorrow, issue.last_day)
+    first_days.first_day(issue, [_change_tile(issue), _load_tile(issue)])
+    first_days.next_days(issue, known_days)
+    _tight_days(issue)
+    _days_to_note(issue.view, known_days)
+    why.why(issue)
+    curve.curve(issue)
+    figures = compare.compare(issue)
+    held.held(issue.view, issue.series, issue.listed, issue.centre)
+    held.how_sure(issue, figures)
 
 
-def _next_day(
-    centre: Centre,
-    issue: pd.DataFrame,
-    history: pd.Series,
-    last_counted: date | None,
-    language: Language,
-    say: Say,
-) -> None:
-    """The first forecast day in plain words, against last week and against capacity."""
-    row: Any = issue.iloc[0]
-    day = row["date"].date()
-    distance = (day - data.today(centre.timezone)).days
-    spoken = long_day(day, language)
-    title = {0: say("today", day=spoken), 1: say("tomorrow", day=spoken)}.get(
-        distance, capitalised(long_day(day, language, year=True))
-    )
-    boxes = [
-        layout.tile(
-            title,
-            f"{rounded(row['prediction'], language)} {say('unit.parcels')}",
-            range_of("range", row, language, say),
-            main=True,
-        )
-    ]
-    boxes.append(_change_tile(row, history, language, say))
-    boxes.append(_load_tile(centre, row, language, say))
-    came = row["actual"]
-    if not is_missing(came):
-        error = row["prediction"] - came
-        gap = say("exact")
-        if round(error) != 0:
-            gap = say("over" if error > 0 else "under", amount=rounded(abs(error), language))
-        inside = row["lower_80"] <= came <= row["upper_80"]
-        words = say("came.inside" if inside else "came.outside", error=gap)
-        boxes.append(layout.tile(say("came.title"), rounded(came, language), words))
-    elif last_counted is not None and day <= last_counted:
-        boxes.append(layout.tile(say("came.title"), MISSING, say("came.missing")))
-    layout.tiles(boxes, say("head.label", day=spoken))
-
-
-def _change_tile(row: Any, history: pd.Series, language: Language, say: Say) -> str:
+def _change_tile(issue: Issue) -> str:
+    """The first day against the actual of the same weekday before."""
+    view, row = issue.view, issue.first_row
     before = row["date"] - pd.Timedelta(days=7)
-    title = say("change.title", day=long_day(before.date(), language))
-    came = history.get(before)
-    if is_missing(came):
-        return layout.tile(title, MISSING, say("change.missing"))
-    difference = row["prediction"] - came
-    shown = rounded(difference, language)
+    title = view.text("change.title", day=view.long_day(before.date()))
+    actual = issue.history.get(before)
+    if is_missing(actual):
+        return layout.tile(title, MISSING, view.text("change.missing"))
+    difference = row["prediction"] - actual
+    shown = view.rounded(difference)
     signed = f"+{shown}" if difference > 0 and shown != "0" else shown
-    share = percent(difference / came, language, 1, signed=True) if came else signed
-    return layout.tile(
-        title, share, say("change.body", difference=signed, came=rounded(came, language))
-    )
+    share = view.percent(difference / actual, 1, signed=True) if actual else signed
+    note = view.text("change.body", difference=signed, actual=view.rounded(actual))
+    return layout.tile(title, share, note)
 
 
-def _load_tile(centre: Centre, row: Any, language: Language, say: Say) -> str:
-    if not centre.capacity:
-        return layout.tile(say("load.title"), MISSING, say("load.none"))
-    share = row["prediction"] / centre.capacity
+def _load_tile(issue: Issue) -> str:
+    view, row, capacity = issue.view, issue.first_row, issue.centre.capacity
+    if not capacity:
+        return layout.tile(view.text("load.title"), MISSING, view.text("load.none"))
+    share = row["prediction"] / capacity
+    upper = view.percent(row["upper_80"] / capacity)
     return layout.tile(
-        say("load.title"),
-        percent(share, language),
-        say(
-            "load.body",
-            capacity=number(centre.capacity, language),
-            upper=percent(row["upper_80"] / centre.capacity, language),
-        ),
-        warn=share > data.NEARLY_FULL,
+        view.text("load.title"),
+        view.percent(share),
+        view.text("load.body", capacity=view.number(capacity), upper=upper),
+        warn=share > NEARLY_FULL,
         bar=share,
     )
 
 
-def _week(
-    centre: Centre,
-    issue: pd.DataFrame,
-    known_days: pd.DataFrame,
-    last_counted: date | None,
-    language: Language,
-    say: Say,
-) -> None:
-    lies_ahead = issue["date"].iloc[0].date() >= data.today(centre.timezone)
-    title = say("week" if lies_ahead else "week.past")
-    st.subheader(title, anchor=False)
-    names = known_days.set_index("day")
-    cards = []
-    for row in issue[issue["horizon"] <= 7].to_dict("records"):
-        share = row["prediction"] / centre.capacity if centre.capacity else None
-        notes = [range_of("card.range", row, language, say)]
-        if not is_missing(row["actual"]):
-            notes.append(say("card.came", came=rounded(row["actual"], language)))
-        elif last_counted is not None and row["date"].date() <= last_counted:
-            notes.append(say("came.missing"))
-        labels = []
-        if row["date"] in names.index:
-            day = names.loc[row["date"]]
-            labels = [text for text in (day["holiday"], day["event"]) if text]
-            if day["is_bridge_day"]:
-                labels.append(say("days.bridge"))
-        cards.append(
-            layout.day_card(
-                capitalised(short_day(row["date"].date(), language)),
-                rounded(row["prediction"], language),
-                notes,
-                names=labels,
-                load="" if share is None else say("card.load", share=percent(share, language)),
-                warn=share is not None and share > data.NEARLY_FULL,
-            )
-        )
-    layout.day_cards(cards, title)
-
-
-def _tight_days(centre: Centre, issue: pd.DataFrame, language: Language, say: Say) -> None:
+def _tight_days(issue: Issue) -> None:
     """Days on which capacity is short: expected, or possible."""
-    if not centre.capacity:
+    view, rows, capacity = issue.view, issue.rows, issue.centre.capacity
+    if not capacity:
         return
-    limit = percent(data.NEARLY_FULL, language)
-    for column, key in (("prediction", "tight"), ("upper_80", "tight_possible")):
-        share = issue[column] / centre.capacity
-        chosen = share > data.NEARLY_FULL
-        if column == "upper_80":
-            chosen &= issue["prediction"] / centre.capacity <= data.NEARLY_FULL
+    expected, possible = rows["prediction"] / capacity, rows["upper_80"] / capacity
+    for key, box, share, chosen in (
+        ("tight", st.warning, expected, expected > NEARLY_FULL),
+        (
+            *("tight_possible", st.caption, possible),
+            (possible > NEARLY_FULL) & (expected <= NEARLY_FULL),
+        ),
+    ):
         days = ", ".join(
-            f"{short_day(day.date(), language)} ({percent(part, language)})"
-            for day, part in zip(issue.loc[chosen, "date"], share[chosen], strict=True)
+            f"{view.short_day(day.date())} ({view.percent(part)})"
+            for day, part in zip(rows.loc[chosen, "date"], share[chosen], strict=True)
         )
-        if days and key == "tight":
-            st.warning(say(key, limit=limit, days=days))
-        elif days:
-            st.caption(say(key, limit=limit, days=days))
+        if days:
+            box(view.text(key, limit=view.percent(NEARLY_FULL), days=days))
 
 
-def _days_to_note(known_days: pd.DataFrame, language: Language, say: Say) -> None:
-    """Holidays, events, bridge days and school holidays ahead, runs of one name told as a span."""
-    lines: list[tuple[date, str]] = []
+def _days_to_note(view: View, known_days: pd.DataFrame) -> None:
+    """Holidays, events, bridge days and school holidays ahead, runs of one name as a span."""
+    lines = [
+        (first, f"- {capitalised(when)}{view.colon}{what}")
+        for first, when, what in _named_days(view, known_days)
+    ]
+    with st.container(key="days"):
+        if not lines:
+            st.caption(view.text("days.none"))
+            return
+        listed = "\n".join(line for _, line in sorted(lines))
+        st.markdown(f"**{view.text('days')}**\n\n{listed}")
+
+
+def _named_days(view: View, known_days: pd.DataFrame) -> Iterator[tuple[date, str, str]]:
+    """First day, when and what, in words, of everything that is named."""
     for column, kind in (("holiday", "holiday"), ("event", "event"), ("school_holiday", "school")):
         position = 0
         for name, run in groupby(known_days[column]):
@@ -242,52 +119,16 @@ def _days_to_note(known_days: pd.DataFrame, language: Language, say: Say) -> Non
             position += length
             if name:
                 first, last = days.iloc[0].date(), days.iloc[-1].date()
-                when = _span(first, last, language, say)
-                lines.append(
-                    (first, f"- {capitalised(when)} : **{literal(name)}** ({say(f'days.{kind}')})")
-                )
+                what = f"**{literal(name)}** ({view.text(f'days.{kind}')})"
+                yield first, _span(view, first, last), what
     for day in known_days.loc[known_days["is_bridge_day"], "day"]:
-        when = capitalised(long_day(day.date(), language))
-        lines.append((day.date(), f"- {when} : {say('days.bridge')}"))
-    with st.container(key="days"):
-        if not lines:
-            st.caption(say("days.none"))
-            return
-        told = "\n".join(line for _, line in sorted(lines))
-        colon = "\u202f: " if language == "fr" else ": "
-        st.markdown(f"**{say('days')}**\n\n{told.replace(' : ', colon)}")
+        yield day.date(), view.long_day(day.date()), view.text("days.bridge")
 
 
-def _span(first: date, last: date, language: Language, say: Say) -> str:
+def _span(view: View, first: date, last: date) -> str:
     if first == last:
-        return long_day(first, language)
-    return say("days.span", first=long_day(first, language), last=long_day(last, language))
+        return view.long_day(first)
+    return view.text("days.span", first=view.long_day(first), last=view.long_day(last))
 
 
-def _how_sure(issue: pd.DataFrame, figures: pd.Series | None, language: Language, say: Say) -> None:
-    row: Any = issue.iloc[0]
-    version = str(row["model_version"])
-    measured = (
-        say("sure.unmeasured")
-        if figures is None
-        else say(
-            "sure.measured",
-            share=percent(figures["coverage_80"], language),
-            n=number(figures["n"], language),
-            promised=percent(0.8, language),
-        )
-    )
-    kind = "fallback" if version == FALLBACK_VERSION else "version"
-    with st.expander(say("sure")):
-        st.markdown(
-            say(
-                "sure.body",
-                lower=rounded(row["lower_80"], language),
-                upper=rounded(row["upper_80"], language),
-                measured=measured,
-                model=say(f"model.{kind}", version=version),
-            )
-        )
-
-
-show()
+show(layout.view_of(FLOW))

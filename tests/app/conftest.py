@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from tests.app.published_fixture import APP, Published, Server, fill, yesterday
+from streamlit_app.pages_.deliveries import desk
+from tests.app.published.deliveries import desk_dsn, fill_deliveries
+from tests.app.published.parcels import fill, yesterday
+from tests.app.published.server import Published, Server
+from tests.app.screen import Screen
 
-StartApp = Callable[..., AppTest]
+StartApp = Callable[..., Screen]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever stands on the server is an integration test."""
+    """A test that needs the server is an integration test."""
     if "running" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.integration)
 
@@ -55,17 +59,23 @@ def published(running: Published, monkeypatch: pytest.MonkeyPatch) -> Published:
 
 
 @pytest.fixture
-def start_app() -> StartApp:
-    """Opens the app at an address: `start_app(lang="fr", centre="2")`."""
+def orders(published: Published, monkeypatch: pytest.MonkeyPatch) -> Published:
+    """A platform that followed some sixty orders until a few minutes ago."""
+    fill_deliveries(published.admin_dsn, datetime.now(UTC))
+    monkeypatch.setenv(desk.DSN_VARIABLE, desk_dsn(published))
+    return published
 
-    def start(page: str | None = None, **address: str) -> AppTest:
+
+@pytest.fixture
+def start_app() -> StartApp:
+    """Opens the app at a page and an address: `start_app("trips", lang="fr", borough="Queens")`."""
+
+    def start(page: str | None = None, **address: str) -> Screen:
         st.cache_data.clear()
-        app = AppTest.from_file(APP, default_timeout=60)
+        app = Screen()
         app.query_params.update(address)
         app.run()
-        if page is not None:
-            app.switch_page(page).run()
-        return app
+        return app if page is None else app.open(page)
 
     return start
 

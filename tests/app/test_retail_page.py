@@ -6,15 +6,15 @@ import io
 from datetime import timedelta
 
 import pandas as pd
-import psycopg
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from streamlit_app import formats
+from streamlit_app import texts
 from tests.app.conftest import StartApp
-from tests.app.published_fixture import COUNTRIES, Published, fill_retail, yesterday
+from tests.app.published.parcels import yesterday
+from tests.app.published.retail import COUNTRIES, fill_retail
+from tests.app.published.server import Published
 
-PAGE = "pages_/retail.py"
+PAGE = "retail"
 
 
 @pytest.fixture
@@ -23,34 +23,20 @@ def retail(published: Published) -> Published:
     return published
 
 
-def _said(app: AppTest) -> str:
-    kinds = (app.title, app.subheader, app.markdown, app.caption, app.info, app.warning, app.html)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def _tables(app: AppTest) -> list[pd.DataFrame]:
-    return [pd.DataFrame(table.value) for table in app.table]
-
-
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("fr", ("Boutique", "8 fois sur 10", "Retours", "Classement", "en service")),
-        ("en", ("Retail", "8 times out of 10", "Returns", "Leaderboard", "inside the range")),
-    ],
-)
-def test_the_page_says_the_forecast_the_returns_and_the_leaderboard(
-    retail: Published, start_app: StartApp, language: formats.Language, words: tuple[str, ...]
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_page_shows_the_forecast_the_returns_and_the_leaderboard(
+    retail: Published, start_app: StartApp, language: texts.Language
 ) -> None:
     app = start_app(PAGE, lang=language)
-    assert not app.exception and not app.error
-    said = _said(app)
-    for word in words[:4]:
-        assert word in said
-    assert "4.0%" in said or "4,0" in said
+    assert app.is_well
+    for key in ("title", "returns", "returns.quantity", "leaderboard", "leaderboard.body"):
+        assert app.shows(key), key
+    assert app.shows("range") or app.shows("range.none")
+    assert app.view.percent(0.04, 1) in app.shown
+    assert app.view.text("champion").encode() in app.cells()
 
 
-def test_the_busiest_country_comes_first_and_each_measure_can_be_chosen(
+def test_the_busiest_country_is_shown_first_and_each_measure_can_be_chosen(
     retail: Published, start_app: StartApp
 ) -> None:
     app = start_app(PAGE, lang="en")
@@ -66,13 +52,12 @@ def test_the_file_holds_exactly_the_rows_shown(
     retail: Published, start_app: StartApp, files: dict[str, bytes]
 ) -> None:
     start_app(PAGE, lang="en")
-    with psycopg.connect(retail.dashboard_dsn) as connection:
-        stored = connection.execute(
-            "select date, prediction, lower_80, upper_95 from published.predictions"
-            " where flow = 'retail' and measure = 'quantity' and centre_id = 'United Kingdom'"
-            " and issued_on = %s order by date",
-            [yesterday()],
-        ).fetchall()
+    stored = retail.rows(
+        "select date, prediction, lower_80, upper_95 from published.predictions"
+        " where flow = 'retail' and measure = 'quantity' and centre_id = 'United Kingdom'"
+        " and issued_on = %s order by date",
+        yesterday(),
+    )
     rows = pd.read_csv(io.BytesIO(files["issue.csv"]))
     assert len(rows) == len(stored) == 12  # no Saturday among them
     assert list(rows["prediction"]) == [row[1] for row in stored]
@@ -81,41 +66,39 @@ def test_the_file_holds_exactly_the_rows_shown(
     assert leaders["is_champion"].tolist() == [True, False, False]
 
 
-def test_closed_days_are_told_with_their_reason(retail: Published, start_app: StartApp) -> None:
+def test_closed_days_are_listed_with_their_reason(retail: Published, start_app: StartApp) -> None:
     app = start_app(PAGE, lang="en")
-    closed = next(table for table in _tables(app) if "Why" in table.columns)
-    days = pd.to_datetime(closed["Day"])
+    closed = app.table_with("reason")
+    days = pd.to_datetime(closed[app.heading("day")])
     assert set(days.dt.day_of_week) == {5}
     assert days.max() > pd.Timestamp(yesterday() + timedelta(days=6))
-    assert closed["Why"].str.contains("traded 0 of 8 weeks").all()
+    assert closed[app.heading("reason")].str.contains("traded 0 of 8 weeks").all()
 
 
-def test_how_often_the_range_held_is_told_for_the_chosen_measure(
+def test_how_often_the_range_held_is_shown_for_the_chosen_measure(
     retail: Published, start_app: StartApp
 ) -> None:
-    with psycopg.connect(retail.admin_dsn) as connection:
-        connection.execute(
-            "update published.coverage set coverage_80 = 0.123"
-            " where flow = 'retail' and measure = 'revenue' and cut = 'overall'"
-        )
+    retail.change(
+        "update published.coverage set coverage_80 = 0.123"
+        " where flow = 'retail' and measure = 'revenue' and cut = 'overall'"
+    )
     app = start_app(PAGE, lang="en")
-    assert "12%" not in _said(app) and "all countries" in _said(app)
+    assert "12%" not in app.shown and "all countries" in app.shown
     app.selectbox(key="measure").set_value("revenue").run()
     assert not app.exception
-    assert "12% of what came was inside" in _said(app)
-    told = list(next(table for table in _tables(app) if "Which" in table.columns)["Which"])
-    assert "Friday" in told and "Saturday" not in told  # the shop is closed
-    assert told[-2:] == list(COUNTRIES)
+    assert app.shows("held.narrow", share="12%")
+    groups = list(app.table_with("key")[app.heading("key")])
+    assert "Friday" in groups and "Saturday" not in groups  # the shop is closed
+    assert groups[-2:] == list(COUNTRIES)
 
 
 def test_a_home_without_retail_says_how_to_make_it(
     published: Published, start_app: StartApp
 ) -> None:
-    app = start_app(PAGE, lang="en")
-    assert "list of countries is empty" in _said(app)
+    assert start_app(PAGE, lang="en").shows("no_centres")
     fill_retail(published.admin_dsn, yesterday(), issues=0)
-    with psycopg.connect(published.admin_dsn) as connection:
-        connection.execute(
-            "delete from published.freshness where flow = 'retail' and dataset = 'predictions'"
-        )
-    assert "flow backfill retail" in _said(start_app(PAGE, lang="en"))
+    published.change(
+        "delete from published.freshness where flow = 'retail' and dataset = 'predictions'"
+    )
+    app = start_app(PAGE, lang="en")
+    assert app.shows("empty.body") and "flow backfill retail" in app.shown

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from streamlit_app import desk
-from tests.app.deliveries_fixture import (
+from streamlit_app.pages_.deliveries import desk
+from tests.app.published.deliveries import (
     PSEUDONYM,
     RISKIEST,
     RISKIEST_AT,
@@ -23,8 +21,22 @@ from tests.app.deliveries_fixture import (
     fill_deliveries,
     fill_segments,
 )
-from tests.app.published_fixture import Server, fill, running_app, yesterday
-from tests.browser.conftest import WAIT_MS, Served
+from tests.app.published.parcels import fill, yesterday
+from tests.app.published.server import Published
+from tests.app.screen import view_of
+from tests.browser.conftest import (
+    WAIT_MS,
+    Served,
+    choose,
+    choose_language,
+    fits_the_width,
+    hosts_asked,
+    labelled,
+    reached_by_tab,
+    serving,
+    text,
+    title_of,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +44,8 @@ expect.set_options(timeout=WAIT_MS)
 
 REGION, SHIPPER = RISKIEST_AT
 NAME = "São Paulo"
-# Whatever can be reached in the list and on the order's page, and has no name to be read out.
+PAGE, CUSTOMERS = "deliveries", "customers"
+# Elements of the list and of the order's page that can be reached and have no name to be read out.
 NAMELESS = """
     () => [...document.querySelectorAll(
         '.fp-orders, .fp-orders button, .fp-orders table, [class*="st-key-order-page"] button,'
@@ -48,29 +61,21 @@ NAMELESS = """
 @pytest.fixture(scope="module")
 def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The app over some hundred orders that were followed until now."""
-    server = Server()
-    try:
-        published = server.start()
+
+    def make(published: Published) -> dict[str, str]:
+        now = datetime.now(UTC)
         fill(published.admin_dsn, yesterday(), days=90, issues=2)
-        fill_deliveries(published.admin_dsn, datetime.now(UTC), orders=400)
-        fill_segments(published.admin_dsn, datetime.now(UTC).date().replace(day=1))
-        log = tmp_path_factory.mktemp("streamlit") / "streamlit.log"
-        given = {desk.DSN_VARIABLE: desk_dsn(published)}
-        with running_app(published.dashboard_dsn, log, **given) as address:
-            yield Served(address, published, server)
-    finally:
-        server.remove()
+        fill_deliveries(published.admin_dsn, now, orders=400)
+        fill_segments(published.admin_dsn, now.date().replace(day=1))
+        return {desk.DSN_VARIABLE: desk_dsn(published)}
+
+    with serving(tmp_path_factory.mktemp("streamlit"), make) as ready:
+        yield ready
 
 
 @pytest.fixture(autouse=True)
 def _nothing_done(served: Served) -> None:
-    with psycopg.connect(served.published.admin_dsn) as connection:
-        connection.execute("truncate ops.desk_actions")
-
-
-def _choose(page: Page, label: str, text: str) -> None:
-    page.get_by_role("combobox", name=re.compile(re.escape(label))).click()
-    page.get_by_role("option", name=text, exact=True).click()
+    served.published.change("truncate ops.desk_actions")
 
 
 def _tile(page: Page, title: str) -> Locator:
@@ -85,22 +90,20 @@ def test_the_desk_opens_the_riskiest_order_of_a_region_and_carrier_and_resolves_
     page: Page, served: Served
 ) -> None:
     page.goto(f"{served.address}/deliveries?lang=en")
-    expect(page.get_by_role("heading", name="Deliveries desk", exact=True)).to_be_visible()
-    _choose(page, "Region", NAME)
+    expect(title_of(page, PAGE)).to_be_visible()
+    choose(page, labelled(PAGE, "centre"), NAME)
     page.wait_for_url(re.compile(rf"[?&]region={REGION}(&|$)"))
     expect(page.get_by_role("heading", name=re.compile(f"^{NAME}, "))).to_be_visible()
-    _choose(page, "Carrier or seller", SHIPPER)
+    choose(page, labelled(PAGE, "shipper"), SHIPPER)
     expect(page.get_by_role("heading", name=re.compile(f"^{NAME}, {SHIPPER}, "))).to_be_visible()
-    with psycopg.connect(served.published.dashboard_dsn) as connection:
-        row = connection.execute(
-            "select sum(open_high_risk)::int from published.delivery_performance"
-            " where centre_id = %s and shipper = %s"
-            " and day >= (select max(day) - 90 from published.delivery_performance)",
-            [REGION, SHIPPER],
-        ).fetchone()
-    assert row is not None and row[0] >= 2
-    before = int(row[0])
-    acting = _tile(page, "High risk, to act on")
+    (before,) = served.published.row(
+        "select sum(open_high_risk)::int from published.delivery_performance"
+        " where centre_id = %s and shipper = %s"
+        " and day >= (select max(day) - 90 from published.delivery_performance)",
+        *(REGION, SHIPPER),
+    )
+    assert before >= 2
+    acting = _tile(page, text(PAGE, "kpi.act"))
     expect(acting).to_have_text(str(before))
     expect(_rows(page)).to_have_count(min(before, 25))
 
@@ -109,27 +112,27 @@ def test_the_desk_opens_the_riskiest_order_of_a_region_and_carrier_and_resolves_
     riskiest.locator("td").nth(3).click()
     page.wait_for_url(re.compile(rf"[?&]order={RISKIEST}(&|$)"))
     opened = page.locator('[class*="st-key-order-page"]')
-    expect(opened.get_by_role("heading", name=f"Order {RISKIEST}")).to_be_in_viewport()
-    expect(opened).to_contain_text("Past lateness (carrier): a lot")
-    for step in ("Placed", "Paid", "Approved", "Handed to the carrier", "Promised for"):
-        expect(opened.get_by_text(step, exact=True)).to_be_visible()
+    expect(
+        opened.get_by_role("heading", name=text(PAGE, "order.title", order=RISKIEST))
+    ).to_be_in_viewport()
+    reason = text(PAGE, "past.late", of=text(PAGE, "past_of.carrier")).capitalize()
+    expect(opened).to_contain_text(text(PAGE, "order.why.strong", what=reason))
+    for step in ("placed", "paid", "approved", "handed_over", "promised"):
+        expect(opened.get_by_text(text(PAGE, f"life.{step}"), exact=True)).to_be_visible()
     expect(riskiest.get_by_role("button")).to_have_attribute("aria-expanded", "true")
 
-    opened.get_by_label("Your name").fill("Ana")
-    opened.get_by_label("Note").fill("Called the carrier")
-    opened.get_by_role("button", name="Mark as resolved").click()
-    expect(opened.get_by_text("Order resolved")).to_be_visible()
+    opened.get_by_label(text(PAGE, "order.author")).fill("Ana")
+    opened.get_by_label(text(PAGE, "order.note"), exact=True).fill("Called the carrier")
+    opened.get_by_role("button", name=text(PAGE, "order.act.resolve")).click()
+    expect(opened.get_by_text(text(PAGE, "order.done.resolve"))).to_be_visible()
     expect(acting).to_have_text(str(before - 1))
     expect(_rows(page).first.get_by_role("button")).to_have_text(SECOND)
     expect(opened).to_contain_text("Called the carrier")
-    expect(opened.get_by_label("Your name")).to_have_value("Ana")
-    with psycopg.connect(served.published.admin_dsn) as connection:
-        written = connection.execute(
-            "select order_id, action, note, author from ops.desk_actions"
-        ).fetchall()
+    expect(opened.get_by_label(text(PAGE, "order.author"))).to_have_value("Ana")
+    written = served.published.rows("select order_id, action, note, author from ops.desk_actions")
     assert written == [(RISKIEST, "resolve", "Called the carrier", "Ana")]
 
-    opened.get_by_role("button", name="Reopen").click()
+    opened.get_by_role("button", name=text(PAGE, "order.act.reopen")).click()
     expect(acting).to_have_text(str(before))
 
 
@@ -139,25 +142,20 @@ def test_an_order_is_opened_with_the_keyboard_which_keeps_its_place(
     page.goto(f"{served.address}/deliveries?lang=en&show=open")
     expect(_rows(page).first).to_be_visible()
     expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    reached = ""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        reached += page.evaluate(
-            "(document.activeElement.ariaLabel || '') + document.activeElement.innerText + '|'"
-        )
-        if f"Open order {RISKIEST}" in reached:
-            break
-    for choice in ("Region", "Carrier or seller", "Category", "Orders placed in", "Which ones"):
-        assert choice in reached
-    assert f"Open order {RISKIEST}" in reached
+    label = text(PAGE, "list.open", order=RISKIEST)
+    reached = reached_by_tab(page, until=label)
+    for key in ("centre", "shipper", "category", "placed", "show"):
+        assert text(PAGE, key) in reached
+    assert label in reached
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name=f"Order {RISKIEST}")).to_be_visible()
-    assert page.evaluate("document.activeElement.ariaLabel") == f"Open order {RISKIEST}"
+    title = text(PAGE, "order.title", order=RISKIEST)
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    assert page.evaluate("document.activeElement.ariaLabel") == label
 
 
 def test_the_list_is_a_table_that_is_named_and_headed(page: Page, served: Served) -> None:
     page.goto(f"{served.address}/deliveries?lang=fr")
-    table = page.get_by_role("table", name="Commandes, la plus à risque d’abord")
+    table = page.get_by_role("table", name=text(PAGE, "list.name", "fr"))
     expect(table).to_be_visible()
     headings = table.get_by_role("columnheader")
     expect(headings).to_have_count(9)
@@ -165,11 +163,15 @@ def test_the_list_is_a_table_that_is_named_and_headed(page: Page, served: Served
         assert heading.get_attribute("scope") == "col" and heading.inner_text().strip()
     buttons = table.get_by_role("button")
     assert buttons.count() == _rows(page).count()
-    expect(buttons.first).to_have_accessible_name(f"Ouvrir la commande {RISKIEST}")
-    expect(page.locator(".fp-tiles")).to_have_attribute("aria-label", re.compile("régions"))
+    expect(buttons.first).to_have_accessible_name(text(PAGE, "list.open", "fr", order=RISKIEST))
+    expect(page.locator(".fp-tiles")).to_have_attribute(
+        "aria-label", re.compile(text(PAGE, "all_centres", "fr"))
+    )
     page.goto(f"{served.address}/deliveries?lang=fr&order={RISKIEST}")
-    expect(page.get_by_role("textbox", name="Votre nom")).to_be_visible()
-    expect(page.get_by_role("textbox", name="Note", exact=True)).to_be_visible()
+    expect(page.get_by_role("textbox", name=text(PAGE, "order.author", "fr"))).to_be_visible()
+    expect(
+        page.get_by_role("textbox", name=text(PAGE, "order.note", "fr"), exact=True)
+    ).to_be_visible()
     assert page.evaluate(NAMELESS) == []
     expect(page.locator("html")).to_have_attribute("lang", "fr")
 
@@ -196,31 +198,27 @@ def test_a_phone_shows_the_pages_without_scrolling_sideways(
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
     if "order" in path:
         expect(page.locator('[class*="st-key-order-page"]')).to_be_visible()
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    assert fits_the_width(page)
 
 
 @pytest.mark.parametrize("path", [f"deliveries?lang=en&order={RISKIEST}", "customers?lang=en"])
 def test_the_pages_ask_no_other_machine_for_anything_and_name_no_customer(
     page: Page, served: Served, path: str
 ) -> None:
-    hosts: set[str | None] = set()
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    hosts = hosts_asked(page)
     page.goto(f"{served.address}/{path}")
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
-    assert hosts - {None} == {"127.0.0.1"}
+    assert hosts == {"127.0.0.1"}
     assert PSEUDONYM not in page.content()
 
 
 def test_groups_of_customers_are_read_in_both_languages(page: Page, served: Served) -> None:
     page.goto(f"{served.address}/customers?lang=en")
-    expect(page.get_by_role("heading", name="Customers", exact=True)).to_be_visible()
-    expect(page.get_by_text("412 customers")).to_be_visible()
-    page.get_by_text("How the number of groups was chosen").click()
-    expect(page.get_by_text("how well the groups are separated")).to_be_visible()
-    page.get_by_role("radio", name="Français").or_(
-        page.get_by_role("button", name="Français")
-    ).first.click()
-    expect(page.get_by_role("heading", name="Clients", exact=True)).to_be_visible()
-    expect(page.get_by_text("412 clients")).to_be_visible()
-    expect(page.get_by_text("moins de 10 clients : chiffres cachés")).to_be_visible()
+    page.get_by_text(text(CUSTOMERS, "choice")).click()
+    expect(page.get_by_text("Jaccard")).to_be_visible()
+    for language in ("en", "fr"):
+        choose_language(page, language)
+        view = view_of(CUSTOMERS, language)
+        expect(title_of(page, CUSTOMERS, language)).to_be_visible()
+        expect(page.get_by_text(view.text("group.count", n="412"))).to_be_visible()
+        expect(page.get_by_text(view.text("group.hidden", n="10"))).to_be_visible()

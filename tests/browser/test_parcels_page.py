@@ -12,15 +12,28 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from streamlit_app.data import FORECAST_COLUMNS
-from streamlit_app.formats import long_day, rounded
-from tests.app.published_fixture import yesterday
-from tests.browser.conftest import WAIT_MS, Served
+from streamlit_app.data.series import FORECAST_COLUMNS
+from tests.app.published.parcels import yesterday
+from tests.app.screen import view_of
+from tests.browser.conftest import (
+    WAIT_MS,
+    Served,
+    choose,
+    choose_language,
+    fits_the_width,
+    hosts_asked,
+    labelled,
+    reached_by_tab,
+    text,
+    title_of,
+)
 
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=WAIT_MS)
 
+PAGE = "parcels"
+LYON = "Lyon (Vénissieux)"
 # In the order of the file's columns.
 STORED = """
     select p.date, p.centre_id, p.horizon, p.prediction, p.lower_80, p.upper_80, p.lower_95,
@@ -36,14 +49,6 @@ def _stored(served: Served, centre_id: str, issued_on: date) -> list[tuple[Any, 
         return connection.execute(STORED, [centre_id, issued_on]).fetchall()
 
 
-def _choose(page: Page, label: str, text: str) -> None:
-    """Type into a select box until one option is left, and take it."""
-    box = page.get_by_role("combobox", name=re.compile(re.escape(label)))
-    box.click()
-    box.fill(text)
-    page.get_by_role("option", name=text).first.click()
-
-
 def _asked(page: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
@@ -56,7 +61,7 @@ def _drawn(page: Page, name: str, *, chart: int = 0) -> dict[str, float | None]:
     """One drawn trace of a chart: its days and heights, None where nothing is drawn."""
     plot = page.locator(".js-plotly-plot").nth(chart)
     expect(plot.locator(".scatterlayer .trace").first).to_be_attached()
-    # Asked until there is one: while the page runs again, a chart stands there without its traces.
+    # Asked until there is one: while the page runs again, a chart is there without its traces.
     pairs = page.wait_for_function(
         """([chart, name]) => {
             const plot = document.querySelectorAll(".js-plotly-plot")[chart];
@@ -74,35 +79,37 @@ def _drawn(page: Page, name: str, *, chart: int = 0) -> dict[str, float | None]:
 def test_a_manager_chooses_a_centre_and_an_evening_and_sees_its_curve(
     page: Page, served: Served
 ) -> None:
-    past = yesterday() - timedelta(days=10)
-    evening = long_day(past, "en", year=True)
+    past, view = yesterday() - timedelta(days=10), view_of(PAGE)
+    evening = view.long_day(past, year=True)
     page.goto(served.address)
-    expect(page.get_by_role("heading", name="Parcels", exact=True)).to_be_visible()
-    _choose(page, "Sorting centre", "Lyon (Vénissieux)")
+    expect(title_of(page, PAGE)).to_be_visible()
+    choose(page, labelled(PAGE, "centre"), LYON)
     _wait_for_address(page, "centre", "2")
-    _choose(page, "Forecast made on the evening of", evening)
+    choose(page, labelled(PAGE, "issue"), evening)
     _wait_for_address(page, "date", past.isoformat())
-    expect(page.get_by_text(f"Table: forecast made on the evening of {evening}")).to_be_visible()
+    table = view.text("table", day=evening, centre=LYON)
+    expect(page.get_by_text(table, exact=True)).to_be_visible()
 
     stored = _stored(served, "2", past)
-    expect(page.locator(".fp-main")).to_contain_text(rounded(stored[0][3], "en"))
-    assert _drawn(page, "Forecast") == {row[0].isoformat(): row[3] for row in stored}
-    came = _drawn(page, "Came")
-    assert {row[0].isoformat(): row[8] for row in stored}.items() <= came.items()
+    expect(page.locator(".fp-main")).to_contain_text(view.rounded(stored[0][3]))
+    forecast = _drawn(page, text(PAGE, "legend.forecast"))
+    assert forecast == {row[0].isoformat(): row[3] for row in stored}
+    actual = _drawn(page, text(PAGE, "legend.actual"))
+    assert {row[0].isoformat(): row[8] for row in stored}.items() <= actual.items()
 
 
 def test_a_day_without_a_count_is_a_gap_in_the_curve(page: Page, served: Served) -> None:
     page.goto(f"{served.address}/?lang=en&centre=1")
     hole = (yesterday() - timedelta(days=4)).isoformat()
-    assert _drawn(page, "Came")[hole] is None
-    expect(page.locator(".js-plotly-plot").first).to_contain_text("No count")
+    assert _drawn(page, text(PAGE, "legend.actual"))[hole] is None
+    expect(page.locator(".js-plotly-plot").first).to_contain_text(text(PAGE, "absent"))
 
 
 def test_the_downloaded_file_is_what_the_database_holds(page: Page, served: Served) -> None:
     past = yesterday() - timedelta(days=6)
     page.goto(f"{served.address}/?lang=en&centre=1&date={past.isoformat()}")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download as CSV").first.click()
+        page.get_by_role("button", name=text(PAGE, "download.csv")).first.click()
     with download.value.path().open(encoding="utf-8", newline="") as file:
         header, *lines = list(csv.reader(file))
     assert tuple(header) == FORECAST_COLUMNS
@@ -119,66 +126,57 @@ def test_the_language_is_switched_kept_in_the_address_and_declared(
     page: Page, served: Served
 ) -> None:
     page.goto(f"{served.address}/?lang=en&centre=1")
-    expect(page.get_by_role("heading", name="Parcels", exact=True)).to_be_visible()
-    page.get_by_role("radio", name="Français").or_(
-        page.get_by_role("button", name="Français")
-    ).first.click()
-    expect(page.get_by_role("heading", name="Colis", exact=True)).to_be_visible()
+    expect(title_of(page, PAGE)).to_be_visible()
+    choose_language(page, "fr")
+    expect(title_of(page, PAGE, "fr")).to_be_visible()
     _wait_for_address(page, "lang", "fr")
     assert _asked(page)["centre"] == "1"
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     page.reload()
-    expect(page.get_by_role("heading", name="Colis", exact=True)).to_be_visible()
+    expect(title_of(page, PAGE, "fr")).to_be_visible()
     expect(page.get_by_role("table").first).to_contain_text(re.compile(r"\d\u202f\d{3}"))
-    page.get_by_role("link", name="État des données").click()
-    expect(page.get_by_role("heading", name="État des données")).to_be_visible()
+    page.get_by_role("link", name=text("data_state", "title", "fr")).click()
+    expect(title_of(page, "data_state", "fr")).to_be_visible()
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{served.address}/?lang=fr&centre=2")
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    assert fits_the_width(page)
 
 
 def test_every_choice_is_reached_with_the_keyboard(page: Page, served: Served) -> None:
     page.goto(f"{served.address}/?lang=en&centre=1")
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
     # Sixty keys take a second: on a busy machine the page would still be growing.
-    expect(page.get_by_role("button", name="Download as CSV").first).to_be_visible()
-    wanted = ("Sorting centre", "Forecast made on the evening of", "Forecast how many days ahead")
-    reached = ""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        reached += page.evaluate(
-            "(document.activeElement.ariaLabel || '') + document.activeElement.innerText + '|'"
-        )
-    assert [choice for choice in (*wanted, "Download as CSV") if choice not in reached] == []
+    expect(page.get_by_role("button", name=text(PAGE, "download.csv")).first).to_be_visible()
+    wanted = [text(PAGE, key) for key in ("centre", "issue", "horizon", "download.csv")]
+    reached = reached_by_tab(page)
+    assert [choice for choice in wanted if choice not in reached] == []
 
 
 def test_the_page_asks_no_other_machine_for_anything(page: Page, served: Served) -> None:
-    hosts: set[str | None] = set()
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    hosts = hosts_asked(page)
     page.goto(f"{served.address}/?lang=en&centre=1")
     expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
-    assert hosts - {None} == {"127.0.0.1"}
+    assert hosts == {"127.0.0.1"}
 
 
-def test_a_database_that_went_away_is_told_and_comes_back_with_one_click(
+def test_a_database_that_went_away_is_reported_and_is_back_with_one_click(
     page: Page, served: Served
 ) -> None:
-    # An evening that no other test looks at: what they read is kept for half a minute.
+    # An evening that no other test looks at: their answers are kept for half a minute.
     evening = yesterday() - timedelta(days=17)
     page.goto(f"{served.address}/?lang=en&centre=1&date={evening}")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     served.server.stop()
     try:
-        _choose(page, "Sorting centre", "Lille (Lesquin)")
-        expect(page.get_by_text("The database does not answer.")).to_be_visible()
+        choose(page, labelled(PAGE, "centre"), "Lille (Lesquin)")
+        expect(page.get_by_text(text(PAGE, "down.title"))).to_be_visible()
         expect(page.get_by_text("Traceback")).to_have_count(0)
     finally:
         served.server.start()
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name=text(PAGE, "retry")).click()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert _asked(page)["centre"] == "4"

@@ -72,7 +72,7 @@ def test_the_page_of_the_api_shows_its_operations_from_this_machine_alone(
     asked: list[str] = []
     faults: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda entry: faults.append(entry.text) if entry.type == "error" else None)
     address = f"http://127.0.0.1:{ports['FLOW_API_PORT']}"
     page.goto(f"{address}/docs")
     expect(page.get_by_text("/token/refresh").first).to_be_visible(timeout=60_000)

@@ -4,63 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from streamlit_app.formats import rounded
-from tests.app.published_fixture import (
-    ROADS,
-    Server,
-    fill,
-    fill_traffic,
-    running_app,
-    this_hour,
-    yesterday,
+from tests.app.published.parcels import fill, yesterday
+from tests.app.published.server import Published
+from tests.app.published.traffic import ROADS, fill_traffic, this_hour
+from tests.app.screen import view_of
+from tests.browser.conftest import (
+    WAIT_MS,
+    Served,
+    choose_language,
+    fits_the_width,
+    hosts_asked,
+    serving,
+    title_of,
 )
-from tests.browser.conftest import WAIT_MS, Served
 
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=WAIT_MS)
 
+PAGE = "traffic"
 CHOSEN, CHOSEN_NAME = ROADS[7][:2]
 
 
 @pytest.fixture(scope="module")
 def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The app over twelve counters that were forecast until this hour."""
-    server = Server()
-    try:
-        published = server.start()
+
+    def make(published: Published) -> dict[str, str]:
         fill(published.admin_dsn, yesterday(), days=90, issues=2)
         fill_traffic(published.admin_dsn, this_hour(), counters=12)
-        log = tmp_path_factory.mktemp("streamlit") / "streamlit.log"
-        with running_app(published.dashboard_dsn, log) as address:
-            yield Served(address, published, server)
-    finally:
-        server.remove()
+        return {}
+
+    with serving(tmp_path_factory.mktemp("streamlit"), make) as ready:
+        yield ready
 
 
 def _expected(served: Served, counter: str) -> float:
-    """What the newest issue says of the first hour after it."""
-    with psycopg.connect(served.published.dashboard_dsn) as connection:
-        row = connection.execute(
-            "select prediction from published.predictions where flow = 'traffic'"
-            " and centre_id = %s and horizon = 1 order by issued_at desc limit 1",
-            [counter],
-        ).fetchone()
-    assert row is not None
-    return float(row[0])
+    """The forecast of the newest issue for the first hour after it."""
+    (prediction,) = served.published.row(
+        "select prediction from published.predictions where flow = 'traffic'"
+        " and centre_id = %s and horizon = 1 order by issued_at desc limit 1",
+        counter,
+    )
+    return float(prediction)
 
 
 def test_a_desk_chooses_a_counter_on_the_map_and_reads_its_next_hour_in_both_languages(
     page: Page, served: Served
 ) -> None:
     page.goto(f"{served.address}/traffic?lang=en")
-    expect(page.get_by_role("heading", name="Road traffic", exact=True)).to_be_visible()
+    expect(title_of(page, PAGE)).to_be_visible()
     marks = page.locator('[class*="st-key-map"] .js-plotly-plot')
     expect(marks.locator(".scatterlayer .trace path.point").first).to_be_visible()
     page.wait_for_function(
@@ -84,27 +81,25 @@ def test_a_desk_chooses_a_counter_on_the_map_and_reads_its_next_hour_in_both_lan
     page.mouse.move(place["x"] - 1, place["y"])
     page.mouse.click(place["x"], place["y"])
     page.wait_for_url(re.compile(rf"[?&]counter={CHOSEN}(&|$)"))
-    expect(page.get_by_role("heading", name=f"{CHOSEN_NAME}, hour by hour")).to_be_visible()
     expected = _expected(served, CHOSEN)
-    expect(page.get_by_text(f"{rounded(expected, 'en')} vehicles expected")).to_be_visible()
-    page.get_by_role("radio", name="Français").or_(
-        page.get_by_role("button", name="Français")
-    ).first.click()
-    expect(page.get_by_role("heading", name=f"{CHOSEN_NAME}, heure par heure")).to_be_visible()
-    expect(page.get_by_text(f"{rounded(expected, 'fr')} véhicules prévus")).to_be_visible()
+    for language in ("en", "fr"):
+        choose_language(page, language)
+        view = view_of(PAGE, language)
+        curve = view.text("curve", centre=CHOSEN_NAME)
+        expect(page.get_by_role("heading", name=curve)).to_be_visible()
+        vehicles = view.text("vehicles", n=view.rounded(expected))
+        expect(page.get_by_text(vehicles).first).to_be_visible()
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{served.address}/traffic?lang=fr&counter={CHOSEN}")
     expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    assert fits_the_width(page)
 
 
 def test_the_map_asks_no_other_machine_for_anything(page: Page, served: Served) -> None:
-    hosts: set[str | None] = set()
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    hosts = hosts_asked(page)
     page.goto(f"{served.address}/traffic?lang=en")
     expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    assert hosts - {None} == {"127.0.0.1"}
+    assert hosts == {"127.0.0.1"}

@@ -11,44 +11,55 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.published_fixture import Server, fill, fill_trips, running_app, yesterday
-from tests.browser.conftest import WAIT_MS, Served
+from tests.app.published.parcels import fill, yesterday
+from tests.app.published.server import Published
+from tests.app.published.trips import fill_trips
+from tests.browser.conftest import (
+    WAIT_MS,
+    Served,
+    choose,
+    choose_language,
+    fits_the_width,
+    labelled,
+    serving,
+    text,
+    title_of,
+)
 
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=WAIT_MS)
 
+PAGE = "trips"
+
 
 @pytest.fixture(scope="module")
 def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The app over seventy days of trips that were scored until last night."""
-    server = Server()
-    try:
-        published = server.start()
+
+    def make(published: Published) -> dict[str, str]:
         fill(published.admin_dsn, yesterday(), days=90, issues=2)
         fill_trips(published.admin_dsn, datetime.now(UTC).date() - timedelta(days=1))
-        log = tmp_path_factory.mktemp("streamlit") / "streamlit.log"
-        with running_app(published.dashboard_dsn, log) as address:
-            yield Served(address, published, server)
-    finally:
-        server.remove()
+        return {}
+
+    with serving(tmp_path_factory.mktemp("streamlit"), make) as ready:
+        yield ready
 
 
 def test_a_desk_chooses_a_borough_and_reads_it_in_both_languages(
     page: Page, served: Served
 ) -> None:
     page.goto(f"{served.address}/trips?lang=en")
-    expect(page.get_by_role("heading", name=re.compile("^All boroughs, "))).to_be_visible()
+    everywhere = re.compile(f"^{text(PAGE, 'all_centres')}, ")
+    expect(page.get_by_role("heading", name=everywhere)).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(3)
-    page.get_by_role("combobox", name=re.compile("Borough")).click()
-    page.get_by_role("option", name="Queens").click()
+    choose(page, labelled(PAGE, "centre"), "Queens")
     page.wait_for_url(re.compile(r"[?&]borough=Queens(&|$)"))
     expect(page.get_by_role("heading", name=re.compile("^Queens, "))).to_be_visible()
-    page.get_by_role("radio", name="Français").or_(
-        page.get_by_role("button", name="Français")
-    ).first.click()
-    expect(page.get_by_role("heading", name=re.compile("^Queens, du "))).to_be_visible()
-    expect(page.get_by_text("Que vaut la durée annoncée")).to_be_visible()
+    choose_language(page, "fr")
+    expect(title_of(page, PAGE, "fr")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Queens, "))).to_be_visible()
+    expect(page.get_by_text(text(PAGE, "models", "fr"))).to_be_visible()
 
 
 def test_the_file_of_the_busiest_routes_is_the_table_shown(
@@ -73,5 +84,4 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: S
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{served.address}/trips?lang=fr")
     expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    assert fits_the_width(page)

@@ -112,7 +112,9 @@ def make_targets() -> list[str]:
 
 def pages() -> list[str]:
     """The addresses of the app's pages."""
-    return sorted(re.findall(r'url_path="([^"]+)"', (ROOT / "streamlit_app/app.py").read_text()))
+    from streamlit_app import navigation
+
+    return sorted(page.address for page in navigation.pages())
 
 
 def sources() -> dict[str, dict[str, list[str]]]:

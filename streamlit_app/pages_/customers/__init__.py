@@ -1,0 +1,1 @@
+"""The page Customers: groups of customers, and how well each is served."""

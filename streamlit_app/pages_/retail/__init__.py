@@ -1,0 +1,1 @@
+"""The page Retail: sales of a web shop by country, in three measures."""

@@ -1,0 +1,1 @@
+"""The page Road traffic: counters on a map, and the next 24 hours of one of them."""
