@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import typer
 
 from flow_platform.cli.app import app
 from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.sources import delivery_events, messages
 from flow_platform.sources.config import read_sources, sections
-from tests.docs.pages import CURRENT, fenced, inline_code, name_of
+from flow_platform.sources.pseudonyms import Pseudonyms
+from tests.docs.pages import CURRENT, DOCS, fenced, inline_code, name_of
 
 ROOT: Any = typer.main.get_command(app)
 SETTINGS = {f"FLOW_{name.upper()}" for name in Settings.model_fields}
@@ -96,3 +99,51 @@ def test_every_example_of_sources_toml_is_accepted(page: Path, tmp_path: Path) -
         # Keys that are shown as comments are right too.
         path.write_text(re.sub(r"^# (\w+ = )", r"\1", example, flags=re.M))
         assert read_sources(path).given, example
+
+
+def _messages(page: str) -> list[tuple[str, bytes]]:
+    """The examples of messages on a page of the guides, each with its topic."""
+    text = (DOCS / "guides" / "your-data" / page).read_text()
+    found = re.findall(r'^```json title="topic (.+)"\n(.*?)^```$', text, re.M | re.S)
+    assert found
+    return [(topic, body.encode()) for topic, body in found]
+
+
+def test_every_example_of_an_order_event_can_be_read() -> None:
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    for position, (topic, body) in enumerate(_messages("deliveries.md")):
+        event = delivery_events.read_message(
+            topic,
+            body,
+            Pseudonyms(bytes(32)),
+            available_at=now,
+            source=f"kafka:{topic}/0",
+            source_position=position,
+            now=now,
+        )
+        assert isinstance(event, delivery_events.Event), event
+
+
+def test_every_topic_and_type_of_an_order_event_is_listed() -> None:
+    text = (DOCS / "guides" / "your-data" / "deliveries.md").read_text()
+    assert [topic for topic in delivery_events.TOPICS if f"| `{topic}` |" not in text] == []
+    body = {"schema": 1, "event_id": "e", "order_id": "o", "type": "?"}
+    for topic in delivery_events.TOPICS:
+        refused = delivery_events.read_event(
+            topic,
+            body,
+            Pseudonyms(bytes(32)),
+            available_at=datetime.now(UTC),
+            source="",
+            source_position=0,
+        )
+        assert isinstance(refused, delivery_events.Poison)
+        types = refused.reason.partition("type is none of ")[2].split(", ")
+        assert [one for one in types if not one or f"`{one}`" not in text] == []
+
+
+def test_every_example_of_a_reading_can_be_read() -> None:
+    for topic, body in _messages("traffic.md"):
+        reading = messages.parse(topic, body, {}, datetime(2026, 12, 1, tzinfo=UTC))
+        assert isinstance(reading, messages.Reading), reading
+        assert reading.vehicles == 812
