@@ -104,7 +104,7 @@ def test_every_example_of_sources_toml_is_accepted(page: Path, tmp_path: Path) -
 def _messages(page: str) -> list[tuple[str, bytes]]:
     """The examples of messages on a page of the guides, each with its topic."""
     text = (DOCS / "guides" / "your-data" / page).read_text()
-    found = re.findall(r'^```json title="topic (.+)"\n(.*?)^```$', text, re.M | re.S)
+    found = re.findall(r'^```json title="topic ([^"]+)"\n(.*?)^```$', text, re.M | re.S)
     assert found
     return [(topic, body.encode()) for topic, body in found]
 
