@@ -298,7 +298,7 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
 
 def _remember_regions(platform: Platform, regions: set[str]) -> None:
     from flow_platform.flows.deliveries.context import DeliveriesContext
-    from flow_platform.sources.deliveries import remember_regions
+    from flow_platform.sources.delivery_regions import remember_regions
 
     remember_regions(platform.kept(DeliveriesContext).cache, regions)
 

@@ -1,22 +1,23 @@
-"""The centres: who they are and what a centres file may say.
+"""The centres: which there are, and what a centres file may hold.
 
 Reads the dbt seed or the user's own CSV. Partition keys made from centres are in `partitions.py`.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.sources.distances import kilometres_between
+from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.public_holidays import holiday_subdivision, known_country
 from flow_platform.sources.school_holidays import ZONES
+from flow_platform.sources.settings_files import read_small_csv
 
 DEFAULT_CENTRES = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "centres.csv"
 
@@ -32,14 +33,8 @@ COLUMNS = (
     "daily_capacity",
 )
 
-# What the key of a multi-partition cannot carry, or what Dagster's UI reads as a range or list.
-_FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
-# Words that stand for "all centres" in events and in published.accuracy.
-_RESERVED_IDS = frozenset({"*", "all"})
-_LONGEST_ID = 100
 # Weather and calendar of a centre farther away than this are not those of a place.
 FARTHEST_PLACE_KM = 60.0
-_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class Centre:
     `centre_id` is text, kept verbatim; latitude and longitude in degrees (WGS 84); `country` an
     ISO 3166 code; `subdivision` and `school_zone` as in `public_holidays` and `school_holidays`;
     `timezone` an IANA name; `daily_capacity` in parcels a day. None where it is not known. A road
-    counter has an `area`, whose partition bears its rows; counters and boroughs have a `place`,
+    counter has an `area`, whose partition holds its rows; counters and boroughs have a `place`,
     whose calendar and weather are theirs.
     """
 
@@ -72,29 +67,13 @@ class Centre:
 
     @property
     def partition(self) -> str:
-        """The key of the partitions that bear its rows."""
+        """The key of the partitions that hold its rows."""
         return self.area or self.centre_id
 
 
 @lru_cache(maxsize=1)
 def _timezones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
-
-
-def why_not_an_id(centre_id: str) -> str | None:
-    """Why this text cannot be a centre's id, or None where it can."""
-    if not centre_id:
-        return "centre_id is empty: give each centre an id"
-    if centre_id.casefold() in _RESERVED_IDS:
-        return f'centre_id "{centre_id}" stands for all centres: choose another id'
-    if len(centre_id) > _LONGEST_ID:
-        return f"centre_id is longer than {_LONGEST_ID} characters: choose a shorter id"
-    for text in _FORBIDDEN_IN_IDS:
-        if text in centre_id:
-            return f"centre_id {centre_id!r} contains {text!r}, which partition keys cannot carry"
-    if not centre_id.isprintable():
-        return f"centre_id {centre_id!r} contains a control character or an unusual line or space"
-    return None
 
 
 def _number(row: dict[str, str], name: str, where: str, low: float, high: float) -> float | None:
@@ -172,70 +151,6 @@ def _centre(row: dict[str, str], where: str) -> Centre:
     )
 
 
-def read_text(path: Path, what: str) -> str:
-    """The text of a small UTF-8 file, with or without byte order mark.
-
-    Raises ConfigurationError where it is missing, unreadable or not UTF-8.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{what} {path} cannot be read: {error.strerror or error}. Check the path."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{what} {path} is not UTF-8 (byte {error.start}). Save it as UTF-8."
-        ) from error
-
-
-def read_small_csv(
-    path: Path, what: str, aliases: dict[str, str]
-) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Header and (line, row) pairs of a small settings file in CSV, `,` or `;` separated.
-
-    Header names are matched without regard to case and turned by `aliases` into ours; values are
-    stripped. Blank lines are skipped.
-
-    Raises ConfigurationError naming file and line.
-    """
-    text = read_text(path, what)
-    if "\0" in text:
-        raise ConfigurationError(f"{what} {path} holds NUL bytes. Save it as a UTF-8 CSV file.")
-    first_line = text.lstrip().split("\n", 1)[0]
-    separator = ";" if first_line.count(";") > first_line.count(",") else ","
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    header: list[str] = []
-    rows: list[tuple[int, dict[str, str]]] = []
-    line = 1
-    try:
-        for fields in reader:
-            start, line = line, reader.line_num + 1
-            values = [field.strip() for field in fields]
-            if not any(values):
-                continue
-            if not header:
-                names = [value.casefold().replace(" ", "_") for value in values]
-                header = [aliases.get(name, name) for name in names]
-                if len(set(header)) < len(header):
-                    twice = next(name for name in header if header.count(name) > 1)
-                    raise ConfigurationError(
-                        f"{what} {path}, line {start}: two columns mean {twice}. Remove one."
-                    )
-                continue
-            if len(values) != len(header):
-                raise ConfigurationError(
-                    f"{what} {path}, line {start}: {len(values)} fields where the header has"
-                    f" {len(header)}. Correct the line."
-                )
-            rows.append((start, dict(zip(header, values, strict=True))))
-    except csv.Error as error:
-        raise ConfigurationError(
-            f"{what} {path}, line {reader.line_num}: {error}. Correct the quotes."
-        ) from error
-    return header, rows
-
-
 def read_centres(path: Path) -> tuple[Centre, ...]:
     """The centres of a CSV file, in the file's order.
 
@@ -245,12 +160,13 @@ def read_centres(path: Path) -> tuple[Centre, ...]:
     Raises ConfigurationError naming file, line and remedy.
     """
     what = "Centres file"
-    header, rows = read_small_csv(path, what, {})
-    if "centre_id" not in header:
-        raise ConfigurationError(
-            f"{what} {path} has no column centre_id (found: {', '.join(header) or 'nothing'})."
-            f" Its header names {', '.join(COLUMNS)}; only centre_id is obligatory."
-        )
+    _, rows = read_small_csv(
+        path,
+        what,
+        {},
+        ("centre_id",),
+        f"Its header names {', '.join(COLUMNS)}; only centre_id is obligatory.",
+    )
     centres: dict[str, Centre] = {}
     lines: dict[str, int] = {}
     for line, row in rows:
@@ -285,21 +201,8 @@ def nearest_centre(latitude: float, longitude: float, centres: Sequence[Centre])
     for centre in centres:
         if centre.latitude is None or centre.longitude is None:
             continue
-        away = _kilometres(latitude, longitude, centre.latitude, centre.longitude)
+        away = float(kilometres_between(latitude, longitude, centre.latitude, centre.longitude))
         # Of two at the same distance the first of the file.
         if away < shortest or (nearest is None and away <= shortest):
             nearest, shortest = centre, away
     return nearest
-
-
-def _kilometres(
-    latitude: float, longitude: float, other_latitude: float, other_longitude: float
-) -> float:
-    """The distance on a sphere (haversine)."""
-    one, other = math.radians(latitude), math.radians(other_latitude)
-    across = math.radians(other_longitude - longitude)
-    chord = (
-        math.sin((other - one) / 2) ** 2
-        + math.cos(one) * math.cos(other) * math.sin(across / 2) ** 2
-    )
-    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))

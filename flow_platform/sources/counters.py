@@ -1,4 +1,4 @@
-"""The road counters of a source: who they are, where they stand, which area bears their partitions.
+"""The road counters of a source: which there are, where they are, which area each is in.
 
 Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of partitions are made in
 `partitions.py`.
@@ -7,7 +7,6 @@ Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of parti
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,18 +17,16 @@ import numpy as np
 
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
-from flow_platform.sources.centres import (
-    Centre,
-    centre_named,
-    nearest_centre,
-    read_small_csv,
-    why_not_an_id,
-)
-from flow_platform.sources.columns import Column, Columns, read_columns
+from flow_platform.sources.centres import Centre, centre_named, nearest_centre
 from flow_platform.sources.config import SourceConfig, traffic_option
-from flow_platform.sources.kept import alone_at, read_kept, write_kept
-from flow_platform.sources.tables import clean_text, source_files
-from flow_platform.sources.traffic import REQUIRED, centre_id_of, layouts, stamps_of
+from flow_platform.sources.files import source_files
+from flow_platform.sources.ids import natural_order, why_not_an_id
+from flow_platform.sources.kept import changing, named_in_files, read_kept
+from flow_platform.sources.reader import read_file
+from flow_platform.sources.settings_files import read_small_csv
+from flow_platform.sources.tables import Column, Table
+from flow_platform.sources.traffic_judging import stamps_of
+from flow_platform.sources.traffic_layouts import traffic_layouts
 
 # With so many counters or fewer, each is a partition of its own.
 MOST_OWN_AREAS = 20
@@ -37,7 +34,7 @@ MOST_OWN_AREAS = 20
 _CELLS_A_DEGREE = 20
 UNPLACED = "unplaced"
 
-# A counter without coordinates in a layout of the city of Paris counts as standing there.
+# A counter without coordinates in a layout of the city of Paris counts as being there.
 PARIS = (48.8566, 2.3522)
 
 
@@ -54,17 +51,10 @@ class Counter:
 
 def in_order(counters: Iterable[Counter]) -> tuple[Counter, ...]:
     """Counters by their ids, numbers as numbers: 376 comes before 4264."""
-    return tuple(sorted(counters, key=lambda counter: _order(counter.centre_id)))
+    return tuple(sorted(counters, key=lambda counter: natural_order(counter.centre_id)))
 
 
-def _order(centre_id: str) -> list[tuple[int, str]]:
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part)
-        for part in re.split(r"(\d+)", centre_id)
-    ]
-
-
-# -- what a source says of its counters ----------------------------------------------------------
+# -- the counters that a source names -------------------------------------------------------------
 
 
 def point_of(value: Any) -> tuple[float, float] | None:
@@ -84,22 +74,22 @@ def point_of(value: Any) -> tuple[float, float] | None:
     return (latitude, longitude) if inside else None
 
 
-def counters_in(table: Columns, config: SourceConfig) -> dict[str, tuple[Counter, str]]:
-    """The counters that a table names, by id, each with the newest stamp that bears its name.
+def counters_in(table: Table, config: SourceConfig) -> dict[str, tuple[Counter, str]]:
+    """The counters that a table names, by id, each with the newest stamp of its name.
 
     A counter's name is its newest label: labels change, the number does not. A number that cannot
     be a partition key is no counter; its rows are quarantined.
     """
-    ids = table.columns["centre_id"]
-    texts = [centre_id_of(value) for value in ids.values]
+    ids = table.column("centre_id")
+    texts = [values.whole_id(value) for value in ids.values]
     distinct = list(dict.fromkeys(texts))
     place = {text: number for number, text in enumerate(distinct)}
     centre = np.array([place[text] for text in texts], dtype="int64")[ids.codes]
-    times = table.columns["counted_at"]
+    times = table.column("counted_at")
     at, _, _ = stamps_of(times.values, config.date_format, datetime.now(UTC))
     stamps = at[times.codes].astype("datetime64[s]").astype("int64")
-    labels = _newest(table.columns.get("name"), _label, centre, stamps)
-    points = _newest(table.columns.get("point"), point_of, centre, stamps)
+    labels = _newest(table.get("name"), _label, centre, stamps)
+    points = _newest(table.get("point"), point_of, centre, stamps)
     found: dict[str, tuple[Counter, str]] = {}
     for number, centre_id in enumerate(distinct):
         if centre_id.casefold() in values.MISSING or why_not_an_id(centre_id) is not None:
@@ -112,7 +102,7 @@ def counters_in(table: Columns, config: SourceConfig) -> dict[str, tuple[Counter
 
 
 def _label(value: Any) -> str | None:
-    written = clean_text(values.text(value))
+    written = values.name_text(value)
     return None if written.casefold() in values.MISSING else written[:200]
 
 
@@ -135,13 +125,14 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
     Raises ConfigurationError naming file, line and remedy.
     """
     what = "Counters file"
-    header, rows = read_small_csv(path, what, {})
-    if "centre_id" not in header:
-        raise ConfigurationError(
-            f"{what} {path} has no column centre_id (found: {', '.join(header) or 'nothing'})."
-            " Its header names centre_id, name, latitude, longitude, district; only centre_id is"
-            " obligatory."
-        )
+    _, rows = read_small_csv(
+        path,
+        what,
+        {},
+        ("centre_id",),
+        "Its header names centre_id, name, latitude, longitude, district; only centre_id is"
+        " obligatory.",
+    )
     counters: dict[str, Counter] = {}
     for line, row in rows:
         where = f"{what} {path}, line {line}"
@@ -155,7 +146,7 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
 
 
 def _declared(row: dict[str, str], where: str) -> Counter:
-    centre_id = centre_id_of(row["centre_id"])
+    centre_id = values.whole_id(row["centre_id"])
     district = row.get("district") or None
     for text in (centre_id, district):
         if text is not None and (fault := why_not_an_id(text)) is not None:
@@ -177,10 +168,9 @@ def _declared(row: dict[str, str], where: str) -> Counter:
 def known_counters(config: SourceConfig, cache: Path) -> tuple[Counter, ...]:
     """The counters of the source, in order; none where no file can be read.
 
-    Files are asked once: what one names is kept in `cache` under its path, size and time, since
-    the graph is loaded in every run's process. Of the portal and of messages, those are known that
-    `remember_counters` was told. Counters that a file declares are added to these; where rows come
-    from files they are the only ones.
+    What a file names is kept in `cache`, since the graph is loaded in every run's process. Of the
+    portal and of messages, those are known that `remember_counters` was given. Counters that a file
+    declares are added to these; where rows are read from files they are the only ones.
 
     Raises ConfigurationError where the declaring file cannot be used.
     """
@@ -203,34 +193,37 @@ def known_counters(config: SourceConfig, cache: Path) -> tuple[Counter, ...]:
 
 
 def remember_counters(cache: Path, counters: Iterable[Counter]) -> bool:
-    """Add counters to those that `cache` remembers; whether that told anything new.
+    """Add counters to those that `cache` remembers; returns whether anything of them was new.
 
     Several processes may do so at a time. A name is not forgotten for a bare number, nor
     coordinates for none.
     """
     new = list(counters)
-    if not new:
+    if not _changes(_remembered(read_kept(cache)), new):
         return False
-    known = _remembered(read_kept(cache))
-    if all(one.centre_id in known and _merged(known[one.centre_id], one) == known[one.centre_id]
-           for one in new):  # fmt: skip
-        return False
-    with alone_at(cache):
-        kept = read_kept(cache)
-        before = _remembered(kept)
-        after = dict(before)
-        for one in new:
-            known_one = after.get(one.centre_id)
-            after[one.centre_id] = one if known_one is None else _merged(known_one, one)
-        if after == before:
-            return False
-        ordered = in_order(after.values())
-        write_kept(cache, {**kept, "counters": {one.centre_id: asdict(one) for one in ordered}})
-    return True
+    with changing(cache) as document:
+        known = _remembered(document)
+        changes = _changes(known, new)
+        ordered = in_order({**known, **changes}.values())
+        document["counters"] = {one.centre_id: asdict(one) for one in ordered}
+    return bool(changes)
+
+
+def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
+    return {centre_id: Counter(**one) for centre_id, one in document.get("counters", {}).items()}
+
+
+def _changes(known: dict[str, Counter], new: Iterable[Counter]) -> dict[str, Counter]:
+    """The counters of which something new is known, with all that is known of them."""
+    after = dict(known)
+    for one in new:
+        before = after.get(one.centre_id)
+        after[one.centre_id] = one if before is None else _merged(before, one)
+    return {name: counter for name, counter in after.items() if known.get(name) != counter}
 
 
 def _merged(known: Counter, new: Counter) -> Counter:
-    """What is known of a counter, with what is newly said of it."""
+    """What is known of a counter, with what is new of it."""
     changes: dict[str, Any] = {}
     if new.name != new.centre_id:
         changes["name"] = new.name
@@ -242,18 +235,12 @@ def _merged(known: Counter, new: Counter) -> Counter:
 
 
 def _discovered(config: SourceConfig, cache: Path) -> dict[str, Counter]:
-    kept = read_kept(cache).get("files", {})
     reading = config.model_dump_json(exclude={"path", "options"})
-    known: dict[str, Any] = {}
-    for path in source_files(config):
-        state = path.stat()
-        stamp = f"{path}|{state.st_size}|{state.st_mtime_ns}|{reading}"
-        known[stamp] = kept[stamp] if stamp in kept else _asked(path, config)
-    if known != kept:
-        with alone_at(cache):
-            write_kept(cache, {**read_kept(cache), "files": known})
     found: dict[str, tuple[Counter, str]] = {}
-    for names in known.values():
+    named = named_in_files(
+        cache, source_files(config), reading, lambda path: _named_in(path, config)
+    )
+    for names in named:
         for centre_id, (name, latitude, longitude, newest) in names.items():
             counter = Counter(centre_id, name, latitude, longitude, None)
             if centre_id not in found:
@@ -265,33 +252,25 @@ def _discovered(config: SourceConfig, cache: Path) -> dict[str, Counter]:
     return {centre_id: counter for centre_id, (counter, _) in found.items()}
 
 
-def _asked(path: Path, config: SourceConfig) -> dict[str, list[Any]]:
-    """The counters of a file, as JSON holds them. Of one that cannot be read the load tells."""
+def _named_in(path: Path, config: SourceConfig) -> dict[str, list[Any]]:
+    """The counters of a file, as JSON holds them; none of one that cannot be read, which its load
+    names."""
     found: dict[str, list[Any]] = {}
-    for _, table in read_columns(
-        path, config, layouts(config), REQUIRED, ("vehicles", "occupancy")
-    ):
-        if isinstance(table, Columns):
+    for _, table in read_file(path, config, traffic_layouts(config)):
+        if isinstance(table, Table):
             for centre_id, (one, newest) in counters_in(table, config).items():
                 found[centre_id] = [one.name, one.latitude, one.longitude, newest]
     return found
 
 
-# -- the file that remembers ---------------------------------------------------------------------
-
-
-def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
-    return {centre_id: Counter(**one) for centre_id, one in document.get("counters", {}).items()}
-
-
-# -- where a counter stands ----------------------------------------------------------------------
+# -- where a counter is ---------------------------------------------------------------------------
 
 
 def areas_of(counters: Sequence[Counter], config: SourceConfig) -> dict[str, str]:
     """The area of each counter: the partition key that its rows belong to.
 
-    Each counter is its own area where there are few, or where `areas` says so. Else it belongs to
-    its district, if all have one, or to the cell of a grid, named after its south-west corner:
+    Each counter is its own area where there are few, or where `areas` is "counter". Else it belongs
+    to its district, if all have one, or to the cell of a grid, named after its south-west corner:
     "48.85N 2.30E". A counter without coordinates is in the area "unplaced".
     """
     wanted = traffic_option(config, "areas")
@@ -318,7 +297,7 @@ def place_of(counter: Counter, centres: Sequence[Centre], config: SourceConfig) 
     """The centre whose calendar and weather a counter has, or None where none is near.
 
     It is the one that `place` names, else the nearest within 60 km. A counter without coordinates
-    stands in Paris where the source writes as Paris does: the portal, and files whose columns are
+    is in Paris where the source writes as Paris does: the portal, and files whose columns are
     not mapped.
 
     Raises ConfigurationError where `place` names no centre.

@@ -1,9 +1,9 @@
-"""Deliveries out of a marketplace's files: orders with rows of all tables, told as events.
+"""Deliveries out of a marketplace's files: orders with rows of all tables, as events.
 
-Every row of every table is accounted for: it is part of an order that is told, quarantined with its
-reason, left for the partition it belongs to, or repeated. Reading the tables is in
-`delivery_files.py`, writing events in `stages/deliveries_landing.py`. Reasons quote no row: what
-stands there may be a person.
+Every row of every table is accounted for: it is part of an order that becomes events, quarantined
+with its reason, left for the partition it belongs to, or repeated. Reading the tables is in
+`delivery_files.py`, judging orders in `delivery_orders.py`, writing events in
+`stages/deliveries_landing.py`. Reasons quote no row: what is there may be a person.
 """
 
 from __future__ import annotations
@@ -12,49 +12,20 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.sources.centres import Centre, why_not_an_id
 from flow_platform.sources.config import SourceConfig, deliveries_option
-from flow_platform.sources.countries import ZONES
-from flow_platform.sources.delivery_files import (
-    Market,
-    header_of,
-    market_files,
-    read_market,
-    table_of,
-)
-from flow_platform.sources.kept import alone_at, read_kept, write_kept
-from flow_platform.sources.landing import FileBalance
-from flow_platform.sources.public_holidays import holiday_subdivision
-from flow_platform.sources.tables import clean_text, distinct_values
-from flow_platform.sources.values import text
-
-# An order with one of these was called off; files do not tell when.
-_CALLED_OFF = ("canceled", "cancelled", "unavailable")
-_EARTH_KM = 6371.0
-
-# What a stored order may be beside, counted in each load; none of it keeps it from being stored.
-ODDITIES: dict[str, str] = {
-    "called_off": "cancelled, or its goods were not available",
-    "not_approved": "the moment of approval is missing",
-    "handed_over_before_approved": "the carrier had it before it was approved",
-    "delivered_before_approved": "it was delivered before it was approved",
-    "delivered_at_missing": "said to be delivered, but not when",
-    "ambiguous_hour": "a moment lies in an hour that comes twice",
-    "not_paid": "no payment of it is known",
-    "unknown_product": "a product of it is in no table of products",
-    "untranslated": "its category has no translation",
-}
+from flow_platform.sources.delivery_files import Market, read_market
+from flow_platform.sources.delivery_orders import ODDITIES, goods_of, judged_orders
+from flow_platform.sources.landing import FileBalance, RejectedRow
 
 
 @dataclass(frozen=True)
 class FileEvent:
-    """One event as a topic would bear it, and the file and line it is from."""
+    """One event as a topic would carry it, and the file and line it is from."""
 
     topic: str
     body: dict[str, Any]
@@ -62,23 +33,11 @@ class FileEvent:
     line: int
 
 
-@dataclass(frozen=True)
-class FileReject:
-    """A row that cannot be stored, whole: `payload` is JSON, and personal."""
-
-    file: str
-    line: int
-    reason: str
-    day: date | None
-    centre_id: str | None
-    payload: str
-
-
 @dataclass
 class DeliveryReading:
     """The orders of some partitions, and what becomes of every row; made by `read_deliveries`.
 
-    `refuse` and `leave_out` are told what was not stored, before `balances` and `rejects`.
+    `refuse` and `leave_out` take what was not stored, before `balances` and `rejects` are asked.
     """
 
     market: Market
@@ -151,13 +110,13 @@ class DeliveryReading:
     @cached_property
     def _items(self) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}
-        goods = _goods(self.market)
+        goods = goods_of(self.market)
         goods = goods[goods["order_id"].isin(set(self.asked["order_id"]))]
         for one in goods.to_dict("records"):
             item = {
                 "product": one["product_id"],
                 "seller": one["seller_id"],
-                "category": one["category_said"],
+                "category": one["category_name"],
                 "price": one["price"],
                 "freight": one["freight"],
                 "weight_kg": one["weight_kg"],
@@ -192,7 +151,7 @@ class DeliveryReading:
         self._refused.setdefault(order_id, reason)
 
     def people(self) -> set[str]:
-        """Everybody whom the tables name, by their ids as files have them."""
+        """Every person whom the tables name, by their ids as files have them."""
         table = self.market.tables["customers"].rows
         named = table["person_id"].where(table["person_id"] != "", table["customer_id"])
         return {*named.dropna(), *self.orders["person"]} - {""}
@@ -206,45 +165,22 @@ class DeliveryReading:
     @cached_property
     def _states(self) -> dict[str, pd.DataFrame]:
         """For each table the state (stored, quarantined, left, repeated) and reason of each row."""
-        said = self.market.tables["orders"].rows
-        faulty = said[said["reason"].notna() & (said["order_id"] != "")]
-        orders = self.orders.set_index("order_id")
-        reasons = {
-            **dict(zip(faulty["order_id"], faulty["reason"], strict=True)),
-            # Of several rows of one order the good one stands for it.
-            **orders["reason"].to_dict(),
-            **self._refused,
-        }
-        known = set(reasons)
-        reasons = {one: reason for one, reason in reasons.items() if isinstance(reason, str)}
+        known, reasons = self._order_reasons()
         asked = set(self.asked["order_id"]) - set(self._refused) - self._left_out
         states = {}
         for name, table in self.market.tables.items():
             rows = table.rows
-            if name == "orders":
-                reason = [
-                    own if isinstance(own, str) else (None if repeated else reasons.get(order_id))
-                    for own, repeated, order_id in zip(
-                        rows["reason"], rows["is_repeated"], rows["order_id"], strict=True
-                    )
-                ]
-                stored = rows["order_id"].isin(asked)
-            elif name in ("items", "payments"):
-                reason = [
-                    own if isinstance(own, str) else self._why_not(order_id, known, reasons)
-                    for own, order_id in zip(rows["reason"], rows["order_id"], strict=True)
-                ]
+            if "order_id" in rows.columns:
+                reason = self._row_reasons(name, rows, known, reasons)
                 stored = rows["order_id"].isin(asked)
             else:
-                reason = rows["reason"].tolist()
-                stored = self._used(name, rows, asked)
-            is_erased = self._erased(name, rows)
+                reason, stored = rows["reason"].tolist(), self._used(name, rows, asked)
             state = np.select(
                 [
-                    rows["is_repeated"],
-                    is_erased,
-                    [isinstance(one, str) for one in reason],
-                    stored,
+                    rows["is_repeated"].to_numpy(dtype=bool),
+                    self._erased(name, rows).to_numpy(dtype=bool),
+                    np.array([isinstance(one, str) for one in reason], dtype=bool),
+                    stored.to_numpy(dtype=bool),
                 ],
                 ["repeated", "left", "quarantined", "stored"],
                 "left",
@@ -254,13 +190,41 @@ class DeliveryReading:
             )
         return states
 
+    def _order_reasons(self) -> tuple[set[str], dict[str, str]]:
+        """The orders of which there is a row, and the reasons of those that are rejected."""
+        table = self.market.tables["orders"].rows
+        faulty = table[table["reason"].notna() & (table["order_id"] != "")]
+        orders = self.orders.set_index("order_id")
+        reasons = {
+            **dict(zip(faulty["order_id"], faulty["reason"], strict=True)),
+            # Of several rows of one order the good one counts.
+            **orders["reason"].to_dict(),
+            **self._refused,
+        }
+        return set(reasons), {one: why for one, why in reasons.items() if isinstance(why, str)}
+
     @staticmethod
-    def _why_not(order_id: str, known: set[str], reasons: Mapping[str, str]) -> str | None:
-        if order_id not in known:
-            return "unknown_order: no row of the table of orders has its order_id"
-        if order_id in reasons:
-            return f"order_rejected: its order is in quarantine ({reasons[order_id].split(':')[0]})"
-        return None
+    def _row_reasons(
+        name: str, rows: pd.DataFrame, known: set[str], reasons: Mapping[str, str]
+    ) -> list[str | None]:
+        """The reason of each row of an order's tables: its own, or that of its order."""
+
+        def of_order(order_id: str, is_repeated: bool) -> str | None:
+            if name == "orders":
+                return None if is_repeated else reasons.get(order_id)
+            if order_id not in known:
+                return "unknown_order: no row of the table of orders has its order_id"
+            if order_id not in reasons:
+                return None
+            code = reasons[order_id].split(":")[0]
+            return f"order_rejected: its order is in quarantine ({code})"
+
+        return [
+            own if isinstance(own, str) else of_order(order_id, is_repeated)
+            for own, order_id, is_repeated in zip(
+                rows["reason"], rows["order_id"], rows["is_repeated"], strict=True
+            )
+        ]
 
     def _erased(self, name: str, rows: pd.DataFrame) -> pd.Series:
         if name == "customers":
@@ -273,7 +237,7 @@ class DeliveryReading:
     def _used(self, name: str, rows: pd.DataFrame, asked: set[str]) -> pd.Series:
         """Whether a row of a table that others refer to is part of a stored order."""
         orders = self.orders[self.orders["order_id"].isin(asked)]
-        goods = _goods(self.market)
+        goods = goods_of(self.market)
         goods = goods[goods["order_id"].isin(asked)]
         postal = set(orders["postal_code"])
         if name == "places":
@@ -292,45 +256,52 @@ class DeliveryReading:
         """One balance a file, and one for each file that is none of the tables."""
         found = []
         for name, states in self._states.items():
-            table = self.market.tables[name]
-            for number, file in enumerate(table.files):
+            for number, file in enumerate(self.market.tables[name].files):
                 counts = states.loc[states["file"] == number, "state"].value_counts()
+                rejected = int(counts.get("quarantined", 0))
                 found.append(
-                    FileBalance(
+                    FileBalance.of(
                         file,
-                        rows_in_file=int(counts.sum()),
-                        rows_stored=int(counts.get("stored", 0)),
-                        rows_quarantined=int(counts.get("quarantined", 0)),
-                        rows_left=int(counts.get("left", 0)),
-                        rows_repeated=int(counts.get("repeated", 0)),
+                        good=int(counts.sum()) - rejected,
+                        rejected=rejected,
+                        stored=int(counts.get("stored", 0)),
+                        repeated=int(counts.get("repeated", 0)),
                     )
                 )
         strangers = (FileBalance(file, error=why) for file, why in self.market.strangers.items())
         return (*found, *strangers)
 
-    def rejects(self) -> list[FileReject]:
+    def rejects(self) -> list[RejectedRow]:
         """Every rejected row of the files, whatever partitions were asked for."""
-        orders = self.orders.set_index("order_id")
         found = []
         for name, states in self._states.items():
             table = self.market.tables[name]
             bad = states[states["state"] == "quarantined"]
-            for place, one in zip(bad.index, bad.to_dict("records"), strict=True):
-                row = table.rows.loc[place]
-                order_id = row["order_id"] if "order_id" in table.rows.columns else ""
-                order = orders.loc[order_id] if order_id and order_id in orders.index else None
-                day = None if order is None or pd.isna(order["day"]) else order["day"].date()
-                found.append(
-                    FileReject(
-                        table.files[int(one["file"])],
-                        int(one["line"]),
-                        str(one["reason"]),
-                        day,
-                        None if order is None else order["region"] or None,
-                        table.payload(int(place)),
-                    )
+            order_ids = [""] * len(bad)
+            if "order_id" in table.rows.columns:
+                order_ids = table.rows.loc[bad.index, "order_id"].tolist()
+            found += [
+                RejectedRow(table.files[file], line, reason, *self._partition(order_id), payload)
+                for file, line, reason, order_id, payload in zip(
+                    bad["file"].tolist(),
+                    bad["line"].tolist(),
+                    bad["reason"].tolist(),
+                    order_ids,
+                    table.payloads(bad.index.tolist()),
+                    strict=True,
                 )
+            ]
         return found
+
+    def _partition(self, order_id: str) -> tuple[date | None, str | None]:
+        """The day and the region of an order, None where they are not known."""
+        return self._partitions.get(order_id, (None, None))
+
+    @cached_property
+    def _partitions(self) -> dict[str, tuple[date | None, str | None]]:
+        days = [None if pd.isna(day) else day.date() for day in self.orders["day"]]
+        regions = [region or None for region in self.orders["region"]]
+        return dict(zip(self.orders["order_id"], zip(days, regions, strict=True), strict=True))
 
     def oddities(self) -> dict[str, int]:
         """How many of the stored orders are odd, by ODDITIES."""
@@ -357,180 +328,11 @@ def read_deliveries(
     """
     market = read_market(config, timezone, now)
     regions = deliveries_option(config, "regions")
-    orders = _judged(market, None if regions is None else set(regions), now)
+    orders = judged_orders(market, None if regions is None else set(regions), now)
     within = orders["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
     orders["is_asked"] = orders["reason"].isna() & within & orders["region"].isin(set(centre_ids))
     orders = orders.sort_values("day", kind="stable")
     return DeliveryReading(market, orders)
-
-
-# -- orders --------------------------------------------------------------------------------------
-
-
-def _judged(market: Market, regions: Collection[str] | None, now: datetime) -> pd.DataFrame:
-    """Every order of a good row, once, with its customer, its reason or None, and its oddities."""
-    orders = market.rows("orders").copy()
-    orders["file_name"] = [market.tables["orders"].files[one] for one in orders["file"]]
-    customers = market.rows("customers").set_index("customer_id")
-    person = customers["person_id"].where(customers["person_id"] != "", customers.index)
-    orders["person"] = _looked_up(orders["customer_id"], person)
-    for name in ("region", "postal_code"):
-        orders[name] = _looked_up(orders["customer_id"], customers[name])
-    # The first turn of an hour that comes twice, where the second would come after what followed.
-    moments = ("approved_at", "handed_over_at", "delivered_at")
-    ambiguous = pd.concat(
-        [
-            orders[name].notna() & (orders[name] != orders[f"{name}_first"])
-            for name in ("placed_at", *moments)
-        ],
-        axis=1,
-    ).any(axis=1)
-    for earlier, later in _CHAIN:
-        wrong = orders[later] < orders[earlier]
-        orders[earlier] = orders[earlier].where(~wrong, orders[f"{earlier}_first"])
-    orders["day"] = orders["placed_at"].dt.normalize()
-
-    goods = _goods(market)
-    bad_items = set(_rejected(market, "items"))
-    with_items = set(goods["order_id"])
-    paid = set(market.rows("payments")["order_id"])
-    status = orders["status"].str.casefold()
-    checks: list[tuple[str, Any]] = [
-        (
-            "unknown_customer: no good row of the table of customers has its customer_id",
-            orders["region"] == "",
-        ),
-        (
-            "unknown_region: its region is none of those that exist",
-            ~orders["region"].isin(regions) if regions is not None else False,
-        ),
-        (
-            "item_rejected: a row of its items is in quarantine",
-            orders["order_id"].isin(bad_items),
-        ),
-        ("no_items: no row of the table of items is of it", ~orders["order_id"].isin(with_items)),
-        (
-            "approved_before_placed: its approval comes before it was placed",
-            orders["approved_at"] < orders["placed_at"],
-        ),
-        (
-            "handed_over_before_placed: the carrier had it before it was placed",
-            orders["handed_over_at"] < orders["placed_at"],
-        ),
-        (
-            "delivered_before_placed: it was delivered before it was placed",
-            orders["delivered_at"] < orders["placed_at"],
-        ),
-        (
-            "delivered_before_handed_over: it was delivered before the carrier had it",
-            orders["delivered_at"] < orders["handed_over_at"],
-        ),
-        (
-            "cancelled_before_placed: it was cancelled before it was placed",
-            orders["cancelled_at"] < orders["placed_at"],
-        ),
-    ]
-    reason = np.full(len(orders), None, dtype=object)
-    for why, holds in reversed(checks):
-        reason[np.broadcast_to(np.asarray(holds, dtype=bool), len(orders))] = why
-    orders["reason"] = reason
-
-    # Files do not tell when an order was called off: it counts as known from the promise on, or
-    # from the last that is told of it, so that no model ever knows it too early.
-    called_off = status.isin(_CALLED_OFF)
-    latest = orders[["placed_at", *moments, "promised_at"]].max(axis=1)
-    ended = orders["cancelled_at"].where(orders["cancelled_at"].notna(), latest)
-    present = pd.Timestamp(now).tz_convert("UTC").tz_localize(None)
-    known = (called_off | orders["cancelled_at"].notna()) & (ended <= present)
-    orders["ended_at"] = ended.where(known, pd.NaT)
-
-    orders["distance_km"] = _distances(market, orders, goods)
-    orders["called_off"] = called_off | orders["cancelled_at"].notna()
-    orders["not_approved"] = orders["approved_at"].isna()
-    orders["handed_over_before_approved"] = orders["handed_over_at"] < orders["approved_at"]
-    orders["delivered_before_approved"] = orders["delivered_at"] < orders["approved_at"]
-    orders["delivered_at_missing"] = (status == "delivered") & orders["delivered_at"].isna()
-    orders["ambiguous_hour"] = ambiguous
-    orders["not_paid"] = ~orders["order_id"].isin(paid)
-    for name in ("unknown_product", "untranslated"):
-        orders[name] = orders["order_id"].isin(set(goods.loc[goods[name], "order_id"]))
-    return orders
-
-
-# Moments that follow one another, asked from the last to the first.
-_CHAIN = (
-    ("handed_over_at", "delivered_at"),
-    ("approved_at", "handed_over_at"),
-    ("placed_at", "approved_at"),
-    ("placed_at", "handed_over_at"),
-)
-
-
-def _rejected(market: Market, name: str) -> list[str]:
-    """The orders of the rejected rows of a table."""
-    table = market.tables.get(name)
-    if table is None:
-        return []
-    orders: list[str] = table.rows.loc[table.rows["reason"].notna(), "order_id"].tolist()
-    return [one for one in orders if one]
-
-
-def _goods(market: Market) -> pd.DataFrame:
-    """The good rows of items with what other tables say of their products and sellers."""
-    items = market.rows("items").copy()
-    products = market.rows("products").set_index("product_id")
-    names = market.rows("translations").set_index("category")["category_translated"]
-    sellers = market.rows("sellers").set_index("seller_id")["seller_postal_code"]
-    category = _looked_up(items["product_id"], products["category"])
-    items["category"] = category
-    translated = _looked_up(category, names)
-    items["category_said"] = translated.where(translated != "", category)
-    items["untranslated"] = (category != "") & (translated == "") & bool(len(names))
-    items["unknown_product"] = ~items["product_id"].isin(products.index) & bool(len(products))
-    grams = items["product_id"].map(products["weight_g"]).astype(float)
-    items["weight_kg"] = grams / 1000
-    sides = [
-        items["product_id"].map(products[name]).astype(float)
-        for name in ("length_cm", "height_cm", "width_cm")
-    ]
-    items["volume_l"] = sides[0] * sides[1] * sides[2] / 1000
-    items["seller_postal_code"] = _looked_up(items["seller_id"], sellers)
-    return items
-
-
-def _looked_up(keys: pd.Series, texts: pd.Series) -> pd.Series:
-    """The text of each key, "" where there is none."""
-    known = texts.to_dict()
-    return pd.Series([known.get(one, "") for one in keys], index=keys.index, dtype=object)
-
-
-def _distances(market: Market, orders: pd.DataFrame, goods: pd.DataFrame) -> pd.Series:
-    """Kilometres between the seller of each order's dearest item and its customer.
-
-    Between the mean coordinates of their postal codes, on a sphere (haversine); NaN where the files
-    do not place both.
-    """
-    places = market.rows("places")
-    if places.empty:
-        return pd.Series(np.nan, index=orders.index)
-    middles = places.groupby("geo_postal_code")[["latitude", "longitude"]].mean()
-    dearest = goods.sort_values("price", ascending=False, kind="stable")
-    seller = dearest.drop_duplicates("order_id").set_index("order_id")["seller_postal_code"]
-    of_seller = orders["order_id"].map(seller.to_dict())
-    ends = [
-        (code, name)
-        for code in (orders["postal_code"], of_seller)
-        for name in ("latitude", "longitude")
-    ]
-    south, west, north, east = (
-        np.radians(code.map(middles[name]).astype(float)) for code, name in ends
-    )
-    chord = (
-        np.sin((north - south) / 2) ** 2
-        + np.cos(south) * np.cos(north) * np.sin((east - west) / 2) ** 2
-    )
-    found: pd.Series = (2 * _EARTH_KM * np.arcsin(np.sqrt(chord.clip(upper=1)))).round(1)
-    return found
 
 
 def _is_known(value: Any) -> bool:
@@ -541,92 +343,3 @@ def _is_known(value: Any) -> bool:
 
 def _written(at: pd.Timestamp) -> str:
     return f"{at.isoformat()}+00:00"
-
-
-# -- regions -------------------------------------------------------------------------------------
-
-
-def delivery_timezone(config: SourceConfig, first_centre: Centre) -> str:
-    """The clock of the marketplace: `time_zone`, else that of `country`'s capital, else that of the
-    first centre of the file.
-    """
-    named = deliveries_option(config, "time_zone")
-    country = deliveries_option(config, "country")
-    if named is None and country is not None:
-        named = ZONES.get(country.upper())
-    return named or first_centre.timezone
-
-
-def region_centre(region: str, timezone: str, country: str | None) -> Centre:
-    """A region as a centre; it has the holidays of a part of the country that bears its name."""
-    subdivision = None
-    if country is not None:
-        try:
-            subdivision = holiday_subdivision(country, region) and region
-        except KeyError:
-            subdivision = None
-    return Centre(
-        centre_id=region,
-        name=region,
-        latitude=None,
-        longitude=None,
-        country=country.upper() if country else None,
-        subdivision=subdivision,
-        school_zone=None,
-        timezone=timezone,
-        daily_capacity=None,
-    )
-
-
-def known_regions(config: SourceConfig, cache: Path) -> tuple[str, ...]:
-    """The regions of the source: `regions`, else those its files or its messages have named.
-
-    What a file names is kept in `cache` under its path, size and time: the graph is loaded in every
-    run's process. Of messages, those are known that `remember_regions` was told.
-    """
-    declared = deliveries_option(config, "regions")
-    if config.kind == "simulated":
-        from flow_platform.sources.deliveries_simulator import REGIONS
-
-        return tuple(one for one in REGIONS if declared is None or one in declared)
-    if declared is not None:
-        return tuple(declared)
-    if config.kind == "kafka":
-        return tuple(sorted(read_kept(cache).get(_BY_MESSAGES, [])))
-    header = header_of(config, "customers")["region"]
-    kept, known = read_kept(cache), {}
-    for path in market_files(config):
-        if table_of(path) != "customers":
-            continue
-        state = path.stat()
-        stamp = f"{path}|{state.st_size}|{state.st_mtime_ns}|{header}"
-        known[stamp] = kept.get(stamp) or sorted(
-            {
-                region
-                for region in map(_region_name, distinct_values(path, config, header))
-                if region and why_not_an_id(region) is None
-            }
-        )
-    if any(stamp not in kept for stamp in known):
-        with alone_at(cache):
-            by_messages = read_kept(cache).get(_BY_MESSAGES, [])
-            write_kept(cache, {_BY_MESSAGES: by_messages, **known})
-    return tuple(sorted({region for regions in known.values() for region in regions}))
-
-
-def remember_regions(cache: Path, regions: Collection[str]) -> bool:
-    """Keep regions that messages have named; returns whether one of them is new."""
-    if set(regions) <= set(read_kept(cache).get(_BY_MESSAGES, [])):
-        return False
-    with alone_at(cache):
-        kept = read_kept(cache)
-        known = set(kept.get(_BY_MESSAGES, []))
-        write_kept(cache, {**kept, _BY_MESSAGES: sorted(known | set(regions))})
-    return True
-
-
-_BY_MESSAGES = "messages"
-
-
-def _region_name(value: Any) -> str:
-    return clean_text(text(value))

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flow_platform.sources import values
-from flow_platform.sources.centres import why_not_an_id
+from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.json_objects import UnusableError, object_in
 from flow_platform.sources.pseudonyms import Pseudonyms
 

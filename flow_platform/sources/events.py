@@ -13,8 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from flow_platform.ground.errors import ConfigurationError
-from flow_platform.sources.centres import Centre, read_small_csv
+from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import known_country
+from flow_platform.sources.settings_files import read_small_csv
 
 EVENT_COLUMNS = ("first_day", "last_day", "scope", "name", "announced")
 EVERYWHERE = "all"

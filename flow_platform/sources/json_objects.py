@@ -18,7 +18,7 @@ class UnusableError(ValueError):
 def object_in(payload: bytes) -> dict[str, Any]:
     """The object that UTF-8 JSON text is. Raises UnusableError, and nothing else.
 
-    No word of the payload stands in the reason.
+    The reason quotes no word of the payload.
     """
     if len(payload) > LONGEST_PAYLOAD:
         raise UnusableError(f"too_long: the payload has more than {LONGEST_PAYLOAD} bytes")

@@ -1,6 +1,6 @@
 """Small JSON documents in FLOW_HOME/cache: what sources have named, kept between processes.
 
-What stands in them is the business of each flow's module.
+What is in them is the business of each flow's module.
 """
 
 from __future__ import annotations
@@ -8,10 +8,35 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+_Named = TypeVar("_Named")
+
+_FILES = "files"
+
+
+def named_in_files(
+    cache: Path, paths: Sequence[Path], reading: str, names_in: Callable[[Path], _Named]
+) -> list[_Named]:
+    """What each of the files names: `names_in` of its path, which JSON can hold.
+
+    A file is asked once: its answer is kept in `cache` under its path, size and time, and under
+    `reading`, a text that is another one where files are read in another way. A file that names
+    nothing is asked again.
+    """
+    kept = read_kept(cache).get(_FILES, {})
+    known = {}
+    for path in paths:
+        state = path.stat()
+        stamp = f"{path}|{state.st_size}|{state.st_mtime_ns}|{reading}"
+        known[stamp] = kept.get(stamp) or names_in(path)
+    if known != kept:
+        with changing(cache) as document:
+            document[_FILES] = known
+    return list(known.values())
 
 
 def read_kept(cache: Path) -> dict[str, Any]:
@@ -24,16 +49,18 @@ def read_kept(cache: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def alone_at(cache: Path) -> Iterator[None]:
-    """No other process writes this document meanwhile."""
+def changing(cache: Path) -> Iterator[dict[str, Any]]:
+    """The document, which is written in one step at the end of the block if it has changed then.
+
+    No other process changes it meanwhile.
+    """
     cache.parent.mkdir(parents=True, exist_ok=True)
     with cache.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def write_kept(cache: Path, document: dict[str, Any]) -> None:
-    """Replace the document in one step; call it within `alone_at`."""
-    fresh = cache.with_suffix(f".new{os.getpid()}")
-    fresh.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    fresh.replace(cache)
+        before = read_kept(cache)
+        document = dict(before)
+        yield document
+        if document != before:
+            fresh = cache.with_suffix(f".new{os.getpid()}")
+            fresh.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+            fresh.replace(cache)

@@ -1,27 +1,43 @@
-"""What a load brings: its rows, its rejects, and a balance for each file.
+"""What a load gives: its rows, its rejected rows, and a balance for each file.
 
 How rows are read and judged is in the module of each flow; writing them is in `stages/landing.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.sources.tables import Table, clean_text, payload_json
+from flow_platform.sources.judging import Reasons
+from flow_platform.sources.tables import BrokenRow, Table, clean_text, payload_json
 
-REJECTED_COLUMNS = ("source_file", "source_line", "reason", "day", "centre_id", "payload")
+
+class RejectedRow(NamedTuple):
+    """A row that cannot be stored: `payload` is all of it, as JSON; `day` and `centre_id` are None
+    where they could not be read."""
+
+    source_file: str
+    source_line: int
+    reason: str
+    day: date | None
+    centre_id: str | None
+    payload: str
+
+
+REJECTED_COLUMNS = RejectedRow._fields
 
 
 @dataclass(frozen=True)
 class FileBalance:
     """What became of one file: rows_read == rows_stored + rows_quarantined, and rows_in_file ==
-    rows_read + rows_left (good rows of partitions not asked for) + rows_repeated (rows that another
-    file brought already). With an `error`, naming file, fault and remedy, the file gave no rows.
+    rows_read + rows_left (good rows of partitions not asked for) + rows_repeated (rows that this
+    or another file has already). With an `error`, naming file, fault and remedy, the file gave no
+    rows.
     """
 
     file: str
@@ -32,6 +48,20 @@ class FileBalance:
     rows_repeated: int = 0
     error: str | None = None
 
+    @classmethod
+    def of(
+        cls, file: str, *, good: int, rejected: int, stored: int, repeated: int = 0
+    ) -> FileBalance:
+        """The balance of a file with so many good rows, of which some were stored or repeated, and
+        rejected ones, those included that could not be cut."""
+        left = good - stored - repeated
+        return cls(file, good + rejected, stored, rejected, left, repeated)
+
+    @classmethod
+    def unreadable(cls, file: str, error: Exception) -> FileBalance:
+        """The balance of a file that cannot be read."""
+        return cls(file, error=f"{file} {error}")
+
     @property
     def rows_read(self) -> int:
         """Rows that this load answered for."""
@@ -40,17 +70,21 @@ class FileBalance:
 
 @dataclass(frozen=True)
 class Landing:
-    """What a load brings.
+    """What a load gives.
 
     `rows`: one per accepted source row of the asked partitions, with the columns of the raw table.
     `rejected` (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever
-    partitions were asked for; `day` and `centre_id` are None where they could not be read. `files`:
-    one balance a file.
+    partitions were asked for. `files`: one balance a file.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
     files: tuple[FileBalance, ...]
+
+
+def all_stored(rows: pd.DataFrame, file: str) -> FileBalance:
+    """The balance of a source that makes no row that cannot be stored, such as the simulator."""
+    return FileBalance.of(file, good=len(rows), rejected=0, stored=len(rows))
 
 
 def no_file(path: str) -> FileBalance:
@@ -60,44 +94,93 @@ def no_file(path: str) -> FileBalance:
     return FileBalance(missing, error=text)
 
 
+class Load:
+    """What becomes of the rows of files while they are loaded, for their balances.
+
+    >>> load = Load()
+    >>> load.judged("a.csv", good=3, rejected=[])
+    >>> load.stored("a.csv", 2, repeated=1)
+    >>> load.balances("*.csv")[0].rows_left
+    0
+    """
+
+    def __init__(self) -> None:
+        # Of all files, in their order.
+        self.rejected: list[RejectedRow] = []
+        self._balances: dict[str, FileBalance] = {}
+
+    def unreadable(self, file: str, error: Exception) -> None:
+        """A file cannot be read: its error names it, the fault and the remedy."""
+        self._balances[file] = FileBalance.unreadable(file, error)
+
+    def judged(self, file: str, *, good: int, rejected: Sequence[RejectedRow]) -> None:
+        """A file has so many good rows, all of which are left so far, and these rejected ones."""
+        self.rejected += rejected
+        self._balances[file] = FileBalance.of(file, good=good, rejected=len(rejected), stored=0)
+
+    def stored(self, file: str, rows: int, repeated: int = 0) -> None:
+        """So many good rows of a judged file are stored, or repeat others."""
+        before = self._balances[file]
+        self._balances[file] = FileBalance.of(
+            file,
+            good=before.rows_left,
+            rejected=before.rows_quarantined,
+            stored=rows,
+            repeated=repeated,
+        )
+
+    def balances(self, path: str) -> tuple[FileBalance, ...]:
+        """One balance a file; that of no file where there is none that `path` names."""
+        return tuple(self._balances.values()) or (no_file(path),)
+
+
+def whole_rows(table: Table, places: Sequence[int]) -> list[str]:
+    """Some rows of a table as they are in the file, as JSON texts."""
+    return [payload_json(table.names, row) for row in table.rows_at(places)]
+
+
 def rejected_rows(
     file: str,
     table: Table,
-    reason: np.ndarray,
-    day: np.ndarray,
-    centre_id: np.ndarray,
+    reasons: Reasons,
+    days: Iterable[date | None],
+    centre_ids: Iterable[str | None],
     *,
-    payload: Callable[[Sequence[str], Sequence[Any]], str] = payload_json,
-    broken_payload: Callable[[str], str] = str,
-) -> list[dict[str, Any]]:
-    """The rows of a file that have a reason, and those that could not be cut, whole."""
-    judged = [
-        {
-            "source_file": file,
-            "source_line": int(table.lines[place]),
-            "reason": reason[place],
-            "day": day[place],
-            "centre_id": clean_text(centre_id[place]) or None,
-            "payload": payload(table.names, table.rows[place]),
-        }
-        for place in np.flatnonzero(~pd.isna(reason))
-    ]
-    uncut = [
-        {
-            "source_file": file,
-            "source_line": row.line,
-            "reason": row.reason,
-            "day": None,
-            "centre_id": None,
-            "payload": broken_payload(row.payload),
-        }
-        for row in table.broken
-    ]
-    return judged + uncut
+    payloads: Callable[[Table, Sequence[int]], Sequence[str]] = whole_rows,
+) -> list[RejectedRow]:
+    """The rows of a table that have a reason, whole; `days` and `centre_ids` are theirs."""
+    bad = reasons.bad
+    if not len(bad):
+        return []
+    names = (clean_text(one or "") or None for one in centre_ids)
+    whole = payloads(table, bad.tolist())
+    columns = (table.lines[bad].tolist(), reasons.texts(bad), days, names, whole)
+    return [RejectedRow(file, *row) for row in zip(*columns, strict=True)]
 
 
-def rejected_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def broken_rows(
+    file: str, broken: Collection[BrokenRow], payload: Callable[[str], str] = str
+) -> list[RejectedRow]:
+    """The rows of a file that could not be cut, whole, as `payload` makes them of their JSON."""
+    return [
+        RejectedRow(file, row.line, row.reason, None, None, payload(row.payload)) for row in broken
+    ]
+
+
+def rejected_frame(rows: Sequence[RejectedRow]) -> pd.DataFrame:
     """Rejected rows as a frame of REJECTED_COLUMNS."""
-    frame = pd.DataFrame(rows, columns=list(REJECTED_COLUMNS), dtype=object)
+    frame = pd.DataFrame(list(rows), columns=list(REJECTED_COLUMNS), dtype=object)
     frame["source_line"] = frame["source_line"].astype("int64")
     return frame
+
+
+def stacked(parts: Sequence[pd.DataFrame], empty: Callable[[], Any]) -> pd.DataFrame:
+    """The rows of all parts with a new index; `empty()` where there is no part."""
+    return pd.concat(list(parts), ignore_index=True) if parts else empty()
+
+
+def day_of(at: np.ndarray) -> np.ndarray:
+    """The days of moments (datetime64) as dates, None where there is none."""
+    days = at.astype("datetime64[D]").astype(object)
+    days[np.isnat(at)] = None
+    return np.asarray(days)

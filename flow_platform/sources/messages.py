@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flow_platform.sources import readings, values
-from flow_platform.sources.centres import why_not_an_id
+from flow_platform.sources import clocks, readings, values
+from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.json_objects import UnusableError, object_in
 from flow_platform.sources.tables import clean_text
 
@@ -182,7 +182,7 @@ def _counted_at(value: Any, now: datetime, timezone: str) -> datetime:
         found = _sound(values.moment(value, "counted_at", None))
         if not isinstance(found, datetime):
             raise UnusableError("wrong_type: counted_at is a day without its hour")
-    utc = values.naive_utc(found, timezone)
+    utc = clocks.naive_utc(found, timezone)
     if utc is None:
         raise UnusableError("impossible_date: counted_at lies beyond the calendar")
     counted_at = utc.replace(tzinfo=UTC)

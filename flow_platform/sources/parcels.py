@@ -1,4 +1,4 @@
-"""Parcel counts: read from files or the simulated world, and validated row by row at the edge.
+"""Parcel counts: read from files or the simulated world, and judged row by row at the edge.
 
 Nothing is dropped in silence: each row of a file is stored, quarantined with its reason, or left
 for the partition it belongs to. Writing the result to PostgreSQL is the asset's business.
@@ -7,7 +7,6 @@ for the partition it belongs to. Writing the result to PostgreSQL is the asset's
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,37 +15,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.ground.local_time import local_midnight_after
-from flow_platform.sources import values
+from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.ids import natural_order
+from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
 from flow_platform.sources.landing import (
-    FileBalance,
     Landing,
-    no_file,
+    Load,
+    RejectedRow,
+    all_stored,
+    broken_rows,
     rejected_frame,
     rejected_rows,
+    stacked,
 )
+from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.reader import read_source
 from flow_platform.sources.simulator import EPOCH_FIRST, World
-from flow_platform.sources.tables import (
-    FileUnreadableError,
-    Table,
-    clean_text,
-    read_table,
-    source_files,
-)
+from flow_platform.sources.tables import Column, Table, clean_text, objects
 
 # No site of any parcel network comes near a billion a day; a larger count is a broken field.
 LARGEST_COUNT = 1e9
-
-ROW_COLUMNS = ("centre_id", "day", "parcels", "available_at", "source_file", "source_line")
 
 _OWN_NAMES = {"centre_id": "centre_id", "day": "day", "parcels": "parcels"}
 
 
 @dataclass
-class _Scan:
-    """One file, cut and judged row by row; reasons are None for good rows."""
+class _Judged:
+    """One file, judged: arrays with a value for each row."""
 
     file: str
     table: Table
@@ -54,8 +52,29 @@ class _Scan:
     day: np.ndarray
     parcels: np.ndarray
     available_at: pd.DatetimeIndex
-    reason: np.ndarray
-    key: list[str]
+    reasons: Reasons
+
+    def rows(self, places: np.ndarray) -> pd.DataFrame:
+        """Some rows as rows of raw.parcels."""
+        return _rows_frame(
+            self.centre_id[places],
+            self.day[places],
+            self.parcels[places],
+            self.available_at[places],
+            self.file,
+            self.table.lines[places],
+        )
+
+    def rejected(self) -> list[RejectedRow]:
+        """The rows that have a reason, and those that could not be cut."""
+        bad = self.reasons.bad
+        judged = rejected_rows(
+            self.file, self.table, self.reasons, self.day[bad], self.centre_id[bad]
+        )
+        return judged + broken_rows(self.file, self.table.broken)
+
+
+# -- one file ------------------------------------------------------------------------------------
 
 
 def _count(value: Any, decimal: str) -> tuple[float, str | None]:
@@ -70,78 +89,108 @@ def _count(value: Any, decimal: str) -> tuple[float, str | None]:
     return count + 0.0, None
 
 
+def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
+    if centre_id in centres:
+        return None
+    if centre_id.casefold() in values.MISSING:
+        return "missing_value: centre_id is empty"
+    return f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
+
+
 def _judge(
     file: str, table: Table, config: SourceConfig, centres: dict[str, Centre], now: datetime
-) -> _Scan:
-    columns = config.columns or _OWN_NAMES
-    size = len(table.rows)
-    centre_id = values.each(table.column(columns["centre_id"]), values.text)
-    unknown = {
-        text: None
-        if text in centres
-        else "missing_value: centre_id is empty"
-        if text.casefold() in values.MISSING
-        else f"unknown_centre: no centre has the id {clean_text(text)[:60]!r}"
-        for text in dict.fromkeys(centre_id)
-    }
-    centre_fault = np.empty(size, dtype=object)
-    centre_fault[:] = [unknown[text] for text in centre_id]
-
-    days = values.each(
-        table.column(columns["day"]), lambda value: values.moment(value, "day", config.date_format)
+) -> _Judged:
+    reasons = Reasons(len(table))
+    ids = table.column("centre_id")
+    found = ids.parsed(values.text)
+    reasons.of_values([_centre_fault(one, centres) for one in found], ids.codes)
+    centre_of = [centres.get(one) for one in found]
+    day, available_at = _local_days(table, config, centre_of, now, reasons)
+    parcels = judged_numbers(
+        table.column("parcels"), lambda value: _count(value, config.decimal), reasons
     )
-    timezones = {text: centres[text].timezone for text in unknown if text in centres}
-    today = {text: now.astimezone(values.zone(zone)).date() for text, zone in timezones.items()}
-    local: dict[tuple[str, Any], tuple[date | None, str | None]] = {}
-    day = np.empty(size, dtype=object)
-    day_fault = np.empty(size, dtype=object)
-    for place, (text, (moment, fault)) in enumerate(zip(centre_id, days, strict=True)):
-        if fault is not None:
-            day_fault[place] = fault
-            continue
-        key = (text, moment)
-        if key not in local:
-            found = values.local_day(moment, timezones.get(text, "UTC"))
-            wrong = values.day_fault(found, "day", today.get(text, date.max))
-            local[key] = (found, wrong)
-        day[place], day_fault[place] = local[key]
-
-    counts = values.each(
-        table.column(columns["parcels"]), lambda value: _count(value, config.decimal)
-    )
-    parcels = np.array([number for number, _ in counts], dtype=float)
-    count_fault = np.empty(size, dtype=object)
-    count_fault[:] = [fault for _, fault in counts]
-
-    reason = values.first_faults(centre_fault, day_fault, count_fault)
-    good = pd.isna(reason)
-    available_at = np.full(size, np.datetime64("NaT"), dtype="datetime64[us]")
-    zone_of = np.array([timezones.get(text, "UTC") for text in centre_id], dtype=object)
-    for zone in dict.fromkeys(zone_of[good]):
-        chosen = good & (zone_of == zone)
-        index = pd.DatetimeIndex(pd.to_datetime(day[chosen])).as_unit("us")
-        available_at[chosen] = local_midnight_after(index, zone).tz_localize(None)
-    if "available_at" in columns:
-        values.hold_back(table.column(columns["available_at"]), available_at, zone_of, reason)
-
-    order = sorted(range(len(table.names)), key=lambda place: table.names[place])
-    prefix = "\x1e".join(table.names[place] for place in order)
-    key_rows = [
-        prefix + "\x1f" + "\x1f".join([str(row[place]) for place in order]) for row in table.rows
-    ]
+    if (stated := table.get("available_at")) is not None:
+        zones = objects([_timezone(one) for one in centre_of])[ids.codes]
+        clocks.hold_back(stated, available_at, zones, reasons)
     known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
-    return _Scan(file, table, centre_id, day, parcels, known_from, reason, key_rows)
+    return _Judged(file, table, found[ids.codes], day, parcels, known_from, reasons)
 
 
-def _mark_duplicates(scans: Sequence[_Scan]) -> None:
-    """The second and further identical whole rows get their reason, across all files."""
-    first: dict[str, tuple[str, int]] = {}
-    for scan in scans:
-        for place in np.flatnonzero(pd.isna(scan.reason)):
-            here = (scan.file, scan.table.lines[place])
-            seen = first.setdefault(scan.key[place], here)
-            if seen is not here:
-                scan.reason[place] = f"duplicate: the same row as {seen[0]}:{seen[1]}"
+def _timezone(centre: Centre | None) -> str:
+    return "UTC" if centre is None else centre.timezone
+
+
+def _local_days(
+    table: Table,
+    config: SourceConfig,
+    centre_of: Sequence[Centre | None],
+    now: datetime,
+    reasons: Reasons,
+) -> tuple[np.ndarray, np.ndarray]:
+    """By row: the local day at its centre (a date, None where it cannot be read), and the local
+    midnight after it (naive UTC)."""
+    ids, column = table.column("centre_id"), table.column("day")
+    moments = column.parsed(lambda value: values.moment(value, "day", config.date_format))
+    timezones = [_timezone(one) for one in centre_of]
+    latest = [date.max if one is None else clocks.today_in(one.timezone, now) for one in centre_of]
+    # Many rows are of one centre and day: each pair is looked at once.
+    size = max(len(moments), 1)
+    pairs, codes = np.unique(ids.codes.astype("int64") * size + column.codes, return_inverse=True)
+    days: list[date | None] = []
+    faults: list[str | None] = []
+    for pair in pairs.tolist():
+        moment, fault = moments[pair % size]
+        day = None
+        if fault is None:
+            day = clocks.local_day(moment, timezones[pair // size])
+            fault = clocks.day_fault(day, "day", latest[pair // size])
+        days.append(day)
+        faults.append(fault)
+    reasons.of_values(faults, codes)
+    sound = [None if fault else day for day, fault in zip(days, faults, strict=True)]
+    over = clocks.midnights_after(sound, [timezones[pair // size] for pair in pairs.tolist()])
+    return objects(days)[codes], over[codes]
+
+
+# -- a load --------------------------------------------------------------------------------------
+
+
+def _mark_duplicates(files: Sequence[_Judged]) -> None:
+    """The second and further identical whole rows get their reason, across all files.
+
+    Rows are compared by the texts of their cells, whatever the order of the columns.
+    """
+    alike: dict[tuple[str, ...], list[_Judged]] = {}
+    for one in files:
+        alike.setdefault(tuple(sorted(one.table.names)), []).append(one)
+    for group in alike.values():
+        _mark_duplicates_among(group)
+
+
+def _mark_duplicates_among(files: Sequence[_Judged]) -> None:
+    good = np.flatnonzero(np.concatenate([one.reasons.good for one in files]))
+    orders = [sorted(one.table.columns, key=lambda at: one.table.names[at]) for one in files]
+    columns = [
+        _texts_numbered([one.table.columns[at] for one, at in zip(files, places, strict=True)])
+        for places in zip(*orders, strict=True)
+    ]
+    first = good[first_equal(*(column[good] for column in columns))]
+    starts = np.cumsum([0, *(len(one.table) for one in files)])
+    for row, original in zip(good[first != good], first[first != good], strict=True):
+        file, at = (int(np.searchsorted(starts, one, side="right")) - 1 for one in (row, original))
+        line = files[at].table.lines[original - starts[at]]
+        reason = f"duplicate: the same row as {files[at].file}:{line}"
+        files[file].reasons.at(row - starts[file], reason)
+
+
+def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
+    """A number for the text of each row's cell, one column after the other."""
+    numbers: dict[str, int] = {}
+    parts = []
+    for column in columns:
+        of_value = [numbers.setdefault(str(value), len(numbers)) for value in column.values]
+        parts.append(np.array(of_value, dtype="int32")[column.codes])
+    return np.concatenate(parts)
 
 
 def _rows_frame(
@@ -179,8 +228,12 @@ def _simulated(
         "simulated",
         lines,
     )
-    balance = FileBalance("simulated", rows_in_file=len(rows), rows_stored=len(rows))
-    return Landing(rows, rejected_frame([]), (balance,))
+    return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
+
+
+def _layouts(config: SourceConfig) -> Layouts:
+    names = config.columns or _OWN_NAMES
+    return Layouts((names,), tuple(names), every_column=True)
 
 
 def read_parcels(
@@ -195,11 +248,12 @@ def read_parcels(
 ) -> Landing:
     """The counts of local days `first_day` to `last_day` at `centre_ids`, from the source.
 
-    `now` (aware) tells which days lie in the future at each centre. Simulated counts need `world`
-    and come only once they are known. Days are ISO, with or without a time; a time with an offset
-    is turned into the centre's local day; other forms need `date_format`. Counts are plain numbers
-    ("1 234", "1,234" and "=1+1" are quarantined; "1,5" counts under decimal = ","). A count is
-    available at the local midnight after its day, or at the mapped available_at if that is later.
+    `now` (aware) decides which days are in the future at each centre. Simulated counts need
+    `world`, and are there only once they are known. Days are ISO, with or without a time; a time
+    with an offset is turned into the centre's local day; other forms need `date_format`. Counts are
+    plain numbers ("1 234", "1,234" and "=1+1" are quarantined; "1,5" counts under decimal = ",").
+    A count is available at the local midnight after its day, or at the mapped available_at if that
+    is later.
 
     Raises ValueError where the source is simulated and no world is given. A file that cannot be
     read is an entry with `error` in `files`; it stops nothing else.
@@ -211,53 +265,26 @@ def read_parcels(
         return _simulated(world, first_day, last_day, asked, now)
 
     by_id = {centre.centre_id: centre for centre in centres}
-    wanted = list((config.columns or _OWN_NAMES).values())
-    scans: list[_Scan] = []
-    balances: dict[str, FileBalance] = {}
-    for path in source_files(config):
-        file = clean_text(str(path))
-        try:
-            table = read_table(path, config, wanted)
-        except FileUnreadableError as error:
-            balances[file] = FileBalance(file, error=f"{file} {error}")
+    found = [
+        (file, _judge(file, table, config, by_id, now) if isinstance(table, Table) else table)
+        for file, table in read_source(config, _layouts(config), only_first_sheet=True)
+    ]
+    _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
+    load, stored = Load(), []
+    for file, one in found:
+        if isinstance(one, FileUnreadableError):
+            load.unreadable(file, one)
             continue
-        balances[file] = FileBalance(file)
-        scans.append(_judge(file, table, config, by_id, now))
-    if not balances:
-        nothing = no_file(str(config.path))
-        balances[nothing.file] = nothing
-    _mark_duplicates(scans)
-
-    stored: list[pd.DataFrame] = []
-    rejected: list[dict[str, Any]] = []
-    for scan in scans:
-        good = pd.isna(scan.reason)
-        chosen = good & np.isin(scan.centre_id.astype(str), asked)
-        chosen[chosen] = [first_day <= day <= last_day for day in scan.day[chosen]]
-        lines = np.asarray(scan.table.lines, dtype="int64")
-        rejected += rejected_rows(scan.file, scan.table, scan.reason, scan.day, scan.centre_id)
-        bad = int((~good).sum()) + len(scan.table.broken)
-        kept = int(chosen.sum())
-        balances[scan.file] = FileBalance(
-            scan.file,
-            rows_in_file=len(good) + len(scan.table.broken),
-            rows_stored=kept,
-            rows_quarantined=bad,
-            rows_left=int(good.sum()) - kept,
-        )
-        if kept:
-            stored.append(
-                _rows_frame(
-                    scan.centre_id[chosen],
-                    scan.day[chosen],
-                    scan.parcels[chosen],
-                    scan.available_at[chosen],
-                    scan.file,
-                    lines[chosen],
-                )
-            )
-    rows = pd.concat(stored, ignore_index=True) if stored else _nothing()
-    return Landing(rows, rejected_frame(rejected), tuple(balances.values()))
+        good = np.flatnonzero(one.reasons.good)
+        days = one.day[good].astype("datetime64[D]")
+        inside = (days >= np.datetime64(first_day)) & (days <= np.datetime64(last_day))
+        chosen = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
+        load.judged(file, good=len(good), rejected=one.rejected())
+        load.stored(file, len(chosen))
+        stored += [one.rows(chosen)] if len(chosen) else []
+    return Landing(
+        stacked(stored, _nothing), rejected_frame(load.rejected), load.balances(str(config.path))
+    )
 
 
 def discover_centres(config: SourceConfig) -> list[str]:
@@ -267,16 +294,12 @@ def discover_centres(config: SourceConfig) -> list[str]:
     if config.kind != "files":
         return []
     name = (config.columns or _OWN_NAMES)["centre_id"]
-    found: set[str] = set()
-    for path in source_files(config):
-        try:
-            table = read_table(path, config, [name])
-        except FileUnreadableError:
-            continue
-        found.update(values.each(table.column(name), values.text))
-    return sorted(
-        (text for text in found if text.casefold() not in values.MISSING),
-        key=lambda text: [
-            (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
-        ],
-    )
+    layouts = Layouts(({"centre_id": name},), ("centre_id",))
+    found = {
+        values.text(value)
+        for _, table in read_source(config, layouts, only_first_sheet=True)
+        if isinstance(table, Table)
+        for value in table.column("centre_id").values
+    }
+    known = sorted(one for one in found if one.casefold() not in values.MISSING)
+    return sorted(known, key=natural_order)

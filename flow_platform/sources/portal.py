@@ -22,20 +22,15 @@ import requests
 
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources import readings
-from flow_platform.sources.columns import Columns, columns_of, read_columns
 from flow_platform.sources.config import SourceConfig, traffic_option
 from flow_platform.sources.counters import Counter, counters_in, in_order
 from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
 from flow_platform.sources.landing import Landing
-from flow_platform.sources.tables import Table, clean_text
-from flow_platform.sources.traffic import (
-    REQUIRED,
-    Readings,
-    judge,
-    landing_of,
-    layouts,
-    stamp_of,
-)
+from flow_platform.sources.reader import read_file
+from flow_platform.sources.tables import Table, clean_text, table_of_rows
+from flow_platform.sources.traffic import landing_of
+from flow_platform.sources.traffic_judging import Readings, judge, stamp_of
+from flow_platform.sources.traffic_layouts import traffic_layouts
 
 CREDIT = "Ville de Paris, ODbL"
 LICENCE_URL = "https://opendatacommons.org/licenses/odbl/1-0/"
@@ -53,7 +48,7 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class PortalLanding(Landing):
-    """What the portal brings, and the `counters` that its readings name."""
+    """What the portal gives, and the `counters` that its readings name."""
 
     counters: tuple[Counter, ...]
 
@@ -62,14 +57,14 @@ class PortalLanding(Landing):
 class Page(PortalLanding):
     """Whole hours of the portal: `cursor` is the last of them, where the next page goes on.
 
-    Storing a page and its cursor in one transaction loses no hour and brings none twice.
+    Storing a page and its cursor in one transaction loses no hour and stores none twice.
     """
 
     cursor: datetime
 
 
 class _CutOffError(Exception):
-    """An answer that broke off; the message says how."""
+    """An answer that broke off; its message is how."""
 
 
 # -- asking --------------------------------------------------------------------------------------
@@ -83,8 +78,8 @@ def _moment(at: datetime) -> str:
 def _reason(response: requests.Response) -> str:
     text = response.text[:300]
     try:
-        said = response.json()
-        text = str(said.get("message", text))[:300] if isinstance(said, dict) else text
+        body = response.json()
+        text = str(body.get("message", text))[:300] if isinstance(body, dict) else text
     except ValueError:
         pass
     return clean_text(" ".join(text.split())) or "no explanation"
@@ -151,7 +146,7 @@ class _Client:
             target.flush()
             target.seek(0)
             is_empty = target.read(len(_BOM) + 1) in (b"", _BOM)
-            # Without a length, an answer that ends in the middle of a line is all that tells.
+            # Without a length, only a line that breaks off shows that an answer was cut.
             if not last.endswith(b"\n") and not (is_empty and _is_delimited(response)):
                 raise _CutOffError("the export does not end with a whole line")
             return not is_empty
@@ -248,8 +243,8 @@ def fetch_readings(
 ) -> PortalLanding:
     """The readings of whole UTC days, of some counters or (None) of all; rows as READING_COLUMNS.
 
-    Each calendar month is one export, and one entry in `files`. `now` (aware) tells which hours
-    have not come.
+    Each calendar month is one export, and one entry in `files`. `now` (aware) decides which hours
+    are still in the future.
 
     Raises SourceError where the portal does not give all of it.
     """
@@ -276,19 +271,19 @@ def fetch_readings(
 
 
 def _identified(rows: pd.DataFrame) -> pd.DataFrame:
-    """Readings with an event_id made of what they say: the portal gives none.
+    """Readings with an event_id made of their content: the portal gives none.
 
     The same reading asked for twice, by day and by hour, is one; a corrected one is another.
     """
     hours = pd.DatetimeIndex(rows["counted_at"]).as_unit("us").asi8
-    said = zip(
+    content = zip(
         rows["centre_id"], hours, rows["vehicles"], rows["occupancy"], rows["state"], strict=True
     )
     return rows.assign(
         event_id=[
             "portal:"
             + hashlib.blake2b("|".join(map(str, row)).encode(), digest_size=12).hexdigest()
-            for row in said
+            for row in content
         ]
     )
 
@@ -298,17 +293,15 @@ def _as_written(config: SourceConfig) -> SourceConfig:
     return config.model_copy(update={"separator": ";", "decimal": ".", "encoding": None})
 
 
-def _exported(path: Path, config: SourceConfig, file: str) -> Columns:
-    (_, table), *_ = read_columns(
-        path, config, layouts(config), REQUIRED, ("vehicles", "occupancy")
-    )
-    if isinstance(table, Columns):
+def _exported(path: Path, config: SourceConfig, file: str) -> Table:
+    (_, table), *_ = read_file(path, config, traffic_layouts(config))
+    if isinstance(table, Table):
         return table
     raise SourceError(f"The portal's answer {file} {table}")
 
 
 def _note(found: dict[str, tuple[Counter, str]], named: dict[str, tuple[Counter, str]]) -> None:
-    """Keep the newest of what is said of each counter."""
+    """Keep the newest name and place of each counter."""
     for centre_id, (counter, newest) in named.items():
         if centre_id not in found or newest >= found[centre_id][1]:
             found[centre_id] = (counter, newest)
@@ -318,13 +311,13 @@ def _note(found: dict[str, tuple[Counter, str]], named: dict[str, tuple[Counter,
 
 
 def fetch_since(config: SourceConfig, cursor: datetime, *, now: datetime) -> Iterator[Page]:
-    """The hours after `cursor` that have come by `now` (both aware), oldest first, as pages.
+    """The hours after `cursor` that are over at `now` (both aware), oldest first, as pages.
 
-    A page bears whole hours, and moves the cursor to its last one. The portal is asked for what
-    comes after the cursor, never for an offset, so that rows that appear or go between two requests
-    shift nothing. It compares texts for equality alone, so a cursor cannot stand between two
-    counters of an hour: an hour that fills a page is fetched whole, as an export. A reading that is
-    published after others of its hour is not seen again; `fetch_readings` of its day brings it.
+    A page has whole hours, and moves the cursor to its last one. The portal is asked for what is
+    after the cursor, never for an offset, so that rows that appear or go between two requests shift
+    nothing. It compares texts for equality alone, so a cursor cannot be between two counters of an
+    hour: an hour that fills a page is fetched whole, as an export. A reading that is published
+    after others of its hour is not seen again; `fetch_readings` of its day has it.
 
     Raises SourceError where the portal does not answer as documented.
     """
@@ -332,7 +325,7 @@ def fetch_since(config: SourceConfig, cursor: datetime, *, now: datetime) -> Ite
     config = _as_written(config)
     with _Client(config) as client:
         while True:
-            # A stamp far ahead must not carry the cursor past all hours that will come.
+            # A stamp far ahead must not carry the cursor past all hours before it.
             where = f"t_1h > {_moment(cursor)} AND t_1h <= {_moment(latest)}"
             records = client.page(where)
             if not records:
@@ -361,7 +354,7 @@ def fetch_since(config: SourceConfig, cursor: datetime, *, now: datetime) -> Ite
 
 
 def _hour(record: dict[str, Any], config: SourceConfig, now: datetime) -> datetime | None:
-    names = {layout["counted_at"] for layout in layouts(config)}
+    names = {header["counted_at"] for header in traffic_layouts(config).headers}
     value = next((record[name] for name in names if record.get(name) is not None), None)
     at = stamp_of(value, config.date_format, now).at
     return None if np.isnat(at) else at.astype(datetime).replace(tzinfo=UTC)
@@ -377,8 +370,9 @@ def _page(
     return Page(_identified(landing.rows), landing.rejected, landing.files, counters, cursor)
 
 
-def _table(records: Sequence[dict[str, Any]], config: SourceConfig) -> Columns:
+def _table(records: Sequence[dict[str, Any]], config: SourceConfig) -> Table:
     """JSON records as a table; the lines are the places of the records."""
     names = list(dict.fromkeys([*_FIELDS, *(name for record in records for name in record)]))
     rows = [[record.get(name) for name in names] for record in records]
-    return columns_of(Table(names, rows, list(range(1, len(rows) + 1))), layouts(config), REQUIRED)
+    header = traffic_layouts(config).header_in(names)
+    return table_of_rows(names, rows, range(1, len(rows) + 1), [], header)

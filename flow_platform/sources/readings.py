@@ -1,4 +1,4 @@
-"""What a reading of a road counter may be, whatever brought it: its columns, states and limits.
+"""What a reading of a road counter may be, from any source: its columns, states and limits.
 
 Files, the portal and messages are read in `traffic.py`, `portal.py` and `messages.py`.
 """
@@ -6,7 +6,7 @@ Files, the portal and messages are read in `traffic.py`, `portal.py` and `messag
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -104,14 +104,9 @@ def _optional(value: Any, name: str, decimal: str, largest: float) -> tuple[floa
 
 
 def moment_fault(counted_at: datetime, now: datetime) -> str | None:
-    """Why an aware moment cannot be one of a reading, or None: before 2005, or not come yet."""
+    """Why an aware moment cannot be one of a reading, or None: before 2005, or in the future."""
     if counted_at.astimezone(UTC).date() < values.EARLIEST_DAY:
         return f"before_2005: counted_at is {counted_at:%Y-%m-%d %H:%M}"
     if counted_at > now + CLOCK_TOLERANCE:
         return f"future_hour: counted_at is {counted_at:%Y-%m-%d %H:%M %z}, which has not come yet"
     return None
-
-
-def utc_day(counted_at: datetime) -> date:
-    """The partition day of a reading: the UTC day of the moment it is stamped with."""
-    return counted_at.astimezone(UTC).date()

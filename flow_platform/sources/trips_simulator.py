@@ -19,7 +19,8 @@ import pandas as pd
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import public_holidays
 from flow_platform.sources.simulator import World
-from flow_platform.sources.trips import BLOCK_ROWS, TRIP, hashed, numbered, rows_of
+from flow_platform.sources.trip_rows import TRIP, hashed, numbered, rows_of
+from flow_platform.sources.trips import BLOCK_ROWS
 from flow_platform.sources.zones import Zone, boroughs_of
 
 SIMULATED_FILE = "simulated"

@@ -1,17 +1,15 @@
 """Single values of source rows, read with care: texts, numbers, days, moments and their faults.
 
-What a value means, and which range it may have, is the business of each flow's module.
+Time zones are in `clocks.py`. What a value means, and which range it may have, is the business of
+each flow's module.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -23,19 +21,8 @@ MISSING = frozenset({"", "nan", "null", "none", "na", "n/a", "<na>", "nat"})
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
+_WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _LOOKS_ISO = re.compile(r"\d{4}-?\d{1,2}-?\d{1,2}([T ].*)?", re.ASCII)
-
-
-def each(values: np.ndarray, parse: Callable[[Any], Any]) -> np.ndarray:
-    """`parse` of every value; equal values of one type are parsed once."""
-    out = np.empty(len(values), dtype=object)
-    try:
-        keys = list(zip(map(type, values), values, strict=True))
-        parsed = {key: parse(key[1]) for key in dict.fromkeys(keys)}
-        out[:] = [parsed[key] for key in keys]
-    except TypeError:  # a list in a Parquet cell has no hash
-        out[:] = [parse(value) for value in values]
-    return out
 
 
 def text(value: Any) -> str:
@@ -45,6 +32,20 @@ def text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value).strip()
+
+
+def name_text(value: Any) -> str:
+    """A name or an id as a text that can be stored, blanks around it removed."""
+    return clean_text(text(value))
+
+
+def whole_id(value: Any) -> str:
+    """An id as text, whole numbers without a decimal point: 4264, 4264.0 and "4264.0" are one id,
+    since spreadsheets write an id in all these ways. "07" stays "07".
+    """
+    written = name_text(value)
+    whole = _WHOLE.fullmatch(written)
+    return whole[1] if whole else written
 
 
 def number(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
@@ -114,74 +115,3 @@ def moment(value: Any, name: str, form: str | None) -> tuple[date | datetime | N
         f"wrong_type: {name} is {shown!r}, not a day such as 2025-12-31 (set date_format for"
         " other forms)"
     )
-
-
-@lru_cache(maxsize=4096)
-def zone(timezone: str) -> ZoneInfo:
-    return ZoneInfo(timezone)
-
-
-def local_day(at: Any, timezone: str) -> date | None:
-    """The local day of a day or moment; a moment without an offset is local already."""
-    if not isinstance(at, datetime):
-        return at if isinstance(at, date) else None
-    if at.tzinfo is None:
-        return at.date()
-    try:
-        return at.astimezone(zone(timezone)).date()
-    except (OverflowError, ValueError):
-        return at.date()
-
-
-def naive_utc(at: Any, timezone: str) -> datetime | None:
-    """A day or moment as naive UTC; without an offset it is local time."""
-    if not isinstance(at, date):
-        return None
-    if not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day)
-    try:
-        if at.tzinfo is None:
-            # fold=1: an hour that comes twice counts as its second turn, never as too early.
-            at = at.replace(tzinfo=zone(timezone), fold=1)
-        return at.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
-    except (OverflowError, ValueError):
-        return None
-
-
-def day_fault(found: date | None, name: str, today: date) -> str | None:
-    """Why a day cannot be one of the facts, or None: before 2005, or not come yet."""
-    if found is None:
-        return f"wrong_type: {name} cannot be read"
-    if found < EARLIEST_DAY:
-        return f"before_2005: {name} is {found}, before {EARLIEST_DAY}"
-    if found > today:
-        return f"future_day: {name} is {found}, the centre's day is still {today}"
-    return None
-
-
-def hold_back(
-    stated: np.ndarray, available_at: np.ndarray, timezones: np.ndarray, reason: np.ndarray
-) -> None:
-    """Put off `available_at` (naive UTC) to the stated moments that are later, in place.
-
-    Only rows without a `reason` are looked at; one whose moment cannot be read gets one.
-    """
-    found = each(stated, lambda value: moment(value, "available_at", None))
-    for place in np.flatnonzero(pd.isna(reason)).tolist():
-        at, fault = found[place]
-        if fault is not None and fault.startswith("missing_value"):
-            continue
-        known = naive_utc(at, timezones[place])
-        if known is None:
-            reason[place] = fault or "impossible_date: available_at cannot be read"
-        else:
-            available_at[place] = max(available_at[place], np.datetime64(known, "us"))
-
-
-def first_faults(*columns: np.ndarray) -> np.ndarray:
-    """For each row its first fault, None for a good row."""
-    reason = columns[0].copy()
-    for column in columns[1:]:
-        empty = pd.isna(reason)
-        reason[empty] = column[empty]
-    return reason

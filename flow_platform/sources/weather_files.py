@@ -1,7 +1,7 @@
 """Weather from files: hourly in UTC or daily, CSV, Parquet or Excel, one or many centres a file.
 
-Files say what the weather was, or, with a column for issued_at, what was forecast. They are never
-turned from one into the other: the past's weather as its own forecast would flatter a backtest.
+A file holds observed weather, or, with a column for issued_at, forecasts. It is never turned from
+one into the other: the past's weather as its own forecast would flatter a backtest.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ import pandas as pd
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.files import FileUnreadableError, source_files
+from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.reader import read_file
 from flow_platform.sources.simulator import LEADS
-from flow_platform.sources.tables import (
-    FileUnreadableError,
-    Table,
-    clean_text,
-    read_table,
-    source_files,
-)
+from flow_platform.sources.tables import Column, Table, clean_text
 from flow_platform.sources.weather_days import (
     FORECAST,
     HOURLY_VALUES,
@@ -54,15 +51,19 @@ def _centre_of_file(path: Path, config: SourceConfig, ids: set[str]) -> str | No
     return stem if stem in ids else None
 
 
-def _times(values: np.ndarray, utc: bool) -> pd.Series:
-    series = pd.Series(list(values), dtype=object)
+def _times(column: Column, *, utc: bool) -> pd.Series:
+    series = pd.Series(column.values, dtype=object)
     form = "ISO8601" if series.map(lambda value: isinstance(value, str)).any() else None
-    return pd.to_datetime(series, errors="coerce", utc=utc, format=form)
+    found = pd.to_datetime(series, errors="coerce", utc=utc, format=form)
+    return found.iloc[column.codes].reset_index(drop=True)
 
 
-def _column(table: Table, names: dict[str, str], ours: str) -> Any:
-    theirs = names.get(ours)
-    return table.column(theirs) if theirs in table.names else np.full(len(table.rows), None)
+def _cells(table: Table, ours: str) -> Any:
+    """The cells of a column; None in each row where the file has none."""
+    column = table.get(ours)
+    if column is None:
+        return np.full(len(table), None)
+    return list(column.by_row()) if column.numbers is None else column.numbers
 
 
 def _observed(
@@ -112,55 +113,67 @@ def _forecasts(
     return made
 
 
-def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame, bool, list[str]]:
-    """A file's rows (hourly in UTC, or daily), whether they are daily, and warnings."""
-    names = dict(config.columns)
-    daily = "day" in names or "temperature_mean" in names
-    if daily:
+def _layouts(config: SourceConfig) -> Layouts:
+    """The columns of daily files, where `columns` maps one of a day; else those of hourly files."""
+    if "day" in config.columns or "temperature_mean" in config.columns:
         own = {name: name for name in ("day", *WEATHER_COLUMNS)}
-        names = {**own, **names}
-        wanted = [names["day"], names["temperature_mean"]]
+        names, required = {**own, **config.columns}, ["day", "temperature_mean"]
     else:
-        names = {**_HOURLY_NAMES, **names}
-        wanted = [names["time"], names["temperature"]]
-    for ours in ("centre_id", "issued_at"):
-        if ours in names:
-            wanted.append(names[ours])
-    table = read_table(path, config, wanted)
-    warnings = []
-    frame = pd.DataFrame(index=range(len(table.rows)))
-    if "centre_id" in names:
-        frame["centre_id"] = [str(value).strip() for value in table.column(names["centre_id"])]
-        frame["centre_id"] = frame["centre_id"].replace(config.centres)
-    else:
-        centre_id = _centre_of_file(path, config, ids)
-        if centre_id is None:
-            raise FileUnreadableError(
-                "belongs to no centre: its name is no centre_id, and no entry of centres in"
-                ' sources.toml names it. Write centres = {paris = "1"} in [weather].'
-            )
-        frame["centre_id"] = centre_id
-    when = _times(table.column(names["day" if daily else "time"]), utc=not daily)
-    if daily:
+        names, required = {**_HOURLY_NAMES, **config.columns}, ["time", "temperature"]
+    required += [ours for ours in ("centre_id", "issued_at") if ours in names]
+    return Layouts((names,), required)
+
+
+def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame, list[str]]:
+    """A file's rows with a usable time and value, and warnings.
+
+    Hourly ones have `time` in UTC, daily ones `target_day`.
+    """
+    layouts = _layouts(config)
+    ((_, table),) = read_file(path, config, layouts, only_first_sheet=True)
+    if isinstance(table, FileUnreadableError):
+        raise table
+    frame = pd.DataFrame(index=range(len(table)))
+    frame["centre_id"] = _centres_of_rows(table, path, config, ids)
+    if "day" in layouts.required:
+        when = _times(table.column("day"), utc=False)
         if isinstance(when.dtype, pd.DatetimeTZDtype):
             when = when.dt.tz_localize(None)
         frame["target_day"] = when.dt.normalize()
         for name in WEATHER_COLUMNS:
-            column = pd.Series(list(_column(table, names, name)), dtype=object)
+            column = pd.Series(_cells(table, name), dtype=object)
             frame[name] = pd.to_numeric(column, errors="coerce").astype(float)
         warm = plausible(pd.DataFrame({"temperature": frame["temperature_mean"]}))["temperature"]
         usable = warm.notna() & frame["target_day"].notna()
     else:
-        frame["time"] = when
+        frame["time"] = _times(table.column("time"), utc=True)
         for name in HOURLY_VALUES:
-            frame[name] = list(_column(table, names, name))
+            frame[name] = _cells(table, name)
         usable = frame["time"].notna()
-    if "issued_at" in names:
-        frame["issued_at"] = _times(table.column(names["issued_at"]), utc=True)
+    if (issued_at := table.get("issued_at")) is not None:
+        frame["issued_at"] = _times(issued_at, utc=True)
     lost = int((~usable).sum()) + len(table.broken)
-    if lost:
-        warnings.append(f"{clean_text(str(path))}: {lost} rows without a usable time or value.")
-    return frame.loc[usable], daily, warnings
+    warning = f"{clean_text(str(path))}: {lost} rows without a usable time or value."
+    return frame.loc[usable], [warning] if lost else []
+
+
+def _centres_of_rows(
+    table: Table, path: Path, config: SourceConfig, ids: set[str]
+) -> pd.Series | str:
+    """The centre of each row, or of the whole file.
+
+    Raises FileUnreadableError where neither a column nor the file's name names it.
+    """
+    if (column := table.get("centre_id")) is not None:
+        named = pd.Series(list(column.parsed(lambda value: str(value).strip())))
+        return named.replace(config.centres).iloc[column.codes].reset_index(drop=True)
+    centre_id = _centre_of_file(path, config, ids)
+    if centre_id is None:
+        raise FileUnreadableError(
+            "belongs to no centre: its name is no centre_id, and no entry of centres in"
+            ' sources.toml names it. Write centres = {paris = "1"} in [weather].'
+        )
+    return centre_id
 
 
 def read_weather_files(
@@ -186,11 +199,12 @@ def read_weather_files(
         )
     for path in files:
         try:
-            rows, daily, lost = _read(path, config, set(by_id))
+            rows, lost = _read(path, config, set(by_id))
         except FileUnreadableError as error:
             warnings.append(f"Weather file {clean_text(str(path))} {error}")
             continue
         warnings.extend(lost)
+        daily = "target_day" in rows
         for centre_id, part in rows.groupby("centre_id"):
             centre = by_id.get(str(centre_id))
             if centre is None:

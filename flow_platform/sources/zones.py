@@ -1,4 +1,4 @@
-"""The zones of a city that trips begin and end in: what a zone file may say, where zones lie.
+"""The zones of a city that trips begin and end in: what a zone file may hold, where zones are.
 
 The trips are in `trips.py`; the zones of the simulated city in `trips_simulator.py`.
 """
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
-from flow_platform.sources.centres import read_small_csv, why_not_an_id
 from flow_platform.sources.config import SourceConfig, trips_option
+from flow_platform.sources.ids import why_not_an_id
+from flow_platform.sources.settings_files import read_small_csv
 
 _ALIASES = {"locationid": "zone_id", "location_id": "zone_id"}
 _REQUIRED = ("zone_id", "zone", "borough")
@@ -50,20 +51,20 @@ def read_zones(config: SourceConfig) -> tuple[Zone, ...]:
     """The zones of the file that [trips] names, by zone id.
 
     The official lookup (LocationID, Borough, Zone), or columns zone_id, zone, borough and, if
-    known, latitude and longitude; coordinates of the `geometry` file come before those. Boroughs
+    known, latitude and longitude; coordinates of the `geometry` file take precedence. Boroughs
     "Unknown" and "N/A" are none.
 
     Raises ConfigurationError naming file, line and remedy.
     """
     what, path = "Zone file", Path(trips_option(config, "zones"))
-    header, rows = read_small_csv(path, what, _ALIASES)
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise ConfigurationError(
-            f"{what} {path} has no column {' and no column '.join(missing)} (found:"
-            f" {', '.join(header) or 'nothing'}). Its header names zone_id (or LocationID), zone,"
-            " borough, and latitude and longitude if they are known."
-        )
+    _, rows = read_small_csv(
+        path,
+        what,
+        _ALIASES,
+        _REQUIRED,
+        "Its header names zone_id (or LocationID), zone, borough, and latitude and longitude if"
+        " they are known.",
+    )
     zones: dict[int, Zone] = {}
     lines: dict[int, int] = {}
     for line, row in rows:
@@ -134,7 +135,7 @@ def _degrees(text: str, name: str, where: str) -> float | None:
     return degrees
 
 
-# -- where zones lie -----------------------------------------------------------------------------
+# -- where zones are -----------------------------------------------------------------------------
 
 
 def read_places(path: Path) -> dict[int, tuple[float, float]]:

@@ -13,8 +13,8 @@ from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import CALENDAR_COLUMNS, LAST_DAY, build_calendar
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.deliveries import delivery_timezone, known_regions, region_centre
 from flow_platform.sources.deliveries_simulator import Marketplace
+from flow_platform.sources.delivery_regions import delivery_timezone, known_regions, region_centre
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.warehouse.secrets import derived_key
 

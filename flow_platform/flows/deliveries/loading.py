@@ -26,15 +26,10 @@ from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.deliveries import (
-    DeliveryReading,
-    FileEvent,
-    FileReject,
-    read_deliveries,
-)
+from flow_platform.sources.deliveries import DeliveryReading, FileEvent, read_deliveries
 from flow_platform.sources.deliveries_simulator import SOURCE, SimulatedEvent
 from flow_platform.sources.delivery_events import read_event
-from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance
+from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
 from flow_platform.warehouse.store import lock_writes
@@ -168,20 +163,20 @@ def _leave_out(reading: DeliveryReading, tokens: set[str], pseudonyms: Pseudonym
     reading.leave_out(people, orders)
 
 
-def _sealed(rejects: Sequence[FileReject], pseudonyms: Pseudonyms) -> pd.DataFrame:
+def _sealed(rejects: Sequence[RejectedRow], pseudonyms: Pseudonyms) -> pd.DataFrame:
     """Rejects as rows of ops.quarantine: what they say is sealed, and known by a keyed digest."""
     rows = []
     for one in rejects:
         payload = {
             "sealed": pseudonyms.seal(one.payload),
-            "file": Path(one.file).name,
+            "file": Path(one.source_file).name,
             "bytes": len(one.payload.encode()),
         }
         digest = hmac.new(pseudonyms.key, b"row\0" + one.payload.encode(), sha256).hexdigest()
         rows.append(
             {
-                "source_file": one.file,
-                "source_line": one.line,
+                "source_file": one.source_file,
+                "source_line": one.source_line,
                 "reason": one.reason,
                 "day": one.day,
                 "centre_id": one.centre_id,

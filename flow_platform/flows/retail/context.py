@@ -13,7 +13,7 @@ from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.countries import SUBDIVISIONS
 from flow_platform.sources.public_holidays import public_holidays
-from flow_platform.sources.retail import retail_centres, shop_country
+from flow_platform.sources.retail_shop import retail_centres, shop_country
 from flow_platform.warehouse.secrets import derived_key
 
 

@@ -13,7 +13,7 @@ from traffic_samples import EXPORT, YEARLY, exported, write, yearly
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import counters as module
-from flow_platform.sources.centres import Centre, why_not_an_id
+from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import read_sources
 from flow_platform.sources.counters import (
     Counter,
@@ -24,6 +24,7 @@ from flow_platform.sources.counters import (
     point_of,
     remember_counters,
 )
+from flow_platform.sources.ids import why_not_an_id
 
 
 def files(path: Path, **options: object) -> TrafficSource:
@@ -73,7 +74,7 @@ def test_a_file_that_did_not_change_is_not_read_again(
     cache = tmp_path / "deep" / "cache.json"
     before = known_counters(files(path), cache)
     with monkeypatch.context() as patched:
-        patched.setattr(module, "read_columns", lambda *_: pytest.fail("read again"))
+        patched.setattr(module, "read_file", lambda *_: pytest.fail("read again"))
         assert known_counters(files(path), cache) == before
     write(path, YEARLY, [yearly("2021-05-02 10:00:00", counter="12")])
     assert [one.centre_id for one in known_counters(files(path), cache)] == ["12"]

@@ -15,16 +15,14 @@ import pytest
 from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.deliveries import (
-    DeliveryReading,
-    FileEvent,
+from flow_platform.sources.deliveries import DeliveryReading, FileEvent, read_deliveries
+from flow_platform.sources.delivery_events import OrderEvent, read_event
+from flow_platform.sources.delivery_regions import (
     delivery_timezone,
     known_regions,
-    read_deliveries,
     region_centre,
     remember_regions,
 )
-from flow_platform.sources.delivery_events import OrderEvent, read_event
 from flow_platform.sources.pseudonyms import Pseudonyms
 from tests.delivery_tables import ORDERS, write_tables
 

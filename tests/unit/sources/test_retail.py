@@ -30,12 +30,9 @@ from source_samples import NOW
 from flow_platform.flows.retail.options import RetailSource
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import read_sources
-from flow_platform.sources.retail import (
-    LINE_CLASSES,
-    pseudonym,
-    read_retail,
-    retail_centres,
-)
+from flow_platform.sources.retail import LINE_CLASSES, read_retail
+from flow_platform.sources.retail_customers import pseudonym
+from flow_platform.sources.retail_shop import retail_centres
 from flow_platform.sources.retail_simulator import trades_on
 
 

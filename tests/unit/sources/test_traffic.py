@@ -28,7 +28,7 @@ from traffic_samples import (
 )
 
 from flow_platform.flows.traffic.options import TrafficSource
-from flow_platform.sources import columns
+from flow_platform.sources import csv_tables
 from flow_platform.sources.centres import DEFAULT_CENTRES, read_centres
 from flow_platform.sources.counters import Counter
 from flow_platform.sources.readings import READING_COLUMNS
@@ -132,7 +132,7 @@ def test_a_careful_reading_says_the_same_as_a_fast_one(
         for _ in range(500)
     ]
     fast = read(write(tmp_path / "a.csv", YEARLY, rows))
-    monkeypatch.setattr(columns, "_clean_csv", lambda *_: None)
+    monkeypatch.setattr(csv_tables, "fast_csv", lambda *_: None)
     (tmp_path / "a.csv").touch()
     careful = read(tmp_path / "a.csv")
     pd.testing.assert_frame_equal(fast.rows, careful.rows)
@@ -178,16 +178,16 @@ def test_fast_and_careful_readings_of_damaged_files_agree(
         (tmp_path / folder).mkdir()
         for number in range(150):
             (tmp_path / folder / f"{number:03d}.csv").write_bytes(damaged(number))
-    clean_csv, clean = columns._clean_csv, []
+    fast_csv, clean = csv_tables.fast_csv, []
 
     def counted(*arguments: Any) -> Any:
-        clean.append(clean_csv(*arguments))
+        clean.append(fast_csv(*arguments))
         return clean[-1]
 
-    monkeypatch.setattr(columns, "_clean_csv", counted)
+    monkeypatch.setattr(csv_tables, "fast_csv", counted)
     fast = read(tmp_path / "fast" / "*.csv")
     assert sum(found is not None for found in clean) > 20
-    monkeypatch.setattr(columns, "_clean_csv", lambda *_: None)
+    monkeypatch.setattr(csv_tables, "fast_csv", lambda *_: None)
     careful = read(tmp_path / "careful" / "*.csv")
     assert_balanced(fast)
     for part in ("rows", "rejected"):

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from trip_samples import JANUARY, ZONES, reading, trip, write
 
 from flow_platform.flows.trips.options import TripsSource
-from flow_platform.sources import trips
-from flow_platform.sources.trips import REASONS, read_trips
+from flow_platform.sources import trip_rows, trips
+from flow_platform.sources.trip_judging import REASONS
+from flow_platform.sources.trips import read_trips
 from flow_platform.sources.zones import boroughs_of, read_zones
 
 MILES = 1.609344
@@ -43,7 +44,7 @@ def test_a_trip_is_typed_and_measured(tmp_path: Path) -> None:
     assert row["distance_km"] == pytest.approx(4 * MILES, abs=1e-4)
     assert row["total_amount"] == 25.0
     assert row["source_line"] == 1
-    assert tuple(rows.columns) == trips.COLUMNS
+    assert tuple(rows.columns) == trip_rows.COLUMNS
 
 
 FAULTY: dict[str, dict[str, Any]] = {
@@ -393,11 +394,11 @@ def test_the_same_rows_have_the_same_ids_in_any_file_and_order(tmp_path: Path) -
 
 def test_the_ids_stay_what_they_were() -> None:
     # Other ids would leave every partition that is loaded in part with two of each trip.
-    ids = trips.trip_ids(np.array([1_673_370_000_000_000]), np.array([255], dtype="u8"))
+    ids = trip_rows.trip_ids(np.array([1_673_370_000_000_000]), np.array([255], dtype="u8"))
     assert ids.tolist() == ["63bd999000000000000000ff"]
-    one = np.zeros(1, dtype=trips.TRIP)
+    one = np.zeros(1, dtype=trip_rows.TRIP)
     one["km"], one["pickup"], one["total"] = 6.4374, 1_673_370_000_000_000, np.nan
-    found = trips.hashed(one, np.array([20.0]), "green", ["Manhattan"])
+    found = trip_rows.hashed(one, np.array([20.0]), "green", ["Manhattan"])
     assert f"{int(found[0]):016x}" == "025e153049b07e76"
 
 

@@ -1,0 +1,110 @@
+"""Rows are judged in one way: each has the first reason that holds against it, or none.
+
+What may be a reason is the business of each flow's module; the texts are "code: words".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.sources.tables import Column, objects
+
+# A value and None, or what a column holds in its place and the fault.
+Parsed = tuple[Any, str | None]
+
+
+class Reasons:
+    """Why each row of a table is rejected; a row keeps the first reason that it is given.
+
+    >>> reasons = Reasons(3)
+    >>> reasons.where(np.array([True, False, False]), "empty: day is empty")
+    >>> reasons.where(np.array([True, True, False]), "future_day: day is 2031-01-01")
+    >>> reasons.texts(reasons.bad).tolist()
+    ['empty: day is empty', 'future_day: day is 2031-01-01']
+    """
+
+    def __init__(self, size: int) -> None:
+        self._codes = np.full(size, -1, dtype="int32")
+        self._texts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @property
+    def good(self) -> np.ndarray:
+        """Whether nothing holds against a row, by row."""
+        return self._codes < 0
+
+    @property
+    def bad(self) -> np.ndarray:
+        """The places of the rows that have a reason."""
+        return np.flatnonzero(self._codes >= 0)
+
+    def where(self, holds: np.ndarray, reason: str) -> None:
+        """Give this reason to the rows where it `holds` (bool by row)."""
+        self._codes[holds & (self._codes < 0)] = self._code(reason)
+
+    def at(self, place: int, fault: str) -> None:
+        """Give the row at this place a fault."""
+        if self._codes[place] < 0:
+            self._codes[place] = self._code(fault)
+
+    def of_values(self, faults: Sequence[str | None] | np.ndarray, codes: np.ndarray) -> None:
+        """Give each row the fault of its value: `codes` are the places of the rows' values."""
+        if not any(fault is not None for fault in faults):
+            return
+        of_value = np.array([-1 if one is None else self._code(one) for one in faults], "int32")
+        self._codes = np.where(self._codes < 0, of_value[codes], self._codes)
+
+    def texts(self, places: np.ndarray) -> np.ndarray:
+        """The reasons of some rows (dtype object), None for a good one."""
+        return objects([*self._texts, None])[self._codes[places]]
+
+    def _code(self, reason: str) -> int:
+        return self._texts.setdefault(reason, len(self._texts))
+
+
+def judged(
+    column: Column, parse: Callable[[Any], Parsed], reasons: Reasons
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `parse` makes of each distinct value (dtype object), and each row's place among them;
+    the faults go to `reasons`."""
+    parsed = [parse(value) for value in column.values]
+    reasons.of_values([fault for _, fault in parsed], column.codes)
+    return objects([found for found, _ in parsed]), column.codes
+
+
+def judged_numbers(
+    column: Column,
+    parse: Callable[[Any], Parsed],
+    reasons: Reasons,
+    *,
+    sound: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """A column's numbers by row (float64), as `parse` makes them of a value; the faults go to
+    `reasons`. `sound` gives, for floats, which of them `parse` accepts as they are.
+    """
+    numbers = column.numbers
+    if numbers is None or sound is None:
+        found, codes = judged(column, parse, reasons)
+        return found.astype(float)[codes]
+    for place in np.flatnonzero(~sound(numbers)).tolist():
+        _, fault = parse(float(numbers[place]))
+        if fault is not None:
+            reasons.at(place, fault)
+    return np.asarray(numbers + 0.0)
+
+
+def first_equal(*columns: np.ndarray) -> np.ndarray:
+    """For each row the place of the first row that equals it in all columns: its own place where it
+    is the first. Empty values (None, NaN, NaT) equal one another."""
+    if not len(columns[0]):
+        return np.empty(0, dtype="int64")
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    group = frame.groupby(list(frame.columns), sort=False, dropna=False).ngroup().to_numpy()
+    _, firsts = np.unique(group, return_index=True)
+    return np.asarray(firsts[group])

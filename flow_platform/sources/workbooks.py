@@ -1,0 +1,100 @@
+"""The sheets of .xlsx workbooks as tables."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.files import FileUnreadableError, summary_of
+from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.tables import (
+    BrokenRow,
+    Table,
+    bad_characters,
+    payload_json,
+    table_of_rows,
+)
+
+# The cells of a sheet: its rows that are not empty, each with its number.
+Cells = list[tuple[int, Any]]
+
+
+def sheets_in(data: bytes, config: SourceConfig, *, only_first: bool) -> dict[str, Cells]:
+    """The cells of a workbook's sheets by title: of the one that `sheet` names, else of all, or of
+    the first alone. A formula counts as its last computed value, and as missing where it was never
+    computed. An empty sheet among others is left out.
+
+    Raises FileUnreadableError where the workbook is damaged or lacks the sheet.
+    """
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
+    except Exception as error:  # openpyxl, zipfile and the XML parser raise many kinds
+        raise _no_workbook(error) from error
+    titles = [sheet.title for sheet in book.worksheets]
+    if config.sheet is not None:
+        if config.sheet not in titles:
+            raise FileUnreadableError(
+                f"has no sheet {config.sheet!r} (found: {', '.join(titles)})."
+                " Correct sheet in sources.toml."
+            )
+        titles = [config.sheet]
+    sheets = {title: _cells(book, title) for title in (titles[:1] if only_first else titles)}
+    return {title: cells for title, cells in sheets.items() if cells} or sheets
+
+
+def _no_workbook(error: BaseException) -> FileUnreadableError:
+    return FileUnreadableError(
+        f"is not a readable .xlsx workbook ({summary_of(error)}). Save it again as .xlsx or CSV."
+    )
+
+
+def _cells(book: Any, title: str) -> Cells:
+    try:
+        sheet = book[title]
+        if hasattr(sheet, "reset_dimensions"):
+            sheet.reset_dimensions()
+        return [
+            (line, row)
+            for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+            if any(value is not None and value != "" for value in row)
+        ]
+    except Exception as error:  # as above: a sheet is parsed when it is read
+        raise _no_workbook(error) from error
+
+
+def sheet_table(cells: Cells, layouts: Layouts) -> Table:
+    """A sheet as a table; its first row that is not empty is the header.
+
+    Raises FileUnreadableError where it has no row or lacks a wanted column.
+    """
+    if not cells:
+        raise FileUnreadableError("holds no row. Remove it, or export it again.")
+    header = list(cells[0][1])
+    while header and header[-1] in (None, ""):
+        header.pop()
+    names = ["" if value is None else str(value).strip() for value in header]
+    layouts.check(names, "; the sheet is set there too.")
+    rows: list[list[Any]] = []
+    lines: list[int] = []
+    broken: list[BrokenRow] = []
+    for line, row in cells[1:]:
+        values = list(row) + [None] * (len(names) - len(row))
+        while len(values) > len(names) and values[-1] in (None, ""):
+            values.pop()
+        fault = _fault(values, len(names))
+        if fault is None:
+            rows.append(values)
+            lines.append(line)
+        else:
+            broken.append(BrokenRow(line, fault, payload_json(names, values)))
+    return table_of_rows(names, rows, lines, broken, layouts.header_in(names))
+
+
+def _fault(values: list[Any], width: int) -> str | None:
+    if len(values) > width:
+        return f"ragged: the row has {len(values)} cells, the header {width}"
+    texts = [value for value in values if isinstance(value, str)]
+    return next((fault for text in texts if (fault := bad_characters(text))), None)
