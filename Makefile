@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 FLOW := $(BIN)/flow
+# dg asks for a Dagster home; this one is empty and is thrown away.
+CHECK_DEFINITIONS = DAGSTER_HOME=$$(mktemp -d) $(BIN)/dg check defs
 # A worker takes a whole file: what its tests share is made once. `tests/conftest.py` orders them.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo up down status test check lint types unit graph integration api app browser \
+.PHONY: help setup demo up down status test check lint types docs unit graph integration api app browser \
 	browser-deps broker-deps deep deep-install bench lock clean
 
 help: ## Show this help
@@ -39,14 +41,20 @@ check: setup lint types unit graph ## Lint, types, unit and graph tests: under 5
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: setup
 	$(BIN)/mypy
+
+docs: setup ## Write the reference pages from the code, and build the site into site/, without the internet
+	$(BIN)/python -m docs_site.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit tests/api/unit -q -n 2 $(BY_FILE)
 
 graph: setup
+	$(CHECK_DEFINITIONS)
 	$(BIN)/python -m pytest tests/graph -q
 
 integration: setup broker-deps
@@ -67,7 +75,7 @@ browser-deps:
 broker-deps:
 	@scripts/install-mosquitto.sh
 
-test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests
+test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests, those of the site among them
 	$(BIN)/python -m pytest tests/unit -q -n 2 $(BY_FILE)
 	$(BIN)/python -m pytest tests --ignore tests/unit -q -n 2 $(BY_FILE)
 
@@ -103,11 +111,11 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/api_frame.py
 	$(BIN)/python benchmarks/api.py
 
-lock: setup ## Resolve the requirements anew, with hashes
+lock: setup ## Resolve the requirements again, with hashes
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \
 		pyproject.toml -p 3.11 -o requirements.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q \
 		pyproject.toml --extra dev -c requirements.txt -p 3.11 -o requirements-dev.txt
 
-clean: ## Remove .venv and caches (not FLOW_HOME)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove .venv, the built site and caches (not FLOW_HOME)
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

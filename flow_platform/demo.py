@@ -1,5 +1,5 @@
-"""The demonstration: two simulated years, the last 60 days forecast as they would have been; and
-some weeks of trips and some months of orders, the last of them scored.
+"""The demonstration: simulated days of every flow, the last of them predicted as they would have
+been. Which days is the flow's own part `demo`.
 
 The window is fixed at the first run and kept in FLOW_HOME, so that a later `flow demo` finds its
 work done and changes no row.

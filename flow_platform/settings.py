@@ -1,7 +1,7 @@
 """Every environment variable the platform reads, typed, in one place.
 
 Reading a setting does no I/O: no file is opened and no directory made here. What the settings
-mean for PostgreSQL is in `warehouse/`; the table of settings in the README is made from this class.
+mean for PostgreSQL is in `warehouse/`; docs/reference/settings.md is made from this class.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None,
         description="Key from which customers' pseudonyms and, on a PostgreSQL server, the roles'"
-        " passwords are derived. Without it one is made and kept in FLOW_HOME/secret.",
+        " passwords are derived. Without it a key is made and kept in FLOW_HOME/secret.",
     )
     sources: Path | None = Field(
         None, description="Path of sources.toml. Without it every source is simulated."
     )
     centres: Path | None = Field(
-        None, description="CSV of your centres. Without it five French sorting centres."
+        None,
+        description="CSV file of your centres. Without it five French sorting centres are used.",
     )
     events: Path | None = Field(
         None,
-        description="CSV of known events: campaigns, strikes (first day, last day, where, name).",
+        description="CSV file of known events, such as campaigns and strikes.",
     )
     retention: Path | None = Field(
         None,
-        description="TOML file of the days for which each kind of personal data is kept. Without it"
-        " the defaults of docs/privacy.md.",
+        description="TOML file with the days for which each kind of personal data is kept. Without"
+        " it the defaults of docs/privacy.md hold.",
     )
     first_day: date = Field(
         date(2020, 1, 1), description="First partition day of the daily flows (UTC)."
@@ -60,12 +61,13 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, description="Port of the HTTP API on 127.0.0.1.")
     bind: str = Field(
         "127.0.0.1",
-        description="Address the servers listen on. The Dagster UI has no sign-in: keep it on the"
-        " loopback, or behind a gateway that has.",
+        description="Address the servers listen on. The Dagster UI has no sign-in: leave it on the"
+        " loopback address, or put a gateway with a sign-in before it.",
     )
     mqtt_password: SecretStr | None = Field(
         None,
-        description="Password for the MQTT broker; it stands above one in the broker's URL.",
+        description="Password for the MQTT broker. It takes precedence over one in the broker's"
+        " address.",
     )
     crash_at: str | None = Field(
         None,
@@ -74,28 +76,31 @@ class Settings(BaseSettings):
     )
     dashboard_dsn: SecretStr | None = Field(
         None,
-        description="DSN the app reads with. `flow up` sets it from the role flow_dashboard.",
+        description="Connection string with which the app reads. `flow up` sets it from the role"
+        " flow_dashboard.",
     )
     desk_dsn: SecretStr | None = Field(
         None,
-        description="DSN with which the app adds what the deliveries desk writes. `flow up` sets it"
-        " from the role flow_desk; without it the desk only reads.",
+        description="Connection string with which the app stores notes and resolutions of the"
+        " deliveries desk. `flow up` sets it from the role flow_desk. Without it the desk is"
+        " read-only.",
     )
     api_proxies: str | None = Field(
         None,
-        description="Addresses or networks, with commas, of the proxies before the API whose"
-        " X-Forwarded-For and X-Forwarded-Proto are believed.",
+        description="Proxies before the API whose X-Forwarded-For and X-Forwarded-Proto headers are"
+        " trusted: addresses or networks, separated by commas.",
     )
     api_requests_per_minute: int = Field(
         60_000, ge=1, description="Requests that one account may send to the API in a minute."
     )
     api_dagster_url: str | None = Field(
         None,
-        description="Where the API finds the Dagster UI. Without it on this machine, at"
-        " FLOW_DAGSTER_PORT.",
+        description="Address of the Dagster UI, through which the API starts runs. Without it this"
+        " machine at FLOW_DAGSTER_PORT.",
     )
     api_dsn: SecretStr | None = Field(
-        None, description="DSN of the API. `flow up` sets it from the role flow_api."
+        None,
+        description="Connection string of the API. `flow up` sets it from the role flow_api.",
     )
     api_token_key: SecretStr | None = Field(
         None,

@@ -55,7 +55,7 @@ def _asset(
         group_name=flow.name,
         owners=[flow.owner],
         kinds={platform.sources[flow.name].kind},
-        description=f"{source.description}, landed by `flow ingest`; nothing here where rows come"
+        description=f"{source.description}, stored by `flow ingest`. Empty where rows are read"
         " from files or the simulator.",
         metadata={"dagster/table_name": "ops.offsets"},
     )

@@ -65,5 +65,5 @@ def _show_demo(result: Any) -> None:
         "                 the API on http://127.0.0.1:8000\n"
         "  flow dsn       a read-only connection string; try:"
         " select * from published.latest_predictions\n"
-        "  README.md      how to bring your own centres and counts"
+        "  docs/getting-started/your-parcels.md   how to load your own centres and counts"
     )

@@ -55,7 +55,7 @@ def export(
 ) -> None:
     """Write all that is held of a person as JSON, readable by you alone. Audited, without content.
 
-    The e-mail address and name find rejected rows and notes that do not tell the customer's id.
+    The e-mail address and name find rejected rows and notes that do not contain the customer's id.
     """
     from flow_platform.privacy.exporting import export as write
 

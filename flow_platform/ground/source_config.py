@@ -47,7 +47,8 @@ class SourceConfig(BaseModel):
 
     The class of a flow's section says which `kinds` it may have, which columns its `columns` may
     map (`required_columns` must be mapped where `columns` is given at all), and which of its keys
-    name a file (`path_keys`); those and `path` are absolute after reading.
+    name a file (`path_keys`); those and `path` are absolute after reading. `example` is a section
+    as a user would write it, for the documentation.
 
     >>> ParcelsSource(kind="files", path="counts/*.csv").separator is None
     True
@@ -61,43 +62,58 @@ class SourceConfig(BaseModel):
     optional_columns: ClassVar[tuple[str, ...]] = ()
     path_keys: ClassVar[tuple[str, ...]] = ("path", "cache_dir")
     path_hint: ClassVar[str] = "a file or"
+    example: ClassVar[str] = ""
 
-    kind: str = Field("simulated", description="Where rows come from.")
+    kind: str = Field("simulated", description="What kind of source the rows are read from.")
     path: str | None = Field(
-        None, description="Files as a glob, relative to sources.toml: CSV, Parquet, Excel."
+        None, description="Pattern of the files to read: CSV, Parquet or Excel."
     )
     columns: dict[str, str] = Field(
-        default_factory=dict, description="Our name of a column = the source's name."
+        default_factory=dict,
+        description="Names of columns: the platform's on the left, the source's on the right.",
     )
-    encoding: str | None = Field(None, description="Of CSV files, such as gb18030; else found.")
+    encoding: str | None = Field(
+        None, description="Encoding of CSV files, such as gb18030. Detected if it is not set."
+    )
     separator: str | None = Field(
-        None, min_length=1, max_length=1, description="Of CSV files; else found."
+        None,
+        min_length=1,
+        max_length=1,
+        description="Separator of CSV files. Detected if it is not set.",
     )
-    decimal: str = Field(".", pattern=r"^[.,]$", description="Decimal mark of CSV files.")
+    decimal: str = Field(".", pattern=r"^[.,]$", description="Decimal mark of CSV files: . or ,")
     sheet: str | None = Field(None, description="The sheet of Excel files to read.")
     date_format: str | None = Field(
-        None, description="strptime format of days and moments that are not ISO."
+        None, description="strptime format of days and moments that are not in ISO format."
     )
     centres: dict[str, str] = Field(
         default_factory=dict,
-        description="File name, without folder and suffix, or a part of it = centre id (weather).",
+        description="Weather only: a file name without folder and suffix, or a part of it, on the"
+        " left; the centre whose weather the file has on the right.",
     )
     forecast_url: str = Field(
-        "https://api.open-meteo.com/v1/forecast", description="Open-Meteo's forecasts (weather)."
+        "https://api.open-meteo.com/v1/forecast",
+        description="Weather only: address of Open-Meteo's forecasts.",
     )
     previous_runs_url: str = Field(
         "https://previous-runs-api.open-meteo.com/v1/forecast",
-        description="Open-Meteo's earlier forecasts (weather).",
+        description="Weather only: address of Open-Meteo's earlier forecasts.",
     )
     archive_url: str = Field(
         "https://archive-api.open-meteo.com/v1/archive",
-        description="Open-Meteo's observations (weather).",
+        description="Weather only: address of Open-Meteo's observations.",
     )
     timeout_seconds: float = Field(
-        10.0, gt=0, le=300, description="Of a request over HTTP, in seconds."
+        10.0, gt=0, le=300, description="Seconds after which a request over HTTP is given up."
     )
-    retries: int = Field(3, ge=0, le=10, description="Requests that are tried again over HTTP.")
+    retries: int = Field(
+        3, ge=0, le=10, description="How often a failed request over HTTP is tried again."
+    )
     back_off_seconds: float = Field(
-        0.5, ge=0, le=60, description="First wait before a request is tried again, in seconds."
+        0.5, ge=0, le=60, description="Seconds before a failed request is first tried again."
     )
-    cache_dir: str | None = Field(None, description="Where answers over HTTP are kept.")
+    cache_dir: str | None = Field(
+        None,
+        description="Weather only: folder in which Open-Meteo's answers are kept. Without it"
+        " FLOW_HOME/cache.",
+    )

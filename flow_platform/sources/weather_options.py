@@ -22,3 +22,7 @@ class WeatherSource(SourceConfig):
         "wind",
         *WEATHER_COLUMNS,
     )
+    example = """\
+[weather]
+kind = "open_meteo"
+"""

@@ -6,8 +6,8 @@ from flow_platform.flows.kinds import RecordFlow
 DELIVERIES = RecordFlow(
     name="deliveries",
     title="Deliveries",
-    description="Days from placing to delivery and the risk of being late, said when an order is"
-    " approved and at every tracking event.",
+    description="Days from placing to delivery and the risk of being late, predicted when an"
+    " order is approved and at every tracking event.",
     # Two models for two moments: what is known when approved, and on the way.
     measures=("delay", "late_risk", "delay_in_transit", "late_risk_in_transit"),
     candidates=("usual", "lightgbm", "mlp"),

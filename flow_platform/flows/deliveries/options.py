@@ -78,6 +78,13 @@ class DeliveriesSource(SourceConfig):
     section = "deliveries"
     kinds = ("simulated", "files", "kafka")
     path_hint = "the folder of its tables, or"
+    example = """\
+[deliveries]
+kind = "files"
+path = "olist"
+time_zone = "America/Sao_Paulo"
+country = "BR"
+"""
     # One name for every table of a marketplace that has the column.
     optional_columns = (
         "order_id",
@@ -115,31 +122,35 @@ class DeliveriesSource(SourceConfig):
     )
 
     regions: Annotated[list[str], BeforeValidator(_regions)] | None = Field(
-        None, description="Regions to keep; orders to others go to quarantine. Else all."
+        None,
+        description="Regions to keep; orders to other regions go to quarantine. Without it all.",
     )
     time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
-        None, description="The clock of moments without an offset."
+        None, description="IANA time zone of moments without an offset."
     )
     country: Annotated[Text, AfterValidator(_country)] | None = Field(
         None, description="ISO 3166 code of the country whose public holidays count."
     )
     brokers: Annotated[Text, AfterValidator(_brokers)] = Field(
-        "127.0.0.1:9092", description="Kafka's brokers, host:port, separated by commas."
+        "127.0.0.1:9092",
+        description="Kind kafka: the brokers as host:port, separated by commas.",
     )
-    group: Text = Field("flow-platform", description="The consumers' group.")
+    group: Text = Field("flow-platform", description="Kind kafka: the consumer group.")
     topic_prefix: Annotated[str, BeforeValidator(_topic_prefix)] = Field(
-        "", description="What stands before orders, payments, tracking and logs in topic names."
+        "",
+        description="Kind kafka: text before orders, payments, tracking and logs in topic names.",
     )
     client: Annotated[dict[str, Any], BeforeValidator(_client)] = Field(
-        default_factory=dict, description="Further keys of librdkafka, such as security.protocol."
+        default_factory=dict,
+        description="Kind kafka: settings of librdkafka, such as security.protocol.",
     )
     cost_late: Annotated[float, BeforeValidator(_cost)] = Field(
         10.0, description="Cost of an order that arrives late."
     )
     cost_call: Annotated[float, BeforeValidator(_cost)] = Field(
         1.0,
-        description="Cost of a call that warns the customer: an order is high risk where the"
-        " probability of being late exceeds cost_call / cost_late.",
+        description="Cost of acting on an order. An order is high risk from a probability of being"
+        " late of cost_call / cost_late on.",
     )
 
     @model_validator(mode="after")

@@ -12,3 +12,9 @@ class ParcelsSource(SourceConfig):
     kinds = ("simulated", "files")
     required_columns = ("centre_id", "day", "parcels")
     optional_columns = ("available_at",)
+    example = """\
+[parcels]
+kind = "files"
+path = "counts/*.csv"
+columns = { centre_id = "site", day = "date", parcels = "volume" }
+"""

@@ -22,7 +22,13 @@ class RetailSource(SourceConfig):
         "country",
     )
     optional_columns = ("description", "available_at")
+    example = """\
+[retail]
+kind = "files"
+path = "retail/*.xlsx"
+shop_country = "GB"
+"""
 
     shop_country: str = Field(
-        "GB", description="ISO 3166 code of the country whose holidays and clock are the shop's."
+        "GB", description="ISO 3166 code of the shop's country: its public holidays and local time."
     )

@@ -69,30 +69,43 @@ class TrafficSource(SourceConfig):
     kinds = ("simulated", "files", "http", "mqtt")
     optional_columns = ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id")
     path_keys = (*SourceConfig.path_keys, "counters")
+    example = """\
+[traffic]
+kind = "mqtt"
+broker = "mqtts://flow@broker.example"
+topic = "traffic/+/count"
+columns = { event_id = "uuid", vehicles = "q" }
+"""
 
     place: Text | None = Field(
-        None, description="The centre whose calendar and weather all counters have."
+        None,
+        description="The centre whose calendar, weather and local time all counters have. Without"
+        " it each counter has those of the nearest one.",
     )
     areas: Annotated[Text, AfterValidator(_area)] | None = Field(
         None,
-        description="How counters share partitions: counter, grid or district; else chosen.",
+        description="What has a partition of its own: a counter, a square of a grid (grid) or a"
+        " district. Without it the choice follows from the number of counters.",
     )
     delay_hours: Annotated[float, BeforeValidator(_delay)] = Field(
-        0.0, description="Hours after which a reading is published."
+        0.0, description="Hours from the end of an hour until its reading is published."
     )
     dataset_url: Annotated[Text, AfterValidator(_dataset)] = Field(
         "https://opendata.paris.fr/api/explore/v2.1/catalog/datasets/comptages-routiers-permanents",
-        description="The open-data set that kind http asks.",
+        description="Kind http: the address of the open-data set.",
     )
     counters: Text | None = Field(
-        None, description="CSV of the counters: centre_id,name,latitude,longitude,district."
+        None,
+        description="CSV of the counters, with centre_id, name, latitude, longitude and district.",
     )
     broker: Annotated[Text, AfterValidator(_broker)] = Field(
-        "mqtt://127.0.0.1:1883", description="The broker of kind mqtt."
+        "mqtt://127.0.0.1:1883", description="Kind mqtt: the address of the broker."
     )
     topic: Annotated[Text, AfterValidator(_topic)] = Field(
-        "traffic/+/count", description="The MQTT filter to subscribe to."
+        "traffic/+/count",
+        description="Kind mqtt: the topic to subscribe to; + stands for the counter.",
     )
     client_id: Annotated[Text, AfterValidator(_client_id)] = Field(
-        "flow-platform", description="The MQTT client id of the subscriber."
+        "flow-platform",
+        description="Kind mqtt: the client id, by which the broker knows the session.",
     )

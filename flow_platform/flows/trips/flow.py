@@ -1,4 +1,4 @@
-"""How long a taxi or delivery trip takes, said when it is asked for."""
+"""How long a taxi or delivery trip takes, predicted for its pickup."""
 
 from flow_platform.flows.kinds import RecordFlow
 from flow_platform.flows.trips.options import TripsSource
@@ -6,7 +6,7 @@ from flow_platform.flows.trips.options import TripsSource
 TRIPS = RecordFlow(
     name="trips",
     title="Trips",
-    description="Minutes from pickup to drop-off, said when the trip is asked for.",
+    description="Minutes from pickup to drop-off, predicted for the moment of the pickup.",
     # What a model is told: the zones and the hour, or the distance of a planned route as well.
     measures=("default", "planned_distance"),
     candidates=("zone_pair_mean", "lightgbm", "gradient_boosting"),

@@ -45,21 +45,32 @@ class TripsSource(SourceConfig):
         "passengers",
     )
     path_keys = (*SourceConfig.path_keys, "zones", "geometry")
+    example = """\
+[trips]
+kind = "files"
+path = "taxi/green_tripdata_*.parquet"
+zones = "taxi_zone_lookup.csv"
+"""
 
     zones: Text | None = Field(
-        None, description="CSV of the zones, such as taxi_zone_lookup.csv; files and http need it."
+        None,
+        description="CSV of the zones, such as taxi_zone_lookup.csv. Kinds files and http need it.",
     )
     geometry: Text | None = Field(
-        None, description="CSV of where zones are: latitude and longitude, or the_geom as WKT."
+        None,
+        description="CSV with the position of each zone: latitude and longitude, or the_geom in"
+        " WKT.",
     )
     place: Text | None = Field(
-        None, description="The centre whose clock, calendar and weather trips have."
+        None,
+        description="The centre whose local time, calendar and weather trips have. Without it those"
+        " of the centre near the zones, or of New York.",
     )
     services: Annotated[list[str], BeforeValidator(_services)] = Field(
-        ["green"], description="Taxi services that kind http downloads: green, yellow."
+        ["green"], description="Kind http: the taxi services to download, green or yellow."
     )
     url: Annotated[Text, AfterValidator(_url)] = Field(
-        _URL, description="Folder of the official monthly files."
+        _URL, description="Kind http: address of the folder of monthly files."
     )
 
     @model_validator(mode="after")

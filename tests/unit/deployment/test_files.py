@@ -1,4 +1,4 @@
-"""The files that other machines and readers rely on are whole: compose, Dagster, README, links."""
+"""The files that other machines rely on are whole: compose, the image, Dagster, the locks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import yaml
 
 from flow_platform.services import services
 from flow_platform.settings import PROJECT_ROOT, Settings
-from tests.graph.test_graph import LINEAGE
 
 COMPOSE_FILE = (PROJECT_ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE)
-README = (PROJECT_ROOT / "README.md").read_text()
 VARIABLES = {f"FLOW_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -115,68 +113,6 @@ def test_the_workspace_loads_the_definitions() -> None:
     workspace = yaml.safe_load((PROJECT_ROOT / "workspace.yaml").read_text())
     module = workspace["load_from"][0]["python_module"]["module_name"]
     assert module == "flow_platform.definitions"
-
-
-def test_the_readme_lists_every_setting_once_with_its_default_and_meaning() -> None:
-    rows = re.findall(r"^\| `(FLOW_\w+)` \| (.+?) \| (.+) \|$", README, re.M)
-    expected = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if isinstance(default, Path):
-            default = default.relative_to(PROJECT_ROOT)
-        shown = "–" if default is None else str(default)
-        expected.append((f"FLOW_{name.upper()}", shown, field.description))
-    assert rows == expected
-
-
-def _drawn_edges() -> dict[str, set[str]]:
-    """Each asset of the README's diagram with the assets that point at it."""
-    (diagram,) = re.findall(r"```mermaid\n(.*?)```", README, re.S)
-    label: dict[str, str] = dict(re.findall(r"(\w+)\[([^\]]+)\]", diagram))
-    parents: dict[str, set[str]] = {}
-    for line in re.sub(r"\[[^\]]+\]", "", diagram).splitlines()[1:]:
-        sources, target = line.strip().split(" --> ")
-        known = parents.setdefault(label[target], set())
-        known |= {label[source] for source in sources.split(" & ")}
-    return parents
-
-
-def test_the_readme_draws_the_asset_graph() -> None:
-    """tests/graph holds the same table against the definitions."""
-    drawn = _drawn_edges()
-    published = drawn.pop("published/*")
-    assert drawn == {name: parents for name, parents in LINEAGE.items() if parents}
-    assert published <= set(LINEAGE) | {"staging/centres", "live/traffic", "ops/desk_actions"}
-
-
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(flow_platform/[\w/.]+)`", README))))
-def test_every_path_that_the_readme_names_exists(path: str) -> None:
-    assert (PROJECT_ROOT / path).exists()
-
-
-DOCUMENTS = [
-    PROJECT_ROOT / "README.md",
-    PROJECT_ROOT / "CONTRIBUTING.md",
-    PROJECT_ROOT / "CHANGELOG.md",
-    *sorted((PROJECT_ROOT / "docs").rglob("*.md")),
-]
-
-
-def _anchors(document: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)", document.read_text()):
-        if "://" in link:
-            continue
-        path, _, anchor = link.partition("#")
-        target = document.parent / path if path else document
-        assert target.exists(), link
-        if anchor:
-            assert anchor in _anchors(target), link
 
 
 def test_locked_requirements_carry_hashes_and_no_address() -> None:

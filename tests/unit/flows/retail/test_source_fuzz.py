@@ -11,9 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.unit.sources.test_daily_counts_fuzz import BYTE_MUTATIONS, ROW_MUTATIONS, Rows, as_csv, as_excel, as_parquet
 
 from tests.unit.flows.retail.samples import FRANCE, LINES, NEW, OLD, UK, balances, read
+from tests.unit.sources.test_daily_counts_fuzz import (
+    BYTE_MUTATIONS,
+    ROW_MUTATIONS,
+    Rows,
+    as_csv,
+    as_excel,
+    as_parquet,
+)
 
 
 def sound_rows(chance: random.Random) -> Rows:
