@@ -5,12 +5,7 @@ from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
 from flow_platform.flows.trips.models.engine import ENGINE
-from flow_platform.flows.trips.scoring import (
-    compare_trips,
-    read_for_months,
-    score_trips,
-    trip_spec,
-)
+from flow_platform.flows.trips.scoring import SCORING, trip_spec
 from flow_platform.ground.tables import (
     AVAILABLE_AT,
     DAY,
@@ -38,7 +33,7 @@ PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
 MODELS = ModelParts(
     engine=ENGINE,
     spec=trip_spec,
-    read_for_training=read_for_months,
+    read_for_training=SCORING.read_for_months,
     # All models are of the same trips.
     shares_history=True,
     # A trip has the calendar and the weather that were known when it began.
@@ -64,9 +59,9 @@ MODELS = ModelParts(
         description="Trips: predicted minutes of every trip by each model, with an 80 %"
         " interval, by a vintage that was trained before the trip began.",
         complete="Every trip has a score of every model.",
-        make=score_trips,
+        make=SCORING.predict,
     ),
-    compare=compare_trips,
+    compare=SCORING.compare,
     drift=record_features(TRIPS),
 )
 
