@@ -33,7 +33,7 @@ from flow_platform.sources.landing import (
 )
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
-from flow_platform.sources.tables import Table, clean_text
+from flow_platform.sources.tables import Table, clean_text, objects
 
 # Records of centres (ids) that begin on the days (UTC) from a first to a last, as a simulator makes
 # them: the columns of `RecordColumns.all`. An outcome that is known later is there all the same.
@@ -163,7 +163,7 @@ def _texts(table: Table, name: str) -> np.ndarray:
 
 
 def _or_none(texts: np.ndarray) -> np.ndarray:
-    return np.where(texts == "", None, texts)
+    return objects([one or None for one in texts])
 
 
 def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) -> np.ndarray:
@@ -220,10 +220,11 @@ def _keep_the_newest(files: Sequence[_Judged], key: str) -> None:
     # An open record has no end: it sorts before all that have one.
     ordered = good.sort_values("available_at", kind="stable", na_position="first")
     newest = ordered.drop_duplicates(key, keep="last").set_index(key)
-    for row in ordered[ordered.duplicated(key, keep="last")].itertuples(index=False):
-        kept = newest.loc[getattr(row, key)]
+    older = ordered[ordered.duplicated(key, keep="last")]
+    for name, file, place in zip(older[key], older["file"], older["place"], strict=True):
+        kept = newest.loc[name]
         reason = f"duplicate: {kept['source_file']}:{kept['source_line']} has the same {key}"
-        files[int(row.file)].reasons.at(int(row.place), reason)
+        files[file].reasons.at(place, reason)
 
 
 def _known(made: pd.DataFrame, columns: RecordColumns, now: datetime) -> Landing:
