@@ -32,3 +32,9 @@ class RecordColumns:
         """Every column of a table that models read."""
         own = (self.key, "centre_id", "day", self.began_at, "available_at", self.outcome)
         return (*own, *self.numbers, *self.categories)
+
+    @property
+    def in_files(self) -> tuple[str, ...]:
+        """Every column that a file has; `ended_at` is when the outcome became known."""
+        own = (self.key, "centre_id", self.began_at, "ended_at", self.outcome)
+        return (*own, *self.numbers, *self.categories)

@@ -58,12 +58,6 @@ class _Judged:
         return judged + broken_rows(self.file, self.table.broken)
 
 
-def file_columns(columns: RecordColumns) -> tuple[str, ...]:
-    """Our names of the columns that a file must have; `ended_at` is when the outcome was known."""
-    own = (columns.key, "centre_id", columns.began_at, "ended_at", columns.outcome)
-    return (*own, *columns.numbers, *columns.categories)
-
-
 def read_records(
     config: SourceConfig,
     columns: RecordColumns,
@@ -91,7 +85,7 @@ def read_records(
             raise ValueError("read_records needs `simulated` for a simulated source.")
         return _known(simulated(asked, first_day, last_day), columns, now)
     by_id = {centre.centre_id: centre for centre in centres}
-    names = {ours: config.columns.get(ours, ours) for ours in file_columns(columns)}
+    names = {ours: config.columns.get(ours, ours) for ours in columns.in_files}
     layouts = Layouts((names,), tuple(names))
     found = [
         (file, _judge(file, one, columns, config, by_id, now) if isinstance(one, Table) else one)

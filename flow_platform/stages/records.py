@@ -11,21 +11,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, partial
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from flow_platform.flows.kinds import Flow, RecordFlow
+from flow_platform.forecasting.records.data import RecordData, joined, records_of
+from flow_platform.forecasting.records.data import RecordSpec as PlainSpec
+from flow_platform.forecasting.records.engine import ENGINE
+from flow_platform.forecasting.records.model import RecordModel as PlainModel
+from flow_platform.forecasting.records.model import fallback_scores
 from flow_platform.ground.periods import cutoff_of, months_between
+from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.models.engine import Engine
 from flow_platform.models.metrics import coverage, mae, r2, rmse
 from flow_platform.models.promotion import Comparison, judge, score, trained_until
 from flow_platform.models.records import Floats
 from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
-from flow_platform.parts import Refresh
+from flow_platform.parts import DriftFeatures, ModelParts, Predictions, Refresh
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.stages.case import Case, cases_of
@@ -90,6 +97,8 @@ class RecordScoring(Generic[Data, Spec]):
     outcome    the column of what is predicted; null while it is not known
     predicted  the column of the prediction in the table of scores
     unit       of outcome and prediction, such as "minutes"
+    engine     what trains the models
+    spec       the flow's fixed choices for a measure, as the engine takes them
     data_of    a frame of `columns` as the engine takes it
     joined     several blocks of it, each later than those before, as one
     load       a vintage from its artefacts; raises ModelError where they are not whole
@@ -102,6 +111,8 @@ class RecordScoring(Generic[Data, Spec]):
     outcome: str
     predicted: str
     unit: str
+    engine: Engine[Data, Spec, Any]
+    spec: Callable[[Platform, str], Spec]
     data_of: Callable[[Platform, pd.DataFrame], Data]
     joined: Callable[[Sequence[Data]], Data]
     load: Callable[[Mapping[str, bytes]], RecordModel]
@@ -336,6 +347,47 @@ class RecordScoring(Generic[Data, Spec]):
                 "usual": model.usual(frame),
             }
         )
+
+
+def plain_scoring(
+    flow: str, columns: RecordColumns, *, predicted: str, unit: str
+) -> RecordScoring[RecordData, PlainSpec]:
+    """The scoring of a flow by the engine of records, which learns from `columns`.
+
+    `predicted` is the column of the prediction in the table of scores, `unit` of the outcome.
+    """
+    return RecordScoring(
+        columns=columns.all,
+        key=columns.key,
+        began_at=columns.began_at,
+        outcome=columns.outcome,
+        predicted=predicted,
+        unit=unit,
+        engine=ENGINE,
+        spec=lambda platform, measure: PlainSpec(measure, platform.settings.seed, columns),
+        data_of=lambda platform, frame: records_of(frame, columns),
+        joined=joined,
+        load=lambda artefacts: PlainModel.load(artefacts, flow, columns),
+        fallback=lambda known, asked, spec: fallback_scores(known, asked),
+    )
+
+
+def record_models(
+    scoring: RecordScoring[Data, Spec], *, predictions: Predictions, drift: DriftFeatures
+) -> ModelParts[Data, Spec, Any]:
+    """How the models of a flow of records are trained, score and are compared."""
+    return ModelParts(
+        engine=scoring.engine,
+        spec=scoring.spec,
+        read_for_training=scoring.read_for_months,
+        # All models are of the same records.
+        shares_history=True,
+        # A merged record has the calendar and the weather that were known when it began.
+        training_views=(),
+        predictions=predictions,
+        compare=scoring.compare,
+        drift=drift,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from flow_platform.flows.trips.assets import ZONES, zone_assets
 from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
-from flow_platform.flows.trips.models.engine import ENGINE
-from flow_platform.flows.trips.scoring import SCORING, trip_spec
+from flow_platform.flows.trips.scoring import SCORING
 from flow_platform.ground.tables import (
     AVAILABLE_AT,
     DAY,
@@ -17,7 +16,6 @@ from flow_platform.ground.tables import (
 from flow_platform.parts import (
     DemoWindow,
     FlowParts,
-    ModelParts,
     MoreParts,
     Predictions,
     RawRows,
@@ -26,18 +24,14 @@ from flow_platform.parts import (
     Schedule,
 )
 from flow_platform.stages.drift import record_features
+from flow_platform.stages.records import record_models
 
 BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
 PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
 
-MODELS = ModelParts(
-    engine=ENGINE,
-    spec=trip_spec,
-    read_for_training=SCORING.read_for_months,
-    # All models are of the same trips.
-    shares_history=True,
-    # A trip has the calendar and the weather that were known when it began.
-    training_views=(),
+MODELS = record_models(
+    SCORING,
+    drift=record_features(TRIPS),
     predictions=Predictions(
         asset="trips_scores",
         table=Table(
@@ -61,8 +55,6 @@ MODELS = ModelParts(
         complete="Every trip has a score of every model.",
         make=SCORING.predict,
     ),
-    compare=SCORING.compare,
-    drift=record_features(TRIPS),
 )
 
 PARTS = FlowParts(

@@ -20,6 +20,7 @@ from flow_platform.flows.trips.models.data import (
     joined,
     trips_of,
 )
+from flow_platform.flows.trips.models.engine import ENGINE
 from flow_platform.flows.trips.models.fallback import fallback_scores
 from flow_platform.flows.trips.models.model import TripModel
 from flow_platform.platform import Platform
@@ -76,6 +77,8 @@ SCORING = RecordScoring[TripData, TripSpec](
     outcome="minutes",
     predicted="predicted_minutes",
     unit="minutes",
+    engine=ENGINE,
+    spec=trip_spec,
     data_of=_trips,
     joined=joined,
     load=_load,
