@@ -1,6 +1,6 @@
 """dbt's seeds, models and tests as assets and checks, in groups of one grain each.
 
-The key of an asset gives its SQL: merged/parcels is built by `merged/merged__parcels.sql` of
+The key of an asset gives its SQL: merged/parcels_merged is built by `merged/merged__parcels.sql` of
 `dbt_project/models`. How dbt runs is in `warehouse/dbt.py`.
 """
 
@@ -17,7 +17,7 @@ from dagster_dbt import (
 )
 
 from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
-from flow_platform.assets.keys import champion_key, drift_key, predictions_key
+from flow_platform.assets.keys import champion_key, drift_key, live_keys, predictions_key, table_key
 from flow_platform.assets.raw import WEATHER
 from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS, flow_named
 from flow_platform.flows.kinds import Flow, SeriesFlow
@@ -27,11 +27,11 @@ from flow_platform.partitions import day_before, days_before, partitions_of, rec
 from flow_platform.platform import Platform
 
 DBT_POOL = "dbt"
-FORECASTS = dg.AssetKey(["ml", "forecasts"])
+FORECASTS = table_key("ml.forecasts")
 
 
 class Translator(DagsterDbtTranslator):
-    """Names dbt's nodes as their tables are named, [schema, table], and knows the flow of each.
+    """Names dbt's nodes after their tables (`ground/asset_paths.py`), and knows the flow of each.
 
     The flow of a model is in its YAML: `config: {meta: {flow: parcels}}`.
     """
@@ -50,10 +50,12 @@ class Translator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
             given = dbt_resource_props.get("meta", {}).get("dagster", {}).get("asset_key")
-            return dg.AssetKey(
-                given or [dbt_resource_props["schema"], dbt_resource_props["identifier"]]
-            )
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
+            if given:
+                return dg.AssetKey(given)
+            name = dbt_resource_props["identifier"]
+        else:
+            name = dbt_resource_props["alias"]
+        return table_key(f"{dbt_resource_props['schema']}.{name}")
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["schema"] == "published":
@@ -84,15 +86,16 @@ class Translator(DagsterDbtTranslator):
 
 
 @cache
-def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, dg.AssetKey]]:
-    """Tables that several flows write to, with the asset of each flow.
+def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, list[dg.AssetKey]]]:
+    """Tables that several flows write to, with the assets of each flow.
 
-    To dbt such a table is one source, in the lineage each flow's rows of it are an asset.
+    To dbt such a table is one source, in the lineage each flow's rows are assets of their own.
     """
     return {
-        FORECASTS: {flow.name: predictions_key(flow) for flow in SERIES_FLOWS},
-        dg.AssetKey(["ml", "vintages"]): {flow.name: champion_key(flow) for flow in CATALOGUE},
-        dg.AssetKey(["monitoring", "drift"]): {flow.name: drift_key(flow) for flow in CATALOGUE},
+        FORECASTS: {flow.name: [predictions_key(flow)] for flow in SERIES_FLOWS},
+        table_key("ml.vintages"): {flow.name: [champion_key(flow)] for flow in CATALOGUE},
+        table_key("monitoring.drift"): {flow.name: [drift_key(flow)] for flow in CATALOGUE},
+        table_key("ops.offsets"): {flow.name: live_keys(flow) for flow in CATALOGUE},
     }
 
 
@@ -103,8 +106,9 @@ def _assets_read(dep: dg.AssetDep, flow: Flow | None) -> list[dg.AssetDep]:
         return [dep]
     return [
         dg.AssetDep(key, partition_mapping=dep.partition_mapping)
-        for name, key in of_flows.items()
+        for name, keys in of_flows.items()
         if flow is None or name == flow.name
+        for key in keys
     ]
 
 

@@ -14,7 +14,7 @@ from flow_platform.assets.common import (
     rectangle_rows,
     rows_metadata,
 )
-from flow_platform.assets.keys import raw_key
+from flow_platform.assets.keys import raw_key, table_key
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.tables import AVAILABLE_AT, CENTRE, Column, Table
@@ -25,8 +25,8 @@ from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
 from flow_platform.stages.weather import load_weather
 
-CALENDAR = dg.AssetKey(["raw", "calendar"])
-WEATHER = dg.AssetKey(["raw", "weather"])
+CALENDAR = table_key("raw.calendar")
+WEATHER = table_key("raw.weather")
 # Some six rows in a hundred of official files are rejected; at three times as many the file is not
 # what its name says.
 _MOST_REJECTED = 0.2
@@ -83,7 +83,7 @@ def _calendar() -> dg.AssetsDefinition:
         group_name=SHARED_GROUP,
         kinds={"python", "postgres"},
         owners=[SHARED_OWNER],
-        deps=[dg.AssetKey(["staging", "centres"])],
+        deps=[table_key("staging.centres")],
         metadata=columns_metadata(CALENDAR_TABLE),
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
@@ -132,7 +132,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         owners=[flow.owner],
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
-        deps=[dg.AssetKey(list(one)) for one in rows.after],
+        deps=[dg.AssetKey(one) for one in rows.after],
         metadata={**columns_metadata(rows.table), **centres_metadata(platform, flow)},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
