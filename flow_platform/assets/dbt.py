@@ -16,14 +16,21 @@ from dagster_dbt import (
     dbt_assets,
 )
 
-from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
+from flow_platform.assets.common import (
+    ONE_RUN,
+    SHARED_GROUP,
+    SHARED_OWNER,
+    PlatformParam,
+    centres_metadata,
+    rectangle_rows,
+)
 from flow_platform.assets.keys import champion_key, drift_key, live_keys, predictions_key, table_key
 from flow_platform.assets.raw import WEATHER
 from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS, flow_named
 from flow_platform.flows.kinds import Flow, SeriesFlow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day
+from flow_platform.partitions import day_before, days_before, partitions_of, same_day
 from flow_platform.platform import Platform
 
 DBT_POOL = "dbt"
@@ -256,10 +263,10 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             **common,
         )
         def built(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-            rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
-            yield from run(context, platform, rectangle)
+            yield from run(context, platform, rectangle_rows(context, platform, flow))
 
-        return built
+        centres = centres_metadata(platform.centres_of(flow))
+        return built.map_asset_specs(lambda spec: spec.merge_attributes(metadata=centres))
 
     @dbt_assets(select="tag:published", name="dbt_published", **common)
     def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
@@ -267,6 +274,13 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
 
     stages = [partitioned(flow, model) for flow in CATALOGUE for model in _windowed(manifest, flow)]
     return [centres, staging, *stages, published]
+
+
+def _made(node: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """A model or seed as dbt made it, for the run's log."""
+    rows = metadata.get("dagster/row_count")
+    done = "view made" if rows is None else f"{rows} rows stored"
+    return f"{node['schema']}.{node['alias']}: {done} in {metadata['seconds']:.2f} s"
 
 
 def events_of(
@@ -287,6 +301,7 @@ def events_of(
             metadata: dict[str, Any] = {"seconds": seconds}
             if isinstance(rows, int) and rows >= 0:
                 metadata["dagster/row_count"] = rows
+            context.log.info("%s", _made(node, metadata))
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
         elif node["name"] in expected_checks:
             key = expected_checks[node["name"]]

@@ -11,6 +11,7 @@ from flow_platform.assets.common import (
     PlatformParam,
     centres_metadata,
     columns_metadata,
+    log_rectangle,
     rectangle_rows,
     rows_metadata,
 )
@@ -106,12 +107,14 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
         owners=[SHARED_OWNER],
         partitions_def=centre_day_partitions(platform.centre_ids, platform.settings.first_day),
         backfill_policy=ONE_RUN,
-        metadata=columns_metadata(WEATHER_TABLE),
+        metadata={**columns_metadata(WEATHER_TABLE), **centres_metadata(platform.centres)},
         description="What became known of the weather on a day: the forecasts for the next 14 days"
         " and the observation, each with available_at.",
     )
     def weather(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        rows, warnings = load_weather(platform, rectangle_of(context.partition_keys))
+        rectangle = rectangle_of(context.partition_keys)
+        log_rectangle(context, "weather", rectangle, platform.centres)
+        rows, warnings = load_weather(platform, rectangle)
         for warning in warnings:
             context.log.warning(warning)
         context.log.info("raw.weather: %d rows stored", rows)
@@ -133,7 +136,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetKey(one) for one in rows.after],
-        metadata={**columns_metadata(rows.table), **centres_metadata(platform, flow)},
+        metadata={**columns_metadata(rows.table), **centres_metadata(platform.centres_of(flow))},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
     )

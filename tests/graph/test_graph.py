@@ -213,6 +213,40 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
         assert node.kinds, key
 
 
+def test_every_asset_shows_the_columns_of_its_table_with_types_and_descriptions(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        schema = graph.get(key).metadata["dagster/column_schema"]
+        assert schema.columns, key
+        for column in schema.columns:
+            assert column.type not in ("", "?"), (key, column.name)
+            assert column.description, (key, column.name)
+
+
+def test_every_asset_by_centre_shows_the_names_of_its_centres(
+    platform: Platform, definitions: dg.Definitions
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    by_centre = [
+        node
+        for node in map(graph.get, graph.materializable_asset_keys)
+        if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+        and "centre" in node.partitions_def.partition_dimension_names
+    ]
+    assert {node.key.path[0] for node in by_centre} == {"raw", "merged", "ml", "monitoring"}
+    for node in by_centre:
+        assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+        keys = node.partitions_def.get_partitions_def_for_dimension("centre").get_partition_keys()
+        shown = [record.data for record in node.metadata["centres"].value.records]
+        assert {str(one["partition"]) for one in shown} == set(keys), node.key
+        assert all(one["name"] for one in shown), node.key
+    lille = {"partition": "1", "centre": "1", "name": platform.centres[0].name}
+    merged = graph.get(table_key("merged.parcels")).metadata["centres"].value
+    assert merged.records[0].data == lille
+
+
 def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: Platform) -> None:
     nodes = platform.dbt.manifest(platform.centres_by_flow)["nodes"].values()
     partitioned = [
