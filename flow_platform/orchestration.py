@@ -22,6 +22,7 @@ from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT
+from flow_platform.warehouse.dagster_history import rename_assets_of_earlier_runs
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.secrets import derived_key
 from flow_platform.warehouse.server import DAGSTER_DATABASE, create_roles_and_databases
@@ -43,6 +44,7 @@ def prepare(platform: Platform) -> None:
     """
     create_roles_and_databases(platform.server)
     migrate(platform.server)
+    rename_assets_of_earlier_runs(platform.server, platform.announce)
     reapply_erasures(platform)  # before anything reads what a backup may have brought back
     platform.dbt.manifest(platform.centres_by_flow)
     stamp = platform.dbt.home / "built"

@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from flow_platform.assets.common import ONE_RUN, PlatformParam
+from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata
 from flow_platform.assets.keys import champion_key, merged_key, model_key, training_view_keys
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ModelError
+from flow_platform.ground.tables import Column, Table
 from flow_platform.models.engine import Engine
 from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import (
@@ -25,6 +26,26 @@ from flow_platform.platform import Platform
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.training import Trained, decide_champions, train_vintage
 
+VINTAGES_TABLE = Table(
+    "ml.vintages",
+    (
+        Column("flow", "text", "The flow."),
+        Column("measure", "text", "What is predicted."),
+        Column("candidate", "text", "Kind of model, such as lightgbm."),
+        Column("month", "date", "First day of the month that it was trained for."),
+        Column("cutoff", "timestamptz", "Nothing that became known later was used, UTC."),
+        Column("model_version", "text", "Its name: candidate, month and the start of a hash."),
+        Column("is_champion", "boolean", "Whether it is the champion of its month."),
+        Column("sha256", "text", "Hash of its files: equal training gives an equal hash."),
+        Column("artefact_path", "text", "Folder of its files, in FLOW_HOME."),
+        Column("fingerprint", "text", "Hash of what it was trained on and of the settings."),
+        Column("metrics", "jsonb", "Its errors in the backtest, by name."),
+        Column("trained_rows", "bigint", "Rows that it was trained on."),
+        Column("train_first", "date", "First day of these rows."),
+        Column("train_last", "date", "Last day of these rows."),
+        Column("trained_at", "timestamptz", "When it was trained, UTC."),
+    ),
+)
 # A run of the model asset with this tag at "name" also decides the champions of its months.
 CHAMPIONS_TAG = "flow/champions"
 
@@ -98,6 +119,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             dg.AssetDep(merged_key(flow), partition_mapping=dg.AllPartitionMapping()),
             *training_view_keys(flow),
         ],
+        metadata=columns_metadata(VINTAGES_TABLE),
         description=f"{flow.title}: one registered vintage per candidate and month. It sees only"
         " what was available before the first of the month.",
     )
@@ -151,6 +173,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         partitions_def=champion_partitions(flow.measures, first_day),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetDep(model_key(flow), partition_mapping=same_month())],
+        metadata=columns_metadata(VINTAGES_TABLE),
         description=f"{flow.title}: the month's vintage of the serving kind, or of another whose"
         " backtest on the same origins is better beyond noise. Later months follow from it.",
     )

@@ -232,7 +232,7 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
     # Built by itself: it joins the graph when the catalogue names the flow.
     made = _rows_of(platform, DELIVERIES)
     result = dg.materialize([made], resources={"platform": platform}, partition_key="RJ|2018-03-06")
-    (found,) = result.asset_materializations_for_node("raw__deliveries")
+    (found,) = result.asset_materializations_for_node("raw__deliveries_raw")
     # An order, its customer, item, two payments, product and translation.
     assert found.metadata["dagster/row_count"].value == 7
     assert found.metadata["rejected_no_items"].value == 1

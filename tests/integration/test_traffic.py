@@ -650,8 +650,7 @@ def cells(scratch: Path) -> Iterator[Settings]:
 
 
 def test_a_partition_asked_alone_is_merged_without_weather(cells: Settings) -> None:
-    import dagster as dg
-
+    from flow_platform.assets.keys import table_key
     from flow_platform.definitions import build_definitions
 
     platform = Platform(cells)
@@ -664,7 +663,7 @@ def test_a_partition_asked_alone_is_merged_without_weather(cells: Settings) -> N
             done = job.execute_in_process(
                 instance=instance,
                 partition_key=f"{cell}|2025-02-04",
-                asset_selection=[dg.AssetKey([name, "traffic"])],
+                asset_selection=[table_key(f"{name}.traffic")],
             )
             assert done.success
     rows = read(platform, "select * from merged.traffic")

@@ -81,7 +81,7 @@ class Segments:
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(
                 f"The artefacts of these segments are not whole ({error!r}). Materialise the month"
-                " of ml/customer_segments again."
+                " of ml/deliveries_segments again."
             ) from error
         return made
 
