@@ -68,7 +68,6 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
 
     from flow_platform.flows.trips.models.data import trips_of
     from flow_platform.flows.trips.models.history import Expanding, Table, columns, features
-    from flow_platform.flows.trips.scoring import platform_zones
     from flow_platform.models.moments import naive
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
@@ -80,11 +79,12 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         "select trip_id, model, predicted_minutes, lower_80, upper_80 from ml.trips_scores"
     )
     local = trips["local_day"]
-    cutoff = pd.Timestamp("2023-02-01", tz=platform.kept(TripsContext).place.timezone)
-    known = trips_of(trips[trips["available_at"] < cutoff], platform_zones(platform))
+    city = platform.kept(TripsContext)
+    cutoff = pd.Timestamp("2023-02-01", tz=city.place.timezone)
+    known = trips_of(trips[trips["available_at"] < cutoff], city.zone_frame)
     tested = trips[(local >= "2023-02-01") & (local <= "2023-02-28")]
     tested = tested.sort_values(["pickup_at", "trip_id"], kind="stable")
-    asked = trips_of(tested, platform_zones(platform))
+    asked = trips_of(tested, city.zone_frame)
     y = tested["minutes"].to_numpy()
     short = y <= 60
     result: dict[str, Any] = {"trips": len(trips), "trained": len(known), "tested": len(tested)}

@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.flows.traffic import stage
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.simulator import simulated_readings
 from flow_platform.flows.traffic.stage import load_traffic
@@ -29,7 +30,7 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.stages import forecasting, history, landing
+from flow_platform.stages import hourly
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import Case
 from flow_platform.stages.predictions import predict
@@ -77,8 +78,8 @@ QUICK = """
 from functools import partial
 from flow_platform.cli.app import main
 from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
-from flow_platform.stages import history
-history.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
+from flow_platform.stages import hourly
+hourly.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
 main()
 """
 
@@ -166,7 +167,7 @@ def quick() -> Iterator[None]:
     """The same in this process."""
     with pytest.MonkeyPatch.context() as patch:
         spec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
-        patch.setattr(history, "HourlySpec", spec)
+        patch.setattr(hourly, "HourlySpec", spec)
         yield
 
 
@@ -483,7 +484,7 @@ def stop_the_clocks(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return now.replace(tzinfo=tz)
 
-    for module in (landing, forecasting):
+    for module in (stage, hourly):
         monkeypatch.setattr(module, "datetime", Stopped)
 
 
