@@ -72,7 +72,7 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
 
-    platform = Platform(Settings())  # type: ignore[call-arg]
+    platform = Platform(Settings())
     store = platform.store("flow_ml")
     trips = store.read("select * from merged.trips order by pickup_at, trip_id")
     scores = store.read(
@@ -103,7 +103,7 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         on_inputs = plain(learned[:, inputs], known.minutes, shown[:, inputs])
         on_columns = plain(learned, known.minutes, shown)
         usual = np.exp(shown[:, names.index("pair_log_minutes")])
-        row = {
+        row: dict[str, Any] = {
             "platform": figures(y, said)
             | {
                 "coverage_80": float(
