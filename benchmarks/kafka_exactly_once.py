@@ -486,8 +486,9 @@ def _felt_a_restart(process: IngestProcess) -> bool:
 def _owns(process: IngestProcess) -> int:
     """How many partitions it reads at the moment."""
     changes = [*process.events("positioned"), *process.events("revoked"), *process.events("lost")]
-    last = max(changes, key=lambda one: str(one["time"]), default={})
-    return len(last.get("positions", ()))
+    if not changes:
+        return 0
+    return len(max(changes, key=lambda one: str(one["time"])).get("positions", ()))
 
 
 def _stall(process: IngestProcess) -> None:

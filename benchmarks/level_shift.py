@@ -50,7 +50,10 @@ def run(world: World, last: date, factor: float) -> list[dict[str, float]]:
     )
     table = summarise(rows.assign(scale=np.nan), ["when"])
     columns = ["when", "n", "wape", "bias", "coverage_80", "coverage_95"]
-    return table.assign(factor=factor)[["factor", *columns]].to_dict("records")
+    return [
+        {"factor": factor, **{str(name): value for name, value in row.items()}}
+        for row in table[columns].to_dict("records")
+    ]
 
 
 def main() -> None:

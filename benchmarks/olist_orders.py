@@ -90,5 +90,5 @@ def _payments(folder: Path) -> pd.DataFrame:
 def _utc(column: pd.Series) -> pd.Series:
     local = pd.to_datetime(column).dt.as_unit("us")
     # Of the hour that comes twice in autumn the later one; that which never comes is moved on.
-    told = local.dt.tz_localize(TIMEZONE, ambiguous=False, nonexistent="shift_forward")  # type: ignore[arg-type]
+    told = local.dt.tz_localize(TIMEZONE, ambiguous=False, nonexistent="shift_forward")
     return told.dt.tz_convert("UTC")

@@ -55,7 +55,8 @@ def inbound(path: Path) -> pd.DataFrame:
     lanes = pd.read_csv(path, encoding="utf-8")
     lanes = lanes.rename(columns={"场地2": "unique_id", "日期": "ds", "货量": "y"})
     lanes["ds"] = pd.to_datetime(lanes["ds"])
-    return lanes.groupby(["unique_id", "ds"], as_index=False)["y"].sum().astype({"y": float})
+    daily = lanes.groupby(["unique_id", "ds"])["y"].sum()
+    return daily.astype(float).reset_index()
 
 
 def china_calendar(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

@@ -68,23 +68,23 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
 
     from flow_platform.flows.trips.models.data import trips_of
     from flow_platform.flows.trips.models.history import Expanding, Table, columns, features
-    from flow_platform.flows.trips.scoring import platform_zones
     from flow_platform.models.moments import naive
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
 
-    platform = Platform(Settings())  # type: ignore[call-arg]
+    platform = Platform(Settings())
     store = platform.store("flow_ml")
     trips = store.read("select * from merged.trips order by pickup_at, trip_id")
     scores = store.read(
         "select trip_id, model, predicted_minutes, lower_80, upper_80 from ml.trips_scores"
     )
     local = trips["local_day"]
-    cutoff = pd.Timestamp("2023-02-01", tz=platform.kept(TripsContext).place.timezone)
-    known = trips_of(trips[trips["available_at"] < cutoff], platform_zones(platform))
+    city = platform.kept(TripsContext)
+    cutoff = pd.Timestamp("2023-02-01", tz=city.place.timezone)
+    known = trips_of(trips[trips["available_at"] < cutoff], city.zone_frame)
     tested = trips[(local >= "2023-02-01") & (local <= "2023-02-28")]
     tested = tested.sort_values(["pickup_at", "trip_id"], kind="stable")
-    asked = trips_of(tested, platform_zones(platform))
+    asked = trips_of(tested, city.zone_frame)
     y = tested["minutes"].to_numpy()
     short = y <= 60
     result: dict[str, Any] = {"trips": len(trips), "trained": len(known), "tested": len(tested)}
@@ -103,7 +103,7 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         on_inputs = plain(learned[:, inputs], known.minutes, shown[:, inputs])
         on_columns = plain(learned, known.minutes, shown)
         usual = np.exp(shown[:, names.index("pair_log_minutes")])
-        row = {
+        row: dict[str, Any] = {
             "platform": figures(y, said)
             | {
                 "coverage_80": float(

@@ -30,7 +30,7 @@ COMMAND = ("backfill", "parcels", "--from", str(FIRST), "--to", str(LAST))
 
 
 def count(platform: Platform, query: str) -> int:
-    return int(platform.store("admin").read(query).iloc[0, 0])
+    return int(platform.store("admin").read(query).to_numpy().item())
 
 
 def test_every_day_of_every_centre_is_forecast_from_the_second_day_on(filled: Platform) -> None:

@@ -226,11 +226,12 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
 ) -> None:
     import dagster as dg
 
-    from flow_platform.assets.raw import LANDED, _rows_of, raw_key
+    from flow_platform.assets.keys import raw_key
+    from flow_platform.assets.raw import build_raw_assets
+    from flow_platform.flows.deliveries.tables import RAW_ORDERS
 
     write_tables(home / "in")
-    # Built by itself: it joins the graph when the catalogue names the flow.
-    made = _rows_of(platform, DELIVERIES)
+    (made,) = (one for one in build_raw_assets(platform) if one.key == raw_key(DELIVERIES))
     result = dg.materialize([made], resources={"platform": platform}, partition_key="RJ|2018-03-06")
     (found,) = result.asset_materializations_for_node("raw__deliveries_raw")
     # An order, its customer, item, two payments, product and translation.
@@ -243,7 +244,7 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
         "select column_name from information_schema.columns"
         " where table_schema = 'raw' and table_name = 'orders'",
     )
-    assert set(columns["column_name"]) == set(LANDED[DELIVERIES.name].columns)
+    assert set(columns["column_name"]) == {one.name for one in RAW_ORDERS.columns}
     assert raw_key(DELIVERIES).path == ["raw", "deliveries"]
 
 

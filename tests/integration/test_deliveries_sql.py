@@ -426,7 +426,7 @@ def test_an_incident_is_resolved_by_who_was_first_the_log_or_the_desk(filled: Pl
     rows = read(filled, query).set_index("incident_id")
     assert rows.loc["both", "resolved_by"] == "desk" and rows.loc["both", "resolve_hours"] == 6
     assert rows.loc["both", "resolved_at"] == moment("5 14:00")
-    assert pd.isna(rows.loc["open", "resolved_at"]) and rows.loc["open", "kind"] == "lost"
+    assert pd.isna(rows["resolved_at"]["open"]) and rows.loc["open", "kind"] == "lost"
 
 
 def test_an_order_is_what_was_known_when_its_approval_became_known(filled: Platform) -> None:
@@ -499,7 +499,7 @@ def test_payments_are_told_apart_by_when_they_were_known(filled: Platform) -> No
     row = merged(filled).loc["on_time"]
     assert (row["payment_method"], row["installments"], row["paid_value"]) == ("card", 3, 190.5)
     assert row["paid_at"] == moment("3 10:00")
-    assert pd.isna(merged(filled).loc["late", "paid_value"])
+    assert pd.isna(merged(filled)["paid_value"]["late"])
 
 
 def test_an_order_s_status_is_where_its_parcel_is(filled: Platform) -> None:
@@ -526,7 +526,7 @@ def test_an_order_shows_the_newest_that_was_said_of_it(filled: Platform) -> None
     assert row["predicted_at"] == moment("7 10:00")
     assert row["reasons"] == [{"feature": "price", "effect": 0.5}]
     assert rows.loc["february", "is_high_risk"] and rows.loc["february", "actual_days"] == 4.5
-    assert pd.isna(rows.loc["unscored", "late_probability"])
+    assert pd.isna(rows["late_probability"]["unscored"])
     assert dict(rows["segment"].dropna()) == {
         **{"on_time": "loyal", "late": "new", "february": "occasional"}
     }
@@ -570,12 +570,12 @@ def test_the_errors_of_a_day_are_those_of_its_delivered_orders(filled: Platform)
 def test_calibration_holds_what_came_against_what_was_said(filled: Platform) -> None:
     rows = read(filled, "select * from published.delivery_calibration")
     found = {
-        (row.stage, str(row.month)[:10], row.bucket): (
-            row.orders,
-            round(row.probability, 9),
-            row.late,
+        (row["stage"], str(row["month"])[:10], row["bucket"]): (
+            row["orders"],
+            round(row["probability"], 9),
+            row["late"],
         )
-        for row in rows.itertuples()
+        for row in rows.to_dict("records")
     }
     assert found == {
         ("approved", FEBRUARY, 2): (1, 0.2, 1),

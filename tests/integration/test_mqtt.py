@@ -233,7 +233,8 @@ def test_two_clients_of_one_name_do_not_fight_without_a_pause(
     """Mosquitto 2.0.11 throws out the older of two clients without saying why."""
     subscriber = subscribe("--client-id", "one-name")
     other = paho.Client(CallbackAPIVersion.VERSION2, client_id="one-name")
-    other.reconnect_delay_set(0.01, 0.01)
+    # Its types ask for whole seconds; fractions work.
+    other.reconnect_delay_set(0.01, 0.01)  # type: ignore[arg-type]
     other.connect("127.0.0.1", broker.port)
     other.loop_start()
     time.sleep(4)

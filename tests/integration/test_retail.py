@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -19,14 +19,10 @@ from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
+from tests.unit.flows.retail.samples import FRANCE, NEW, OLD, UK
 
 pytestmark = pytest.mark.integration
 
-NEW = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price")
-NEW += ("Customer ID", "Country")
-OLD = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice")
-OLD += ("CustomerID", "Country")
-UK, FRANCE = "United Kingdom", "France"
 # Monday 5 July 2010 on: France begins on Tuesday, Thursday is closed, Friday only sends back.
 LINES = [
     ("1", "22041", "FRAME", 4, "2010-07-05 09:00:00", 2.5, "17850", UK),
@@ -59,7 +55,7 @@ def platform(home: Path) -> Platform:
     return chosen
 
 
-def frame(names: tuple[str, ...] = NEW) -> pd.DataFrame:
+def frame(names: Sequence[str] = NEW) -> pd.DataFrame:
     return pd.DataFrame(LINES, columns=list(names))
 
 
@@ -77,10 +73,10 @@ def read(platform: Platform, query: str) -> pd.DataFrame:
 
 
 def test_absent_is_not_zero_and_closed_is_null(platform: Platform) -> None:
-    rows = merged(platform).set_index(["centre_id", "day"])["quantity"].unstack()
-    assert rows.loc[UK].fillna(-1).tolist() == [5, 0, 6, -1, -1, 1]
+    rows = merged(platform).pivot(index="day", columns="centre_id", values="quantity")
+    assert rows[UK].fillna(-1).tolist() == [5, 0, 6, -1, -1, 1]
     # France had not sold before Tuesday: null on Monday, a real zero on Wednesday.
-    assert rows.loc[FRANCE].fillna(-1).tolist() == [-1, 2, 0, -1, -1, 0]
+    assert rows[FRANCE].fillna(-1).tolist() == [-1, 2, 0, -1, -1, 0]
 
 
 def test_returns_are_apart_and_copies_count_once(platform: Platform) -> None:

@@ -136,7 +136,7 @@ def connection(platform: Platform, role: str) -> Iterator[psycopg.Connection]:
 
 
 def _refused(
-    connection: psycopg.Connection, statement: sql.Composable, is_view: bool = False
+    connection: psycopg.Connection, statement: sql.SQL | sql.Composed, is_view: bool = False
 ) -> bool:
     """Whether PostgreSQL refuses for want of a right; any other error is no answer.
 

@@ -14,14 +14,14 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from flow_platform.flows.deliveries.assets import SEGMENTS_KEY, build_segments_asset
+from flow_platform.flows.deliveries import segmenting
+from flow_platform.flows.deliveries.assets import SEGMENTS_KEY, segment_assets
 from flow_platform.flows.deliveries.segmenting import read_customers, segment_customers
 from flow_platform.flows.deliveries.segments.customers import SegmentSpec
 from flow_platform.flows.deliveries.segments.model import assign
 from flow_platform.ground.errors import ModelError
 from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.stages import segments as stage
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.store import copy_rows
 from tests.conftest import new_settings
@@ -100,7 +100,7 @@ def platform(scratch: Path) -> Iterator[Platform]:
     prepare(chosen)
     with pytest.MonkeyPatch.context() as patch:
         # Fewer bootstrap samples than a real month: kinds are clear here.
-        patch.setattr(stage, "SegmentSpec", partial(SegmentSpec, resamples=4))
+        patch.setattr(segmenting, "SegmentSpec", partial(SegmentSpec, resamples=4))
         yield chosen
     embedded.stop(chosen.settings.home_path)
 
@@ -178,11 +178,11 @@ def test_a_later_month_is_named_after_the_one_before_it(
         return made
 
     before = checksums(filled, ROWS)
-    original = stage.renamed
+    original = segmenting.renamed
     with monkeypatch.context() as patch:
         # May comes to bear another name, true as well, for those who have not ordered for long.
         patch.setattr(
-            stage,
+            segmenting,
             "renamed",
             lambda artefacts, earlier: (otherwise if earlier is None else original)(
                 artefacts, earlier
@@ -246,11 +246,11 @@ def test_a_crash_between_tables_leaves_the_month_as_it_was(
     before = checksums(filled, ROWS)
 
     def crash(cursor: object, table: str, frame: pd.DataFrame) -> None:
-        if table == stage.PROFILES:
+        if table == segmenting.PROFILES:
             raise RuntimeError("killed")
         copy_rows(cursor, table, frame)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stage, "copy_rows", crash)
+    monkeypatch.setattr(segmenting, "copy_rows", crash)
     with pytest.raises(RuntimeError, match="killed"):
         segment_customers(filled, [JUNE])
     assert checksums(filled, ROWS) == before
@@ -259,10 +259,9 @@ def test_a_crash_between_tables_leaves_the_month_as_it_was(
 def test_the_asset_makes_its_months_and_tells_of_no_customer(filled: Platform) -> None:
     before = checksums(filled, ROWS)
     forget(filled)
-    asset = build_segments_asset(filled)
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
-            [asset],
+            segment_assets(filled),
             resources={"platform": filled},
             instance=instance,
             tags={

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.flows.traffic import stage
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.simulator import simulated_readings
 from flow_platform.flows.traffic.stage import load_traffic
@@ -29,7 +30,7 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.stages import forecasting, history, landing
+from flow_platform.stages import hourly
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import Case
 from flow_platform.stages.predictions import predict
@@ -77,8 +78,8 @@ QUICK = """
 from functools import partial
 from flow_platform.cli.app import main
 from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
-from flow_platform.stages import history
-history.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
+from flow_platform.stages import hourly
+hourly.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
 main()
 """
 
@@ -166,7 +167,7 @@ def quick() -> Iterator[None]:
     """The same in this process."""
     with pytest.MonkeyPatch.context() as patch:
         spec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
-        patch.setattr(history, "HourlySpec", spec)
+        patch.setattr(hourly, "HourlySpec", spec)
         yield
 
 
@@ -191,7 +192,7 @@ def filled(settings: Settings) -> Platform:
 
 def test_every_hour_is_forecast_a_day_ahead_from_when_it_was_issued(filled: Platform) -> None:
     rows = read(filled, "select * from ml.forecasts order by centre_id, issued_at, horizon")
-    ahead = (rows["target_at"] - rows["issued_at"]) / pd.Timedelta(hours=1)
+    ahead = (rows["target_at"] - rows["issued_at"]).dt.total_seconds() / 3600
     assert (ahead == rows["horizon"]).all()
     assert (rows["issued_at"] < rows["target_at"]).all()
     utc_day = rows["issued_at"].dt.tz_localize(None).dt.normalize()
@@ -351,13 +352,13 @@ def test_two_readings_of_an_hour_are_both_kept_and_one_is_taken_by_the_rule(
     assert usual > 7
     assert raw("12:00") == [usual, 7.0]
     # Known at the same moment: the last line.
-    assert merged.loc[at[12], ["vehicles", "source_rows"]].tolist() == [7, 2]
+    assert (merged["vehicles"][at[12]], merged["source_rows"][at[12]]) == (7, 2)
     # The silent one gives way to the one with a volume.
     assert raw("14:00") == [raw("14:00")[0], -1.0]
     assert merged.loc[at[14], "vehicles"] == raw("14:00")[0]
     # 14:20 is farther from 15:00 than the reading of 15:00 itself.
     assert raw("14:20") == [9.0]
-    assert merged.loc[at[15], ["vehicles", "source_rows"]].tolist() == [raw("15:00")[0], 2]
+    assert (merged["vehicles"][at[15]], merged["source_rows"][at[15]]) == (raw("15:00")[0], 2)
     quarantine = read(filled, "select reason, payload from ops.quarantine where flow = 'traffic'")
     assert [payload["q"] for payload in quarantine["payload"]] == ["many"]
 
@@ -480,10 +481,10 @@ def test_the_present_day_grows_in_place_and_what_was_said_this_morning_stands(
 def stop_the_clocks(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
     class Stopped(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return now.replace(tzinfo=tz)
+        def now(cls, tz: Any = None) -> Self:
+            return cls.combine(now.date(), now.time(), tz)
 
-    for module in (landing, forecasting):
+    for module in (stage, hourly):
         monkeypatch.setattr(module, "datetime", Stopped)
 
 
@@ -698,4 +699,4 @@ def stamps(platform: Platform, table: str) -> dict[str, int]:
     rows = read(
         platform, f"select centre_id, max(xmin::text::bigint) as xmin from {table} group by 1"
     )
-    return {row.centre_id: int(row.xmin) for row in rows.itertuples()}
+    return {row["centre_id"]: int(row["xmin"]) for row in rows.to_dict("records")}

@@ -246,16 +246,18 @@ def test_the_asset_tells_rejects_by_reason_and_warns_of_too_many(
 ) -> None:
     import dagster as dg
 
-    from flow_platform.assets.raw import TRIP_ZONES, build_raw_assets, raw_key
+    from flow_platform.assets.keys import raw_key
+    from flow_platform.assets.raw import build_raw_assets
+    from flow_platform.flows.trips.assets import ZONES, zone_assets
 
     faulty = trips("2023-01-05 10:00", 10)
     faulty.loc[[1, 2, 4], "trip_distance"] = 0.0
     faulty.to_parquet(home / "in" / GREEN)
-    graph = dg.Definitions(build_raw_assets(platform), resources={"platform": platform})
-    chosen = [TRIP_ZONES, raw_key(TRIPS)]
-    assert graph.resolve_asset_graph().get(raw_key(TRIPS)).parent_keys == {TRIP_ZONES}
-    assets = [one for one in build_raw_assets(platform) if one.key in chosen]
-    zones, rows = sorted(assets, key=lambda one: one.key.path[-1])
+    (zones,) = zone_assets(platform)
+    (rows,) = (one for one in build_raw_assets(platform) if one.key == raw_key(TRIPS))
+    graph = dg.Definitions([zones, rows], resources={"platform": platform})
+    parents = graph.resolve_asset_graph().get(raw_key(TRIPS)).parent_keys
+    assert parents == {zones.key} == {dg.AssetKey(list(ZONES))}
     assert dg.materialize([zones], resources={"platform": platform}).success
     result = dg.materialize(
         [zones, rows],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,9 +79,8 @@ def scored(platform: Platform) -> Platform:
     return platform
 
 
-def read(platform: Platform, query: str) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = platform.store("admin").read(query).to_dict("records")
-    return rows
+def read(platform: Platform, query: str) -> list[dict[Hashable, Any]]:
+    return platform.store("admin").read(query).to_dict("records")
 
 
 def enthrone(platform: Platform, candidate: str) -> None:

@@ -155,15 +155,15 @@ def test_a_trip_is_named_by_the_city_s_clock_also_on_the_day_it_is_put_forward(
     assert str(rows.loc["evening", "local_day"])[:10] == "2025-03-09"
     assert (rows.loc["evening", "weekday"], rows.loc["first", "weekday"]) == (6, 5)
     assert rows.loc["before", "dropoff_centre_id"] == "Manhattan"
-    assert pd.isna(rows.loc["unknown", "dropoff_centre_id"])
+    assert pd.isna(rows["dropoff_centre_id"]["unknown"])
 
 
 def test_no_trip_knows_weather_that_came_after_its_utc_day_began(filled: Platform) -> None:
     rows = merged(filled)
-    assert rows.loc["before", "temperature_mean"] == rows.loc["after", "temperature_mean"] == 6.0
+    assert rows["temperature_mean"]["before"] == rows["temperature_mean"]["after"] == 6.0
     # The evening belongs to the next UTC day, when the noon vintage is known.
-    assert rows.loc["evening", "temperature_mean"] == 7.0
-    assert pd.isna(rows.loc["first", "temperature_mean"])
+    assert rows["temperature_mean"]["evening"] == 7.0
+    assert pd.isna(rows["temperature_mean"]["first"])
     known = rows["weather_available_at"].dropna()
     begun = pd.to_datetime(rows.loc[known.index, "day"]).dt.tz_localize("UTC")
     assert (known <= begun).all()
@@ -257,8 +257,8 @@ def test_conditions_have_each_date_once_with_the_newest_weather_known_by_now(
     rows = read(filled, "select * from published.trip_conditions order by date")
     days = pd.to_datetime(rows["date"]).dt.date
     calendar = "select day from staging.calendar where flow = 'trips'"
-    known = filled.store("flow_ml").read(calendar)
-    assert len(rows) == days.nunique() and set(days) <= set(known["day"].dt.date)
+    in_calendar = filled.store("flow_ml").read(calendar)["day"].dt.date
+    assert len(rows) == days.nunique() and set(days) <= set(in_calendar)
     assert soon in set(days) and days.max() <= soon + timedelta(days=30)
     assert set(rows["place"]) == {PLACE} and set(rows["timezone"]) == {"America/New_York"}
     row = rows[pd.to_datetime(rows["date"]).dt.date == soon].iloc[0]

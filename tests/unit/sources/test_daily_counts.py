@@ -249,7 +249,7 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "centre_id": [1, 1, 7, 1],
-            "day": pd.to_datetime(["2025-03-28", "2025-03-29", "2025-03-29", None]),
+            "day": pd.to_datetime(["2025-03-28", "2025-03-29", "2025-03-29", "NaT"]),
             "parcels": [1.0, float("nan"), 3.0, 4.0],
         }
     )

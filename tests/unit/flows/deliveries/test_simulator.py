@@ -116,8 +116,10 @@ def test_events_become_known_late_and_out_of_order(market: Marketplace) -> None:
 
 def test_a_life_goes_forward(market: Marketplace) -> None:
     orders = market.orders(date(2024, 10, 1), date(2024, 12, 31))
-    chain = ("placed_at", "paid_at", "approved_at", "handed_over_at", "left_at", "passed_at")
-    chain += ("out_for_delivery_at", "delivered_at", "returned_at")
+    chain = (
+        *("placed_at", "paid_at", "approved_at", "handed_over_at", "left_at", "passed_at"),
+        *("out_for_delivery_at", "delivered_at", "returned_at"),
+    )
     for place, earlier in enumerate(chain):
         for later in chain[place + 1 :]:
             both = orders[orders[earlier].notna() & orders[later].notna()]

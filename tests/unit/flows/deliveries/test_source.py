@@ -317,7 +317,7 @@ def test_a_cancelled_order_is_not_known_to_be_before_its_promise(tmp_path: Path)
     assert reading.oddities()["called_off"] == 1
     early = read(tmp_path, now=datetime(2018, 4, 4, tzinfo=UTC))
     assert "file:o3:cancelled" not in events(early)
-    edit(tmp_path, ORDERS, lambda table: table.assign(gone=[None, None, None, "2018-03-23", None]))
+    edit(tmp_path, ORDERS, lambda table: table.assign(gone=["", "", "", "2018-03-23", ""]))
     told = events(read(tmp_path, columns={"cancelled_at": "gone"}))
     assert told["file:o3:cancelled"]["occurred_at"] == "2018-03-23T03:00:00+00:00"
 

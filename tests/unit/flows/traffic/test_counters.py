@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from flow_platform.sources.ids import why_not_an_id
 from tests.unit.flows.traffic.samples import EXPORT, YEARLY, exported, write, yearly
 
 
-def files(path: Path, **options: object) -> TrafficSource:
+def files(path: Path, **options: Any) -> TrafficSource:
     return TrafficSource(kind="files", path=str(path), **options)
 
 

@@ -49,9 +49,9 @@ def since(portal: Portal, cursor: datetime | None = None, **keys: Any) -> list[P
 
 def readings(pages: list[Page]) -> list[tuple[str, str]]:
     return [
-        (one.centre_id, f"{one.counted_at:%d %H}")
+        (one["centre_id"], f"{one['counted_at']:%d %H}")
         for page in pages
-        for one in page.rows.sort_values(["counted_at", "centre_id"]).itertuples()
+        for one in page.rows.sort_values(["counted_at", "centre_id"]).to_dict("records")
     ]
 
 

@@ -82,7 +82,8 @@ def test_a_vintage_has_the_time_until_which_it_learned(
 ) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
-        assert backtest_scores(trained.artefacts).last_origin < CUTOFF.tz_localize(None)
+        last_origin = backtest_scores(trained.artefacts).last_origin
+        assert last_origin is not None and last_origin < CUTOFF.tz_localize(None)
 
 
 def test_boosting_finds_the_rush_hours_that_a_zone_pair_mean_cannot(
