@@ -111,7 +111,7 @@ def erase(
         )
     else:
         typer.echo(_counts(done.removed.rows) + (f", {done.exports} exports" * bool(done.exports)))
-        _tell_traces(traces)
+        _show_traces(traces)
         if done.removed.unreadable:
             typer.echo(
                 f"{done.removed.unreadable:,} sealed rows of the quarantine are of another secret"
@@ -119,8 +119,8 @@ def erase(
             )
         if (line := _backfill(done.removed)) is not None:
             typer.echo(
-                f"Sums of {len(done.removed.partitions)} centre-days are made anew with the next"
-                f" orders that are merged. At once: {line}"
+                f"Sums of {len(done.removed.partitions)} centre-days are computed again with the"
+                f" next orders that are merged. To do it at once: {line}"
             )
         typer.echo("Keep FLOW_HOME/privacy apart from backups of the database (docs/runbook.md).")
     if traces.left:
@@ -186,7 +186,7 @@ def _backfill(removed: Removed) -> str | None:
     return f"flow backfill deliveries --from {min(days)} --to {max(days)}" if days else None
 
 
-def _tell_traces(traces: Any) -> None:
+def _show_traces(traces: Any) -> None:
     for path, count in traces.overwritten.items():
         typer.echo(f"Overwritten in {path}: {count}")
     for path in traces.removed:

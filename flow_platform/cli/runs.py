@@ -221,7 +221,7 @@ def _blocks(
 
     every = platform.areas_of(flow)
     chosen = [part.strip() for part in centres.split(",")] if centres else every
-    # A counter stands for the area that bears its rows.
+    # A counter's rows are stored under its area.
     areas = {one.centre_id: one.partition for one in platform.centres_of(flow)}
     named = [part if part in every else areas.get(part, part) for part in chosen]
     return [

@@ -124,7 +124,7 @@ def erase(
 
 
 def reapply_erasures(platform: Platform) -> Removed:
-    """Erase again whoever the ledger knows and the database does not: it came from a backup.
+    """Erase again every person whom the ledger has and the database lacks: it is a restored backup.
 
     To be called before anything reads the database; quick when nothing is missing. What the
     database remembers and the ledger does not is added to the ledger.
@@ -198,7 +198,7 @@ def _transaction(platform: Platform) -> Iterator[psycopg.Connection]:
 
 
 def _remove(connection: psycopg.Connection, held: Holdings) -> Removed:
-    """Remove all of the holdings, and have their partitions' sums made anew."""
+    """Remove all of the holdings, and have their partitions' sums computed again."""
     partitions = _partitions(connection, held)
     profiles = _profiles(connection, held)
     rows = delete_rows(connection, held.places, held.theirs)
@@ -251,7 +251,7 @@ def _profiles(connection: psycopg.Connection, held: Holdings) -> list[tuple[date
 
 
 def _ask_for_sums(connection: psycopg.Connection, partitions: list[tuple[str, date]]) -> None:
-    """Have the sums of these centres x days made anew, in the way of every change of orders.
+    """Have the sums of these centres x days computed again, as after any change of orders.
 
     Another order of the same partition is marked as touched: the orders themselves are gone. Where
     there is no other, the sums were theirs alone, and go at once.

@@ -46,7 +46,7 @@ def export(platform: Platform, person: Person, actor: str, output: Path | None =
         _add_sealed_and_notes(connection, held, tables)
         counts = {table: len(rows) for table, rows in tables.items()}
         path = output or _default_path(platform, pseudonym)
-        told = {
+        export = {
             "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "customer": person.customer_id,
             "emails": list(person.emails),
@@ -55,7 +55,7 @@ def export(platform: Platform, person: Person, actor: str, output: Path | None =
             "rows": counts,
             "tables": tables,
         }
-        _write(path, json.dumps(told, ensure_ascii=False, indent=2, default=str))
+        _write(path, json.dumps(export, ensure_ascii=False, indent=2, default=str))
         connection.execute(
             "insert into ops.privacy_audit (actor, action, subject, rows)"
             " values (%s, 'export', %s, %s)",

@@ -23,7 +23,7 @@ from flow_platform.privacy.places import (
     find_places,
     whose,
 )
-from flow_platform.sources.erased import Erased, erased_person, told_in
+from flow_platform.sources.erased import Erased, erased_person, ids_named_in
 from flow_platform.sources.pseudonyms import Pseudonyms
 
 _BATCH = 5_000
@@ -46,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A row of the quarantine that is theirs: where it lies, and what it says."""
+    """A row of quarantine that concerns the person: its place, and its text."""
 
     ctid: str
     text: str
@@ -54,7 +54,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Note:
-    """What people wrote at the desk about another order, and that speaks of them."""
+    """A note of the desk on another order that mentions the person."""
 
     action_id: int
     action: str
@@ -135,15 +135,15 @@ def _holdings(
             words = [pseudonyms.words(order) for order in orders]
             candidates = candidates.union(*words) if all(words) else None
         sealed: list[Sealed] = []
-        unreadable, told = 0, set[str]()
+        unreadable, named = 0, set[str]()
         for ctid, text in _sealed(connection, pseudonyms, candidates):
             if text is None:
                 unreadable += 1
-            elif erased.is_told_in(text, pseudonyms):
+            elif erased.occur_in(text, pseudonyms):
                 sealed.append(Sealed(ctid, text))
-                told |= _own_orders(text, erased, pseudonyms)
+                named |= _own_orders(text, erased, pseudonyms)
         # An order whose placing was rejected is known by the events that were stored of it.
-        more = told - orders
+        more = named - orders
         more -= _of_others(connection, more, customers)
         if not more:
             break
@@ -154,11 +154,11 @@ def _holdings(
 
 
 def _own_orders(text: str, erased: Erased, pseudonyms: Pseudonyms) -> set[str]:
-    told = told_in(text)
-    is_others = bool(told.customers) and not any(
-        erased.has_customer(pseudonyms.customer(one), pseudonyms) for one in told.customers
+    named = ids_named_in(text)
+    is_others = bool(named.customers) and not any(
+        erased.has_customer(pseudonyms.customer(one), pseudonyms) for one in named.customers
     )
-    return set() if is_others else set(told.orders)
+    return set() if is_others else set(named.orders)
 
 
 def _orders_of(
@@ -235,7 +235,7 @@ def _notes(
     return [
         Note(action_id, action)
         for action_id, action, order_id, note in rows
-        if order_id not in own and erased.is_told_in(note, pseudonyms)
+        if order_id not in own and erased.occur_in(note, pseudonyms)
     ]
 
 

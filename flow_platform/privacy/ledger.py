@@ -33,8 +33,8 @@ class Ledger:
     def read(self) -> Erased:
         """Everybody in it. Raises ConfigurationError where it is damaged or of another secret.
 
-        A last line without an end was cut by a crash: what it meant was not committed, and the
-        command that wrote it said so by not ending.
+        A last line without an end was cut by a crash: its erasure was not committed, and the
+        command that wrote it has reported no success.
         """
         try:
             content = self.path.read_bytes()
@@ -57,9 +57,9 @@ class Ledger:
             if key != self.pseudonyms.fingerprint:
                 raise ConfigurationError(
                     f"Line {number} of {self.path} was written under another secret: with this one"
-                    " erased persons cannot be told. Set FLOW_SECRET (or put FLOW_HOME/secret"
-                    " back) to what it was. If it is lost, move the file away: orders of erased"
-                    " persons that come again will then be stored."
+                    " erased persons cannot be recognised. Set FLOW_SECRET (or put"
+                    " FLOW_HOME/secret back) to what it was. If it is lost, move the file away:"
+                    " orders of erased persons that arrive again will then be stored."
                 )
         return Erased(frozenset(tokens))
 

@@ -71,7 +71,7 @@ class Registry:
         if frame.empty:
             raise ModelError(
                 f"There is no vintage {version}. `flow models list` names them; a vintage that was"
-                " trained again bears another version."
+                " trained again has another version."
             )
         flow, measure = frame.iloc[0]
         return next(v for v in self.vintages(flow, measure) if v.model_version == version)
@@ -204,8 +204,8 @@ class Registry:
                     " and kind in ('first', 'monthly') order by decision_id desc limit 1",
                     key[:3],
                 ).fetchone()
-                said = ("champion_version", "challenger_version", "promoted", "reason")
-                if newest != tuple(row[name] for name in said):
+                decided = ("champion_version", "challenger_version", "promoted", "reason")
+                if newest != tuple(row[name] for name in decided):
                     _insert(connection, row)
 
     def record(self, decision: Decision) -> None:

@@ -123,10 +123,10 @@ def _faults(kind: type[SourceConfig], error: ValidationError) -> str:
     faults = error.errors()
     own = [fault for fault in faults if fault["type"] in ("expected", "refused")]
     if own:
-        name, said = ".".join(str(part) for part in own[0]["loc"]), own[0]["msg"]
+        name, message = ".".join(str(part) for part in own[0]["loc"]), own[0]["msg"]
         if own[0]["type"] == "refused":
-            return said
-        return f"{name.split('.')[0]} is {own[0]['input']!r}. Write {said}."
+            return message
+        return f"{name.split('.')[0]} is {own[0]['input']!r}. Write {message}."
     return f"{'; '.join(_explained(kind, fault) for fault in faults)}. Correct sources.toml."
 
 

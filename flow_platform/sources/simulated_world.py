@@ -38,7 +38,7 @@ BLACK_FRIDAY = "Black Friday"
 WINTER_SALES = "Soldes d'hiver"
 SUMMER_SALES = "Soldes d'été"
 _CAMPAIGN_EFFECT = {BLACK_FRIDAY: 0.32, WINTER_SALES: 0.11, SUMMER_SALES: 0.09}
-# A user's own event: what its name tells of its direction.
+# A user's own event: words in its name that mean fewer parcels.
 _STRIKE_WORDS = ("grève", "greve", "strike", "closure", "fermeture", "blocage")
 
 # Share of a usual weekday that moves on a public holiday: day of work by default, nearly closed,

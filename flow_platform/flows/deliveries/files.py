@@ -265,8 +265,8 @@ def _moments(
     )
     latest = clocks.naive(clock.now) + (_LONGEST_PROMISE if ours == "promised_at" else _TOLERANCE)
     earliest = np.datetime64(values.EARLIEST_DAY + timedelta(days=1), "us")
-    fault[second > latest] = f"future_day: {ours} has not come yet"
-    fault[second < earliest] = f"before_2005: {ours} lies before 2005"
+    fault[second > latest] = f"future_day: {ours} is in the future"
+    fault[second < earliest] = f"before_2005: {ours} is before 2005"
     bad = np.array([one is not None for one in fault], dtype=bool)
     first[bad], second[bad] = NO_MOMENT, NO_MOMENT
     reasons.of_values(fault, column.codes)
@@ -288,7 +288,7 @@ def _moment(
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day)
     if not date(1970, 1, 2) < at.date() < date(2200, 1, 1):
-        return NO_MOMENT, False, f"impossible_date: {ours} lies beyond every order"
+        return NO_MOMENT, False, f"impossible_date: {ours} is outside the years of any order"
     if at.tzinfo is not None:
         return clocks.naive(at), True, None
     return np.datetime64(at, "us"), False, None

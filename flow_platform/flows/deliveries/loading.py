@@ -109,7 +109,7 @@ def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]
 
 
 def _received_file(event: FileEvent, pseudonyms: Pseudonyms, now: datetime) -> Received:
-    # What files tell is known when it occurs.
+    # An event of a file counts as known when it occurs.
     at, source = datetime.fromisoformat(event.body["occurred_at"]), _source_of(event.file)
     found = read_event(
         event.topic,

@@ -27,7 +27,7 @@ ODDITIES: dict[str, str] = {
     "handed_over_before_approved": "the carrier had it before it was approved",
     "delivered_before_approved": "it was delivered before it was approved",
     "delivered_at_missing": "its status is delivered, but the moment is missing",
-    "ambiguous_hour": "a moment lies in an hour that comes twice",
+    "ambiguous_hour": "a moment is in an hour that occurs twice",
     "not_paid": "no payment of it is known",
     "unknown_product": "a product of it is in no table of products",
     "untranslated": "its category has no translation",

@@ -85,7 +85,7 @@ class MonthSegments:
 
     @property
     def dropped(self) -> Mapping[str, str]:
-        """Features that tell customers apart too little, and why."""
+        """Features that differ too little between customers, and why."""
         return self.segments.scaling.dropped
 
 
@@ -108,10 +108,10 @@ def segment_customers(
 ) -> Segmented:
     """Make the segments of these months (first days), and replace their rows.
 
-    Each sees the orders and deliveries that were known before the month's first moment, UTC. Names
-    follow from month to month: later months that have segments are named anew where they change, so
-    that names do not depend on the order in which months were made. A month of which too little is
-    known loses its rows; it is left out, or raises ModelError where it was the only one.
+    Each is made of the orders and deliveries that were known before the month's first moment, UTC.
+    Names carry over from month to month: later months that have segments are renamed where their
+    names change, so that names do not depend on the order in which months were made. A month with
+    too few customers loses its rows; it is left out, or raises ModelError if it is the only one.
     """
     wanted = set(months)
     if not wanted:

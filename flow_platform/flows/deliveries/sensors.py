@@ -23,9 +23,10 @@ MOST_RUNS = 4
 
 
 def touched_sensors() -> list[dg.SensorDefinition]:
-    """The sensor of the flow whose rows may come in streams.
+    """The sensor of the flow whose rows may arrive in streams.
 
-    Erasing a person marks orders too, whose sums must be made anew: it is there for every source.
+    It exists for every kind of source: erasing a person marks orders too, whose sums must be
+    computed again.
     """
     flow = DELIVERIES
 

@@ -115,7 +115,7 @@ def _country_lines(seed: int, country: str, usual: float, day: date) -> dict[str
         "customer": customer[invoice],
         "country": np.full(count, country, dtype=object),
     }
-    # A line that stands twice in a file follows its original.
+    # A line that is repeated in a file follows its original.
     again = np.repeat(np.arange(count), 1 + (draw.random(count) < _REPEATED))
     lines = {name: column[again] for name, column in lines.items()}
     if country == SHOP_NAME and day.toordinal() % _BAD_DEBT_DAYS == 0 and count:

@@ -139,7 +139,7 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
         counter = _declared(row, where)
         if counter.centre_id in counters:
             raise ConfigurationError(
-                f"{where}: centre_id {counter.centre_id!r} stands twice. Remove one line."
+                f"{where}: centre_id {counter.centre_id!r} is there twice. Remove one line."
             )
         counters[counter.centre_id] = counter
     return in_order(counters.values())

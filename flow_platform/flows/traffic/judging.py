@@ -90,7 +90,7 @@ def judge(
     doubtful = ~np.isnat(first)
     if doubtful.any():
         twice = good[doubtful[times.codes[good]]]
-        _tell_apart(twice, centre, counted_at, first[times.codes], vehicles, occupancy, state)
+        _set_first_turns(twice, centre, counted_at, first[times.codes], vehicles, occupancy, state)
     named = (centre_ids[place] for place in centre[bad])
     rejected = rejected_rows(file, table, reasons, day_of(counted_at[bad]), named)
     return Readings(
@@ -228,7 +228,7 @@ def latest_stamp(now: datetime) -> np.datetime64:
 # -- the hour that comes twice --------------------------------------------------------------------
 
 
-def _tell_apart(
+def _set_first_turns(
     places: np.ndarray,
     centre: np.ndarray,
     counted_at: np.ndarray,

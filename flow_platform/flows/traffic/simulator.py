@@ -39,7 +39,7 @@ _SATURDAY, _SUNDAY = 5, 6
 
 @dataclass(frozen=True)
 class _Road:
-    """What kind of road a counter stands on.
+    """The kind of road that a counter counts.
 
     `usual` vehicles in a usual busy hour, `capacity` at which traffic breaks down, shares of the
     morning and the evening peak, `leisure` how much weekends keep, `growth` a year.
@@ -240,7 +240,7 @@ def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
 
 
 def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
-    """Occupancy in percent: it rises faster as flow nears capacity, and beyond it a queue stands.
+    """Occupancy in percent: it rises faster as flow nears capacity, above which there is a queue.
 
     The free branch of a parabolic relation of flow and density (Greenshields 1935): dense from 70 %
     of capacity on, nearly saturated at capacity.

@@ -153,7 +153,8 @@ class _Plan:
 
 @lru_cache(maxsize=8)
 def _plan(latitude: float | None, longitude: float | None) -> _Plan:
-    """Roads are 1.3 times the straight line and a bit, and the harbour lies across a bridge."""
+    """Zones, and roads between them: somewhat over 1.3 times the straight line, and longer to the
+    harbour, which is reached by a bridge."""
     zones: list[Zone] = []
     points: list[tuple[float, float]] = []
     for borough, (east, north, _, names) in _BOROUGHS.items():
@@ -330,11 +331,10 @@ class City:
         )
 
     def floor_rmse(self, first_day: date, last_day: date, *, with_distance: bool) -> float:
-        """The root mean squared error, in minutes, of whoever knows the mean of each trip.
+        """The root mean squared error, in minutes, that no prediction can be expected to beat.
 
-        Over the trips of UTC days; `with_distance` says whether it is told the planned distance.
-
-        Raises ValueError where the days have no trip.
+        It is the error of the true mean of each trip, over the trips of UTC days; `with_distance`
+        says whether the planned distance is known. Raises ValueError if the days have no trip.
         """
         days = (last_day - first_day).days + 1
         trips = pd.concat([self.trips(first_day + timedelta(days=n)) for n in range(days)])

@@ -1,5 +1,5 @@
-"""Monthly files of taxi trips from the official site: fetched whole, resumed, and fetched anew when
-the site has changed them. Reading them is in `trips.py`.
+"""Monthly files of taxi trips from the official site: fetched whole, resumed, and fetched again
+when the site has changed them. They are read in `files.py`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def fetch_months(
                 try:
                     path = fetch.run()
                 except SourceError as error:
-                    # What is here was whole when it came: a site that is down stops no one.
+                    # The file in use was whole when it was fetched: a site that is down stops no
+                    # load of it.
                     if fetch.known is None:
                         raise
                     path = fetch.target
@@ -114,7 +115,7 @@ class _Version:
 
 @dataclass(frozen=True)
 class _Record:
-    """What is recorded beside a whole file."""
+    """The record that is kept next to a whole file."""
 
     url: str
     sha256: str
@@ -208,21 +209,21 @@ class _Fetch:
             raise self._refusal(response)
 
     def _check_range(self, response: requests.Response, version: _Version, size: int) -> None:
-        said = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        fits = said is not None and int(said[1]) == size
+        sent = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        fits = sent is not None and int(sent[1]) == size
         if (
-            said is None
+            sent is None
             or not fits
-            or (version.bytes is not None and int(said[3]) != version.bytes)
+            or (version.bytes is not None and int(sent[3]) != version.bytes)
         ):
             self._discard()
-            raise _CutOffError("the range that came is not the one that was asked for")
+            raise _CutOffError("the range that was sent is not the one that was requested")
 
     def _receive(self, response: requests.Response, version: _Version, start: int) -> Path:
         if start == 0:
             self.part.write_bytes(b"")
             _write_json(self._part_record_path, asdict(version))
-        # What came before the answer broke off is kept: the length is compared below.
+        # Bytes received before the answer broke off are kept: the length is compared below.
         response.raw.enforce_content_length = False
         try:
             with self.part.open("ab") as part:
@@ -234,10 +235,10 @@ class _Fetch:
             raise _CutOffError(f"{type(error).__name__}: {error}") from error
         size = self._part_bytes()
         if version.bytes is not None and size < version.bytes:
-            raise _CutOffError(f"{size:,} of {version.bytes:,} bytes came")
+            raise _CutOffError(f"{size:,} of {version.bytes:,} bytes were sent")
         if version.bytes is not None and size > version.bytes:
             self._discard()
-            raise _CutOffError(f"{size:,} bytes came where {version.bytes:,} were announced")
+            raise _CutOffError(f"{size:,} bytes were sent, {version.bytes:,} announced")
         return self._complete(version)
 
     def _complete(self, version: _Version) -> Path:
@@ -252,7 +253,7 @@ class _Fetch:
         except (pa.ArrowException, OSError) as error:
             self._discard()
             if version.bytes is None and start.startswith(_MAGIC):
-                # Without a length, its end is all that tells whether all of it came.
+                # Without a length, only its end shows whether all of it was sent.
                 raise _CutOffError("the file has no end") from error
             shown = clean_text(start[:60].decode("utf-8", errors="replace"))
             fault = (
@@ -272,13 +273,13 @@ class _Fetch:
         return self.target
 
     def _absent(self, status: int) -> Path | None:
-        said = f"{self.url} is not published (HTTP {status})"
+        absent = f"{self.url} is not published (HTTP {status})"
         if self.known is None:
             self.warnings.append(
-                f"{said}; its days have no trips until it is. Load them again then."
+                f"{absent}; its days have no trips until it is. Load them again then."
             )
             return None
-        self.warnings.append(f"{said} any more; {self.target} serves as it is.")
+        self.warnings.append(f"{absent} any more; {self.target} is used as it is.")
         return self.target
 
     def _refusal(self, response: requests.Response) -> SourceError:

@@ -1,6 +1,6 @@
 """Training a month's segments: from customers' features to artefacts and profiles.
 
-Bears the form of every other vintage, so that the registry keeps them alike.
+Segments have the form of every other vintage, so that the registry keeps them in the same way.
 """
 
 from __future__ import annotations
