@@ -7,7 +7,6 @@ epoch 2005-2035. The world states its own noise floor. It writes nothing and kno
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import EVENT_COLUMNS, EVERYWHERE, events_frame
+from flow_platform.sources.random_streams import random_stream
 
 EPOCH_FIRST = date(2005, 1, 1)
 EPOCH_LAST = date(2035, 12, 31)
@@ -154,9 +154,7 @@ class World:
     # -- random streams --------------------------------------------------------------------------
 
     def _random(self, *names: str) -> np.random.Generator:
-        text = "\x1f".join([str(self.seed), *names]).encode()
-        key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-        return np.random.Generator(np.random.Philox(key=key))
+        return random_stream(self.seed, *names)
 
     @cached_property
     def closed_on_sundays(self) -> str | None:

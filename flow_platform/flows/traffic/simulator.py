@@ -21,6 +21,7 @@ import pandas as pd
 
 from flow_platform.flows.traffic.counters import Counter
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.school_holidays import school_holidays
 
 TIMEZONE = "Europe/Paris"
@@ -83,12 +84,6 @@ _ROADS: dict[str, _Road] = {
 }
 
 COLUMNS = ("centre_id", "counted_at", "vehicles", "occupancy", "state")
-
-
-def _random(seed: int, *names: object) -> np.random.Generator:
-    text = "\x1f".join([str(seed), *map(str, names)]).encode()
-    key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-    return np.random.Generator(np.random.Philox(key=key))
 
 
 # -- what is expected ----------------------------------------------------------------------------
@@ -219,7 +214,7 @@ def _stacked(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame
 @lru_cache(maxsize=1024)
 def _shocks(seed: int, day: date) -> np.ndarray:
     """The shocks of the 24 stamps of a UTC day, unit variance."""
-    return _random(seed, "shared", day).standard_normal(24)
+    return random_stream(seed, "shared", day).standard_normal(24)
 
 
 def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
@@ -256,7 +251,7 @@ def _counter_day(seed: int, centre_id: str, day: date) -> dict[str, np.ndarray]:
     `noise` a factor with mean one; `flow` what an incident leaves of it; `queue` percent of
     occupancy that it adds; `missing` hours without a row; `silent` hours without a value; `barred`.
     """
-    draw = _random(seed, centre_id, day)
+    draw = random_stream(seed, centre_id, day)
     noise = np.exp(draw.normal(-(NOISE**2) / 2, NOISE, 24))
     jitter = draw.normal(0, 0.06, 24)
     flow, queue = np.ones(24), np.zeros(24)

@@ -6,7 +6,6 @@ by the seed and the day. The city states its own noise floor. It writes nothing 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from flow_platform.flows.trips.source import BLOCK_ROWS
 from flow_platform.flows.trips.zones import Zone, boroughs_of
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.simulated_world import World
 
 SIMULATED_FILE = "simulated"
@@ -289,9 +289,7 @@ class City:
         Columns pickup_at, dropoff_at (UTC, whole seconds), pickup_zone, dropoff_zone, distance_km,
         passengers, fare, total_amount.
         """
-        text = f"{self.world.seed}\x1ftrips\x1f{day}"
-        key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
-        draw = np.random.Generator(np.random.Philox(key=key))
+        draw = random_stream(self.world.seed, "trips", day)
         begins = pd.date_range(day, periods=24, freq="h", tz="UTC").as_unit("us")
         local = begins.tz_convert(self.place.timezone)
         free = np.array([self._is_free(moment) for moment in local.date]).astype(int)
