@@ -1,6 +1,6 @@
-"""What the warehouse holds of a person, or of all erased ones: rows, sealed texts, notes.
+"""All data of a person, or of all erased persons, in the warehouse: rows, sealed texts, notes.
 
-Nothing is changed here; `erasing.py` and `exporting.py` say what becomes of it.
+Nothing is changed here; data are erased in `erasing.py` and exported in `exporting.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BATCH = 5_000
 
 @dataclass(frozen=True)
 class Person:
-    """Who is asked about, as people know them. `orders` are theirs whatever the tables say."""
+    """A customer, named by a user. `orders` are the person's, whatever the tables say."""
 
     customer_id: str
     emails: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Holdings:
-    """All that is theirs. `erased` are the tokens by which they are known from now on."""
+    """All data of these persons. `erased` are the tokens by which they are remembered."""
 
     places: list[Place]
     theirs: Whose
@@ -79,10 +79,10 @@ class Holdings:
 def holdings_of_person(
     connection: psycopg.Connection, person: Person, pseudonyms: Pseudonyms
 ) -> Holdings:
-    """What is held of one person.
+    """All data of one person.
 
-    Raises ConfigurationError where an order that was named is known as another customer's, and
-    WarehouseError where a table may hold persons in a way that is unknown.
+    Raises ConfigurationError if a named order is another customer's, and WarehouseError if a table
+    may hold persons in a way that is unknown.
     """
     places = find_places(connection)
     pseudonym = pseudonyms.customer(person.customer_id)
@@ -102,9 +102,9 @@ def holdings_of_person(
 def holdings_of_erased(
     connection: psycopg.Connection, erased: Erased, pseudonyms: Pseudonyms
 ) -> Holdings:
-    """What is held of persons who were erased: of a database that was restored, or by mischance.
+    """All data of persons who were erased: there are some in a restored database.
 
-    Tokens are all that is known of them, so that every customer, order and sealed text is tried.
+    Tokens are all that is known of them, so every customer, order and sealed text is compared.
     """
     places = find_places(connection)
     customers = {

@@ -1,6 +1,6 @@
 """FLOW_HOME/privacy/erased.jsonl: who was erased, outside of the database and of its backups.
 
-One line an erasing, tokens alone. A restored database is held against it (`erasing.py`).
+One line an erasure, tokens alone. A restored database is compared with it (`erasing.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Ledger:
         return self.folder / "erased.jsonl"
 
     def read(self) -> Erased:
-        """Everybody in it. Raises ConfigurationError where it is damaged or of another secret.
+        """Everybody in it. Raises ConfigurationError if it is damaged or of another secret.
 
         A last line without an end was cut by a crash: its erasure was not committed, and the
         command that wrote it has reported no success.
@@ -64,7 +64,7 @@ class Ledger:
         return Erased(frozenset(tokens))
 
     def add(self, erased: Erased) -> None:
-        """Append what is not there yet; on the disk when this returns."""
+        """Append tokens that are not there yet; they are on the disk when this returns."""
         new = erased.tokens - self.read().tokens
         if not new:
             return
@@ -97,6 +97,6 @@ class Ledger:
             os.close(descriptor)
 
     def _mend(self, descriptor: int) -> None:
-        """Take away a last line that a crash has cut: a new one must not be glued to it."""
+        """Remove a last line that a crash has cut, so that a new one does not continue it."""
         content = self.path.read_bytes()
         os.ftruncate(descriptor, content.rfind(b"\n") + 1)

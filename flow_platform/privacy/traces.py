@@ -33,7 +33,7 @@ _LONGEST = 1024
 
 @dataclass
 class Traces:
-    """What was found: overwritten in logs, removed from the cache, and left to be looked at."""
+    """Places where words were found: overwritten in logs, removed from the cache, and left."""
 
     overwritten: dict[str, int] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)

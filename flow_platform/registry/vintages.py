@@ -122,7 +122,7 @@ class Registry:
             raise ModelError(
                 f"{trained.candidate} claims the cut-off {claimed:%Y-%m-%d %H:%M} UTC but learned"
                 f" until {learned:%Y-%m-%d %H:%M}: it was trained on test rows and is not"
-                " registered. Train it with the cut-off it is to bear."
+                " registered. Train it with the cut-off that it is registered under."
             )
         checksum = checksum_of(trained.artefacts)
         version = f"{trained.candidate}-{month:%Y-%m}-{checksum[:8]}"
@@ -209,7 +209,7 @@ class Registry:
                     _insert(connection, row)
 
     def record(self, decision: Decision) -> None:
-        """Keep what a person decided, or was refused."""
+        """Record a decision of a person, or a refusal."""
         with self.store.connect() as connection:
             _insert(connection, decision.as_row())
 

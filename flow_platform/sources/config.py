@@ -119,7 +119,7 @@ def _section(kind: type[Section], raw: Any, path: Path) -> Section:
 
 
 def _faults(kind: type[SourceConfig], error: ValidationError) -> str:
-    """What is wrong with the values of a section, and what to write."""
+    """The faults of a section's values, and what to write instead."""
     faults = error.errors()
     own = [fault for fault in faults if fault["type"] in ("expected", "refused")]
     if own:

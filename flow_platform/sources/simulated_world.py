@@ -166,7 +166,7 @@ class World:
     # -- events ----------------------------------------------------------------------------------
 
     def events(self, first: date = EPOCH_FIRST, last: date = EPOCH_LAST) -> pd.DataFrame:
-        """What a planner would know: built-in campaigns and the user's events touching the days.
+        """The events that a planner would know: built-in campaigns, and the user's, of these days.
 
         Shaped as by `read_events`; each event whole, even where it begins before `first`.
         """

@@ -1,6 +1,6 @@
-"""Makes the segments of customers as of the first moment of each month, and keeps who is of which.
+"""Makes the segments of customers as of the first moment of each month, and stores them.
 
-What segments are is in `segments/`; here orders are read as they were known by then,
+How segments are made is in `segments/`; here orders are read as they were known by then,
 vintages are registered and the month's rows are replaced.
 """
 
@@ -37,8 +37,8 @@ CUSTOMERS, PROFILES, CHOICES = (
 )
 _ASSIGNED = ("customer", "centre_id", "recency_days", "orders", "value", "late_share", "mean_days")
 
-# What counts of an order is what was known when it was approved, or at the cut-off where that was
-# before: without its history, a correction of later would reach back into an earlier month.
+# An order counts as it was known when it was approved, or at the cut-off if that was earlier:
+# without its history, a later correction would change an earlier month.
 _ORDERS = """
     with known as (
         select distinct on (order_id) order_id, valid_from, price, promised_at
@@ -57,7 +57,7 @@ _ORDERS = """
 
 @dataclass(frozen=True)
 class MonthSegments:
-    """The segments of one month as they stand in the tables.
+    """The segments of one month as the tables have them.
 
     `unknown_experience` counts customers without a delivery that was known; `choices` and
     `profiles` have the columns of their tables but month and version.
@@ -80,7 +80,7 @@ class MonthSegments:
 
     @property
     def stability(self) -> float:
-        """That of the least stable segment."""
+        """The stability of the least stable segment."""
         return float(self.segments.choice["stability"])
 
     @property
@@ -91,7 +91,7 @@ class MonthSegments:
 
 @dataclass(frozen=True)
 class Segmented:
-    """What `segment_customers` did: months made, left out with the reason, and renamed."""
+    """The months that `segment_customers` made, left out (with the reason), and renamed."""
 
     months: tuple[MonthSegments, ...]
     left_out: Mapping[date, str]
@@ -192,7 +192,7 @@ def _make(
 
 
 def _rename(platform: Platform, vintage: Vintage, earlier: Segments | None) -> bool:
-    """Name a month's segments after the month before; whether that changed any."""
+    """Name a month's segments after the month before; returns whether a name changed."""
     trained = _trained(vintage, platform.registry.load(vintage))
     registered = _register(platform, vintage.month, trained, vintage.fingerprint, earlier)
     changed = 0

@@ -36,7 +36,7 @@ _CANCELLED, _RETURNED, _UNPRICED, _REPEATED, _ANONYMOUS = 0.02, 0.005, 0.006, 0.
 # One day in this many has a bad-debt line.
 _BAD_DEBT_DAYS = 90
 
-# What a line of the shop says, simulated or read.
+# Descriptions of the shop's lines, simulated or read.
 CONTENT = (
     "invoice",
     "stock_code",

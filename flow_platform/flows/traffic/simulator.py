@@ -111,7 +111,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
         morning = road.morning * np.exp(-(((hour - 8.4) / 1.5) ** 2))
         noon = 0.68 * np.exp(-(((hour - 13.2) / 3.2) ** 2))
         evening = road.evening * np.exp(-(((hour - 18.3) / 2.1) ** 2))
-        # Fridays leave earlier and fuller.
+        # On Fridays the evening peak is earlier and higher.
         friday = 0.12 * np.exp(-(((hour - 16.5) / 2.5) ** 2)) if weekday == 4 else 0.0
         return np.asarray(night + np.maximum(np.maximum(morning, noon), evening) + friday)
     late = 0.16 * np.exp(-(((hour - 1.0) / 2.2) ** 2))
@@ -121,7 +121,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
 
 
 def _season(day: date) -> float:
-    """The share that a day of the year keeps: half of August is on holiday."""
+    """The share of traffic on a day of the year: in August many people are on holiday."""
     number = day.timetuple().tm_yday
     august = 0.30 * np.exp(-(((number - 224) / 12.0) ** 4))
     turn_of_year = 0.18 * np.exp(-((min(abs(number - 360), number + 5) / 5.0) ** 2))
@@ -208,7 +208,7 @@ def _stacked(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame
     return pd.concat(frames, ignore_index=True)[list(columns)]
 
 
-# -- what happens --------------------------------------------------------------------------------
+# -- simulated readings --------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
@@ -246,10 +246,14 @@ def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
 
 
 def _counter_day(seed: int, centre_id: str, day: date) -> dict[str, np.ndarray]:
-    """What befalls a counter in the 24 stamps of a UTC day.
+    """Noise and faults of a counter at the 24 stamps of a UTC day, in arrays of shape (24,).
 
-    `noise` a factor with mean one; `flow` what an incident leaves of it; `queue` percent of
-    occupancy that it adds; `missing` hours without a row; `silent` hours without a value; `barred`.
+    noise     a factor with mean one
+    flow      the share of vehicles that pass in spite of an incident
+    queue     percent of occupancy that the incident adds
+    missing   hours without a row
+    silent    hours without a value
+    barred    hours in which the road is closed
     """
     draw = random_stream(seed, centre_id, day)
     noise = np.exp(draw.normal(-(NOISE**2) / 2, NOISE, 24))

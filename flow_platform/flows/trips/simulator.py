@@ -1,4 +1,4 @@
-"""The simulated city: forty zones in four boroughs, and trips that last as its traffic lets them.
+"""The simulated city: forty zones in four boroughs, and trips whose durations follow its traffic.
 
 Any UTC day can be made alone, in any order, and is always the same: it has one random stream, keyed
 by the seed and the day. The city states its own noise floor. It writes nothing and knows no tables.
@@ -28,9 +28,9 @@ SERVICE = "simulated"
 TRIPS_A_DAY = 300.0
 
 # Standard deviations (logarithm), mean one: of a trip's own time, and of its route's length about
-# the distance of its zones. Who knows the planned distance knows the second.
+# the distance of its zones. A planned distance includes the second.
 NOISE, ROUTE = 0.18, 0.16
-# Pulling out, setting down: minutes that no road takes.
+# Minutes for pulling out and setting down, whatever the road.
 HANDLING_MINUTES = 1.2
 
 # Borough: middle in km east and north of the place, share of all pickups, and its zones.
@@ -127,7 +127,7 @@ _PICKUPS = _shares(
     0.12 + 0.8 * _bell(8.6, 1.8) + 0.5 * _bell(13, 4) + 1.1 * _bell(18.6, 2.8) + 0.3 * _bell(22, 2),
     0.2 + 0.9 * _bell(14.5, 4.5) + 0.7 * _bell(21, 3) + 0.6 * _bell(0.5, 2.0),
 )
-# What traffic leaves of the free speed at the core, in each hour of a working and of a free day.
+# Speed at the core over free speed, in each hour of a working and of a free day.
 _FLOW = np.stack(
     [
         1.22 - 0.2 * _bell(13, 5) - 0.42 * _bell(8.5, 1.6) - 0.47 * _bell(17.9, 2.1),
@@ -230,7 +230,7 @@ class City:
         speed, nearness = (
             (values[ends[0]] + values[ends[1]]) / 2 for values in (plan.speed_kmh, plan.nearness)
         )
-        # Jams grow to the core, and fade out between the hours they are stated for.
+        # Jams grow towards the core; between the middles of hours they are interpolated.
         hours = np.asarray(local.hour + local.minute / 60)
         flow = np.empty(len(hours))
         for kind in (0, 1):
@@ -262,7 +262,7 @@ class City:
         rain, snow = np.array([known.get(day, _DRY) for day in asked]).T
         return free[place], rain[place], snow[place]
 
-    # -- who goes where ----------------------------------------------------------------------
+    # -- pickup and drop-off zones -----------------------------------------------------------
 
     def _chance_of_zones(self) -> tuple[np.ndarray, np.ndarray]:
         """Cumulated chances: of pickup zones (time of day, zone), of drop-offs (time, from, to).

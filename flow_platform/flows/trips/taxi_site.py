@@ -35,7 +35,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Fetched:
-    """The files that may hold the asked days, and in words what the site does not have."""
+    """The files that may hold the asked days, and warnings about months that the site lacks."""
 
     files: tuple[Path, ...]
     warnings: tuple[str, ...]
@@ -46,11 +46,11 @@ def fetch_months(
 ) -> Fetched:
     """The monthly files with trips of the UTC days `first_day` to `last_day`, brought to `folder`.
 
-    A file that is there with its recorded checksum is asked for again only if it has changed; where
-    the site cannot be asked, it serves as it is, with a warning. A month that is not published is a
-    warning. `now` (aware) ends the months that are asked for.
+    A file that is there with its recorded checksum is fetched again only if the site has changed
+    it; while the site does not answer it is used as it is, with a warning. A month that is not
+    published is a warning. Months after `now` (aware) are not requested.
 
-    Raises SourceError where a file cannot be had, or is none of trips.
+    Raises SourceError if a file cannot be fetched, or is not one of trips.
     """
     files: list[Path] = []
     warnings: list[str] = []
@@ -99,7 +99,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Version:
-    """What the site says of a version of a file: validators of RFC 9110, and its length."""
+    """A version of a file as the site describes it: validators of RFC 9110, and its length."""
 
     etag: str | None
     last_modified: str | None
@@ -107,7 +107,7 @@ class _Version:
 
     @property
     def strong(self) -> str | None:
-        """What If-Range may carry: a weak tag does not promise the same bytes."""
+        """The validator for If-Range: not a weak tag, which does not promise the same bytes."""
         if self.etag and not self.etag.startswith("W/"):
             return self.etag
         return self.last_modified
@@ -127,7 +127,7 @@ class _CutOffError(Exception):
 
 
 class _Fetch:
-    """Brings one file. `known` is its record where it is here, whole."""
+    """Fetches one file. `known` is the record of the whole file, None if it is not here."""
 
     def __init__(
         self, session: requests.Session, config: TripsSource, target: Path, may_be_late: bool
@@ -162,7 +162,7 @@ class _Fetch:
                 return self._ask()
             except _CutOffError as error:
                 cut = str(error)
-            # A slow line that brings something each time may break as often as it likes.
+            # A slow line that delivers bytes each time may break any number of times.
             failures = 1 if self._part_bytes() > most else failures + 1
             most = max(most, self._part_bytes())
         raise SourceError(
@@ -242,7 +242,7 @@ class _Fetch:
         return self._complete(version)
 
     def _complete(self, version: _Version) -> Path:
-        """Put the part, which has all its bytes, in its place, if it is a Parquet file."""
+        """Move the complete part to its place, if it is a Parquet file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -307,7 +307,7 @@ class _Fetch:
             return None
 
     def _recorded(self) -> _Record | None:
-        """The record of the file that is here; None where it is not, or not as recorded."""
+        """The record of the file; None if the file is missing or not as recorded."""
         found = _read_json(self._record_path)
         try:
             record = _Record(found["url"], found["sha256"], _Version(**found["version"]))

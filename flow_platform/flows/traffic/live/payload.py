@@ -72,7 +72,7 @@ def parse(
     has none, the payload must name it. `columns` maps our names (the keys of a payload) to the
     source's. counted_at is the end of the hour counted, kept as it is where it is no full hour: ISO
     8601, or seconds since 1970. Without an offset it is local time in `timezone`, and an hour that
-    comes twice counts as its second turn.
+    occurs twice counts as its second turn.
     """
     counter: str | None = None
     try:
