@@ -147,7 +147,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8"])
-def test_encodings_are_as_told(tmp_path: Path, encoding: str) -> None:
+def test_a_declared_encoding_is_used(tmp_path: Path, encoding: str) -> None:
     text = "场地2;日期;货量\n1;2025-03-28;1,5\n"
     landing = of_text(
         tmp_path,
@@ -264,7 +264,7 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("x.csv", b"", "is empty"),
         ("x.csv", b"\n \n", "is empty"),
@@ -277,14 +277,14 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_file_names_itself_and_stops_only_itself(
-    tmp_path: Path, name: str, content: bytes, said: str
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     (tmp_path / "good.csv").write_text(HEADER + "1,2025-03-28,1\n")
     landing = load(tmp_path)
     errors = [file.error for file in landing.files if file.error]
     assert len(errors) == 1
-    assert said in errors[0]
+    assert message in errors[0]
     assert name in errors[0]
     assert len(landing.rows) == 1
 
