@@ -1,7 +1,7 @@
-"""How the bands fare when every centre's level changes at once, on the simulated world.
+"""Coverage of the bands when every centre's level changes at once, on the simulated world.
 
-Counts are multiplied from one day on; nobody tells the models. Prints the coverage of the 80 % band
-over all horizons before the change, in the four weeks after it, and later.
+Counts are multiplied from one day on, which the models do not know. Prints the coverage of the 80 %
+band over all horizons before the change, in the four weeks after it, and later.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, .
     from flow_platform.flows.trips.source import read_trips
     from flow_platform.flows.trips.zones import boroughs_of, read_zones
     from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
-    from flow_platform.sources.parcels import discover_centres, read_parcels
+    from flow_platform.sources.daily_counts import discover_centres, read_daily_counts
     from flow_platform.sources.weather import fetch_weather
     from flow_platform.sources.weather_options import WeatherSource
 
@@ -74,7 +74,11 @@ def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, .
         return [found.rows], [found.rejected], found.files
 
     def parcels() -> Any:
-        return landed(read_parcels(lanes, sites, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW))
+        return landed(
+            read_daily_counts(
+                lanes, "parcels", sites, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW
+            )
+        )
 
     def retail() -> Any:
         days, countries = (date(2009, 12, 1), date(2010, 11, 30)), ["United Kingdom", "France"]

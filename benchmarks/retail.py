@@ -1,4 +1,4 @@
-"""Forecasts of a real web shop's sales per country beside named peers, on the same rows.
+"""Forecasts of a real web shop's sales per country against named peers, on the same rows.
 
 Rolling origins every 7 days over the last 20 weeks, 1 to 14 days ahead; each measure over all
 countries and for the United Kingdom. Countries that rarely buy are shown by RMSE and bias too.
@@ -43,7 +43,7 @@ TARGET = 0.90
 
 
 def sales(path: Path) -> pd.DataFrame:
-    """Sales per country and trading day: unique_id, ds, quantity, invoices; 0 where none came."""
+    """Sales per country and trading day: unique_id, ds, quantity, invoices; 0 without sales."""
     countries = sorted(pd.read_parquet(path, columns=["Country"])["Country"].unique())
     landing = read_retail(
         RetailSource(kind="files", path=str(path)),

@@ -1,4 +1,4 @@
-"""Hourly traffic of three arcs of Paris beside named peers, on the same rows in the same run.
+"""Hourly traffic of three arcs of Paris against named peers, on the same rows in the same run.
 
 Everything is trained on what was known before July 2022 and forecasts the second half of that year,
 one hour and 24 hours ahead. The platform's candidates are those of the flow; its champion is chosen
@@ -45,7 +45,7 @@ TARGETS = {"hour_of_week_ar1": 0.95, "plain_lightgbm": 0.98}
 
 
 def traffic_folder() -> Path | None:
-    """The arcs under $FLOW_REAL_DATA or beside the repository; None where there are none."""
+    """The arcs' folder under $FLOW_REAL_DATA or next to the repository; None if it is not there."""
     folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data")) / "traffic"
     return folder if (folder / "convention_2022.csv").exists() else None
 
@@ -150,8 +150,8 @@ def candidates(data: HourlyData, spec: HourlySpec) -> tuple[pd.DataFrame, str]:
     for name in CANDIDATES:
         trained = ENGINE.train(name, prepared)
         metrics[name] = trained.metrics
-        said = forecast(trained.artefacts, data, wanted, spec)
-        made.append(said[said["horizon"].isin(HORIZONS)].assign(model=name))
+        predicted = forecast(trained.artefacts, data, wanted, spec)
+        made.append(predicted[predicted["horizon"].isin(HORIZONS)].assign(model=name))
     return pd.concat(made, ignore_index=True), choose_champion(metrics, CANDIDATES)
 
 
@@ -166,8 +166,8 @@ def main() -> None:
     started = time.perf_counter()
     data, spec = arcs(folder), HourlySpec()
     y = wide(data)
-    said, champion = candidates(data, spec)
-    rows = said.merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
+    predicted, champion = candidates(data, spec)
+    rows = predicted.merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
     rows = rows[rows["y"].notna()]
     for name, peer in PEERS.items():
         for horizon in HORIZONS:

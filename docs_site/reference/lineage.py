@@ -25,8 +25,8 @@ _INTRODUCTION = """\
 Every arrow is a dependency of the asset graph that Dagster loads. The Dagster UI shows the same
 graph, with the state of each partition. Boxes with a dashed border are in another group; boxes with
 round ends are made outside of Dagster: live sources, and tables that commands and the app write.
-`published/*` stands for all [published views](published-views.md); the last table of a flow says
-which views read which table.
+`published/*` is all [published views](published-views.md); the last table of a flow says which
+views read which table.
 """
 _FLOWCHART = '%%{init: {"flowchart": {"useMaxWidth": false}}}%%\nflowchart LR'
 _STYLE = "    classDef elsewhere stroke-dasharray: 5 4"
@@ -81,7 +81,7 @@ def _part(group: str, title: str, nodes: dict[str, AssetNode]) -> str:
 
 
 def _drawn(name: str, nodes: dict[str, AssetNode]) -> str:
-    """The box that stands for an asset: all published views share one."""
+    """The box of an asset: all published views share one."""
     return _ALL_VIEWS if _group(nodes[name]) == PUBLISHED else name
 
 

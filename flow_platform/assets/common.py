@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from flow_platform.ground.tables import Table
 from flow_platform.partitions import rectangle_of
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
+from flow_platform.sources.centres import Centre
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,23 +53,29 @@ def progress_of(context: dg.AssetExecutionContext, platform: Platform) -> Callab
 def rectangle_rows(context: dg.AssetExecutionContext, platform: Platform, flow: Flow) -> Rectangle:
     """The centres and days of the run's partitions; logged, with the names of the centres."""
     rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
-    labels = platform.labels_of(flow)
+    log_rectangle(context, flow.name, rectangle, platform.centres_of(flow))
+    return rectangle
+
+
+def log_rectangle(
+    context: dg.AssetExecutionContext, name: str, rectangle: Rectangle, centres: Sequence[Centre]
+) -> None:
+    """Log the days of a rectangle, and its centres by their names among all `centres`."""
+    labels = {one.centre_id: one.label for one in centres}
     named = ", ".join(labels[one] for one in rectangle.centres[:_MOST_LOGGED])
     more = len(rectangle.centres) - _MOST_LOGGED
     context.log.info(
         "%s from %s to %s, centres: %s%s",
-        flow.name,
+        name,
         rectangle.first_day,
         rectangle.last_day,
         named,
         f" and {more} more" if more > 0 else "",
     )
-    return rectangle
 
 
-def centres_metadata(platform: Platform, flow: Flow) -> dict[str, Any]:
-    """Definition metadata: the centres of a flow with their names, as partition keys have ids."""
-    centres = platform.centres_of(flow)
+def centres_metadata(centres: Sequence[Centre]) -> dict[str, Any]:
+    """Definition metadata: the centres of a graph with their names, as partition keys have ids."""
     return {
         "centres": dg.MetadataValue.table(
             [

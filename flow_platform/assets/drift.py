@@ -47,7 +47,7 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[merged_key(flow)],
-        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform, flow)},
+        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform.centres_of(flow))},
         description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
         " same season of earlier years.",
         check_specs=[

@@ -45,7 +45,7 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
             *training_view_keys(flow),
             dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
         ],
-        metadata={**columns_metadata(made.table), **centres_metadata(platform, flow)},
+        metadata={**columns_metadata(made.table), **centres_metadata(platform.centres_of(flow))},
         description=made.description,
         check_specs=[
             dg.AssetCheckSpec("complete", asset=key, blocking=True, description=made.complete),

@@ -11,10 +11,11 @@ from flow_platform.assets.common import (
     PlatformParam,
     centres_metadata,
     columns_metadata,
+    log_rectangle,
     rectangle_rows,
     rows_metadata,
 )
-from flow_platform.assets.keys import raw_key
+from flow_platform.assets.keys import raw_key, table_key
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.tables import AVAILABLE_AT, CENTRE, Column, Table
@@ -25,8 +26,8 @@ from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
 from flow_platform.stages.weather import load_weather
 
-CALENDAR = dg.AssetKey(["raw", "calendar"])
-WEATHER = dg.AssetKey(["raw", "weather"])
+CALENDAR = table_key("raw.calendar")
+WEATHER = table_key("raw.weather")
 # Some six rows in a hundred of official files are rejected; at three times as many the file is not
 # what its name says.
 _MOST_REJECTED = 0.2
@@ -83,7 +84,7 @@ def _calendar() -> dg.AssetsDefinition:
         group_name=SHARED_GROUP,
         kinds={"python", "postgres"},
         owners=[SHARED_OWNER],
-        deps=[dg.AssetKey(["staging", "centres"])],
+        deps=[table_key("staging.centres")],
         metadata=columns_metadata(CALENDAR_TABLE),
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
@@ -106,12 +107,14 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
         owners=[SHARED_OWNER],
         partitions_def=centre_day_partitions(platform.centre_ids, platform.settings.first_day),
         backfill_policy=ONE_RUN,
-        metadata=columns_metadata(WEATHER_TABLE),
+        metadata={**columns_metadata(WEATHER_TABLE), **centres_metadata(platform.centres)},
         description="What became known of the weather on a day: the forecasts for the next 14 days"
         " and the observation, each with available_at.",
     )
     def weather(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        rows, warnings = load_weather(platform, rectangle_of(context.partition_keys))
+        rectangle = rectangle_of(context.partition_keys)
+        log_rectangle(context, "weather", rectangle, platform.centres)
+        rows, warnings = load_weather(platform, rectangle)
         for warning in warnings:
             context.log.warning(warning)
         context.log.info("raw.weather: %d rows stored", rows)
@@ -132,8 +135,8 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         owners=[flow.owner],
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
-        deps=[dg.AssetKey(list(one)) for one in rows.after],
-        metadata={**columns_metadata(rows.table), **centres_metadata(platform, flow)},
+        deps=[dg.AssetKey(one) for one in rows.after],
+        metadata={**columns_metadata(rows.table), **centres_metadata(platform.centres_of(flow))},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
     )

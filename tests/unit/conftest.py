@@ -1,4 +1,4 @@
-"""What unit tests share: the centres that an installation has if it names none."""
+"""What unit tests share: the default centres."""
 
 from __future__ import annotations
 

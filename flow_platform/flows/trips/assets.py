@@ -5,10 +5,10 @@ import dagster as dg
 from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_zones
+from flow_platform.ground.asset_paths import asset_path
 from flow_platform.ground.tables import Column, Table
 from flow_platform.platform import Platform
 
-ZONES = ("raw", "trip_zones")
 ZONES_TABLE = Table(
     "raw.trip_zones",
     (
@@ -19,13 +19,14 @@ ZONES_TABLE = Table(
         Column("longitude", "double precision", "Middle of the zone, degrees."),
     ),
 )
+ZONES = asset_path(ZONES_TABLE.name)
 
 
 def zone_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """The asset `raw/trip_zones`."""
+    """The asset `raw/trip_zones_raw`."""
 
     @dg.asset(
-        key=dg.AssetKey(list(ZONES)),
+        key=dg.AssetKey(ZONES),
         group_name=TRIPS.name,
         kinds={"python", "postgres"},
         owners=[TRIPS.owner],

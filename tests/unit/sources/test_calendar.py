@@ -158,10 +158,10 @@ def test_a_day_bears_the_last_announcement_of_its_events(
         ]
     )
     made = build_calendar(french_centres, events, date(2024, 5, 13), after)
-    told = made.pivot(index="day", columns="centre_id", values="event_announced")
-    told = told.apply(lambda days: days.dt.strftime("%m-%d")).fillna("")
-    assert told["2"].tolist() == ["", "05-10", "04-01"]
-    assert told["1"].tolist() == ["", "04-01", "04-01"]
+    announced = made.pivot(index="day", columns="centre_id", values="event_announced")
+    announced = announced.apply(lambda days: days.dt.strftime("%m-%d")).fillna("")
+    assert announced["2"].tolist() == ["", "05-10", "04-01"]
+    assert announced["1"].tolist() == ["", "04-01", "04-01"]
 
 
 def test_days_close_at_the_later_of_utc_and_local_midnight() -> None:

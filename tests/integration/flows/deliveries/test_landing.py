@@ -233,7 +233,7 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
     write_tables(home / "in")
     (made,) = (one for one in build_raw_assets(platform) if one.key == raw_key(DELIVERIES))
     result = dg.materialize([made], resources={"platform": platform}, partition_key="RJ|2018-03-06")
-    (found,) = result.asset_materializations_for_node("raw__deliveries")
+    (found,) = result.asset_materializations_for_node("raw__deliveries_raw")
     # An order, its customer, item, two payments, product and translation.
     assert found.metadata["dagster/row_count"].value == 7
     assert found.metadata["rejected_no_items"].value == 1

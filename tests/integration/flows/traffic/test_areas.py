@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
+from flow_platform.assets.keys import table_key
 from flow_platform.definitions import build_definitions
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.orchestration import dagster_instance
@@ -53,7 +53,7 @@ def test_a_partition_asked_alone_is_merged_without_weather(cells: Settings) -> N
             done = job.execute_in_process(
                 instance=instance,
                 partition_key=f"{cell}|2025-02-04",
-                asset_selection=[dg.AssetKey([name, "traffic"])],
+                asset_selection=[table_key(f"{name}.traffic")],
             )
             assert done.success
     rows = read(platform, "select * from merged.traffic")

@@ -199,7 +199,7 @@ def test_status_shows_settled_messages_and_open_quarantine(
 ) -> None:
     settings = database.platform.settings
     empty = flow(settings, "ingest", "status")
-    assert empty.returncode == 0 and "No message has come in yet" in empty.stdout
+    assert empty.returncode == 0 and "No message has arrived yet" in empty.stdout
     subscriber = subscribe("--max-messages", "4")
     publish(broker, as_bytes(GOOD), as_bytes(GOOD), b"x", b"y")
     assert subscriber.process.wait(30) == 0

@@ -265,7 +265,7 @@ def test_the_asset_tells_rejects_by_reason_and_warns_of_too_many(
         selection=[raw_key(TRIPS)],
         partition_key="Manhattan|2023-01-05",
     )
-    (made,) = result.asset_materializations_for_node("raw__trips")
+    (made,) = result.asset_materializations_for_node("raw__trips_raw")
     assert made.metadata["rejected_no_distance"].value == 3
     # Of the six trips before 19:00 in New York three are Manhattan's, two of them rejected.
     assert made.metadata["dagster/row_count"].value == 1

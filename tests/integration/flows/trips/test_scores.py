@@ -14,7 +14,7 @@ from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips, load_zones
 from flow_platform.flows.trips.models.engine import ENGINE
-from flow_platform.flows.trips.scoring import read_for_months
+from flow_platform.flows.trips.scoring import SCORING
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.models.trainer import Trainer
 from flow_platform.orchestration import prepare
@@ -55,7 +55,7 @@ def platform(scratch: Path) -> Iterator[Platform]:
     load_zones(chosen)
     merge(chosen, keys(chosen))
     cases = cases_of(chosen, FLOW)
-    data, trainer = read_for_months(cases[0], JUNE, JULY), Trainer(ENGINE)
+    data, trainer = SCORING.read_for_months(cases[0], JUNE, JULY), Trainer(ENGINE)
     for month in (JUNE, JULY):
         for case in cases:
             for candidate in FLOW.candidates:

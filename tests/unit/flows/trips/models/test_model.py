@@ -15,11 +15,17 @@ from flow_platform.flows.trips.models.candidates import CANDIDATES
 from flow_platform.flows.trips.models.data import TripData, TripSpec, fingerprint
 from flow_platform.flows.trips.models.engine import ENGINE
 from flow_platform.flows.trips.models.fallback import fallback_scores
-from flow_platform.flows.trips.models.model import TripModel, banded, inputs_as_json, inputs_from
+from flow_platform.flows.trips.models.model import (
+    SHORTEST_MINUTES,
+    TripModel,
+    inputs_as_json,
+    inputs_from,
+)
 from flow_platform.flows.trips.models.preparation import has_enough_history
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.moments import naive
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.roots import banded
 from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.flows.trips.models.city import FIRST, SIGMA, city
@@ -218,6 +224,6 @@ roots = st.lists(st.floats(-5, 20), min_size=3, max_size=3)
 def test_bands_never_cross_and_no_trip_takes_less_than_a_minute(
     rows: list[list[float]], widening: float
 ) -> None:
-    scores = banded(np.array(rows).T, widening)
+    scores = banded(np.array(rows).T, widening, SHORTEST_MINUTES)
     assert (scores >= 1.0 - 1e-12).all()
     assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()

@@ -1,13 +1,13 @@
-"""Parcel counts: read from files or the simulated world, and judged row by row at the edge.
+"""Counts per centre and day: read from files or a simulator, and judged row by row at the edge.
 
 Nothing is dropped in silence: each row of a file is stored, quarantined with its reason, or left
-for the partition it belongs to. Writing the result to PostgreSQL is the asset's business.
+for the partition it belongs to. Which measure is counted, and how it is simulated, is the flow's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -33,33 +33,37 @@ from flow_platform.sources.landing import (
 )
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
-from flow_platform.sources.simulated_world import EPOCH_FIRST, World
+from flow_platform.sources.simulated_world import EPOCH_FIRST
 from flow_platform.sources.tables import Column, Table, clean_text, objects
 
-# No site of any parcel network comes near a billion a day; a larger count is a broken field.
+# No site of any network handles near a billion a day; a larger count is a broken field.
 LARGEST_COUNT = 1e9
 
-_OWN_NAMES = {"centre_id": "centre_id", "day": "day", "parcels": "parcels"}
+# Counts of centres (ids) from a first to a last local day, as a simulator makes them: columns
+# centre_id, day, the measure, and available_at (UTC).
+Simulated = Callable[[Sequence[str], date, date], pd.DataFrame]
 
 
 @dataclass
 class _Judged:
     """One file, judged: arrays with a value for each row."""
 
+    measure: str
     file: str
     table: Table
     centre_id: np.ndarray
     day: np.ndarray
-    parcels: np.ndarray
+    counts: np.ndarray
     available_at: pd.DatetimeIndex
     reasons: Reasons
 
     def rows(self, places: np.ndarray) -> pd.DataFrame:
-        """Some rows as rows of raw.parcels."""
+        """Some rows as rows of the raw table."""
         return _rows_frame(
+            self.measure,
             self.centre_id[places],
             self.day[places],
-            self.parcels[places],
+            self.counts[places],
             self.available_at[places],
             self.file,
             self.table.lines[places],
@@ -77,15 +81,15 @@ class _Judged:
 # -- one file ------------------------------------------------------------------------------------
 
 
-def _count(value: Any, decimal: str) -> tuple[float, str | None]:
+def _count(value: Any, measure: str, decimal: str) -> tuple[float, str | None]:
     """A count, or NaN with the fault."""
-    count, fault = values.number(value, "parcels", decimal)
+    count, fault = values.number(value, measure, decimal)
     if fault is not None:
         return count, fault
     if count > LARGEST_COUNT:
-        return math.nan, f"too_large: parcels is above {LARGEST_COUNT:.0f}"
+        return math.nan, f"too_large: {measure} is above {LARGEST_COUNT:.0f}"
     if count < 0:
-        return math.nan, f"negative_count: parcels is {count:g}"
+        return math.nan, f"negative_count: {measure} is {count:g}"
     return count + 0.0, None
 
 
@@ -98,7 +102,12 @@ def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
 
 
 def _judge(
-    file: str, table: Table, config: SourceConfig, centres: dict[str, Centre], now: datetime
+    measure: str,
+    file: str,
+    table: Table,
+    config: SourceConfig,
+    centres: dict[str, Centre],
+    now: datetime,
 ) -> _Judged:
     reasons = Reasons(len(table))
     ids = table.column("centre_id")
@@ -106,14 +115,14 @@ def _judge(
     reasons.of_values([_centre_fault(one, centres) for one in found], ids.codes)
     centre_of = [centres.get(one) for one in found]
     day, available_at = _local_days(table, config, centre_of, now, reasons)
-    parcels = judged_numbers(
-        table.column("parcels"), lambda value: _count(value, config.decimal), reasons
+    counts = judged_numbers(
+        table.column(measure), lambda value: _count(value, measure, config.decimal), reasons
     )
     if (stated := table.get("available_at")) is not None:
         zones = objects([_timezone(one) for one in centre_of])[ids.codes]
         clocks.hold_back(stated, available_at, zones, reasons)
     known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
-    return _Judged(file, table, found[ids.codes], day, parcels, known_from, reasons)
+    return _Judged(measure, file, table, found[ids.codes], day, counts, known_from, reasons)
 
 
 def _timezone(centre: Centre | None) -> str:
@@ -194,14 +203,14 @@ def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
 
 
 def _rows_frame(
-    centre_id: Any, day: Any, parcels: Any, available_at: Any, file: str, lines: Any
+    measure: str, centre_id: Any, day: Any, counts: Any, available_at: Any, file: str, lines: Any
 ) -> pd.DataFrame:
-    size = len(parcels)
+    size = len(counts)
     return pd.DataFrame(
         {
             "centre_id": pd.Series(list(centre_id), dtype=object),
             "day": pd.DatetimeIndex(pd.to_datetime(day)).as_unit("us"),
-            "parcels": np.asarray(parcels, dtype=float),
+            measure: np.asarray(counts, dtype=float),
             "available_at": available_at,
             "source_file": pd.Series([file] * size, dtype=object),
             "source_line": np.asarray(lines, dtype="int64"),
@@ -209,21 +218,20 @@ def _rows_frame(
     )
 
 
-def _nothing() -> pd.DataFrame:
+def _nothing(measure: str) -> pd.DataFrame:
     none = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    return _rows_frame([], pd.DatetimeIndex([]), [], none, "", [])
+    return _rows_frame(measure, [], pd.DatetimeIndex([]), [], none, "", [])
 
 
-def _simulated(
-    world: World, first_day: date, last_day: date, centre_ids: Sequence[str], now: datetime
-) -> Landing:
-    made = world.parcels(centre_ids, first_day, last_day)
+def _known(made: pd.DataFrame, measure: str, now: datetime) -> Landing:
+    """Simulated counts that are known by `now`."""
     made = made.loc[made["available_at"] <= pd.Timestamp(now)]
     lines = (made["day"] - pd.Timestamp(EPOCH_FIRST)).dt.days + 1
     rows = _rows_frame(
+        measure,
         made["centre_id"],
         made["day"].to_numpy(),
-        made["parcels"],
+        made[measure],
         pd.DatetimeIndex(made["available_at"]),
         "simulated",
         lines,
@@ -231,43 +239,48 @@ def _simulated(
     return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
 
 
-def _layouts(config: SourceConfig) -> Layouts:
-    names = config.columns or _OWN_NAMES
+def _layouts(config: SourceConfig, measure: str) -> Layouts:
+    names = config.columns or {name: name for name in ("centre_id", "day", measure)}
     return Layouts((names,), tuple(names), every_column=True)
 
 
-def read_parcels(
+def read_daily_counts(
     config: SourceConfig,
+    measure: str,
     centres: Sequence[Centre],
     first_day: date,
     last_day: date,
     centre_ids: Collection[str],
     *,
     now: datetime,
-    world: World | None = None,
+    simulated: Simulated | None = None,
 ) -> Landing:
     """The counts of local days `first_day` to `last_day` at `centre_ids`, from the source.
 
-    `now` (aware) decides which days are in the future at each centre. Simulated counts need
-    `world`, and are there only once they are known. Days are ISO, with or without a time; a time
+    Rows have centre_id, day, `measure`, available_at (UTC), source_file and source_line. `now`
+    (aware) decides which days are in the future at each centre. Simulated counts need `simulated`,
+    and are there only once they are known. Days are ISO, with or without a time; a time
     with an offset is turned into the centre's local day; other forms need `date_format`. Counts are
     plain numbers ("1 234", "1,234" and "=1+1" are quarantined; "1,5" counts under decimal = ",").
     A count is available at the local midnight after its day, or at the mapped available_at if that
     is later.
 
-    Raises ValueError where the source is simulated and no world is given. A file that cannot be
-    read is an entry with `error` in `files`; it stops nothing else.
+    Raises ValueError where the source is simulated and `simulated` is not given. A file that cannot
+    be read is an entry with `error` in `files`; it stops nothing else.
     """
     asked = list(dict.fromkeys(centre_ids))
     if config.kind == "simulated":
-        if world is None:
-            raise ValueError("read_parcels needs `world` for a simulated source.")
-        return _simulated(world, first_day, last_day, asked, now)
+        if simulated is None:
+            raise ValueError("read_daily_counts needs `simulated` for a simulated source.")
+        return _known(simulated(asked, first_day, last_day), measure, now)
 
     by_id = {centre.centre_id: centre for centre in centres}
     found = [
-        (file, _judge(file, table, config, by_id, now) if isinstance(table, Table) else table)
-        for file, table in read_source(config, _layouts(config), only_first_sheet=True)
+        (
+            file,
+            _judge(measure, file, table, config, by_id, now) if isinstance(table, Table) else table,
+        )
+        for file, table in read_source(config, _layouts(config, measure), only_first_sheet=True)
     ]
     _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
     load, stored = Load(), []
@@ -283,7 +296,9 @@ def read_parcels(
         load.stored(file, len(chosen))
         stored += [one.rows(chosen)] if len(chosen) else []
     return Landing(
-        stacked(stored, _nothing), rejected_frame(load.rejected), load.balances(str(config.path))
+        stacked(stored, lambda: _nothing(measure)),
+        rejected_frame(load.rejected),
+        load.balances(str(config.path)),
     )
 
 
@@ -293,7 +308,7 @@ def discover_centres(config: SourceConfig) -> list[str]:
     """
     if config.kind != "files":
         return []
-    name = (config.columns or _OWN_NAMES)["centre_id"]
+    name = config.columns.get("centre_id", "centre_id")
     layouts = Layouts(({"centre_id": name},), ("centre_id",))
     found = {
         values.text(value)
