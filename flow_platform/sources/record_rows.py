@@ -165,6 +165,8 @@ def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) ->
 
     def parse(value: Any) -> Parsed:
         found, fault = values.number(value, name, config.decimal)
+        if fault is None and not math.isfinite(found):
+            fault = f"not_finite: {name} is {clean_text(str(value))[:60]}"
         return (math.nan, None) if fault and fault.startswith(_EMPTY) else (found, fault)
 
     return judged_numbers(table.column(name), parse, reasons)

@@ -51,7 +51,7 @@ TRIPS = (
 
 @pytest.fixture(scope="module")
 def platform(scratch: Path) -> Iterator[Platform]:
-    settings = new_settings(scratch / "trips")
+    settings = new_settings(scratch / "trips-sql")
     made = Platform(settings)
     prepare(made)
     yield made

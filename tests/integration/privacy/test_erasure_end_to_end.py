@@ -1,7 +1,7 @@
 """A person's whole way: by messages into every stage, erased, and not back by topic nor backup.
 
 The story is told once, by `story`; each test looks at what it left. How one erasing works in its
-parts is in `test_privacy.py`.
+parts is in `test_erasing.py`.
 """
 
 from __future__ import annotations

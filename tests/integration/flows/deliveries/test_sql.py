@@ -159,7 +159,7 @@ KPIS: dict[tuple[str, str | None, str], tuple[float | None, ...]] = {
 
 @pytest.fixture(scope="module")
 def platform(scratch: Path) -> Iterator[Platform]:
-    settings = new_settings(scratch / "deliveries")
+    settings = new_settings(scratch / "deliveries-sql")
     made = Platform(settings)
     prepare(made)
     yield made

@@ -1,5 +1,4 @@
-"""Hourly traffic on a real PostgreSQL: it fills, repeats, survives kill -9, never peeks, and adds
-the hours of the present day to what it said this morning."""
+"""Hourly traffic on a real PostgreSQL: it fills, repeats, survives kill -9 and never peeks."""
 
 from __future__ import annotations
 
@@ -9,54 +8,40 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import date
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from flow_platform.assets.dbt import build_arguments, window_variables
-from flow_platform.flows.traffic import stage
 from flow_platform.flows.traffic.flow import TRAFFIC
-from flow_platform.flows.traffic.simulator import simulated_readings
-from flow_platform.flows.traffic.stage import load_traffic
-from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.stages import hourly
-from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.case import Case
 from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import compare_vintages
-from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
-from tests.conftest import new_settings
-from tests.integration.conftest import HEADER, checksums, environment, wait_for_rows
-
-pytestmark = pytest.mark.integration
-
-# 30 March has 23 local hours; April is the first month with enough history for a vintage.
-FIRST, LAST = date(2025, 2, 20), date(2025, 4, 3)
-CHANGED_AT = pd.Timestamp("2025-04-02 12:00", tz="UTC")
-COUNTERS = ("101", "105", "107")
-CENTRES = f"""{HEADER},daily_capacity
-paris,Paris,48.86,2.35,FR,,C,Europe/Paris,40000
-far,Montreal,45.5,-73.6,CA,QC,,America/Toronto,30000
-"""
-YEARLY = (
-    "iu_ac,libelle,iu_nd_amont,libelle_nd_amont,iu_nd_aval,libelle_nd_aval,"
-    "t_1h,q,k,etat_trafic,etat_barre"
+from tests.integration.conftest import checksums, wait_for_rows
+from tests.integration.flows.traffic.roads import (
+    COUNTERS,
+    FIRST,
+    LAST,
+    command,
+    flow,
+    make_settings,
+    merge,
+    read,
+    readings,
+    variables,
+    write_yearly,
 )
-EXPORT = "Identifiant arc;Libelle;Date et heure de comptage;Débit horaire;Taux d'occupation"
-EXPORT += ";Etat arc;geo_point_2d"
-STATES = {"open": 1, "barred": 2, "invalid": 3, "unknown": 0}
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick")]
+
+CHANGED_AT = pd.Timestamp("2025-04-02 12:00", tz="UTC")
 TABLES: Mapping[str, tuple[str, ...]] = {
     "raw.traffic": (),
     "raw.weather": (),
@@ -71,46 +56,6 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "ops.quarantine": ("quarantined_at",),
 }
 COMMAND = ("backfill", "traffic", "--from", str(FIRST), "--to", str(LAST))
-
-
-# The `flow` command with fewer trees: what is forecast is not at stake here, but how long it takes.
-QUICK = """
-from functools import partial
-from flow_platform.cli.app import main
-from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
-from flow_platform.stages import hourly
-hourly.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
-main()
-"""
-
-# -- homes ---------------------------------------------------------------------------------------
-
-
-def readings(first: date, last: date, counters: tuple[str, ...] = COUNTERS) -> pd.DataFrame:
-    return simulated_readings(7, counters, first, last)
-
-
-def write_yearly(folder: Path, rows: pd.DataFrame, more: tuple[str, ...] = ()) -> None:
-    """One file a counter, as Paris writes a year: local stamps without offset, numbers as text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for counter, own in rows.groupby("centre_id"):
-        local = own["counted_at"].dt.tz_convert("Europe/Paris")
-        lines = [
-            f"{counter},Road,1,A,2,B,{stamp:%Y-%m-%d %H:%M:%S},{number(q)},{number(k)},1,{state}"
-            for stamp, q, k, state in zip(
-                local, own["vehicles"], own["occupancy"], own["state"].map(STATES), strict=True
-            )
-        ]
-        # Backwards: the files of the city are in no order.
-        own_more = [line for line in more if line.startswith(f"{counter},")]
-        text = "\n".join([YEARLY, *reversed(lines), *own_more, ""])
-        (folder / f"{counter}_2025.csv").write_text(text)
-
-
-def number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value}"
-
-
 # Two volumes for an hour, a silent line beside a volume, a line off the hour, and a broken one.
 MORE = (
     "105,Road,1,A,2,B,2025-03-03 12:00:00,7.0,5.0,1,1",
@@ -118,57 +63,6 @@ MORE = (
     "105,Road,1,A,2,B,2025-03-03 14:20:00,9.0,5.0,1,1",
     "105,Road,1,A,2,B,2025-03-03 15:00:00,many,5.0,1,1",
 )
-
-
-def make_settings(home: Path, kind: str = "files", **more: Any) -> Settings:
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "centres.csv").write_text(CENTRES)
-    path = 'path = "in/*.csv"\n' if kind == "files" else ""
-    (home / "sources.toml").write_text(f'[traffic]\nkind = "{kind}"\n{path}')
-    given = {"first_day": FIRST, "centres": home / "centres.csv"} | more
-    return new_settings(home, sources=home / "sources.toml", **given)
-
-
-def flow(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=PROJECT_ROOT,
-        env=variables(settings),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", QUICK, *arguments]
-
-
-def variables(settings: Settings) -> dict[str, str]:
-    return environment(
-        settings, FLOW_SOURCES=str(settings.sources), FLOW_FIRST_DAY=str(settings.first_day)
-    )
-
-
-def read(platform: Platform, query: str) -> pd.DataFrame:
-    return platform.store("admin").read(query)
-
-
-def merge(platform: Platform, rectangle: Rectangle, *more: str) -> None:
-    """Land and merge a rectangle of counters and days, without Dagster."""
-    load_traffic(platform, rectangle)
-    platform.dbt.run(
-        platform.server, build_arguments(["merged__traffic", *more]), window_variables(rectangle)
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """The same in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        spec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
-        patch.setattr(hourly, "HourlySpec", spec)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -385,109 +279,6 @@ def test_a_day_of_23_local_hours_has_24_hours_in_utc(filled: Platform) -> None:
     assert spring["hours"].tolist() == [23] * len(COUNTERS)
 
 
-@pytest.mark.real_data
-def test_the_whole_life_of_a_counter_balances_and_years_without_volume_stay_missing(
-    scratch: Path, real_data: Path
-) -> None:
-    home = scratch / "t5"
-    chosen = make_settings(home, first_day=date(2010, 1, 1))
-    (home / "in").mkdir()
-    files = [
-        *(real_data / "traffic" / "history").glob("*.csv"),
-        *(real_data / "traffic").glob("convention_*.csv"),
-    ]
-    for file in files:
-        (home / "in" / file.name).symlink_to(file)
-    platform = Platform(chosen)
-    try:
-        prepare(platform)
-        load_calendar(platform)
-        platform.dbt.run(platform.server, ["seed"], {})
-        rectangle = Rectangle(("5672",), date(2010, 1, 1), date(2022, 12, 31))
-        balance = load_traffic(platform, rectangle)
-        loads = read(platform, "select * from ops.loads where flow = 'traffic'")
-        assert len(loads) == len(files)
-        in_files = sum(len(file.read_text().splitlines()) - 1 for file in files)
-        assert loads["rows_in_file"].sum() == in_files
-        assert in_files == balance.rows_read + balance.rows_left + balance.rows_repeated
-        assert balance.rows_read == balance.rows_stored + balance.rows_quarantined
-        assert balance.rows_stored == read(platform, "select count(*) from raw.traffic").iloc[0, 0]
-        platform.dbt.run(
-            platform.server, build_arguments(["merged__traffic"]), window_variables(rectangle)
-        )
-        years = read(
-            platform,
-            "select extract(year from day)::integer as year, count(*) as hours,"
-            " count(distinct target_at) as distinct_hours, count(vehicles) as vehicles,"
-            " sum(source_rows)::integer as source_rows from merged.traffic group by 1",
-        ).set_index("year")
-        assert (years["hours"] == years["distinct_hours"]).all()
-        assert {year: int(n) for year, n in years["hours"].items()} == {
-            year: 8784 if year % 4 == 0 else 8760 for year in range(2010, 2023)
-        }
-        silent = years.loc[[2010, *range(2014, 2019)]]
-        assert (silent["vehicles"] == 0).all()
-        assert (silent["source_rows"] > 8000).all()
-        assert (years.drop(index=silent.index)["vehicles"] > 0).all()
-        october = read(
-            platform,
-            "select local_hour, target_at, vehicles from merged.traffic where local_day ="
-            " '2021-10-31' order by target_at",
-        )
-        assert october["local_hour"].tolist() == [0, 1, 2, 2, *range(3, 24)]
-        autumn = read(platform, "select count(*) from merged.traffic where day = '2021-10-31'")
-        assert autumn.iloc[0, 0] == 24
-    finally:
-        embedded.stop(chosen.home_path)
-
-
-# -- the present day -----------------------------------------------------------------------------
-
-
-def test_the_present_day_grows_in_place_and_what_was_said_this_morning_stands(
-    scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    today = datetime.now(UTC).date()
-    before = today - timedelta(days=20)
-    chosen = make_settings(scratch / "t6", "simulated", first_day=before)
-    platform = Platform(chosen)
-    rectangle = Rectangle(COUNTERS, today, today)
-    query = "select * from ml.forecasts order by centre_id, issued_at, horizon"
-    try:
-        prepare(platform)
-        load_calendar(platform)
-        platform.dbt.run(platform.server, ["seed"], {})
-        load_weather(platform, Rectangle(("paris",), before, today - timedelta(days=1)))
-        merge(platform, Rectangle(COUNTERS, before, today - timedelta(days=1)))
-        said = {}
-        for hour in (5, 9):
-            stop_the_clocks(monkeypatch, datetime(today.year, today.month, today.day, hour, 10))
-            merge(platform, rectangle, "monitoring__traffic_accuracy")
-            issued = predict(platform, TRAFFIC, rectangle)
-            said[hour] = read(platform, query)
-            assert issued.rows == len(COUNTERS) * 24 * (6 if hour == 5 else 4)
-        assert said[9]["issued_at"].max() == pd.Timestamp(today, tz="UTC") + pd.Timedelta("9h")
-        earlier = said[9]["issued_at"] <= said[5]["issued_at"].max()
-        pd.testing.assert_frame_equal(
-            said[9][earlier].reset_index(drop=True), said[5], check_exact=True
-        )
-        assert len(said[9]) == len(COUNTERS) * 24 * 10
-        to_come = read(platform, "select count(*) from merged.traffic where target_at > now()")
-        assert to_come.iloc[0, 0] == 0
-    finally:
-        embedded.stop(chosen.home_path)
-
-
-def stop_the_clocks(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    class Stopped(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Self:
-            return cls.combine(now.date(), now.time(), tz)
-
-    for module in (stage, hourly):
-        monkeypatch.setattr(module, "datetime", Stopped)
-
-
 # -- figures -------------------------------------------------------------------------------------
 
 
@@ -626,77 +417,3 @@ def test_what_hours_cannot_have_is_explained_without_a_trace(
     assert "Traceback" not in done.stderr
     assert done.returncode == 1, done.stdout
     assert words in " ".join(done.stderr.split())
-
-
-# -- areas and partitions ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def cells(scratch: Path) -> Iterator[Settings]:
-    """30 counters of a portal export, in cells of a grid; no weather has landed."""
-    chosen = make_settings(scratch / "t9", first_day=date(2025, 2, 3))
-    first = datetime(2025, 2, 3, tzinfo=UTC)
-    lines = [
-        f"{400 + place};Road {place};{first + timedelta(hours=hour):%Y-%m-%dT%H:%M:%S+00:00};"
-        f"{100 + 10 * place + hour % 24}.0;5.5;Ouvert;{48.81 + 0.004 * place:.4f},2.3324"
-        for place in range(30)
-        for hour in range(3 * 24)
-    ]
-    (chosen.home / "in").mkdir()
-    (chosen.home / "in" / "export.csv").write_text(
-        "\n".join([EXPORT, *lines, ""]), encoding="utf-8-sig"
-    )
-    yield chosen
-    embedded.stop(chosen.home_path)
-
-
-def test_a_partition_asked_alone_is_merged_without_weather(cells: Settings) -> None:
-    from flow_platform.assets.keys import table_key
-    from flow_platform.definitions import build_definitions
-
-    platform = Platform(cells)
-    cell = platform.areas_of(TRAFFIC)[0]
-    assert cell == "48.80N 2.30E"
-    with dagster_instance(platform) as instance:
-        definitions = build_definitions(platform)
-        for name in ("raw", "merged"):
-            job = definitions.resolve_implicit_global_asset_job_def()
-            done = job.execute_in_process(
-                instance=instance,
-                partition_key=f"{cell}|2025-02-04",
-                asset_selection=[table_key(f"{name}.traffic")],
-            )
-            assert done.success
-    rows = read(platform, "select * from merged.traffic")
-    inside = {str(400 + place) for place in range(10)}
-    assert set(rows["centre_id"]) == inside
-    assert len(rows) == len(inside) * 24
-    assert rows["vehicles"].notna().all()
-    assert rows["temperature_mean"].isna().all()
-
-
-def test_a_run_for_one_area_touches_only_its_counters(cells: Settings) -> None:
-    platform = Platform(cells)
-    areas = platform.areas_of(TRAFFIC)
-    assert areas == ("48.80N 2.30E", "48.85N 2.30E", "48.90N 2.30E")
-    days = ("--from", "2025-02-03", "--to", "2025-02-05")
-    done = flow(cells, "backfill", "traffic", *days)
-    assert done.returncode == 0, done.stderr
-    tables = ("raw.traffic", "merged.traffic", "ml.forecasts", "monitoring.traffic_accuracy")
-    before = {table: stamps(platform, table) for table in tables}
-    again = flow(cells, "backfill", "traffic", *days, "--centres", areas[1])
-    assert again.returncode == 0, again.stderr
-    own = {one.centre_id for one in platform.centres_of(TRAFFIC) if one.area == areas[1]}
-    assert len(own) == 13
-    for table in tables:
-        after = stamps(platform, table)
-        assert len(after) == len(before[table]) == 30
-        assert {centre for centre in after if after[centre] != before[table][centre]} == own
-
-
-def stamps(platform: Platform, table: str) -> dict[str, int]:
-    """The newest transaction that wrote a row of each counter."""
-    rows = read(
-        platform, f"select centre_id, max(xmin::text::bigint) as xmin from {table} group by 1"
-    )
-    return {row["centre_id"]: int(row["xmin"]) for row in rows.to_dict("records")}

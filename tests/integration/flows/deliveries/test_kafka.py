@@ -33,7 +33,7 @@ from flow_platform.streams.settlement import Batch, Settlement
 from flow_platform.streams.state import stream_state
 from flow_platform.warehouse.quarantine import Selection, drop_rows, selected_rows
 from tests.integration.conftest import check_exactly_once, flow
-from tests.integration.test_event_rows import received
+from tests.integration.flows.deliveries.test_event_rows import received
 from tests.order_events import CANARIES, EVENT_TABLES, whole_database
 from tests.unit.flows.deliveries.test_events import (
     FIRST,
