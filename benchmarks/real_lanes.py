@@ -1,4 +1,4 @@
-"""Forecasts of real parcel lanes beside named peers, on the same rows in the same run.
+"""Forecasts of real parcel lanes against named peers, on the same rows in the same run.
 
 The platform's candidates are retrained monthly and its champion chosen on backtests before each
 cut-off, as the assets do. Methods are not tuned here, and nothing is written but the figures.
@@ -44,7 +44,7 @@ BLOCK = 4
 
 
 def lanes_file() -> Path | None:
-    """The lanes under $FLOW_REAL_DATA or beside the repository; None where there are none."""
+    """The lanes' file under $FLOW_REAL_DATA or next to the repository; None if it is not there."""
     folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
     path = folder / "parcels" / FILE
     return path if path.exists() else None
@@ -55,7 +55,8 @@ def inbound(path: Path) -> pd.DataFrame:
     lanes = pd.read_csv(path, encoding="utf-8")
     lanes = lanes.rename(columns={"场地2": "unique_id", "日期": "ds", "货量": "y"})
     lanes["ds"] = pd.to_datetime(lanes["ds"])
-    return lanes.groupby(["unique_id", "ds"], as_index=False)["y"].sum().astype({"y": float})
+    daily = lanes.groupby(["unique_id", "ds"])["y"].sum()
+    return daily.astype(float).reset_index()
 
 
 def china_calendar(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def series_data(actuals: pd.DataFrame) -> SeriesData:
 
 
 def periods(days: pd.Series, calendar: pd.DataFrame) -> pd.DataFrame:
-    """For each day: whether it lies on or around an event, and in a peak, trough or usual time."""
+    """For each day: whether it is on or around an event, and in a peak, trough or usual time."""
     one = calendar.drop_duplicates("ds").set_index("ds")
     event = one["event"].notna()
     feast = one["holiday"].fillna("").str.contains("Spring Festival|New Year's Eve|Chinese New")

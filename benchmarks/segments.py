@@ -1,8 +1,8 @@
 """Segments of Olist's customers: stability and silhouette of each number, profiles, names by month.
 
 Each month is made from what was known before it, as the platform does, but without a database. A
-held-out judgement stands beside: a second K-Means, fitted on half of the customers, says the other
-half, and the adjusted Rand index tells how far it agrees with the month's segments.
+held-out check follows: a second K-Means, fitted on half of the customers, assigns the other half,
+and the adjusted Rand index measures its agreement with the month's segments.
 Real data: ../shared/data/deliveries or FLOW_REAL_DATA.
 """
 

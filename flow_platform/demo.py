@@ -41,7 +41,7 @@ class DemoResult:
 
     `trips` has a row a model: how many trips of the last weeks, RMSE in minutes, R2, coverage.
     `deliveries` is of delivered orders that are old enough: how many, MAE in days, coverage, and
-    the shares that came late of the tenth said to be most at risk and of the others.
+    the share that was late, among the tenth most at risk by the forecast and among the others.
     """
 
     last_day: date
@@ -198,7 +198,7 @@ def _deliveries(platform: Platform, last_day: date) -> dict[str, float]:
         " avg(was_late::integer) filter (where tenth > 1)::float8 as late_otherwise"
         " from (select *, ntile(10) over (order by late_probability desc, order_id) as tenth"
         " from published.delivery_predictions where stage = 'approved'"
-        " and actual_days is not null and day between %(first)s and %(last)s) as said",
+        " and actual_days is not null and day between %(first)s and %(last)s) as predicted",
         {
             "first": last_day - timedelta(days=_predicted(DELIVERIES) - 1),
             "last": last_day - timedelta(days=ARRIVED_DAYS),

@@ -108,8 +108,8 @@ def run_job(
 ) -> str:
     """Run a job in this process to its end; returns the run id.
 
-    `progress` is told how many asset partitions are done, and of how many. Raises FlowError naming
-    each failed step, why, and where to look.
+    `progress` is called with the number of asset partitions that are done and their total. Raises
+    FlowError naming each failed step, why, and where to look.
     """
     from dagster import DagsterEventType
     from dagster._core.definitions.job_base import InMemoryJob
@@ -130,7 +130,7 @@ def run_job(
         if event.is_step_materialization:
             done += 1
             if progress and (done % 50 == 0 or done == total):
-                progress(min(done, total), total)  # vintages come beside what was planned
+                progress(min(done, total), total)  # vintages are made in addition to the plan
         elif event.is_step_failure:
             failures.append(f"{event.step_key}: {_root_cause(event)}")
     finished = instance.get_run_by_id(run.run_id)

@@ -107,7 +107,10 @@ def _without_absent(
 def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefinition]:
     """The model and champion assets of one flow."""
     first_day = platform.settings.first_day
+    return [_model_asset(flow, first_day), _champion_asset(flow, first_day)]
 
+
+def _model_asset(flow: Flow, first_day: date) -> dg.AssetsDefinition:
     @dg.asset(
         key=model_key(flow),
         group_name=flow.name,
@@ -132,30 +135,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         )
         if len(wanted) > 1:
             wanted = _without_absent(context, parts_of(flow).models.engine, wanted)
-        months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
-        trained: list[Trained] = []
-        data: Any = None
-        for case in cases_of(platform, flow):
-            trainer = Trainer(case.engine)
-            if data is None or not case.parts.models.shares_history:
-                data = case.history(*months)
-            with case.training_lock():
-                for month, candidate in wanted:
-                    try:
-                        cutoff = date.fromisoformat(month)
-                        vintage = train_vintage(case, trainer, candidate, cutoff, data)
-                        context.log.info(
-                            "%s of %s: %s %s",
-                            case.measure,
-                            month,
-                            "trained" if vintage.is_new else "unchanged:",
-                            vintage.vintage.model_version,
-                        )
-                        trained.append(vintage)
-                    except ModelError as error:
-                        if len(wanted) == 1:
-                            raise
-                        context.log.warning("%s %s left out: %s", candidate, month, error)
+        trained = _train(context, platform, flow, wanted)
         if context.run.tags.get(CHAMPIONS_TAG) == "name":
             _decide(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
         yield dg.MaterializeResult(
@@ -165,6 +145,47 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             }
         )
 
+    return model
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    platform: Platform,
+    flow: Flow,
+    wanted: list[tuple[str, str]],
+) -> list[Trained]:
+    """Train the wanted (month, candidate), in order, of every measure.
+
+    A vintage that cannot be trained is logged and left out; the only one wanted raises ModelError.
+    """
+    months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
+    trained: list[Trained] = []
+    data: Any = None
+    for case in cases_of(platform, flow):
+        trainer = Trainer(case.engine)
+        if data is None or not case.parts.models.shares_history:
+            data = case.history(*months)
+        with case.training_lock():
+            for month, candidate in wanted:
+                try:
+                    cutoff = date.fromisoformat(month)
+                    vintage = train_vintage(case, trainer, candidate, cutoff, data)
+                    context.log.info(
+                        "%s of %s: %s %s",
+                        case.measure,
+                        month,
+                        "trained" if vintage.is_new else "unchanged:",
+                        vintage.vintage.model_version,
+                    )
+                    trained.append(vintage)
+                except ModelError as error:
+                    if len(wanted) == 1:
+                        raise
+                    context.log.warning("%s %s left out: %s", candidate, month, error)
+    return trained
+
+
+def _champion_asset(flow: Flow, first_day: date) -> dg.AssetsDefinition:
     @dg.asset(
         key=champion_key(flow),
         group_name=flow.name,
@@ -201,7 +222,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                 context.log.warning("%s", lacking)
         return dg.MaterializeResult(metadata={"champions": dg.MetadataValue.json(named)})
 
-    return [model, champion]
+    return champion
 
 
 def _decide(

@@ -1,6 +1,6 @@
-"""The job that removes what has been kept long enough. When it runs stands in `schedules.py`.
+"""The job that removes rows whose retention period is over. `schedules.py` says when it runs.
 
-It makes no asset: what it removed is a row of `ops.privacy_audit`, and counts in the run's log.
+It makes no asset: a row of `ops.privacy_audit` and the run's log record what it removed.
 """
 
 import dagster as dg

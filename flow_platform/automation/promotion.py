@@ -101,8 +101,8 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
 
 
 def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Output[None]:
-    """Tell what was decided, as metadata of the run: its readers have no database."""
-    told = [
+    """The decisions as metadata of the run, for readers without access to the database."""
+    summary = [
         {
             "measure": one.serving.measure,
             "kind": one.kind,
@@ -117,4 +117,4 @@ def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Out
     ]
     for decision in decisions:
         context.log.info("%s %s: %s", decision.kind, decision.serving.measure, decision.reason)
-    return dg.Output(None, metadata={"decisions": dg.MetadataValue.json(told)})
+    return dg.Output(None, metadata={"decisions": dg.MetadataValue.json(summary)})

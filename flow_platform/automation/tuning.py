@@ -34,7 +34,7 @@ def build_tuning_job(flow: SeriesFlow) -> dg.JobDefinition:
 
             def progress(standing: Standing, measure: str = measure) -> None:
                 nonlocal best
-                # An event is a database write: only what is better than before is told.
+                # A log line is a write to the database: only improvements are logged.
                 if standing.loss < best:
                     best = standing.loss
                     context.log.info("%s: %s", measure, standing)

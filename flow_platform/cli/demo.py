@@ -25,7 +25,7 @@ def demo(as_json: JsonOption = False) -> None:
 
 
 def _show_demo(result: Any) -> None:
-    show_forecasts(result.forecasts, f"Tomorrow, as said on the evening of {result.last_day}")
+    show_forecasts(result.forecasts, f"Tomorrow, forecast on the evening of {result.last_day}")
     table = Table("days ahead", "WAPE", "RMSE", "R2", "80 % interval covers", title="Error figures")
     for row in result.errors.itertuples():
         table.add_row(
@@ -53,7 +53,7 @@ def _show_demo(result: Any) -> None:
     )
     orders = result.deliveries
     output.print(
-        f"Orders of four weeks ago, as said when approved: mean error {orders['mae']:.1f} days,"
+        f"Orders of four weeks ago, predicted at approval: mean error {orders['mae']:.1f} days,"
         f" 80 % interval covers {orders['coverage_80']:.0%}; late were"
         f" {orders['late_if_risky']:.0%} of the tenth most at risk,"
         f" {orders['late_otherwise']:.0%} of the others."

@@ -1,6 +1,6 @@
-"""What a load gives: its rows, its rejected rows, and a balance for each file.
+"""The result of a load: its rows, its rejected rows, and a balance for each file.
 
-How rows are read and judged is in the module of each flow; writing them is in `stages/landing.py`.
+How rows are read and judged is in the module of each flow; writing them is in `stages/loading.py`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ REJECTED_COLUMNS = RejectedRow._fields
 
 @dataclass(frozen=True)
 class FileBalance:
-    """What became of one file: rows_read == rows_stored + rows_quarantined, and rows_in_file ==
-    rows_read + rows_left (good rows of partitions not asked for) + rows_repeated (rows that this
-    or another file has already). With an `error`, naming file, fault and remedy, the file gave no
-    rows.
+    """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
+    rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
+    (rows that this or another file has already). With an `error`, which names file, fault and
+    remedy, the file has no rows.
     """
 
     file: str
@@ -70,7 +70,7 @@ class FileBalance:
 
 @dataclass(frozen=True)
 class Landing:
-    """What a load gives.
+    """The result of a load.
 
     `rows`: one per accepted source row of the asked partitions, with the columns of the raw table.
     `rejected` (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever
@@ -95,7 +95,7 @@ def no_file(path: str) -> FileBalance:
 
 
 class Load:
-    """What becomes of the rows of files while they are loaded, for their balances.
+    """Counts the rows of files by their fate while they are loaded, for the files' balances.
 
     >>> load = Load()
     >>> load.judged("a.csv", good=3, rejected=[])

@@ -63,4 +63,5 @@ def act(app: Screen, order_id: str, action: str, author: str, note: str = "") ->
     assert form.startswith(order_id)
     app.text_input(key=f"author.{form}").set_value(author)
     app.text_area(key=f"note.{form}").set_value(note)
-    return app.button(key=f"act.{action}.{form}").click().run()
+    app.button(key=f"act.{action}.{form}").click().run()
+    return app

@@ -469,11 +469,11 @@ def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
     (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\n[deliveries]\nkind = "kafka"\n')
     platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
     sensors = build_definitions(platform).sensors or []
-    names = ["watch_live_traffic", "watch_live_deliveries", touched]
-    assert [sensor.name for sensor in sensors] == names
+    every = ["watch_live_traffic", "watch_live_deliveries", touched]
+    assert [sensor.name for sensor in sensors] == every
 
 
-def test_history_of_deliveries_tells_how_late_they_were_before_anything_was_scored(
+def test_history_of_deliveries_has_their_lateness_before_anything_was_scored(
     definitions: dg.Definitions,
 ) -> None:
     job = definitions.resolve_job_def("deliveries_history")

@@ -143,7 +143,8 @@ def test_nothing_that_is_there_counts_as_out_of_date_after_the_renaming(
     graph = graph_of(*OF_TODAY, SEGMENTS[1]).resolve_asset_graph()
     status = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
     for key in graph.materializable_asset_keys:
-        days = DAYS.get_partition_keys() if graph.get(key).is_partitioned else [None]
+        is_partitioned = graph.get(key).is_partitioned
+        days: list[str | None] = [*DAYS.get_partition_keys()] if is_partitioned else [None]
         for day in days:
             causes = status.get_stale_causes(key, day)
             assert status.get_status(key, day) == StaleStatus.FRESH, (key, day, causes)

@@ -1,4 +1,4 @@
-"""The segments of customers, by month of the cut-off: who is of which, and how many there are."""
+"""The asset of customers' segments, by month of the cut-off."""
 
 from datetime import date
 
@@ -110,7 +110,7 @@ def segment_jobs() -> list[UnresolvedAssetJobDefinition]:
 
 
 def _shown(one: MonthSegments) -> dict[str, object]:
-    """What people see of a month; of fewer than ten customers no number."""
+    """The metadata of a month; numbers of fewer than ten customers are left out."""
     return {
         "model_version": one.trained.vintage.model_version,
         "k": one.segments.k,

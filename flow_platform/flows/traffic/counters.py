@@ -1,6 +1,6 @@
 """The road counters of a source: which there are, where they are, which area each is in.
 
-Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of partitions are made in
+Their readings are in `source.py`, `portal.py` and `live/`; keys of partitions are made in
 `partitions.py`.
 """
 
@@ -139,7 +139,7 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
         counter = _declared(row, where)
         if counter.centre_id in counters:
             raise ConfigurationError(
-                f"{where}: centre_id {counter.centre_id!r} stands twice. Remove one line."
+                f"{where}: centre_id {counter.centre_id!r} is there twice. Remove one line."
             )
         counters[counter.centre_id] = counter
     return in_order(counters.values())
@@ -214,7 +214,7 @@ def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
 
 
 def _changes(known: dict[str, Counter], new: Iterable[Counter]) -> dict[str, Counter]:
-    """The counters of which something new is known, with all that is known of them."""
+    """The counters with news, each with all that is known of it."""
     after = dict(known)
     for one in new:
         before = after.get(one.centre_id)
@@ -223,7 +223,7 @@ def _changes(known: dict[str, Counter], new: Iterable[Counter]) -> dict[str, Cou
 
 
 def _merged(known: Counter, new: Counter) -> Counter:
-    """What is known of a counter, with what is new of it."""
+    """A counter with all that either of its two versions knows, the new one first."""
     changes: dict[str, Any] = {}
     if new.name != new.centre_id:
         changes["name"] = new.name

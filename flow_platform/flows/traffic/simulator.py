@@ -21,6 +21,7 @@ import pandas as pd
 
 from flow_platform.flows.traffic.counters import Counter
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.school_holidays import school_holidays
 
 TIMEZONE = "Europe/Paris"
@@ -39,7 +40,7 @@ _SATURDAY, _SUNDAY = 5, 6
 
 @dataclass(frozen=True)
 class _Road:
-    """What kind of road a counter stands on.
+    """The kind of road that a counter counts.
 
     `usual` vehicles in a usual busy hour, `capacity` at which traffic breaks down, shares of the
     morning and the evening peak, `leisure` how much weekends keep, `growth` a year.
@@ -85,12 +86,6 @@ _ROADS: dict[str, _Road] = {
 COLUMNS = ("centre_id", "counted_at", "vehicles", "occupancy", "state")
 
 
-def _random(seed: int, *names: object) -> np.random.Generator:
-    text = "\x1f".join([str(seed), *map(str, names)]).encode()
-    key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-    return np.random.Generator(np.random.Philox(key=key))
-
-
 # -- what is expected ----------------------------------------------------------------------------
 
 
@@ -116,7 +111,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
         morning = road.morning * np.exp(-(((hour - 8.4) / 1.5) ** 2))
         noon = 0.68 * np.exp(-(((hour - 13.2) / 3.2) ** 2))
         evening = road.evening * np.exp(-(((hour - 18.3) / 2.1) ** 2))
-        # Fridays leave earlier and fuller.
+        # On Fridays the evening peak is earlier and higher.
         friday = 0.12 * np.exp(-(((hour - 16.5) / 2.5) ** 2)) if weekday == 4 else 0.0
         return np.asarray(night + np.maximum(np.maximum(morning, noon), evening) + friday)
     late = 0.16 * np.exp(-(((hour - 1.0) / 2.2) ** 2))
@@ -126,7 +121,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
 
 
 def _season(day: date) -> float:
-    """The share that a day of the year keeps: half of August is on holiday."""
+    """The share of traffic on a day of the year: in August many people are on holiday."""
     number = day.timetuple().tm_yday
     august = 0.30 * np.exp(-(((number - 224) / 12.0) ** 4))
     turn_of_year = 0.18 * np.exp(-((min(abs(number - 360), number + 5) / 5.0) ** 2))
@@ -213,13 +208,13 @@ def _stacked(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame
     return pd.concat(frames, ignore_index=True)[list(columns)]
 
 
-# -- what happens --------------------------------------------------------------------------------
+# -- simulated readings --------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
 def _shocks(seed: int, day: date) -> np.ndarray:
     """The shocks of the 24 stamps of a UTC day, unit variance."""
-    return _random(seed, "shared", day).standard_normal(24)
+    return random_stream(seed, "shared", day).standard_normal(24)
 
 
 def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
@@ -240,7 +235,7 @@ def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
 
 
 def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
-    """Occupancy in percent: it rises faster as flow nears capacity, and beyond it a queue stands.
+    """Occupancy in percent: it rises faster as flow nears capacity, above which there is a queue.
 
     The free branch of a parabolic relation of flow and density (Greenshields 1935): dense from 70 %
     of capacity on, nearly saturated at capacity.
@@ -251,12 +246,16 @@ def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
 
 
 def _counter_day(seed: int, centre_id: str, day: date) -> dict[str, np.ndarray]:
-    """What befalls a counter in the 24 stamps of a UTC day.
+    """Noise and faults of a counter at the 24 stamps of a UTC day, in arrays of shape (24,).
 
-    `noise` a factor with mean one; `flow` what an incident leaves of it; `queue` percent of
-    occupancy that it adds; `missing` hours without a row; `silent` hours without a value; `barred`.
+    noise     a factor with mean one
+    flow      the share of vehicles that pass in spite of an incident
+    queue     percent of occupancy that the incident adds
+    missing   hours without a row
+    silent    hours without a value
+    barred    hours in which the road is closed
     """
-    draw = _random(seed, centre_id, day)
+    draw = random_stream(seed, centre_id, day)
     noise = np.exp(draw.normal(-(NOISE**2) / 2, NOISE, 24))
     jitter = draw.normal(0, 0.06, 24)
     flow, queue = np.ones(24), np.zeros(24)

@@ -4,13 +4,7 @@ from flow_platform.flows.trips.assets import ZONES, zone_assets
 from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
-from flow_platform.flows.trips.models.engine import ENGINE
-from flow_platform.flows.trips.scoring import (
-    compare_trips,
-    read_for_months,
-    score_trips,
-    trip_spec,
-)
+from flow_platform.flows.trips.scoring import SCORING
 from flow_platform.ground.tables import (
     AVAILABLE_AT,
     DAY,
@@ -22,7 +16,6 @@ from flow_platform.ground.tables import (
 from flow_platform.parts import (
     DemoWindow,
     FlowParts,
-    ModelParts,
     MoreParts,
     Predictions,
     RawRows,
@@ -31,18 +24,14 @@ from flow_platform.parts import (
     Schedule,
 )
 from flow_platform.stages.drift import record_features
+from flow_platform.stages.records import record_models
 
 BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
 PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
 
-MODELS = ModelParts(
-    engine=ENGINE,
-    spec=trip_spec,
-    read_for_training=read_for_months,
-    # All models are of the same trips.
-    shares_history=True,
-    # A trip has the calendar and the weather that were known when it began.
-    training_views=(),
+MODELS = record_models(
+    SCORING,
+    drift=record_features(TRIPS),
     predictions=Predictions(
         asset="trips_scores",
         table=Table(
@@ -64,10 +53,8 @@ MODELS = ModelParts(
         description="Trips: predicted minutes of every trip by each model, with an 80 %"
         " interval, by a vintage that was trained before the trip began.",
         complete="Every trip has a score of every model.",
-        make=score_trips,
+        make=SCORING.predict,
     ),
-    compare=compare_trips,
-    drift=record_features(TRIPS),
 )
 
 PARTS = FlowParts(

@@ -1,6 +1,6 @@
-"""Seeks LightGBM's parameters on time-ordered folds, for as long as it is given.
+"""Seeks LightGBM's parameters on time-ordered folds, within a given time.
 
-Knows neither databases nor flows: an Optuna study is handed in, and what was found is handed back.
+Knows neither databases nor flows: it takes an Optuna study and returns the parameters it found.
 Training takes parameters and never seeks them (docs/adr/0008-tuning-apart-from-training.md).
 """
 
@@ -215,7 +215,7 @@ def _judge(
 ) -> tuple[Boosting, float, float, bool]:
     """The first of `rivals` that beats the defaults on `fold`, else the first; its loss, theirs.
 
-    So more trials never cost what earlier ones had won.
+    So more trials never lose a gain of earlier ones.
     """
     default = _errors(Boosting(), fold, spec)
     verdicts = []

@@ -294,7 +294,7 @@ def test_accounts_are_listed_in_pages(
 ) -> None:
     headers = accounts[Role.ADMIN]["headers"]
     whole = client.get("/accounts?limit=500", headers=headers).json()
-    parts = []
+    parts: list[dict[str, Any]] = []
     while len(parts) < whole["total"]:
         page = client.get(f"/accounts?limit=3&offset={len(parts)}", headers=headers).json()
         assert page["items"]

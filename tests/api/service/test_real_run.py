@@ -41,7 +41,8 @@ def home(scratch: Path, ports: dict[str, str]) -> Iterator[Settings]:
     try:
         before = str(LAST - timedelta(days=5))
         done = flow(
-            *(settings, "backfill", "parcels", "--history", "--from", str(FIRST), "--to", before),
+            settings,
+            *("backfill", "parcels", "--history", "--from", str(FIRST), "--to", before),
             **ports,
         )
         assert done.returncode == 0, done.stderr

@@ -37,7 +37,7 @@ def test_a_relative_path_starts_at_the_toml_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[parcel]\nkind = "files"', "unknown section [parcel]. Allowed: parcels, retail"),
         ('[calendar]\nkind = "files"', "FLOW_EVENTS"),
@@ -84,11 +84,13 @@ def test_a_relative_path_starts_at_the_toml_file(tmp_path: Path) -> None:
         ("[parcels", "is not valid TOML"),
     ],
 )
-def test_a_fault_in_sources_toml_says_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_in_sources_toml_says_what_is_allowed(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         read_sources(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows.parcels.options import ParcelsSource
-from flow_platform.sources.parcels import read_parcels
+from flow_platform.sources.daily_counts import read_daily_counts
 from tests.unit.sources.samples import NOW, plain_centre
 
 CENTRES = [plain_centre(str(number)) for number in range(1, 6)]
@@ -150,7 +150,7 @@ def test_a_hundred_mutated_files_balance_and_never_crash(tmp_path: Path, batch: 
 
     config = ParcelsSource(kind="files", path=str(tmp_path / "*"))
     first, last = date(2025, 1, 1), date(2025, 2, 15)
-    landing = read_parcels(config, CENTRES, first, last, IDS, now=NOW)
+    landing = read_daily_counts(config, "parcels", CENTRES, first, last, IDS, now=NOW)
 
     assert [file.file for file in landing.files] == sorted(contents)
     for file in landing.files:

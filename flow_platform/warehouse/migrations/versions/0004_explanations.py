@@ -1,4 +1,4 @@
-"""What moved each forecast from a usual same weekday, beside the forecast itself."""
+"""The reasons why each forecast differs from a usual same weekday, in the forecast's own row."""
 
 from alembic import op
 

@@ -46,7 +46,7 @@ def test_a_folder_and_renamed_columns_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('kind = "mqtt"', "unknown kind 'mqtt'. Allowed: simulated, files, kafka"),
         ('kind = "files"', "needs path, the folder of its tables"),
@@ -74,9 +74,11 @@ def test_a_folder_and_renamed_columns_are_taken(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_fault_in_its_section_says_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_in_its_section_says_what_is_allowed(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         read_sources(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)

@@ -1,6 +1,6 @@
 """Two hundred mutated files of invoice lines: never a crash, never a silent loss, no raw customer.
 
-The mutations are those of `test_parcels_fuzz.py`, seeded, so that a failure is found again.
+The mutations are those of `test_daily_counts_fuzz.py`, seeded, so that a failure is found again.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_paths_start_at_the_sources_file_and_defaults_hold(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[trips]\nkind = "files"\npath = "x"\n', "needs zones"),
         ('[trips]\nkind = "http"\n', "needs zones"),
@@ -63,10 +63,10 @@ def test_paths_start_at_the_sources_file_and_defaults_hold(tmp_path: Path) -> No
         (f'{FILES}columns = {{speed = "v"}}\n', "columns maps speed"),
     ],
 )
-def test_a_section_that_cannot_be_used_says_why(tmp_path: Path, text: str, said: str) -> None:
+def test_a_section_that_cannot_be_used_says_why(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=r"section \[trips\]") as caught:
         read_sources(written(tmp_path, text))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_simulated_trips_happen_at_the_first_centre(tmp_path: Path) -> None:

@@ -134,7 +134,8 @@ def test_facts_before_the_cutoff_and_costs_change_the_fingerprint(
 def test_a_vintage_has_the_time_until_which_it_learned(vintages: Vintages) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
-        assert backtest_scores(trained.artefacts).last_origin < CUTOFF.tz_localize(None)
+        last_origin = backtest_scores(trained.artefacts).last_origin
+        assert last_origin is not None and last_origin < CUTOFF.tz_localize(None)
 
 
 def test_learned_delays_are_nearer_than_the_regions_usual_days(
