@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.app.published.server import Published
 from tests.app.screen import Screen
+
+
+def now() -> datetime:
+    """The moment until which the made-up orders were followed."""
+    return datetime.now(UTC)
 
 
 def elements(block: Any) -> Iterator[Any]:

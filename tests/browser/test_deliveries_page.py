@@ -25,7 +25,6 @@ from tests.app.published.parcels import fill, yesterday
 from tests.app.published.server import Published
 from tests.app.screen import view_of
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose,
     choose_language,
@@ -39,8 +38,6 @@ from tests.browser.conftest import (
 )
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
 
 REGION, SHIPPER = RISKIEST_AT
 NAME = "São Paulo"

@@ -16,7 +16,6 @@ from streamlit_app.data.series import FORECAST_COLUMNS
 from tests.app.published.parcels import yesterday
 from tests.app.screen import view_of
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose,
     choose_language,
@@ -29,8 +28,6 @@ from tests.browser.conftest import (
 )
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
 
 PAGE = "parcels"
 LYON = "Lyon (Vénissieux)"
