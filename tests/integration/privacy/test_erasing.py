@@ -33,7 +33,7 @@ from tests.canary import places_of
 from tests.integration.conftest import environment, make_settings
 from tests.order_events import received_event
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CUSTOMER, EMAIL, NAME = "cst-Quetzal77", "zoe.quetzal@example.org", "Zoë Quetzálová"
 PERSON = Person(CUSTOMER, (EMAIL,), (NAME,))
