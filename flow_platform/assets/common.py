@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -96,6 +96,27 @@ def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:
     figure.savefig(buffer, format="png", bbox_inches="tight")
     content = base64.b64encode(buffer.getvalue()).decode()
     return dg.MetadataValue.md(f"![{about}](data:image/png;base64,{content})")
+
+
+def show(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
+    """Add metadata to the newest partition of the run, and to the asset's page.
+
+    Not to every partition: metadata is stored once for each, and pictures would fill the event log.
+    """
+    for partition in {context.partition_keys[-1], _last_stored(context)}:
+        context.add_asset_metadata(metadata, partition_key=partition)
+
+
+def _last_stored(context: dg.AssetExecutionContext) -> str:
+    """The partition that Dagster will store last, which is the one that the asset's page shows.
+
+    It stores them in the order of a set: any order, but that of every set that is made alike.
+    """
+    definition = context.assets_def.partitions_def
+    assert definition is not None
+    return list(definition.subset_with_partition_keys(context.partition_keys).get_partition_keys())[
+        -1
+    ]
 
 
 def columns_metadata(table: Table) -> dict[str, Any]:

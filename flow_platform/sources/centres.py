@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import zoneinfo
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -149,6 +149,11 @@ def _centre(row: dict[str, str], where: str) -> Centre:
         timezone=timezone,
         daily_capacity=capacity,
     )
+
+
+def without_capacity(centres: Iterable[Centre]) -> tuple[Centre, ...]:
+    """The same centres for a flow that the `daily_capacity` of the centres file is not of."""
+    return tuple(replace(centre, daily_capacity=None) for centre in centres)
 
 
 def read_centres(path: Path) -> tuple[Centre, ...]:

@@ -18,18 +18,16 @@ import pandas as pd
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.ids import natural_order
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
 from flow_platform.sources.landing import (
     Landing,
-    Load,
     RejectedRow,
     all_stored,
     broken_rows,
+    landed,
     rejected_frame,
     rejected_rows,
-    stacked,
 )
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
@@ -283,23 +281,15 @@ def read_daily_counts(
         for file, table in read_source(config, _layouts(config, measure), only_first_sheet=True)
     ]
     _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
-    load, stored = Load(), []
-    for file, one in found:
-        if isinstance(one, FileUnreadableError):
-            load.unreadable(file, one)
-            continue
+
+    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
         good = np.flatnonzero(one.reasons.good)
         days = one.day[good].astype("datetime64[D]")
         inside = (days >= np.datetime64(first_day)) & (days <= np.datetime64(last_day))
-        chosen = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
-        load.judged(file, good=len(good), rejected=one.rejected())
-        load.stored(file, len(chosen))
-        stored += [one.rows(chosen)] if len(chosen) else []
-    return Landing(
-        stacked(stored, lambda: _nothing(measure)),
-        rejected_frame(load.rejected),
-        load.balances(str(config.path)),
-    )
+        places = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
+        return len(good), one.rows(places)
+
+    return landed(found, chosen, lambda: _nothing(measure), str(config.path))
 
 
 def discover_centres(config: SourceConfig) -> list[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.judging import Reasons
 from flow_platform.sources.tables import BrokenRow, Table, clean_text, payload_json
 
@@ -132,6 +133,39 @@ class Load:
     def balances(self, path: str) -> tuple[FileBalance, ...]:
         """One balance a file; that of no file where there is none that `path` names."""
         return tuple(self._balances.values()) or (no_file(path),)
+
+
+class JudgedFile(Protocol):
+    """A file whose rows have been judged."""
+
+    def rejected(self) -> list[RejectedRow]:
+        """Its rows that cannot be used."""
+
+
+Judged = TypeVar("Judged", bound=JudgedFile)
+
+
+def landed(
+    found: Iterable[tuple[str, Judged | FileUnreadableError]],
+    chosen: Callable[[Judged], tuple[int, pd.DataFrame]],
+    empty: Callable[[], pd.DataFrame],
+    path: str,
+) -> Landing:
+    """What files gave: `chosen` is how many rows of a file are good, and those that were asked for.
+
+    A file that could not be read is in the balance, and stops no other. `empty` makes a frame
+    without rows, `path` is what the source names.
+    """
+    load, stored = Load(), []
+    for file, one in found:
+        if isinstance(one, FileUnreadableError):
+            load.unreadable(file, one)
+            continue
+        good, rows = chosen(one)
+        load.judged(file, good=good, rejected=one.rejected())
+        load.stored(file, len(rows))
+        stored += [rows] if len(rows) else []
+    return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
 
 
 def whole_rows(table: Table, places: Sequence[int]) -> list[str]:

@@ -19,17 +19,15 @@ from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
 from flow_platform.sources.landing import (
     Landing,
-    Load,
     RejectedRow,
     all_stored,
     broken_rows,
+    landed,
     rejected_frame,
     rejected_rows,
-    stacked,
 )
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
@@ -92,24 +90,13 @@ def read_records(
         for file, one in read_source(config, layouts, only_first_sheet=True)
     ]
     _keep_the_newest([one for _, one in found if isinstance(one, _Judged)], columns.key)
-    load, stored = Load(), []
-    for file, one in found:
-        if isinstance(one, FileUnreadableError):
-            load.unreadable(file, one)
-            continue
+
+    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
         good = one.rows[one.reasons.good]
-        chosen = good[
-            good["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
-            & good["centre_id"].isin(asked)
-        ]
-        load.judged(file, good=len(good), rejected=one.rejected())
-        load.stored(file, len(chosen))
-        stored += [chosen] if len(chosen) else []
-    return Landing(
-        stacked(stored, lambda: _rows(columns, {}, "", [])),
-        rejected_frame(load.rejected),
-        load.balances(str(config.path)),
-    )
+        inside = good["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
+        return len(good), good[inside & good["centre_id"].isin(asked)]
+
+    return landed(found, chosen, lambda: _rows(columns, {}, "", []), str(config.path))
 
 
 def _judge(
@@ -165,6 +152,8 @@ def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) ->
 
     def parse(value: Any) -> Parsed:
         found, fault = values.number(value, name, config.decimal)
+        if fault is None and not math.isfinite(found):
+            fault = f"not_finite: {name} is {clean_text(str(value))[:60]}"
         return (math.nan, None) if fault and fault.startswith(_EMPTY) else (found, fault)
 
     return judged_numbers(table.column(name), parse, reasons)

@@ -49,6 +49,23 @@ class Counter:
     district: str | None
 
 
+# Those of the simulator.
+COUNTERS: tuple[Counter, ...] = (
+    Counter("101", "Périphérique Auteuil", 48.8479, 2.2580, "Paris West"),
+    Counter("102", "Périphérique Italie", 48.8191, 2.3600, "Paris South"),
+    Counter("103", "Périphérique Bagnolet", 48.8652, 2.4130, "Paris East"),
+    Counter("104", "Périphérique Clignancourt", 48.9003, 2.3450, "Paris North"),
+    Counter("105", "Avenue des Champs-Élysées", 48.8700, 2.3050, "Paris West"),
+    Counter("106", "Rue de la Convention", 48.8400, 2.2930, "Paris South"),
+    Counter("107", "Rue Saint-Antoine", 48.8537, 2.3650, "Paris East"),
+    Counter("108", "Boulevard de Magenta", 48.8760, 2.3560, "Paris North"),
+    Counter("109", "A1 Saint-Denis", 48.9300, 2.3600, "Suburbs North"),
+    Counter("110", "A6 Gentilly", 48.8130, 2.3440, "Suburbs South"),
+    Counter("111", "A13 Saint-Cloud", 48.8430, 2.2200, "Suburbs West"),
+    Counter("112", "A4 Charenton", 48.8230, 2.4050, "Suburbs East"),
+)
+
+
 def in_order(counters: Iterable[Counter]) -> tuple[Counter, ...]:
     """Counters by their ids, numbers as numbers: 376 comes before 4264."""
     return tuple(sorted(counters, key=lambda counter: natural_order(counter.centre_id)))
@@ -175,8 +192,6 @@ def known_counters(config: TrafficSource, cache: Path) -> tuple[Counter, ...]:
     Raises ConfigurationError where the declaring file cannot be used.
     """
     if config.kind == "simulated":
-        from flow_platform.flows.traffic.simulator import COUNTERS
-
         return in_order(COUNTERS)
     path = config.counters
     declared = {one.centre_id: one for one in declared_counters(Path(path))} if path else {}

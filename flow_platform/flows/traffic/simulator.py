@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.traffic.counters import Counter
 from flow_platform.sources.public_holidays import public_holidays
 from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.school_holidays import school_holidays
@@ -54,20 +53,6 @@ class _Road:
     growth: float
 
 
-COUNTERS: tuple[Counter, ...] = (
-    Counter("101", "Périphérique Auteuil", 48.8479, 2.2580, "Paris West"),
-    Counter("102", "Périphérique Italie", 48.8191, 2.3600, "Paris South"),
-    Counter("103", "Périphérique Bagnolet", 48.8652, 2.4130, "Paris East"),
-    Counter("104", "Périphérique Clignancourt", 48.9003, 2.3450, "Paris North"),
-    Counter("105", "Avenue des Champs-Élysées", 48.8700, 2.3050, "Paris West"),
-    Counter("106", "Rue de la Convention", 48.8400, 2.2930, "Paris South"),
-    Counter("107", "Rue Saint-Antoine", 48.8537, 2.3650, "Paris East"),
-    Counter("108", "Boulevard de Magenta", 48.8760, 2.3560, "Paris North"),
-    Counter("109", "A1 Saint-Denis", 48.9300, 2.3600, "Suburbs North"),
-    Counter("110", "A6 Gentilly", 48.8130, 2.3440, "Suburbs South"),
-    Counter("111", "A13 Saint-Cloud", 48.8430, 2.2200, "Suburbs West"),
-    Counter("112", "A4 Charenton", 48.8230, 2.4050, "Suburbs East"),
-)
 _ROADS: dict[str, _Road] = {
     "101": _Road(5200, 6400, 1.0, 0.9, 0.8, 0.004),
     "102": _Road(5600, 6300, 0.95, 1.0, 0.8, 0.003),

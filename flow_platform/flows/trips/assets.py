@@ -6,18 +6,18 @@ from flow_platform.assets.common import PlatformParam, columns_metadata, rows_me
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_zones
 from flow_platform.ground.asset_paths import asset_path
-from flow_platform.ground.tables import Column, Table
+from flow_platform.ground.tables import Table
 from flow_platform.platform import Platform
 
-ZONES_TABLE = Table(
+ZONES_TABLE = Table.of(
     "raw.trip_zones",
-    (
-        Column("zone_id", "integer", "Number of the zone."),
-        Column("zone", "text", "Name of the zone."),
-        Column("borough", "text", "Borough that the zone is in."),
-        Column("latitude", "double precision", "Middle of the zone, degrees."),
-        Column("longitude", "double precision", "Middle of the zone, degrees."),
-    ),
+    """
+        zone_id    integer           Number of the zone.
+        zone       text              Name of the zone.
+        borough    text              Borough that the zone is in.
+        latitude   double precision  Middle of the zone, degrees.
+        longitude  double precision  Middle of the zone, degrees.
+    """,
 )
 ZONES = asset_path(ZONES_TABLE.name)
 

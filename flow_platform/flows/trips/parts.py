@@ -5,14 +5,7 @@ from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
 from flow_platform.flows.trips.scoring import SCORING
-from flow_platform.ground.tables import (
-    AVAILABLE_AT,
-    DAY,
-    SOURCE_FILE,
-    SOURCE_LINE,
-    Column,
-    Table,
-)
+from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoWindow,
     FlowParts,
@@ -26,27 +19,24 @@ from flow_platform.parts import (
 from flow_platform.stages.drift import record_features
 from flow_platform.stages.records import record_models
 
-BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
-PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
-
 MODELS = record_models(
     SCORING,
     drift=record_features(TRIPS),
     predictions=Predictions(
         asset="trips_scores",
-        table=Table(
+        table=Table.of(
             TRIPS.scores,
-            (
-                Column("trip_id", "text", "The trip."),
-                BOROUGH,
-                DAY,
-                PICKUP_AT,
-                Column("model", "text", "The model: with or without the planned distance."),
-                Column("predicted_minutes", "double precision", "Predicted minutes."),
-                Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
-                Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
-                Column("model_version", "text", "The vintage; `fallback`: none."),
-            ),
+            """
+                trip_id            text              The trip.
+                centre_id          text              Borough of the pickup.
+                day
+                pickup_at          timestamptz       When the trip began.
+                model              text              The model: with or without a planned distance.
+                predicted_minutes  double precision  Predicted minutes.
+                lower_80           double precision  Lower bound of the 80 % interval.
+                upper_80           double precision  Upper bound of the 80 % interval.
+                model_version      text              The vintage; `fallback`: none.
+            """,
         ),
         unit="minutes",
         counted="scores",
@@ -63,24 +53,24 @@ PARTS = FlowParts(
     calendar=lambda platform: platform.kept(TripsContext).calendar(),
     discover=lambda platform: [vars(one) for one in platform.kept(TripsContext).centres],
     raw=RawRows(
-        table=Table(
+        table=Table.of(
             "raw.trips",
-            (
-                Column("trip_id", "text", "Identity of the trip."),
-                BOROUGH,
-                DAY,
-                Column("service", "text", "Taxi service: green or yellow."),
-                PICKUP_AT,
-                Column("dropoff_at", "timestamptz", "When the trip ended."),
-                Column("pickup_zone", "integer", "Zone in which it began."),
-                Column("dropoff_zone", "integer", "Zone in which it ended."),
-                Column("distance_km", "double precision", "Distance travelled, km."),
-                Column("passengers", "smallint", "Number of passengers."),
-                Column("total_amount", "double precision", "Amount paid."),
-                AVAILABLE_AT,
-                SOURCE_FILE,
-                SOURCE_LINE,
-            ),
+            """
+                trip_id       text              Identity of the trip.
+                centre_id     text              Borough of the pickup.
+                day
+                service       text              Taxi service: green or yellow.
+                pickup_at     timestamptz       When the trip began.
+                dropoff_at    timestamptz       When the trip ended.
+                pickup_zone   integer           Zone in which it began.
+                dropoff_zone  integer           Zone in which it ended.
+                distance_km   double precision  Distance travelled, km.
+                passengers    smallint          Number of passengers.
+                total_amount  double precision  Amount paid.
+                available_at
+                source_file
+                source_line
+            """,
         ),
         load=load_trips,
         description="Trips that passed the checks, by the borough and the UTC day of the pickup.",

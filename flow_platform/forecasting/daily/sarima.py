@@ -63,15 +63,16 @@ def fit_series(
     with warnings.catch_warnings(), threadpool_limits(1, "blas"):
         warnings.simplefilter("ignore")
         try:
-            result = model.fit(
+            # Nobody reads the results object, whose standard errors cost as much as the search.
+            params = model.fit(
                 start_params=None if start is None else list(start.params),
                 disp=False,
                 maxiter=ITERATIONS,
-                low_memory=True,
+                return_params=True,
             )
         except (np.linalg.LinAlgError, ValueError):
             return None
-    params = np.asarray(result.params, dtype=float)
+    params = np.asarray(params, dtype=float)
     if not np.isfinite(params).all():
         return None
     return SeriesSarima(
@@ -105,7 +106,8 @@ def forecast_series(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = _model(series, fitted)
-        filtered = model.filter(np.array(fitted.params))
+        # The states alone: standard errors of the parameters would take longer than the filter.
+        filtered = model.filter(np.array(fitted.params), return_ssm=True)
     states = filtered.predicted_state.T  # (days + 1, k): state of day t from days before t
     covariances = np.moveaxis(filtered.predicted_state_cov, -1, 0)
     system = model.ssm

@@ -11,13 +11,13 @@ from flow_platform.forecasting.records.data import RecordData, RecordSpec
 from flow_platform.forecasting.records.frame import Codes, Expanding, Known, frame_of
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.moments import utc
-from flow_platform.models.records import Floats
+from flow_platform.models.records import (
+    MOST_BACKTEST_ROWS,
+    WARM_UP_DAYS,
+    Floats,
+    backtest_start,
+)
 from flow_platform.models.sampling import evenly_placed
-
-# The first days show little of centres; the last part of the records is kept for the backtest.
-WARM_UP_DAYS = 3
-BACKTEST_SHARE, MOST_BACKTEST_DAYS = 1 / 5, 28
-MOST_BACKTEST_ROWS = 150_000
 
 
 def has_enough_history(data: RecordData, cutoff: pd.Timestamp, spec: RecordSpec) -> bool:
@@ -78,8 +78,7 @@ def _even_part(known: RecordData, chosen: np.ndarray, spec: RecordSpec) -> Recor
 
 def _fold_rows(known: RecordData) -> tuple[np.ndarray, np.ndarray]:
     """Which records the backtest fits on, and which it tests."""
-    first, last = int(known.day.min()), int(known.day.max())
-    start = last + 1 - min(MOST_BACKTEST_DAYS, int((last - first + 1) * BACKTEST_SHARE))
+    first, start = int(known.day.min()), backtest_start(known.day)
     # An outcome that was not known yet when the backtest began was not learned from.
     earlier = (known.day < start) & (known.known_day < start)
     return earlier & (known.day >= first + WARM_UP_DAYS), known.day >= start

@@ -6,10 +6,17 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.forecasting.records.data import RecordSpec
-from flow_platform.forecasting.records.preparation import Fold, Prepared
+from flow_platform.forecasting.records.preparation import Prepared
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.promotion import score
-from flow_platform.models.records import BACKTEST_COLUMNS, figures, finite, learned_until, second
+from flow_platform.models.records import (
+    BACKTEST_COLUMNS,
+    figures,
+    finite,
+    learned_until,
+    second,
+    tested_rows,
+)
 from flow_platform.models.roots import Fitted, LightGBM, UsualValue, banded, widening_of
 from flow_platform.models.vintage import TrainedModel
 
@@ -24,7 +31,12 @@ def fit(candidate: str, prepared: Prepared) -> TrainedModel:
     fold, known, spec = prepared.fold, prepared.known, prepared.spec
     roots = _fit(candidate, fold.frame, fold.own.outcome, spec).predict(fold.tested_frame)
     widening = widening_of(roots, fold.tested.outcome)
-    tested = _tested(fold, banded(roots, widening, least=0.0))
+    tested = tested_rows(
+        fold.tested.began_at,
+        banded(roots, widening, least=0.0),
+        fold.tested.outcome,
+        fold.tested_frame[:, 0],
+    )
     fitted = _fit(candidate, prepared.frame, prepared.own.outcome, spec)
     days = [pd.Timestamp(day, unit="D") for day in (known.day.min(), known.day.max())]
     return TrainedModel(
@@ -44,25 +56,6 @@ def _fit(candidate: str, frame: np.ndarray, outcome: np.ndarray, spec: RecordSpe
         return UsualValue.fit(frame[:, 0], outcome)
     first = 1 + len(spec.columns.numbers)
     return LightGBM.fit(frame, np.sqrt(outcome), spec.seed, range(first, frame.shape[1]))
-
-
-def _tested(fold: Fold, predicted: np.ndarray) -> pd.DataFrame:
-    day = pd.DatetimeIndex(fold.tested.began_at).normalize()
-    usual = fold.tested_frame[:, 0]
-    return pd.DataFrame(
-        {
-            "unique_id": [f"{number}" for number in range(len(fold.tested))],
-            "issue": day,
-            "horizon": 1,
-            "ds": day,
-            "prediction": predicted[:, 0],
-            "lower_80": predicted[:, 1],
-            "upper_80": predicted[:, 2],
-            "y": fold.tested.outcome,
-            # MASE is against the centre's usual outcome, over the same records.
-            "scale": float(np.abs(fold.tested.outcome - usual).mean()),
-        }
-    )
 
 
 def _artefacts(

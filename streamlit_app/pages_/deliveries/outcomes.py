@@ -196,5 +196,5 @@ def _table(
     formats: dict[str, Callable[[Any], str]],
 ) -> None:
     counts: dict[str, Callable[[Any], str]] = dict.fromkeys(_COUNTS, view.number)
-    layout.table(view, rows, key=f"{name}.table", alt=alt, shown={**counts, **formats})
-    layout.downloads(view, rows, name=f"deliveries_{name}", key=name)
+    formats, file_name = {**counts, **formats}, f"deliveries_{name}"
+    layout.table_with_files(view, rows, key=name, alt=alt, shown=formats, name=file_name)

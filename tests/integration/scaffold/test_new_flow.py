@@ -27,12 +27,14 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", "target", "logs", ".user.yml
 
 _GRAPH = """
 import json
-from flow_platform.definitions import defs
-graph = defs.resolve_asset_graph()
+from flow_platform.definitions import build_definitions
+from flow_platform.platform import Platform
+from flow_platform.settings import Settings
+found = build_definitions(Platform(Settings()))
 print(json.dumps({
-    "assets": ["/".join(key.path) for key in graph.get_all_asset_keys()],
-    "jobs": sorted(job.name for job in defs.resolve_all_job_defs()),
-    "schedules": sorted(one.name for one in defs.schedules),
+    "assets": ["/".join(key.path) for key in found.resolve_asset_graph().get_all_asset_keys()],
+    "jobs": sorted(job.name for job in found.resolve_all_job_defs()),
+    "schedules": sorted(one.name for one in found.schedules),
 }))
 """
 _ROWS = """
@@ -77,7 +79,7 @@ config = ApiConfig(
     dagster_url="http://127.0.0.1:9",
 )
 with TestClient(create_app(config), base_url="http://127.0.0.1") as client:
-    headers = make_account(client, server, "viewer")["headers"]
+    headers = make_account(client, server, "analyst")["headers"]
     print(json.dumps({path: client.get(path, headers=headers).json() for path in sys.argv[1:]}))
 """
 
@@ -232,12 +234,12 @@ def test_a_missing_part_is_named_when_definitions_load(project: Project) -> None
     whole = parts.read_text()
     try:
         parts.write_text(whole.replace("    calendar=calendar,\n", ""))
-        done = project.python("-c", "import flow_platform.definitions")
+        done = project.python("-c", _GRAPH)
         assert done.returncode != 0
         assert "The flow claims lacks a part in flow_platform/flows/claims/parts.py" in done.stderr
         assert "'calendar'" in done.stderr
         parts.unlink()
-        done = project.python("-c", "import flow_platform.definitions")
+        done = project.python("-c", _GRAPH)
         assert "The flow claims has no parts. Write flow_platform/flows/claims/parts.py" in (
             done.stderr
         )
@@ -250,7 +252,7 @@ def test_a_missing_part_of_sql_is_named(project: Project) -> None:
     whole = macros.read_text()
     try:
         macros.write_text(whole.replace("macro claims_coverage()", "macro claims_coverages()"))
-        done = project.python("-c", "import flow_platform.definitions")
+        done = project.python("-c", _GRAPH)
         assert done.returncode != 0
         assert "claims" in done.stderr and "claims_coverage" in done.stderr
     finally:

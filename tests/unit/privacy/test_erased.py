@@ -16,6 +16,7 @@ from flow_platform.privacy.retention import default_days, retention_days, retent
 from flow_platform.privacy.traces import Traces, _clean_file, _found_in, _pattern
 from flow_platform.sources.erased import Erased, erased_person, ids_named_in, is_distinctive
 from flow_platform.sources.pseudonyms import Pseudonyms
+from tests.unit.refusals import assert_refused
 
 KEY = Pseudonyms(b"k" * 32)
 ID, EMAIL, NAME, ORDER = (
@@ -170,9 +171,7 @@ def test_a_retention_file_that_cannot_be_used_is_refused(
     tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "retention.toml"
-    path.write_text(content)
-    with pytest.raises(ConfigurationError, match=message):
-        retention_days(path)
+    assert_refused(retention_days, path, content, ConfigurationError, message)
 
 
 def test_every_kind_of_days_has_a_rule_and_every_rule_a_kind() -> None:

@@ -5,7 +5,6 @@ What candidates share is in `preparation`; how a vintage scores, in `model`.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from flow_platform.flows.trips.models.candidates import fit_candidate
@@ -21,6 +20,7 @@ from flow_platform.models.records import (
     finite,
     learned_until,
     second,
+    tested_rows,
     typical_row,
 )
 from flow_platform.models.roots import Fitted, banded, widening_of
@@ -57,22 +57,11 @@ def fit(candidate: str, prepared: Prepared) -> TrainedModel:
 
 
 def _tested(fold: Fold, roots: Floats, widening: float, spec: TripSpec) -> pd.DataFrame:
-    predicted = banded(roots, widening, SHORTEST_MINUTES)
-    usual = usual_minutes(fold.tested_frame, spec.has_distance)
-    day = pd.DatetimeIndex(fold.tested.pickup_at).normalize()
-    return pd.DataFrame(
-        {
-            "unique_id": [f"{number}" for number in range(len(fold.tested))],
-            "issue": day,
-            "horizon": 1,
-            "ds": day,
-            "prediction": predicted[:, 0],
-            "lower_80": predicted[:, 1],
-            "upper_80": predicted[:, 2],
-            "y": fold.tested.minutes,
-            # MASE is against the zone pair's usual minutes, over the same trips.
-            "scale": float(np.abs(fold.tested.minutes - usual).mean()),
-        }
+    return tested_rows(
+        fold.tested.pickup_at,
+        banded(roots, widening, SHORTEST_MINUTES),
+        fold.tested.minutes,
+        usual_minutes(fold.tested_frame, spec.has_distance),
     )
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flow_platform.flows.traffic.counters import COUNTERS
 from flow_platform.flows.traffic.readings import occupancy_of, state_of, vehicles_of
 from flow_platform.flows.traffic.simulator import (
     COLUMNS,
-    COUNTERS,
     SHARED,
     expected,
     floor_mae,

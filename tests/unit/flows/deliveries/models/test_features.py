@@ -46,11 +46,6 @@ def world() -> Marketplace:
     return marketplace(orders=1_500, days=90)
 
 
-@pytest.fixture(scope="module")
-def data(world: Marketplace) -> DeliveryData:
-    return world.data
-
-
 def _asked_by(data: DeliveryData, spec: DeliverySpec, moment: pd.Timestamp) -> Asked:
     asked = asked_of(data, spec)
     return asked.take(asked.moment <= naive(moment))

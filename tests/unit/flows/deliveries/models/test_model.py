@@ -61,11 +61,6 @@ def world() -> Marketplace:
 
 
 @pytest.fixture(scope="module")
-def data(world: Marketplace) -> DeliveryData:
-    return world.data
-
-
-@pytest.fixture(scope="module")
 def vintages(data: DeliveryData) -> Vintages:
     trainer = Trainer(ENGINE)
     return {
