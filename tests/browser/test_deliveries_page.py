@@ -37,7 +37,7 @@ from tests.browser.conftest import (
     title_of,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 REGION, SHIPPER = RISKIEST_AT
 NAME = "São Paulo"

@@ -27,7 +27,7 @@ from tests.browser.conftest import (
     title_of,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGE = "parcels"
 LYON = "Lyon (Vénissieux)"

@@ -22,7 +22,7 @@ from tests.integration.conftest import (
     services_up,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from tests.api.world import execute
 from tests.conftest import new_settings
 from tests.integration.conftest import environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_a_person_registers_signs_in_and_is_known(client: TestClient) -> None:

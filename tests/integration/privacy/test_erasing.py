@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from flow_platform.automation.privacy import build_purge_job
 from flow_platform.flows.deliveries.context import DeliveriesContext
@@ -31,31 +30,23 @@ from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse import embedded
 from tests.canary import places_of
 from tests.integration.conftest import environment, make_settings
+from tests.integration.privacy.persons import (
+    CUSTOMER,
+    EMAIL,
+    MERGED,
+    NAME,
+    ORDERS,
+    OTHER,
+    PERSON,
+    THIRD,
+    fill,
+    rows_of,
+    seal,
+    sought,
+)
 from tests.order_events import received_event
 
-pytestmark = pytest.mark.integration
-
-CUSTOMER, EMAIL, NAME = "cst-Quetzal77", "zoe.quetzal@example.org", "Zoë Quetzálová"
-PERSON = Person(CUSTOMER, (EMAIL,), (NAME,))
-WORDS = (CUSTOMER, EMAIL, "Quetzálová")
-ORDERS = ("ord-canary-1", "ord-canary-2", "ord-canary-3")
-OTHER, THIRD = "cst-other-01", "cst-third-02"
-
-# As dbt makes them, in what matters here; where dbt has made them, they are left alone.
-MERGED = """
-create table if not exists merged.deliveries (
-    order_id text, centre_id text, day date, customer text, status text);
-create table if not exists merged.deliveries_history (
-    order_id text, centre_id text, day date, valid_from timestamptz, valid_to timestamptz);
-create table if not exists monitoring.deliveries_performance (
-    centre_id text, day date, orders bigint);
-"""
-FILLED = (
-    *("raw.orders", "raw.payments", "raw.tracking", "raw.incident_logs", "ops.touched"),
-    *("ops.erased", "ops.privacy_audit", "ops.desk_actions", "ops.quarantine"),
-    *("ml.deliveries_scores", "ml.customer_segments", "ml.segment_profiles"),
-    *("merged.deliveries", "merged.deliveries_history", "monitoring.deliveries_performance"),
-)
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -75,145 +66,8 @@ def admin(platform: Platform) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(autouse=True)
-def _world(platform: Platform, admin: psycopg.Connection) -> None:
-    """The canary with two orders and one that was rejected when placed; two others; a full life."""
-    admin.execute(f"truncate {', '.join(FILLED)}")
-    (platform.privacy_folder / "erased.jsonl").unlink(missing_ok=True)
-    moment = datetime(2026, 3, 2, 10, tzinfo=UTC)
-    for number, (order, customer, centre, day) in enumerate(
-        [
-            (ORDERS[0], CUSTOMER, "lyon", 0),
-            (ORDERS[1], CUSTOMER, "lille", 1),  # nobody else in Lille on that day
-            ("ord-other-1", OTHER, "lyon", 0),
-            ("ord-other-2", OTHER, "lille", 2),
-            ("ord-third-1", THIRD, "lyon", 5),
-        ]
-    ):
-        _place(platform, admin, number, order, customer, centre, moment + timedelta(days=day))
-    _track(admin, "t-canary-3", ORDERS[2], moment)  # its placing lies in the quarantine
-    admin.execute(
-        "insert into ops.touched (flow, order_ids) values ('deliveries', %s), ('deliveries', %s)",
-        ([ORDERS[0], "ord-third-1"], [ORDERS[1]]),
-    )
-    admin.execute(
-        "insert into ml.segment_profiles"
-        " select '2026-04-01', segment, 'loyal', 1, 1, 1, 1, 0, 1, 1, 'v'"
-        " from unnest(array[1, 2]) as segment"
-    )
-    for customer, segment in ((CUSTOMER, 1), (OTHER, 2)):
-        admin.execute(
-            "insert into ml.customer_segments values"
-            " ('2026-04-01', %s, 'lyon', %s, 'loyal', 1, 1, 1, 0, 1, 'v')",
-            (platform.kept(DeliveriesContext).pseudonyms.customer(customer), segment),
-        )
-    for action, order, note in (
-        ("note", ORDERS[0], "called, is at home on Monday"),
-        ("note", "ord-other-1", f"wrong parcel: it is {EMAIL.upper()}'s"),
-        ("resolve", "ord-other-1", "quetzálová zoë has it now"),
-        ("note", "ord-third-1", "customer is angry"),
-    ):
-        admin.execute(
-            "insert into ops.desk_actions (order_id, action, note, author)"
-            " values (%s, %s, %s, 'A')",
-            (order, action, note),
-        )
-    person = {"id": CUSTOMER, "name": NAME, "email": EMAIL}
-    for line, text in enumerate(
-        [
-            json.dumps({"schema": 1, "type": "placed", "order_id": ORDERS[2], "customer": person}),
-            json.dumps({"schema": 1, "customer": {"name": NAME.upper()}}),
-            f'{{"email": "{EMAIL}", broken',
-            f"{ORDERS[1]} \\xff cut",
-            json.dumps({"schema": 1, "customer": {"id": OTHER, "name": "Ann Other"}}),
-        ]
-    ):
-        _seal(platform, admin, line, text)
-    admin.execute("analyze")  # the planner, too, keeps values
-
-
-def _place(
-    platform: Platform,
-    admin: psycopg.Connection,
-    number: int,
-    order: str,
-    customer: str,
-    centre: str,
-    moment: datetime,
-) -> None:
-    pseudonym = platform.kept(DeliveriesContext).pseudonyms.customer(customer)
-    admin.execute(
-        "insert into raw.orders (event_id, type, order_id, occurred_at, available_at, centre_id,"
-        " day, customer, promised_at, source, source_position)"
-        " values (%s, 'placed', %s, %s, %s, %s, %s, %s, %s, 'kafka:orders/0', %s)",
-        (f"p-{order}", order, moment, moment, centre, moment.date(), pseudonym, moment, number),
-    )
-    admin.execute(
-        "insert into raw.orders (event_id, type, order_id, occurred_at, available_at, source,"
-        " source_position) values (%s, 'approved', %s, %s, %s, 'kafka:orders/0', %s)",
-        (f"a-{order}", order, moment, moment, number + 100),
-    )
-    admin.execute(
-        "insert into raw.payments values (%s, %s, %s, %s, 'card', 1, 10, 'kafka:payments/0', %s)",
-        (f"y-{order}", order, moment, moment, number),
-    )
-    _track(admin, f"t-{order}", order, moment)
-    admin.execute(
-        "insert into raw.incident_logs values (%s, 'opened', %s, %s, 'lost', %s, %s, 'kafka', %s)",
-        (f"l-{order}", f"incident of {order}", order, moment, moment, number),
-    )
-    admin.execute(
-        "insert into merged.deliveries (order_id, centre_id, day, customer, status)"
-        " values (%s, %s, %s, %s, 'approved')",
-        (order, centre, moment.date(), pseudonym),
-    )
-    admin.execute(
-        "insert into merged.deliveries_history (order_id, centre_id, day, valid_from)"
-        " values (%s, %s, %s, %s)",
-        (order, centre, moment.date(), moment),
-    )
-    admin.execute(
-        "insert into ml.deliveries_scores values"
-        " (%s, %s, %s, 'approved', %s, 5, 3, 8, 0.1, 0.1, '[]', 'v', 'v')",
-        (order, centre, moment.date(), moment),
-    )
-    admin.execute(
-        "insert into monitoring.deliveries_performance (centre_id, day, orders) values (%s, %s, 1)",
-        (centre, moment.date()),
-    )
-
-
-def _track(admin: psycopg.Connection, event: str, order: str, moment: datetime) -> None:
-    admin.execute(
-        "insert into raw.tracking values (%s, 'in_transit', %s, %s, %s, null, 'kafka', 1)",
-        (event, order, moment, moment),
-    )
-
-
-def _seal(platform: Platform, admin: psycopg.Connection, line: int, text: str) -> None:
-    pseudonyms = platform.kept(DeliveriesContext).pseudonyms
-    admin.execute(
-        "insert into ops.quarantine (flow, source_file, source_line, payload_sha256, reason,"
-        " payload, subjects)"
-        " values ('deliveries', 'kafka:orders/0', %s, %s, 'not_json: x', %s, %s)",
-        (
-            line,
-            f"sha-{line}",
-            json.dumps({"sealed": pseudonyms.seal(text), "offset": line}),
-            pseudonyms.words(text),
-        ),
-    )
-
-
-def _sought(platform: Platform) -> tuple[str, ...]:
-    return (*WORDS, *ORDERS, platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER))
-
-
-def _rows(admin: psycopg.Connection) -> set[str]:
-    found: set[str] = set()
-    for table in FILLED:
-        query = sql.SQL("select t::text from {} as t").format(sql.Identifier(*table.split(".")))
-        found |= {f"{table} {row[0]}" for row in admin.execute(query)}
-    return found
+def world(platform: Platform, admin: psycopg.Connection) -> None:
+    fill(platform, admin)
 
 
 def _flow(
@@ -231,20 +85,20 @@ def _flow(
 
 
 def test_the_canary_is_found_before_it_is_erased(platform: Platform) -> None:
-    found = "\n".join(places_of(platform, _sought(platform)))
+    found = "\n".join(places_of(platform, sought(platform)))
     for place in ("raw.orders", "raw.tracking", "desk_actions", "sealed", "pg_statistic"):
         assert place in found
-    for word in _sought(platform):
+    for word in sought(platform):
         assert word.lower() in found
 
 
 def test_an_erased_person_is_nowhere_and_all_others_are_as_before(
     platform: Platform, admin: psycopg.Connection
 ) -> None:
-    before = _rows(admin)
+    before = rows_of(admin)
     made = export(platform, PERSON, "test")
     assert preview(platform, PERSON).rows["raw.orders"] == 4
-    assert _rows(admin) - before <= {row for row in _rows(admin) if "privacy_audit" in row}
+    assert rows_of(admin) - before <= {row for row in rows_of(admin) if "privacy_audit" in row}
     done = erase(platform, PERSON, "test")
     assert done.removed.rows == {
         "merged.deliveries": 2,
@@ -260,8 +114,8 @@ def test_an_erased_person_is_nowhere_and_all_others_are_as_before(
         "raw.tracking": 3,
     }
     assert (done.exports, done.traces.left, made.path.exists()) == (1, {}, False)
-    assert places_of(platform, _sought(platform)) == []
-    gone, come = before - _rows(admin), _rows(admin) - before
+    assert places_of(platform, sought(platform)) == []
+    gone, come = before - rows_of(admin), rows_of(admin) - before
     marks = (
         "canary",
         platform.kept(DeliveriesContext).pseudonyms.customer(CUSTOMER),
@@ -275,7 +129,7 @@ def test_an_erased_person_is_nowhere_and_all_others_are_as_before(
         "ml.segment_profiles (2026-04-01,1,loyal,1,1,1,1,0,1,1,v)",
     }
     assert len(gone - theirs) == 2
-    kept_sealed = [row for row in _rows(admin) if row.startswith("ops.quarantine")]
+    kept_sealed = [row for row in rows_of(admin) if row.startswith("ops.quarantine")]
     assert len(kept_sealed) == 1
     assert {row.split()[0] for row in come} == {
         "ops.desk_actions",  # what was resolved stays so, without the words
@@ -299,16 +153,16 @@ def test_the_only_person_of_a_table_leaves_nothing_in_the_planner_s_statistics(
     admin.execute("analyze ops.desk_actions")
     erase(platform, PERSON, "test")
     assert admin.execute("select count(*) from ops.desk_actions").fetchone() == (0,)
-    assert places_of(platform, _sought(platform)) == []
+    assert places_of(platform, sought(platform)) == []
 
 
 def test_erasing_twice_removes_nothing_more_and_writes_nothing_anew(
     platform: Platform, admin: psycopg.Connection
 ) -> None:
     erase(platform, PERSON, "test")
-    after, ledger = _rows(admin), ledger_of(platform).path.read_bytes()
+    after, ledger = rows_of(admin), ledger_of(platform).path.read_bytes()
     assert erase(platform, PERSON, "test").removed.rows == {}
-    assert (_rows(admin), ledger_of(platform).path.read_bytes()) == (after, ledger)
+    assert (rows_of(admin), ledger_of(platform).path.read_bytes()) == (after, ledger)
 
 
 def test_an_export_holds_everything_of_the_person_and_nothing_of_others(
@@ -340,8 +194,8 @@ def test_the_audit_names_nobody(platform: Platform, admin: psycopg.Connection) -
     assert rows[0][2]["raw.orders"] == 4
 
 
-def test_a_namesake_keeps_their_rows(platform: Platform, admin: psycopg.Connection) -> None:
-    _seal(platform, admin, 50, json.dumps({"customer": {"id": THIRD, "name": NAME}}))
+def test_a_namesake_keeps_theirrows_of(platform: Platform, admin: psycopg.Connection) -> None:
+    seal(platform, admin, 50, json.dumps({"customer": {"id": THIRD, "name": NAME}}))
     erase(platform, PERSON, "test")
     kept = admin.execute("select source_line from ops.quarantine order by 1").fetchall()
     assert kept == [(4,), (50,)]
@@ -350,22 +204,22 @@ def test_a_namesake_keeps_their_rows(platform: Platform, admin: psycopg.Connecti
 def test_an_order_of_another_customer_is_not_erased(
     platform: Platform, admin: psycopg.Connection
 ) -> None:
-    before = _rows(admin)
+    before = rows_of(admin)
     with pytest.raises(ConfigurationError, match="another customer's"):
         erase(platform, Person(CUSTOMER, orders=("ord-other-1",)), "test")
     # Nor where a rejected event gives the person another's order.
     text = json.dumps({"type": "placed", "order_id": "ord-third-1", "customer": {"id": CUSTOMER}})
-    _seal(platform, admin, 60, text)
+    seal(platform, admin, 60, text)
     erase(platform, PERSON, "test")
     third = {row for row in before if "ord-third-1" in row and "touched" not in row}
-    assert third and third <= _rows(admin)
+    assert third and third <= rows_of(admin)
 
 
 def test_a_short_id_is_found_where_it_is_told_as_an_id_and_nowhere_else(
     platform: Platform, admin: psycopg.Connection
 ) -> None:
-    _seal(platform, admin, 70, json.dumps({"customer": {"id": 42}}))
-    _seal(platform, admin, 71, json.dumps({"customer": {"id": OTHER}, "price": 42}))
+    seal(platform, admin, 70, json.dumps({"customer": {"id": 42}}))
+    seal(platform, admin, 71, json.dumps({"customer": {"id": OTHER}, "price": 42}))
     assert erase(platform, Person("42"), "test").removed.rows == {"ops.quarantine": 1}
     left = admin.execute("select source_line from ops.quarantine where source_line > 69").fetchall()
     assert left == [(71,)]
@@ -395,10 +249,10 @@ def test_a_new_table_that_looks_personal_and_is_unknown_stops_the_erasing(
 ) -> None:
     admin.execute(f"create table ml.unknown ({columns})")
     try:
-        before = _rows(admin)
+        before = rows_of(admin)
         with pytest.raises(WarehouseError, match=r"does not know ml\.unknown"):
             erase(platform, PERSON, "test")
-        assert _rows(admin) == before
+        assert rows_of(admin) == before
         assert not ledger_of(platform).path.exists()
     finally:
         admin.execute("drop table ml.unknown")
@@ -440,33 +294,33 @@ def test_the_command_reads_who_is_meant_from_its_input_and_leaves_no_word_of_the
     assert json.loads(done.stdout)["backfill"] == (
         "flow backfill deliveries --from 2026-03-02 --to 2026-03-03"
     )
-    for word in _sought(platform):
+    for word in sought(platform):
         assert word.lower() not in (done.stdout + done.stderr + refused.stderr).lower()
-    assert places_of(platform, _sought(platform)) == []
+    assert places_of(platform, sought(platform)) == []
 
 
 @pytest.mark.parametrize("point", ["before_ledger", "before_commit", "after_commit"])
 def test_killed_at_any_point_the_same_command_ends_what_was_begun(
     platform: Platform, admin: psycopg.Connection, point: str
 ) -> None:
-    before = _rows(admin)
+    before = rows_of(admin)
     asked = ("privacy", "erase", "--customer", "-", "--email", "-", "--name", "-", "--yes")
     said = f"{CUSTOMER}\n{EMAIL}\n{NAME}\n"
     killed = _flow(platform, *asked, said=said, FLOW_CRASH_AT=f"{point}:1")
     assert killed.returncode == -9
-    assert (_rows(admin) == before) == (point != "after_commit")
+    assert (rows_of(admin) == before) == (point != "after_commit")
     if point == "before_commit":
         # The ledger knows: whatever command comes next erases, before it reads anything.
         prepare(Platform(platform.settings))
-        assert places_of(platform, _sought(platform)) == []
+        assert places_of(platform, sought(platform)) == []
     erase(Platform(platform.settings), PERSON, "test")
-    assert places_of(platform, _sought(platform)) == []
+    assert places_of(platform, sought(platform)) == []
 
 
 def test_a_backup_that_is_put_back_brings_nobody_back(
     platform: Platform, admin: psycopg.Connection, tmp_path: Path
 ) -> None:
-    others = {row for row in _rows(admin) if "ord-third-1" in row and "touched" not in row}
+    others = {row for row in rows_of(admin) if "ord-third-1" in row and "touched" not in row}
     _tool("pg_dump", "--format=custom", f"--file={tmp_path / 'dump'}", _dsn(platform))
     erase(platform, PERSON, "test")
     # Since the backup somebody else was erased too, and an order came.
@@ -475,10 +329,10 @@ def test_a_backup_that_is_put_back_brings_nobody_back(
         *("pg_restore", "--clean", "--if-exists", "--exit-on-error"),
         *(f"--dbname={_dsn(platform)}", str(tmp_path / "dump")),
     )
-    assert places_of(platform, _sought(platform)) != []
+    assert places_of(platform, sought(platform)) != []
     prepare(Platform(platform.settings))
-    assert places_of(platform, (*_sought(platform), "ord-other-1")) == []
-    assert others <= _rows(admin)
+    assert places_of(platform, (*sought(platform), "ord-other-1")) == []
+    assert others <= rows_of(admin)
     assert reapply_erasures(platform).rows == {}
 
 
@@ -496,9 +350,9 @@ def test_what_a_job_writes_of_an_erased_person_afterwards_is_swept_by_the_purge(
     erase(platform, PERSON, "test")
     assert sweep(platform, "test").rows == {}
     admin.execute("insert into merged.deliveries (order_id) values (%s)", (ORDERS[0],))
-    _seal(platform, admin, 80, json.dumps({"customer": {"id": CUSTOMER}}))
+    seal(platform, admin, 80, json.dumps({"customer": {"id": CUSTOMER}}))
     assert purge(platform, "test", now=datetime(2026, 3, 3, tzinfo=UTC)).swept == 2
-    assert places_of(platform, _sought(platform)) == []
+    assert places_of(platform, sought(platform)) == []
 
 
 def test_messages_of_an_erased_person_that_come_again_are_not_kept_readable_or_not(
@@ -547,13 +401,13 @@ def test_who_stores_orders_meanwhile_is_waited_for(
         )
         load.commit()
     worker.join()
-    assert places_of(platform, _sought(platform)) == []
+    assert places_of(platform, sought(platform)) == []
 
 
 def test_the_purge_removes_what_is_older_than_its_days_and_nothing_else(
     platform: Platform, admin: psycopg.Connection
 ) -> None:
-    before = _rows(admin)
+    before = rows_of(admin)
     admin.execute("update ops.desk_actions set acted_at = '2026-03-02'")
     admin.execute("update ops.quarantine set quarantined_at = '2026-03-02'")
     admin.execute("update ops.quarantine set state = 'repaired' where source_line = 0")
@@ -562,9 +416,9 @@ def test_the_purge_removes_what_is_older_than_its_days_and_nothing_else(
     ).fetchone()
     assert settled is not None and settled[0] is not None
     admin.execute("update ops.quarantine set settled_at = '2026-03-02' where source_line = 0")
-    changed = _rows(admin)
+    changed = rows_of(admin)
     assert purge(platform, "test", now=datetime(2026, 5, 30, tzinfo=UTC)).rows == {}
-    assert _rows(admin) == changed
+    assert rows_of(admin) == changed
     soon = datetime(2026, 6, 2, tzinfo=UTC)
     assert purge(platform, "test", now=soon).rows == {"quarantine_settled ops.quarantine": 1}
     year = datetime(2027, 3, 4, tzinfo=UTC)
@@ -583,7 +437,7 @@ def test_the_purge_removes_what_is_older_than_its_days_and_nothing_else(
         found = admin.execute(f"select count(distinct order_id) from {table}").fetchone()
         assert found == (2,), table
     third = {row for row in before if "ord-third-1" in row and "touched" not in row}
-    assert {row for row in third if "desk" not in row} <= _rows(admin)
+    assert {row for row in third if "desk" not in row} <= rows_of(admin)
     assert purge(platform, "test", now=later).rows == {}
 
 

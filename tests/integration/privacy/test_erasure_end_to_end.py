@@ -49,7 +49,7 @@ from tests.canary import places_of
 from tests.conftest import new_settings
 from tests.integration.conftest import CENTRES, flow
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CUSTOMER, EMAIL, NAME = "cst-Quetzal77", "zoe.quetzal@example.org", "Zoë Quetzálová"
 OTHER = "cst-Namesake9"

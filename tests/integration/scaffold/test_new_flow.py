@@ -21,7 +21,7 @@ from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse import embedded
 from tests.integration.conftest import CENTRES
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200), pytest.mark.slow]
 
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "target", "logs", ".user.yml", "dbt_packages")
 

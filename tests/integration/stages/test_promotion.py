@@ -34,7 +34,7 @@ from flow_platform.stages.training import decide_champions, ensure_vintages, tra
 from flow_platform.warehouse import embedded
 from tests.integration.conftest import flow, land_history, make_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FIRST, LAST = date(2025, 1, 1), date(2025, 10, 31)
 MONTHS = months_between(date(2025, 7, 1), date(2025, 10, 1))
 TODAY = date(2025, 10, 20)

@@ -33,7 +33,7 @@ from flow_platform.warehouse import embedded
 from flow_platform.warehouse.server import OPTUNA_DATABASE
 from tests.integration.conftest import environment, flow, land_history, make_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FIRST, LAST = date(2025, 1, 1), date(2025, 7, 31)
 MAY, JUNE, JULY = date(2025, 5, 1), date(2025, 6, 1), date(2025, 7, 1)
 COMMAND = ("tune", "parcels", "--month", "2025-06")

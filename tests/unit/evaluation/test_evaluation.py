@@ -14,6 +14,8 @@ from flow_platform.evaluation.series_matrix import SeriesMatrix
 from flow_platform.ground.errors import ModelError
 from tests.unit.evaluation.made_panels import NO_FITS, QUICK, daily, options, weeks
 
+pytestmark = pytest.mark.slow
+
 # Every way a candidate is made is among them; the rest differ in their formula alone.
 VARIED = (
     "seasonal_naive",

@@ -45,7 +45,7 @@ from tests.unit.flows.deliveries.test_events import (
     TRACKED,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TABLES = EVENT_TABLES
 QUICK = ("session.timeout.ms=2000", "heartbeat.interval.ms=400")

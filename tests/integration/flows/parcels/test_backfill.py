@@ -25,7 +25,7 @@ from tests.integration.conftest import (
     wait_for_rows,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 COMMAND = ("backfill", "parcels", "--from", str(FIRST), "--to", str(LAST))
 
 

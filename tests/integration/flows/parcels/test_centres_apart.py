@@ -16,7 +16,7 @@ from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 from tests.integration.conftest import FIRST, LAST, checksums, flow
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HEADER = "centre_id,name,country,timezone\n"
 LEVELS = {"a": 4000.0, "b": 900.0, "c": 15000.0}
 TABLES = {

@@ -17,7 +17,7 @@ from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
 from tests.integration.flows.traffic.roads import flow, make_settings, read
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick"), pytest.mark.slow]
 
 EXPORT = "Identifiant arc;Libelle;Date et heure de comptage;Débit horaire;Taux d'occupation"
 EXPORT += ";Etat arc;geo_point_2d"

@@ -39,7 +39,7 @@ from tests.integration.flows.traffic.roads import (
     write_yearly,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick"), pytest.mark.slow]
 
 CHANGED_AT = pd.Timestamp("2025-04-02 12:00", tz="UTC")
 TABLES: Mapping[str, tuple[str, ...]] = {

@@ -45,7 +45,7 @@ from tests.unit.flows.traffic.live.test_payload import POISON
 
 CounterSettlement = MqttSettlement[ReceivedReading]
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GOOD = {"event_id": "e1", "counted_at": "2026-03-29T14:00:00+02:00", "vehicles": 812}
 TABLES = "raw.traffic, ops.offsets, ops.mqtt_packets, ops.quarantine"

@@ -29,7 +29,7 @@ from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 from tests.integration.conftest import checksums
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 # A summer: the noise of January's snow would be in the bands of March.
 FIRST, LAST = date(2024, 4, 20), date(2024, 8, 25)

@@ -47,6 +47,8 @@ from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.flows.deliveries.models.marketplace import FIRST, Marketplace, marketplace
 
+pytestmark = pytest.mark.slow
+
 CUTOFF = FIRST + pd.Timedelta(days=180)
 # Of the rows on the way, which are many, an even part is enough to show what is asked here.
 SPECS = {measure: DeliverySpec(measure, seed=5, most_rows=6_000) for measure in MEASURES}
