@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import numpy as np
 import pandas as pd
 from olist_orders import TIMEZONE, read_orders
+from real_data import real_data
 
 from flow_platform.flows.deliveries.models.calibration import cost
 from flow_platform.flows.deliveries.models.calibration import expected_calibration_error as ece
@@ -419,11 +420,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     result: dict[str, Any] = {}
-    real = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    folder = (real / "deliveries").resolve()
-    if arguments.only != "simulated" and not folder.is_dir():
-        print(f"skipped: no real data in {folder}; set FLOW_REAL_DATA.")
-    elif arguments.only != "simulated":
+    folder = real_data("deliveries") if arguments.only != "simulated" else None
+    if folder is not None:
         data = deliveries_of(*read_orders(folder))
         result["delay"] = delays(data)
         for measure in ("late_risk", "late_risk_in_transit"):

@@ -18,11 +18,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from real_data import REAL_DATA
+
 if TYPE_CHECKING:
     from flow_platform.ground.source_config import SourceConfig
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
+ROOT, DATA = Path(__file__).resolve().parents[1], REAL_DATA
 NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)
 ROUNDS, REPETITIONS = 3, 3
 Section = TypeVar("Section", bound="SourceConfig")

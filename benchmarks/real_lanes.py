@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 import pandas as pd
 from peers import PEERS, near_holidays, paired, peers, platform, show
+from real_data import real_data
 
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
@@ -41,13 +42,6 @@ TARGET, TARGET_ALL, TARGET_EVENTS = 0.92, 0.90, 0.15
 TARGET_SITE = 1.05
 # Origins a week apart that are drawn together.
 BLOCK = 4
-
-
-def lanes_file() -> Path | None:
-    """The lanes' file under $FLOW_REAL_DATA or next to the repository; None if it is not there."""
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "parcels" / FILE
-    return path if path.exists() else None
 
 
 def inbound(path: Path) -> pd.DataFrame:
@@ -122,7 +116,7 @@ def chosen_sites(actuals: pd.DataFrame, sites: int | None, last: pd.Timestamp) -
 
 def run(sites: int | None, first: str, last: str, say: Any) -> dict[str, Any]:
     """The whole comparison; figures as one nested dictionary. LookupError without the data."""
-    path = lanes_file()
+    path = real_data("parcels", FILE)
     if path is None:
         raise LookupError(
             f"{FILE} is not under $FLOW_REAL_DATA/parcels or ../shared/data/parcels; skipped."
@@ -154,7 +148,7 @@ def run(sites: int | None, first: str, last: str, say: Any) -> dict[str, Any]:
         "events": summarise(both, ["event_days", "model"]).to_dict("records"),
         "periods": summarise(both, ["period", "model"]).to_dict("records"),
         "by_horizon": summarise(own, ["horizon"]).to_dict("records"),
-        "by_site": beside_naive(rows).to_dict("records"),
+        "by_site": against_naive(rows).to_dict("records"),
         "seconds": {**seconds, "peers": peer_seconds},
     }
 
@@ -174,7 +168,7 @@ def ratio_interval(rows: pd.DataFrame, peer: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def beside_naive(rows: pd.DataFrame) -> pd.DataFrame:
+def against_naive(rows: pd.DataFrame) -> pd.DataFrame:
     """Each site's WAPE of the champion and of the seasonal naive, and their ratio, worst first."""
     table = summarise(
         rows[rows["model"].isin(["champion", "SeasonalNaive"])], ["unique_id", "model"]
@@ -187,7 +181,7 @@ def beside_naive(rows: pd.DataFrame) -> pd.DataFrame:
 
 def event_days(say: Any) -> list[dict[str, Any]]:
     """How far off the days around each festival were a week before, over all sites."""
-    path = lanes_file()
+    path = real_data("parcels", FILE)
     if path is None:
         raise LookupError(f"{FILE} is not there; skipped.")
     actuals = chosen_sites(inbound(path), None, pd.Timestamp(LAST_ORIGIN))

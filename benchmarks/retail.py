@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 import pandas as pd
 from peers import Gaps, near_holidays, paired, peers, platform, show
+from real_data import real_data
 
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.retail.options import RetailSource
@@ -138,10 +139,8 @@ def main() -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "retail" / FILE
-    if not path.exists():
-        say(f"{path} is not there; skipped.")
+    path = real_data("retail", FILE)
+    if path is None:
         return 0
     results = [run(path, measure, say) for measure in chosen.measure or MEASURES]
     if chosen.json:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
+from real_data import REAL_DATA, real_data
 
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import read_traffic
@@ -42,12 +43,6 @@ CUTOFF, END = "2022-07-01", "2022-12-31"
 HORIZONS = (1, 24)
 # Against hour of the week + AR(1), and against plain LightGBM, one hour ahead.
 TARGETS = {"hour_of_week_ar1": 0.95, "plain_lightgbm": 0.98}
-
-
-def traffic_folder() -> Path | None:
-    """The arcs' folder under $FLOW_REAL_DATA or next to the repository; None if it is not there."""
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data")) / "traffic"
-    return folder if (folder / "convention_2022.csv").exists() else None
 
 
 def arcs(folder: Path) -> HourlyData:
@@ -159,10 +154,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="machine-readable figures")
     arguments = parser.parse_args()
-    folder = traffic_folder()
-    if folder is None:
-        print("traffic: skipped, no counters under $FLOW_REAL_DATA or ../shared/data")
+    if real_data("traffic", "convention_2022.csv") is None:
         return
+    folder = REAL_DATA / "traffic"
     started = time.perf_counter()
     data, spec = arcs(folder), HourlySpec()
     y = wide(data)

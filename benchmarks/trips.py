@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
+from real_data import real_data
 
 TARGET = 0.98
 INPUTS = ("pickup_zone", "dropoff_zone", "local_minute", "weekday", "is_public_holiday")
@@ -129,10 +130,8 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="Keep the home here; without it a temporary one.")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    real = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    folder = (real / "trips").resolve()
-    if not folder.is_dir():
-        print(f"skipped: no real data in {folder}; set FLOW_REAL_DATA.")
+    folder = real_data("trips")
+    if folder is None:
         return
     with tempfile.TemporaryDirectory(prefix="trips") as scratch:
         home = arguments.home or Path(scratch) / "home"

@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
+from flow_platform.automation.one_op import job_of
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.periods import day_named
@@ -81,22 +82,18 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
             ],
         )
 
-    @dg.job(
+    promotion = job_of(
+        compare,
         name=f"promote_{flow.name}",
         description=f"{flow.title}: compares a vintage with the champion on days new to both; it"
         " serves only if it wins. Nothing is trained.",
     )
-    def promotion() -> None:
-        compare()
-
-    @dg.job(
+    rollback = job_of(
+        take_back,
         name=f"rollback_{flow.name}",
         description=f"{flow.title}: the champion before the present one serves again. Nothing is"
-        " trained, nothing compared.",
+        " trained or compared.",
     )
-    def rollback() -> None:
-        take_back()
-
     return [promotion, rollback]
 
 

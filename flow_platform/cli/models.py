@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flow_platform.cli.options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import AnyMeasureOption, FlowArgument, JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.settings import get_settings
 
@@ -127,9 +127,7 @@ def promote(
 @models_app.command()
 def rollback(
     flow: FlowArgument,
-    measure: Annotated[
-        str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
-    ] = None,
+    measure: AnyMeasureOption = None,
     first: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flow_platform.cli.options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import AnyMeasureOption, FlowArgument, JsonOption, print_json
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 def tune(
     flow: FlowArgument,
-    measure: Annotated[
-        str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
-    ] = None,
+    measure: AnyMeasureOption = None,
     month: Annotated[
         str | None, typer.Option(help="Such as 2026-11; without it the newest with vintages.")
     ] = None,

@@ -54,7 +54,7 @@ def _place_calendar(
     weekday = index.day_of_week.to_numpy()
     is_free = is_holiday | np.isin(weekday, list(weekend(country)))
     before, after = np.roll(is_free, 1), np.roll(is_free, -1)
-    beside_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)
+    next_to_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)
     school = _names(school_holidays(zone, days[-1].year), days)
     frame = pd.DataFrame(
         {
@@ -62,7 +62,7 @@ def _place_calendar(
             "weekday": weekday.astype("int32"),
             "holiday": holiday,
             "is_public_holiday": is_holiday,
-            "is_bridge_day": ~is_free & before & after & beside_holiday,
+            "is_bridge_day": ~is_free & before & after & next_to_holiday,
             "is_school_holiday": [name is not None for name in school],
             "school_holiday": school,
             "days_to_holiday": _days_since(is_holiday[::-1])[::-1].astype("int32"),

@@ -22,6 +22,9 @@ from streamlit_app.data import database, flows
 from streamlit_app.formats import capitalised
 from streamlit_app.view import View
 
+# How a table shows its columns: a function for each, from a value to its text.
+Formats = Mapping[str, Callable[[Any], str]]
+
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _STYLE = """
@@ -204,7 +207,7 @@ def table(
     *,
     key: str,
     alt: str,
-    shown: Mapping[str, Callable[[Any], str]],
+    shown: Formats,
     exceptions: Sequence[tuple[pd.Series, str, str]] = (),
     heading: Callable[[str], str] | None = None,
 ) -> None:
@@ -237,7 +240,7 @@ def table_with_files(
     *,
     key: str,
     alt: str,
-    shown: Mapping[str, Callable[[Any], str]],
+    shown: Formats,
     name: str,
 ) -> None:
     """A table of `rows` as `table` draws it, and the same rows as files called `name`."""
@@ -245,9 +248,7 @@ def table_with_files(
     downloads(view, rows, name=name, key=key)
 
 
-def decimals(
-    view: View, columns: Sequence[str], digits: int = 1
-) -> dict[str, Callable[[Any], str]]:
+def decimals(view: View, columns: Sequence[str], digits: int = 1) -> Formats:
     """How a table shows these columns: as numbers with so many decimals."""
     return dict.fromkeys(columns, lambda value: view.number(value, digits))
 

@@ -87,7 +87,7 @@ def accuracy(scores: Scores) -> None:
         _figures(scores, own.iloc[0])
     shown = rows[list(data.ACCURACY_COLUMNS)]
     labels = dict(zip(scores.listed["centre_id"], scores.listed["label"], strict=True))
-    formats: dict[str, Callable[[Any], str]] = {
+    formats: layout.Formats = {
         "centre_id": lambda name: literal(
             view.text("all_centres") if name == "*" else labels.get(name, name)
         ),

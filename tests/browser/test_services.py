@@ -51,7 +51,8 @@ def test_the_dagster_page_shows_the_lineage(
         "/locations/flow_platform/asset-groups/parcels/lineage",
         timeout=120_000,
     )
-    for name in ("parcels_model", "parcels_champion", "parcels_forecast", "parcels_accuracy"):
+    stages = ("raw", "staging", "merged", "model", "champion", "forecast", "accuracy", "drift")
+    for name in (f"parcels_{stage}" for stage in stages):
         expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=120_000)
     page.close()
 

@@ -25,7 +25,7 @@ from flow_platform.sources.files import source_files
 from flow_platform.sources.ids import natural_order, why_not_an_id
 from flow_platform.sources.kept import changing, named_in_files, read_kept
 from flow_platform.sources.reader import read_file
-from flow_platform.sources.settings_files import read_small_csv
+from flow_platform.sources.settings_files import rows_with_centres
 from flow_platform.sources.tables import Column, Table
 
 # With so many counters or fewer, each is a partition of its own.
@@ -141,18 +141,9 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
 
     Raises ConfigurationError naming file, line and remedy.
     """
-    what = "Counters file"
-    _, rows = read_small_csv(
-        path,
-        what,
-        {},
-        ("centre_id",),
-        "Its header names centre_id, name, latitude, longitude, district; only centre_id is"
-        " obligatory.",
-    )
+    hint = "Its header names centre_id, name, latitude, longitude, district; only centre_id is"
     counters: dict[str, Counter] = {}
-    for line, row in rows:
-        where = f"{what} {path}, line {line}"
+    for where, row in rows_with_centres(path, "Counters file", f"{hint} obligatory."):
         counter = _declared(row, where)
         if counter.centre_id in counters:
             raise ConfigurationError(

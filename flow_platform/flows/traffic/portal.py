@@ -27,7 +27,7 @@ from flow_platform.flows.traffic.layouts import traffic_layouts
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import landing_of
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
+from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.tables import Table, clean_text, table_of_rows
@@ -205,12 +205,10 @@ def _json(response: requests.Response) -> Any:
 
 
 def _refusal(url: str, response: requests.Response) -> SourceError:
-    status = response.status_code
-    if status == 429 or status >= 500:
-        remedy = "The portal is busy or out of order: run again later."
-    else:
-        remedy = "Correct dataset_url in sources.toml if the data set has moved."
-    return SourceError(f"The portal {url} refuses: HTTP {status}, {_reason(response)}. {remedy}")
+    moved = "Correct dataset_url in sources.toml if the data set has moved."
+    remedy = remedy_of(response, "portal", moved)
+    status = f"HTTP {response.status_code}, {_reason(response)}"
+    return SourceError(f"The portal {url} refuses: {status}. {remedy}")
 
 
 # -- whole days ----------------------------------------------------------------------------------

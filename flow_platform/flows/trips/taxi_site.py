@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.source import EDGE
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
+from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.tables import clean_text
 
 _CHUNK_BYTES = 1 << 18
@@ -283,12 +283,8 @@ class _Fetch:
         return self.target
 
     def _refusal(self, response: requests.Response) -> SourceError:
-        status = response.status_code
-        if status == 429 or status >= 500:
-            remedy = "The site is busy or out of order: run again later."
-        else:
-            remedy = "Correct url in sources.toml if the site has moved."
-        return SourceError(f"{self.url} is refused: HTTP {status}. {remedy}")
+        remedy = remedy_of(response, "site", "Correct url in sources.toml if the site has moved.")
+        return SourceError(f"{self.url} is refused: HTTP {response.status_code}. {remedy}")
 
     # -- what is here --------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class Standing:
 
     def __str__(self) -> str:
         return (
-            f"{self.trials} trials, best {_beside(self.loss, self.default_loss)},"
+            f"{self.trials} trials, best {_against(self.loss, self.default_loss)},"
             f" {self.seconds_left:.0f} s left"
         )
 
@@ -88,7 +88,7 @@ class Tuned:
 
     def __str__(self) -> str:
         verdict = "adopted" if self.adopted else "not better enough, the defaults stay"
-        return f"{self.trials} trials, best {_beside(self.loss, self.default_loss)}: {verdict}"
+        return f"{self.trials} trials, best {_against(self.loss, self.default_loss)}: {verdict}"
 
 
 def fold_rows(known: BeforeBacktest) -> list[Fold]:
@@ -167,7 +167,7 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[candidates.spread(rows.assign(issue=place), MAX_ROWS)] if len(rows) else rows
 
 
-def _beside(loss: float, default_loss: float) -> str:
+def _against(loss: float, default_loss: float) -> str:
     return f"{loss:.5f} against the defaults' {default_loss:.5f} ({loss / default_loss - 1:+.1%})"
 
 

@@ -7,7 +7,7 @@ of a few have no figures here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -135,7 +135,7 @@ def _compare(view: View, rows: pd.DataFrame, names: Mapping[str, str], month: da
             key="customers.bars",
             alt=view.text("compare.alt", by=labels[measure], groups=listed),
         )
-    formats: dict[str, Callable[[Any], str]] = {
+    formats: layout.Formats = {
         "segment": lambda group: literal(names[group]),
         "customers": view.number,
         **dict.fromkeys(("share", "late_share"), lambda value: view.percent(value, 1)),
@@ -195,7 +195,7 @@ def _served(view: View, month: date, names: dict[str, str]) -> None:
     )
     where = "all" if region == ALL else region
     name = f"customers_late_{where}_{first:%Y-%m}_{month:%Y-%m}"
-    formats: dict[str, Callable[[Any], str]] = {
+    formats: layout.Formats = {
         "segment": lambda group: literal(named[group]),
         "month": lambda at: capitalised(view.long_month(at.date())),
         **layout.decimals(view, ("orders", "delivered", "late"), 0),
@@ -241,17 +241,12 @@ def _choice(view: View, month: date) -> None:
     layout.chart(
         charts.choices_of_k(view, rows), key="customers.choice", alt=view.text("choice.alt")
     )
-    layout.table(
-        view,
-        rows,
-        key="choice.table",
-        alt=view.text("choice"),
-        shown={
-            "k": view.number,
-            **layout.decimals(view, ("silhouette", "stability"), 2),
-            "chosen": lambda yes: view.text("choice.yes" if yes else "choice.no"),
-        },
-    )
+    formats: layout.Formats = {
+        "k": view.number,
+        **layout.decimals(view, ("silhouette", "stability"), 2),
+        "chosen": lambda yes: view.text("choice.yes" if yes else "choice.no"),
+    }
+    layout.table(view, rows, key="choice.table", alt=view.text("choice"), shown=formats)
 
 
 show(layout.view_of("customers"))

@@ -5,9 +5,8 @@ What it reads is in `data.py`, its charts are in `charts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -307,15 +306,12 @@ def _steps(view: View, shown: Shown) -> None:
         _table(view, shown, rows, "steps", view.text("steps"), formats)
 
 
-Shows = dict[str, Callable[[Any], str]]
-
-
 def _table(
-    view: View, shown: Shown, rows: pd.DataFrame, name: str, alt: str, formats: Shows
+    view: View, shown: Shown, rows: pd.DataFrame, name: str, alt: str, formats: layout.Formats
 ) -> None:
     """A table and its files, with counts as whole numbers."""
     counts = [str(c) for c in rows if str(c) == "trips" or str(c).endswith("_trips")]
-    whole: Shows = dict.fromkeys(counts, view.number)
+    whole: layout.Formats = dict.fromkeys(counts, view.number)
     where = "all" if shown.borough == ALL else shown.borough
     file_name = f"trips_{name}_{where}_{shown.period.first}_{shown.period.last}"
     formats = {**whole, **formats}
