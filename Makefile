@@ -76,8 +76,7 @@ broker-deps:
 	@scripts/install-mosquitto.sh
 
 test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests, those of the site among them
-	$(BIN)/python -m pytest tests/unit -q -n 2 $(BY_FILE)
-	$(BIN)/python -m pytest tests --ignore tests/unit -q -n 2 $(BY_FILE)
+	$(BIN)/python -m pytest tests -q -n 2 $(BY_FILE)
 
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep

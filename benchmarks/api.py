@@ -1,4 +1,4 @@
-"""What sign-in, limits, checks and swapping cost: `POST /predict` beside a bare FastAPI route.
+"""What sign-in, limits, checks and swapping cost: `POST /predict` against a bare FastAPI route.
 
 One run, one machine: the service as `flow up` runs it (one process, signed in, limits counted in
 PostgreSQL), and a bare FastAPI app whose one route makes the same inputs and asks the same model.
@@ -225,7 +225,7 @@ def sign_in(port: int) -> Any:
         if client.post("/predict", json=trips(1)[0]).status_code == 200:
             return client
         time.sleep(0.1)
-    raise SystemExit("no model came into use")
+    raise SystemExit("no model is in use")
 
 
 def work(process: psutil.Process) -> float:

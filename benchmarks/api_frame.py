@@ -1,4 +1,4 @@
-"""What the service's frame costs: a trivial operation for accounts, beside a bare FastAPI route.
+"""What the service's frame costs: a trivial operation for accounts, against a bare FastAPI route.
 
 One run, two servers in processes of their own, the load from this machine: rounds alternate between
 `GET /me` (token, session, limits, log, metrics, headers) and a bare route that returns the same

@@ -49,7 +49,7 @@ def plain_functions(platform: Platform, rectangle: Rectangle) -> float:
 
 
 def new_platform(folder: Path) -> Platform:
-    platform = Platform(Settings(home=folder))  # type: ignore[call-arg]
+    platform = Platform(Settings(home=folder))
     prepare(platform)
     set_environment(platform)
     return platform

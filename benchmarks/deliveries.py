@@ -1,9 +1,9 @@
-"""Delays and late risks of orders: Olist's beside plain LightGBM, simulated ones beside the truth.
+"""Delays and late risks of orders: Olist's against plain LightGBM, simulated against the truth.
 
-Olist: vintages of 2018-05-01 (UTC), which know nothing later, say every order placed since that was
-delivered, at its own moment. Plain LightGBM (its defaults, squared error) learns the very same rows
-of the very same columns; and once more from all that was delivered by then, as one would do who
-forgets that the newest slow orders are still open. A variant has vintages for each month, as the
+Olist: vintages of 2018-05-01 (UTC), which know nothing later, predict every order placed since that
+was delivered, at its own moment. Plain LightGBM (its defaults, squared error) learns the same rows
+of the same columns; and once more from all orders that were delivered by then, an easy mistake that
+leaves out the newest slow orders, still open. A variant has vintages for each month, as the
 platform serves. All intervals are 95 %, by a bootstrap of blocks of seven days; those of ratios and
 differences are paired. Simulated: vintages of the platform's own marketplace, whose true
 probabilities are known. Real data: ../shared/data/deliveries or FLOW_REAL_DATA.
@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import numpy as np
 import pandas as pd
 from olist_orders import TIMEZONE, read_orders
+from real_data import real_data
 
 from flow_platform.flows.deliveries.models.calibration import cost
 from flow_platform.flows.deliveries.models.calibration import expected_calibration_error as ece
@@ -121,8 +122,8 @@ def tested(data: DeliveryData, spec: DeliverySpec) -> Asked:
 def by_month(
     data: DeliveryData, spec: DeliverySpec, asked: Asked, shown: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
-    """What the champion of each month's vintages says of that month's orders, and who led."""
-    said, leaders = np.zeros((len(asked), 1 if spec.is_late_risk else 3)), []
+    """The predictions for each month's orders by its vintages' champion, and the champions."""
+    predicted, leaders = np.zeros((len(asked), 1 if spec.is_late_risk else 3)), []
     for month, after in pairwise(MONTHS):
         inside = (asked.moment >= naive(month)) & (asked.moment < naive(after))
         if not inside.any():
@@ -130,8 +131,8 @@ def by_month(
         own = {one: vintage_of(one, data, month, spec) for one in CANDIDATES}
         leader = choose_champion({one: v.metrics for one, v in own.items()}, CANDIDATES)
         leaders.append(leader)
-        said[inside] = DeliveryModel.load(own[leader].artefacts).score(shown[inside])
-    return said, leaders
+        predicted[inside] = DeliveryModel.load(own[leader].artefacts).score(shown[inside])
+    return predicted, leaders
 
 
 def delays(data: DeliveryData) -> dict[str, Any]:
@@ -164,17 +165,17 @@ def delays(data: DeliveryData) -> dict[str, Any]:
     names = columns(False)
     rivals["as-of mean of the state"] = np.exp(shown[:, names.index("usual_log_days")])
     result: dict[str, Any] = {"tested": len(y), "learned": int(same.sum())}
-    said = {}
+    predicted = {}
     metrics = {}
     for candidate in CANDIDATES:
         vintage = vintage_of(candidate, data, CUTOFF, spec)
         metrics[candidate] = vintage.metrics
-        said[candidate] = DeliveryModel.load(vintage.artefacts).score(shown)
+        predicted[candidate] = DeliveryModel.load(vintage.artefacts).score(shown)
     result["champion"] = choose_champion(metrics, CANDIDATES)
-    said["monthly vintages"], result["monthly champions"] = by_month(data, spec, asked, shown)
+    predicted["monthly vintages"], result["monthly champions"] = by_month(data, spec, asked, shown)
     for name, days in rivals.items():
         result[name] = {"mae": draws.of(mean_of(np.abs(days - y)))}
-    for name, band in said.items():
+    for name, band in predicted.items():
         error = np.abs(band[:, 0] - y)
         hit = ((y >= band[:, 1]) & (y <= band[:, 2])).astype(float)
         result[name] = {
@@ -198,15 +199,15 @@ def risks(data: DeliveryData, measure: str) -> dict[str, Any]:
     late = Outcomes.of(data, asked).delivered_late.astype(float)
     draws = Draws(asked.moment)
     result: dict[str, Any] = {"tested": len(late), "late_share": draws.of(mean_of(late))}
-    metrics, said = {}, {}
+    metrics, predicted = {}, {}
     for candidate in CANDIDATES:
         vintage = vintage_of(candidate, data, CUTOFF, spec)
         metrics[candidate] = vintage.metrics
         model = DeliveryModel.load(vintage.artefacts)
-        said[candidate] = model.score(shown)[:, 0]
+        predicted[candidate] = model.score(shown)[:, 0]
         if not model.has_skill:
             free = dataclasses.replace(model, has_skill=True)
-            said[f"{candidate}, unheld"] = free.score(shown)[:, 0]
+            predicted[f"{candidate}, unheld"] = free.score(shown)[:, 0]
     result["champion"] = choose_champion(metrics, CANDIDATES)
     result["backtest"] = {
         name: {one: row[one] for one in (*SKILL, "has_skill", "auc")}
@@ -214,9 +215,9 @@ def risks(data: DeliveryData, measure: str) -> dict[str, Any]:
     }
     if measure == "late_risk":
         monthly, result["monthly champions"] = by_month(data, spec, asked, shown)
-        said["monthly vintages"] = monthly[:, 0]
-    base = (said["usual"] - late) ** 2
-    for name, p in said.items():
+        predicted["monthly vintages"] = monthly[:, 0]
+    base = (predicted["usual"] - late) ** 2
+    for name, p in predicted.items():
         own = (p - late) ** 2
 
         def auc(rows: np.ndarray, p: np.ndarray = p) -> float:
@@ -245,20 +246,20 @@ def on_the_way(data: DeliveryData) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for kind in ("delay", "late_risk"):
         early, late = spec_of(kind), spec_of(f"{kind}_in_transit")
-        said, order, y = [], [], []
+        predicted, order, y = [], [], []
         for spec in (early, late):
             asked = tested(data, spec)
             vintages = {one: vintage_of(one, data, CUTOFF, spec) for one in CANDIDATES}
             leader = choose_champion({one: v.metrics for one, v in vintages.items()}, CANDIDATES)
             model = DeliveryModel.load(vintages[leader].artefacts)
-            said.append(model.score(features(data, asked, spec)))
+            predicted.append(model.score(features(data, asked, spec)))
             order.append(asked)
             y.append(Outcomes.of(data, asked))
             result[f"{spec.measure} champion"] = leader
         place = pd.Series(np.arange(len(order[0])), index=order[0].order)
         both = place.reindex(order[1].order).dropna().astype(int).to_numpy()
         kept = np.isin(order[1].order, order[0].order)
-        own, before = said[1][kept], said[0][both]
+        own, before = predicted[1][kept], predicted[0][both]
         draws = Draws(order[1].moment[kept])
         outcome = y[1].take(kept)
         if kind == "delay":
@@ -266,8 +267,8 @@ def on_the_way(data: DeliveryData) -> dict[str, Any]:
             hit = ((outcome.days >= own[:, 1]) & (outcome.days <= own[:, 2])).astype(float)
             result["coverage_80 at hand-over"] = draws.of(mean_of(hit))
         else:
-            came = outcome.delivered_late.astype(float)
-            errors = [(one[:, 0] - came) ** 2 for one in (before, own)]
+            actual = outcome.delivered_late.astype(float)
+            errors = [(one[:, 0] - actual) ** 2 for one in (before, own)]
         name = "MAE" if kind == "delay" else "Brier"
         result[f"{name} at approval"] = draws.of(mean_of(errors[0]))
         result[f"{name} at hand-over"] = draws.of(mean_of(errors[1]))
@@ -329,7 +330,7 @@ def placed_after(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -
 
 
 def simulated_way(data: DeliveryData, cutoff: pd.Timestamp) -> dict[str, Any]:
-    """How near the days said on each leg of the way come, in the mean, and how often bands hold."""
+    """The mean error of predicted days on each leg of the way, and the coverage of the bands."""
     spec = DeliverySpec("delay_in_transit", SEED, timezone="Europe/Paris")
     asked = placed_after(data, cutoff, spec)
     shown, y = features(data, asked, spec), data.days[asked.order]
@@ -339,14 +340,14 @@ def simulated_way(data: DeliveryData, cutoff: pd.Timestamp) -> dict[str, Any]:
     for candidate in CANDIDATES:
         vintage = _trainer.train(candidate, data, cutoff, spec)
         metrics[candidate] = vintage.metrics
-        said = DeliveryModel.load(vintage.artefacts).score(shown)
-        held = (y >= said[:, 1]) & (y <= said[:, 2])
+        predicted = DeliveryModel.load(vintage.artefacts).score(shown)
+        held = (y >= predicted[:, 1]) & (y <= predicted[:, 2])
         result[candidate] = {
             name: {
                 "rows": int(own.sum()),
-                "mae": float(np.abs(said[own, 0] - y[own]).mean()),
+                "mae": float(np.abs(predicted[own, 0] - y[own]).mean()),
                 "coverage_80": float(held[own].mean()),
-                "mean_width_80": float((said[own, 2] - said[own, 1]).mean()),
+                "mean_width_80": float((predicted[own, 2] - predicted[own, 1]).mean()),
             }
             for name, own in (
                 ("all legs", np.full(len(y), True)),
@@ -358,15 +359,15 @@ def simulated_way(data: DeliveryData, cutoff: pd.Timestamp) -> dict[str, Any]:
 
 
 def simulated(days: int, a_day: float) -> dict[str, Any]:
-    """How near the risks said of simulated orders come to the true ones."""
+    """How near the predicted risks of simulated orders are to the true ones."""
     from sklearn.metrics import roc_auc_score
 
     made, orders, data, cutoff = market(days, a_day)
     spec = DeliverySpec("late_risk", SEED, timezone="Europe/Paris")
     asked = placed_after(data, cutoff, spec)
     late = Outcomes.of(data, asked).delivered_late.astype(float)
-    told = orders[orders["order_id"].isin(set(data.order_id[asked.order]))]
-    truth = made.true_late_probability(told).set_index("order_id")["true_probability"]
+    scored = orders[orders["order_id"].isin(set(data.order_id[asked.order]))]
+    truth = made.true_late_probability(scored).set_index("order_id")["true_probability"]
     true = truth.reindex(data.order_id[asked.order]).to_numpy()
     shown = features(data, asked, spec)
     best = float(roc_auc_score(late, true))
@@ -407,8 +408,8 @@ def show(title: str, content: Any, depth: int = 0) -> None:
     elif isinstance(content, list) and len(content) == 3 and isinstance(content[0], float):
         print(f"{'  ' * depth}{title}: {content[0]:.4f} ({content[1]:.4f} to {content[2]:.4f})")
     else:
-        told = f"{content:.4f}" if isinstance(content, float) else content
-        print(f"{'  ' * depth}{title}: {told}")
+        shown = f"{content:.4f}" if isinstance(content, float) else content
+        print(f"{'  ' * depth}{title}: {shown}")
 
 
 def main() -> None:
@@ -419,11 +420,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     result: dict[str, Any] = {}
-    real = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    folder = (real / "deliveries").resolve()
-    if arguments.only != "simulated" and not folder.is_dir():
-        print(f"skipped: no real data in {folder}; set FLOW_REAL_DATA.")
-    elif arguments.only != "simulated":
+    folder = real_data("deliveries") if arguments.only != "simulated" else None
+    if folder is not None:
         data = deliveries_of(*read_orders(folder))
         result["delay"] = delays(data)
         for measure in ("late_risk", "late_risk_in_transit"):

@@ -36,22 +36,22 @@ class KafkaBroker:
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Delete what is older, as retention does."""
-        self._tell("delete_before", topic, partition, offset)
+        self._send("delete_before", topic, partition, offset)
 
     def add_topic(self, topic: str, partitions: int) -> None:
-        self._tell("add_topic", topic, partitions)
+        self._send("add_topic", topic, partitions)
 
     def down(self) -> None:
-        self._tell("down")
+        self._send("down")
 
     def up(self) -> None:
-        self._tell("up")
+        self._send("up")
 
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
 
-    def _tell(self, *command: Any) -> None:
+    def _send(self, *command: Any) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()

@@ -4,7 +4,7 @@ In a home of its own a producer sends events of orders, duplicates, poison, reus
 second placings, late and out of order, and keeps a ledger. Two `flow ingest kafka` of one group
 share the partitions; one after the other dies with -9, most at the points where it hurts most, is
 stopped for longer than its session lasts, and PostgreSQL is restarted. At the end every table is
-held against the ledger. Exit code 1 on any difference. The broker is librdkafka's own mock.
+compared with the ledger. Exit code 1 on any difference. The broker is librdkafka's own mock.
 """
 
 from __future__ import annotations
@@ -486,8 +486,9 @@ def _felt_a_restart(process: IngestProcess) -> bool:
 def _owns(process: IngestProcess) -> int:
     """How many partitions it reads at the moment."""
     changes = [*process.events("positioned"), *process.events("revoked"), *process.events("lost")]
-    last = max(changes, key=lambda one: str(one["time"]), default={})
-    return len(last.get("positions", ()))
+    if not changes:
+        return 0
+    return len(max(changes, key=lambda one: str(one["time"])).get("positions", ()))
 
 
 def _stall(process: IngestProcess) -> None:

@@ -75,7 +75,7 @@ def _read_bare(address: str, events: int, result: Any) -> None:
         if message is None or message.error() is not None:
             continue
         began = began or time.monotonic()
-        json.loads(message.value())
+        json.loads(message.value() or b"")
         count += 1
     result.put(time.monotonic() - began)
     client.close()

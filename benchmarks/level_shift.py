@@ -1,7 +1,7 @@
-"""How the bands fare when every centre's level changes at once, on the simulated world.
+"""Coverage of the bands when every centre's level changes at once, on the simulated world.
 
-Counts are multiplied from one day on; nobody tells the models. Prints the coverage of the 80 % band
-over all horizons before the change, in the four weeks after it, and later.
+Counts are multiplied from one day on, which the models do not know. Prints the coverage of the 80 %
+band over all horizons before the change, in the four weeks after it, and later.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ def run(world: World, last: date, factor: float) -> list[dict[str, float]]:
     )
     table = summarise(rows.assign(scale=np.nan), ["when"])
     columns = ["when", "n", "wape", "bias", "coverage_80", "coverage_95"]
-    return table.assign(factor=factor)[["factor", *columns]].to_dict("records")
+    return [
+        {"factor": factor, **{str(name): value for name, value in row.items()}}
+        for row in table[columns].to_dict("records")
+    ]
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ class Database:
     """A home of its own with the embedded PostgreSQL, which can be stopped and restarted."""
 
     def __init__(self, home: Path) -> None:
-        self.platform = Platform(Settings(home=home))  # type: ignore[call-arg]
+        self.platform = Platform(Settings(home=home))
         create_roles_and_databases(self.platform.server)
         migrate(self.platform.server)
 

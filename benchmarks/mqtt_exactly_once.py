@@ -2,8 +2,8 @@
 
 In a home of its own a producer publishes readings, duplicates, poison and reused event ids, out of
 order, and keeps a ledger; `flow ingest mqtt` is killed with -9 again and again, some times at the
-very points where it hurts most, and PostgreSQL is restarted. At the end every table is held against
-the ledger. Exit code 1 on any difference.
+very points where it hurts most, and PostgreSQL is restarted. At the end every table is compared
+with the ledger. Exit code 1 on any difference.
 """
 
 from __future__ import annotations

@@ -75,7 +75,11 @@ def bare_client(broker: Broker) -> paho.Client:
     properties = Properties(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = 3600
     properties.ReceiveMaximum = RECEIVE_MAXIMUM
-    client.on_connect = lambda *_: client.subscribe("traffic/+/count", qos=1)
+
+    def subscribe(*_: Any) -> None:
+        client.subscribe("traffic/+/count", qos=1)
+
+    client.on_connect = subscribe
     client.connect("127.0.0.1", broker.port, clean_start=False, properties=properties)
     return client
 

@@ -1,7 +1,7 @@
 """Olist's public files as the frames that models of deliveries take; landing them is elsewhere.
 
-Moments are São Paulo's clock; each fact counts as known when it occurred. Payments bear no time:
-they are known at the approval. Cancelled orders bear none either, and stay open.
+Moments are São Paulo's clock; each fact counts as known when it occurred. Payments have no time:
+they are known at the approval. Cancellations have none either: such orders stay open.
 """
 
 from __future__ import annotations
@@ -89,6 +89,6 @@ def _payments(folder: Path) -> pd.DataFrame:
 
 def _utc(column: pd.Series) -> pd.Series:
     local = pd.to_datetime(column).dt.as_unit("us")
-    # Of the hour that comes twice in autumn the later one; that which never comes is moved on.
-    told = local.dt.tz_localize(TIMEZONE, ambiguous=False, nonexistent="shift_forward")  # type: ignore[arg-type]
-    return told.dt.tz_convert("UTC")
+    # In autumn's repeated hour the later turn; a time that does not exist in spring is moved on.
+    zoned = local.dt.tz_localize(TIMEZONE, ambiguous=False, nonexistent="shift_forward")
+    return zoned.dt.tz_convert("UTC")

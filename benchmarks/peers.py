@@ -101,7 +101,7 @@ def platform(
 
 
 def calendar_features(calendar: pd.DataFrame) -> pd.DataFrame:
-    """What the global peer is told of each day: unique_id, ds and numbers."""
+    """The global peer's inputs for each day: unique_id, ds and numbers."""
     known = calendar[["unique_id", "ds", "days_to_holiday", "days_since_holiday"]].copy()
     known["holiday"] = calendar["holiday"].notna().astype(int)
     event = calendar["event"].fillna("")

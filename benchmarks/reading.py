@@ -16,12 +16,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
+from real_data import REAL_DATA
+
+if TYPE_CHECKING:
+    from flow_platform.ground.source_config import SourceConfig
+
+ROOT, DATA = Path(__file__).resolve().parents[1], REAL_DATA
 NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)
 ROUNDS, REPETITIONS = 3, 3
+Section = TypeVar("Section", bound="SourceConfig")
 
 
 def digest(frames: list[Any]) -> str:
@@ -36,25 +41,30 @@ def digest(frames: list[Any]) -> str:
 
 def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, ...]]]]:
     """By name what gives the frames of rows, the frames of rejected rows, and the balances."""
+    from flow_platform.flows.deliveries.options import DeliveriesSource
     from flow_platform.flows.deliveries.source import read_deliveries
+    from flow_platform.flows.parcels.options import ParcelsSource
+    from flow_platform.flows.retail.options import RetailSource
     from flow_platform.flows.retail.source import read_retail
+    from flow_platform.flows.traffic.options import TrafficSource
     from flow_platform.flows.traffic.source import read_traffic
+    from flow_platform.flows.trips.options import TripsSource
     from flow_platform.flows.trips.source import read_trips
     from flow_platform.flows.trips.zones import boroughs_of, read_zones
     from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
-    from flow_platform.sources.config import SourceConfig
-    from flow_platform.sources.parcels import discover_centres, read_parcels
+    from flow_platform.sources.daily_counts import discover_centres, read_daily_counts
     from flow_platform.sources.weather import fetch_weather
+    from flow_platform.sources.weather_options import WeatherSource
 
-    def config(pattern: str, **keys: Any) -> SourceConfig:
-        return SourceConfig(kind="files", path=str(DATA / pattern), **keys)
+    def config(section: type[Section], pattern: str, **keys: Any) -> Section:
+        return section(kind="files", path=str(DATA / pattern), **keys)
 
     names = {"centre_id": "场地2", "day": "日期", "parcels": "货量"}
-    lanes = config("parcels/*.csv", columns=names)
+    lanes = config(ParcelsSource, "parcels/*.csv", columns=names)
     ids = discover_centres(lanes)
     sites = [Centre(one, one, None, None, None, None, None, "Asia/Shanghai", None) for one in ids]
     taxi = config(
-        "trips/green*.parquet", options={"zones": str(DATA / "trips/taxi_zone_lookup.csv")}
+        *(TripsSource, "trips/green*.parquet"), zones=str(DATA / "trips/taxi_zone_lookup.csv")
     )
     zones = read_zones(taxi)
     regions = ["SP", "RJ", "MG", "RS", "PR", "SC", "BA", "DF", "ES", "GO"]
@@ -65,16 +75,20 @@ def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, .
         return [found.rows], [found.rejected], found.files
 
     def parcels() -> Any:
-        return landed(read_parcels(lanes, sites, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW))
+        return landed(
+            read_daily_counts(
+                lanes, "parcels", sites, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW
+            )
+        )
 
     def retail() -> Any:
         days, countries = (date(2009, 12, 1), date(2010, 11, 30)), ["United Kingdom", "France"]
-        source = config("retail/*.parquet")
+        source = config(RetailSource, "retail/*.parquet")
         return landed(read_retail(source, *days, countries, key=b"key", now=NOW, seed=1))
 
     def traffic() -> Any:
         # Judged files are remembered by their configuration.
-        source = config("traffic/**/*.csv", timeout_seconds=10 + next(turn) / 1000)
+        source = config(TrafficSource, "traffic/**/*.csv", timeout_seconds=10 + next(turn) / 1000)
         counters = ["4264", "191", "5672", "376"]
         days = date(2010, 1, 1), date(2023, 1, 1)
         return landed(read_traffic(source, [], *days, counters, now=NOW))
@@ -91,13 +105,18 @@ def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, .
         import pandas as pd
 
         days, clock = (date(2016, 1, 1), date(2019, 1, 1)), "America/Sao_Paulo"
-        reading = read_deliveries(config("deliveries"), *days, regions, timezone=clock, now=NOW)
+        reading = read_deliveries(
+            config(DeliveriesSource, "deliveries"), *days, regions, timezone=clock, now=NOW
+        )
         events = [(one.topic, one.body, one.file, one.line) for one in reading.events(*days)]
         rejects = [(one.reason, one.day, one.centre_id, one.payload) for one in reading.rejects()]
         return [pd.DataFrame(events)], [pd.DataFrame(rejects)], reading.balances()
 
     def weather() -> Any:
-        source, centres = config("weather/*.parquet", centres=files), read_centres(DEFAULT_CENTRES)
+        source, centres = (
+            config(WeatherSource, "weather/*.parquet", centres=files),
+            read_centres(DEFAULT_CENTRES),
+        )
         found = fetch_weather(source, centres, date(2021, 3, 1), date(2025, 6, 1), now=NOW)
         return [found.rows], [], tuple(found.warnings)
 

@@ -1,4 +1,4 @@
-"""Forecasts of real parcel lanes beside named peers, on the same rows in the same run.
+"""Forecasts of real parcel lanes against named peers, on the same rows in the same run.
 
 The platform's candidates are retrained monthly and its champion chosen on backtests before each
 cut-off, as the assets do. Methods are not tuned here, and nothing is written but the figures.
@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 import pandas as pd
 from peers import PEERS, near_holidays, paired, peers, platform, show
+from real_data import real_data
 
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
@@ -43,19 +44,13 @@ TARGET_SITE = 1.05
 BLOCK = 4
 
 
-def lanes_file() -> Path | None:
-    """The lanes under $FLOW_REAL_DATA or beside the repository; None where there are none."""
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "parcels" / FILE
-    return path if path.exists() else None
-
-
 def inbound(path: Path) -> pd.DataFrame:
     """Parcels arriving per site and day: unique_id, ds, y; a day without a lane has no row."""
     lanes = pd.read_csv(path, encoding="utf-8")
     lanes = lanes.rename(columns={"场地2": "unique_id", "日期": "ds", "货量": "y"})
     lanes["ds"] = pd.to_datetime(lanes["ds"])
-    return lanes.groupby(["unique_id", "ds"], as_index=False)["y"].sum().astype({"y": float})
+    daily = lanes.groupby(["unique_id", "ds"])["y"].sum()
+    return daily.astype(float).reset_index()
 
 
 def china_calendar(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
@@ -97,7 +92,7 @@ def series_data(actuals: pd.DataFrame) -> SeriesData:
 
 
 def periods(days: pd.Series, calendar: pd.DataFrame) -> pd.DataFrame:
-    """For each day: whether it lies on or around an event, and in a peak, trough or usual time."""
+    """For each day: whether it is on or around an event, and in a peak, trough or usual time."""
     one = calendar.drop_duplicates("ds").set_index("ds")
     event = one["event"].notna()
     feast = one["holiday"].fillna("").str.contains("Spring Festival|New Year's Eve|Chinese New")
@@ -121,7 +116,7 @@ def chosen_sites(actuals: pd.DataFrame, sites: int | None, last: pd.Timestamp) -
 
 def run(sites: int | None, first: str, last: str, say: Any) -> dict[str, Any]:
     """The whole comparison; figures as one nested dictionary. LookupError without the data."""
-    path = lanes_file()
+    path = real_data("parcels", FILE)
     if path is None:
         raise LookupError(
             f"{FILE} is not under $FLOW_REAL_DATA/parcels or ../shared/data/parcels; skipped."
@@ -153,7 +148,7 @@ def run(sites: int | None, first: str, last: str, say: Any) -> dict[str, Any]:
         "events": summarise(both, ["event_days", "model"]).to_dict("records"),
         "periods": summarise(both, ["period", "model"]).to_dict("records"),
         "by_horizon": summarise(own, ["horizon"]).to_dict("records"),
-        "by_site": beside_naive(rows).to_dict("records"),
+        "by_site": against_naive(rows).to_dict("records"),
         "seconds": {**seconds, "peers": peer_seconds},
     }
 
@@ -173,7 +168,7 @@ def ratio_interval(rows: pd.DataFrame, peer: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def beside_naive(rows: pd.DataFrame) -> pd.DataFrame:
+def against_naive(rows: pd.DataFrame) -> pd.DataFrame:
     """Each site's WAPE of the champion and of the seasonal naive, and their ratio, worst first."""
     table = summarise(
         rows[rows["model"].isin(["champion", "SeasonalNaive"])], ["unique_id", "model"]
@@ -186,7 +181,7 @@ def beside_naive(rows: pd.DataFrame) -> pd.DataFrame:
 
 def event_days(say: Any) -> list[dict[str, Any]]:
     """How far off the days around each festival were a week before, over all sites."""
-    path = lanes_file()
+    path = real_data("parcels", FILE)
     if path is None:
         raise LookupError(f"{FILE} is not there; skipped.")
     actuals = chosen_sites(inbound(path), None, pd.Timestamp(LAST_ORIGIN))

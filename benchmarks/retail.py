@@ -1,4 +1,4 @@
-"""Forecasts of a real web shop's sales per country beside named peers, on the same rows.
+"""Forecasts of a real web shop's sales per country against named peers, on the same rows.
 
 Rolling origins every 7 days over the last 20 weeks, 1 to 14 days ahead; each measure over all
 countries and for the United Kingdom. Countries that rarely buy are shown by RMSE and bias too.
@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
-from peers import near_holidays, paired, peers, platform, show
+from peers import Gaps, near_holidays, paired, peers, platform, show
+from real_data import real_data
 
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.retail.options import RetailSource
@@ -43,7 +44,7 @@ TARGET = 0.90
 
 
 def sales(path: Path) -> pd.DataFrame:
-    """Sales per country and trading day: unique_id, ds, quantity, invoices; 0 where none came."""
+    """Sales per country and trading day: unique_id, ds, quantity, invoices; 0 without sales."""
     countries = sorted(pd.read_parquet(path, columns=["Country"])["Country"].unique())
     landing = read_retail(
         RetailSource(kind="files", path=str(path)),
@@ -60,7 +61,7 @@ def sales(path: Path) -> pd.DataFrame:
     )
     trading = pd.DatetimeIndex(sorted(pd.to_datetime(sold["day"].unique())))
     parts = []
-    for name, group in table.groupby(level=0):
+    for name, group in table.groupby("centre_id"):
         days = pd.to_datetime(group.index.get_level_values("day"))
         own = group.set_index(days).reindex(trading[trading >= days.min()]).fillna(0.0)
         parts.append(own.astype(float).rename_axis("ds").reset_index().assign(unique_id=name))
@@ -104,8 +105,9 @@ def run(path: Path, measure: str, say: Any) -> dict[str, Any]:
     ours, seconds = platform(data, origins, spec, RETAIL, say)
     pieces = [ours]
     # Peers need every day: closed days are 0, or hold the last value. Both are shown.
-    for gaps in ("zero", "carried"):
-        theirs, _ = peers(data, origins, HORIZON, gaps, say)  # type: ignore[arg-type]
+    every: tuple[Gaps, ...] = ("zero", "carried")
+    for gaps in every:
+        theirs, _ = peers(data, origins, HORIZON, gaps, say)
         pieces.append(theirs.assign(model=theirs["model"] + f" ({gaps})"))
     rows = paired(pieces, actuals, first, spec.season)
     before = actuals[actuals["ds"] < first]
@@ -137,10 +139,8 @@ def main() -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "retail" / FILE
-    if not path.exists():
-        say(f"{path} is not there; skipped.")
+    path = real_data("retail", FILE)
+    if path is None:
         return 0
     results = [run(path, measure, say) for measure in chosen.measure or MEASURES]
     if chosen.json:

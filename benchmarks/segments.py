@@ -1,8 +1,8 @@
 """Segments of Olist's customers: stability and silhouette of each number, profiles, names by month.
 
 Each month is made from what was known before it, as the platform does, but without a database. A
-held-out judgement stands beside: a second K-Means, fitted on half of the customers, says the other
-half, and the adjusted Rand index tells how far it agrees with the month's segments.
+held-out check follows: a second K-Means, fitted on half of the customers, assigns the other half,
+and the adjusted Rand index measures its agreement with the month's segments.
 Real data: ../shared/data/deliveries or FLOW_REAL_DATA.
 """
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
+from real_data import real_data
 
 MONTHS = ("2018-01", "2018-03", "2018-05", "2018-07", "2018-08", "2018-09")
 
@@ -110,10 +111,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    real = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    folder = (real / "deliveries").resolve()
-    if not folder.is_dir():
-        print(f"skipped: no real data in {folder}; set FLOW_REAL_DATA.")
+    folder = real_data("deliveries")
+    if folder is None:
         return
     result = measure(folder)
     if arguments.json:

@@ -71,7 +71,7 @@ def forecast_window(data: SeriesData, start: date, last: date, spec: SeriesSpec)
 
 
 def one_window(world: World, last: date, spec: SeriesSpec) -> pd.DataFrame:
-    """One-step forecasts of the last 60 days beside actual and expected."""
+    """One-step forecasts of the last 60 days, with actual and expected counts."""
     data = world_data(world, last - timedelta(days=HISTORY_DAYS - 1), last)
     start = last - timedelta(days=FORECAST_DAYS - 1)
     steps = forecast_window(data, start, last, spec)

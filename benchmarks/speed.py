@@ -1,8 +1,8 @@
-"""Frame, fit and forecast beside mlforecast with LightGBM: CPU seconds and memory, equal trees.
+"""Frame, fit and forecast against mlforecast with LightGBM: CPU seconds and memory, equal trees.
 
 Simulated panels of several sizes, two years each; every measurement is a process of its own on one
-thread. `bare` is what a point forecast takes; `banded` is a whole vintage with backtest and bands
-beside mlforecast with conformal intervals of two windows.
+thread. `bare` is what a point forecast takes; `banded` is a whole vintage with backtest and bands,
+against mlforecast with conformal intervals of two windows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hourly traffic of three arcs of Paris beside named peers, on the same rows in the same run.
+"""Hourly traffic of three arcs of Paris against named peers, on the same rows in the same run.
 
 Everything is trained on what was known before July 2022 and forecasts the second half of that year,
 one hour and 24 hours ahead. The platform's candidates are those of the flow; its champion is chosen
@@ -14,6 +14,7 @@ import sys
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
+from real_data import REAL_DATA, real_data
 
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import read_traffic
@@ -41,12 +43,6 @@ CUTOFF, END = "2022-07-01", "2022-12-31"
 HORIZONS = (1, 24)
 # Against hour of the week + AR(1), and against plain LightGBM, one hour ahead.
 TARGETS = {"hour_of_week_ar1": 0.95, "plain_lightgbm": 0.98}
-
-
-def traffic_folder() -> Path | None:
-    """The arcs under $FLOW_REAL_DATA or beside the repository; None where there are none."""
-    folder = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data")) / "traffic"
-    return folder if (folder / "convention_2022.csv").exists() else None
 
 
 def arcs(folder: Path) -> HourlyData:
@@ -84,7 +80,7 @@ def wide(data: HourlyData) -> pd.DataFrame:
 
 def hour_of_week_ar1(y: pd.DataFrame, horizon: int) -> pd.DataFrame:
     """Mean of the local hour of the week plus AR(1) of the residual, fitted before the cut-off."""
-    local = (y.index - pd.Timedelta(hours=1)).tz_localize("UTC").tz_convert(ZONE)
+    local = (pd.DatetimeIndex(y.index) - pd.Timedelta(hours=1)).tz_localize("UTC").tz_convert(ZONE)
     slot = np.asarray(local.day_of_week * 24 + local.hour)
     before = y.index < CUTOFF
     made = {}
@@ -103,7 +99,7 @@ def plain_lightgbm(y: pd.DataFrame, horizon: int) -> pd.DataFrame:
     """LightGBM as it comes, with lags, hour, weekday and month, one model for all counters."""
     import lightgbm
 
-    local = (y.index - pd.Timedelta(hours=1)).tz_localize("UTC").tz_convert(ZONE)
+    local = (pd.DatetimeIndex(y.index) - pd.Timedelta(hours=1)).tz_localize("UTC").tz_convert(ZONE)
     parts = []
     for number, name in enumerate(y.columns):
         lags = sorted({horizon, horizon + 1, horizon + 2, 24, 48, 168} - set(range(horizon)))
@@ -149,8 +145,8 @@ def candidates(data: HourlyData, spec: HourlySpec) -> tuple[pd.DataFrame, str]:
     for name in CANDIDATES:
         trained = ENGINE.train(name, prepared)
         metrics[name] = trained.metrics
-        said = forecast(trained.artefacts, data, wanted, spec)
-        made.append(said[said["horizon"].isin(HORIZONS)].assign(model=name))
+        predicted = forecast(trained.artefacts, data, wanted, spec)
+        made.append(predicted[predicted["horizon"].isin(HORIZONS)].assign(model=name))
     return pd.concat(made, ignore_index=True), choose_champion(metrics, CANDIDATES)
 
 
@@ -158,20 +154,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="machine-readable figures")
     arguments = parser.parse_args()
-    folder = traffic_folder()
-    if folder is None:
-        print("traffic: skipped, no counters under $FLOW_REAL_DATA or ../shared/data")
+    if real_data("traffic", "convention_2022.csv") is None:
         return
+    folder = REAL_DATA / "traffic"
     started = time.perf_counter()
     data, spec = arcs(folder), HourlySpec()
     y = wide(data)
-    said, champion = candidates(data, spec)
-    rows = said.merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
+    predicted, champion = candidates(data, spec)
+    rows = predicted.merge(data.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"])
     rows = rows[rows["y"].notna()]
     for name, peer in PEERS.items():
         for horizon in HORIZONS:
-            table = peer(y, horizon).stack().rename("prediction").reset_index()
-            table.columns = ["ds", "unique_id", "prediction"]
+            made = peer(y, horizon).rename_axis(index="ds", columns="unique_id").reset_index()
+            table = made.melt(id_vars="ds", value_name="prediction")
             some = rows.loc[rows["model"] == champion, ["unique_id", "issue", "ds", "horizon", "y"]]
             some = some[some["horizon"] == horizon].merge(table, on=["ds", "unique_id"])
             rows = pd.concat([rows, some.assign(model=name)], ignore_index=True)
@@ -184,7 +179,7 @@ def main() -> None:
     rows["inside"] = rows["y"].between(rows["lower_80"], rows["upper_80"])
     mae = rows.groupby(["horizon", "model"])["error"].mean()
     own = rows[rows["model"] == champion]
-    result = {
+    result: dict[str, Any] = {
         "champion": champion,
         "hours": {h: int((own["horizon"] == h).sum()) for h in HORIZONS},
         "mae": {h: {m: round(float(v), 3) for m, v in mae[h].items()} for h in HORIZONS},

@@ -102,7 +102,7 @@ def main() -> None:
     from flow_platform.warehouse import embedded
     from flow_platform.warehouse.store import copy_rows
 
-    platform = Platform(Settings())  # type: ignore[call-arg]
+    platform = Platform(Settings())
     try:
         with dagster_instance(platform) as instance:
             definitions = build_definitions(platform)

@@ -38,7 +38,7 @@ def write_lookup(path: Path, city: City) -> None:
 
 
 def write_files(folder: Path, rows: int, first_month: date, months: int, seed: int = 7) -> Path:
-    """Monthly files of yellow trips, of about so many rows in all, and `zones.csv` beside them.
+    """Monthly files of yellow trips, of about so many rows in all, and `zones.csv` next to them.
 
     Six rows in a hundred are faulty in one of five ways. Returns the path of the lookup.
     """
@@ -65,7 +65,7 @@ def write_files(folder: Path, rows: int, first_month: date, months: int, seed: i
 def _days(city: City, begin: date, end: date, seed: int) -> Iterator[pd.DataFrame]:
     """The trips that begin on the local days from `begin` to before `end`, a week at a time."""
     held: list[pd.DataFrame] = []
-    # A local day lies in two UTC days.
+    # A local day is part of two UTC days.
     for number in range((end - begin).days + 1):
         trips = city.trips(begin + timedelta(days=number))
         local = trips["pickup_at"].dt.tz_convert(city.place.timezone).dt.tz_localize(None)

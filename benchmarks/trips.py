@@ -1,10 +1,10 @@
-"""Arrival times of New York's green taxis: January 2023 trains, February tests, beside LightGBM.
+"""Arrival times of New York's green taxis: January 2023 trains, February tests, against LightGBM.
 
 The platform loads, merges, trains and scores in a home of its own, as `flow backfill trips` does.
 Then plain LightGBM (its defaults, minutes as the target) is fitted in this process on the same
-January trips and says the same February trips, twice: on the inputs themselves (zones, time,
-holiday, and the distance where the model is told it), and on all columns that the platform makes of
-them. Months are the city's own. Real data: ../shared/data/trips or FLOW_REAL_DATA.
+January trips and predicts the same February trips, twice: from the inputs themselves (zones, time,
+holiday, and the distance where it is an input of the model), and from all columns that the platform
+makes of them. Months are the city's own. Real data: ../shared/data/trips or FLOW_REAL_DATA.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import pandas as pd
+from real_data import real_data
 
 TARGET = 0.98
 INPUTS = ("pickup_zone", "dropoff_zone", "local_minute", "weekday", "is_public_holiday")
@@ -38,11 +39,11 @@ zones = "{folder}/taxi_zone_lookup.csv"
 """
 
 
-def figures(y: np.ndarray, said: np.ndarray) -> dict[str, float]:
+def figures(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """RMSE and MAE in minutes, and R2."""
     from flow_platform.models.metrics import mae, r2, rmse
 
-    return {"rmse": rmse(y, said), "mae": mae(y, said), "r2": r2(y, said)}
+    return {"rmse": rmse(y, predicted), "mae": mae(y, predicted), "r2": r2(y, predicted)}
 
 
 def plain(train: np.ndarray, minutes: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -68,23 +69,23 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
 
     from flow_platform.flows.trips.models.data import trips_of
     from flow_platform.flows.trips.models.history import Expanding, Table, columns, features
-    from flow_platform.flows.trips.scoring import platform_zones
     from flow_platform.models.moments import naive
     from flow_platform.platform import Platform
     from flow_platform.settings import Settings
 
-    platform = Platform(Settings())  # type: ignore[call-arg]
+    platform = Platform(Settings())
     store = platform.store("flow_ml")
     trips = store.read("select * from merged.trips order by pickup_at, trip_id")
     scores = store.read(
         "select trip_id, model, predicted_minutes, lower_80, upper_80 from ml.trips_scores"
     )
     local = trips["local_day"]
-    cutoff = pd.Timestamp("2023-02-01", tz=platform.kept(TripsContext).place.timezone)
-    known = trips_of(trips[trips["available_at"] < cutoff], platform_zones(platform))
+    city = platform.kept(TripsContext)
+    cutoff = pd.Timestamp("2023-02-01", tz=city.place.timezone)
+    known = trips_of(trips[trips["available_at"] < cutoff], city.zone_frame)
     tested = trips[(local >= "2023-02-01") & (local <= "2023-02-28")]
     tested = tested.sort_values(["pickup_at", "trip_id"], kind="stable")
-    asked = trips_of(tested, platform_zones(platform))
+    asked = trips_of(tested, city.zone_frame)
     y = tested["minutes"].to_numpy()
     short = y <= 60
     result: dict[str, Any] = {"trips": len(trips), "trained": len(known), "tested": len(tested)}
@@ -92,7 +93,7 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         has_distance = model == "planned_distance"
         own = tested[["trip_id"]].merge(scores[scores["model"] == model], on="trip_id", how="left")
         assert own["predicted_minutes"].notna().all(), "every kept trip has a score"
-        said = own["predicted_minutes"].to_numpy()
+        predicted = own["predicted_minutes"].to_numpy()
         names = columns(has_distance)
         inputs = [names.index(name) for name in INPUTS]
         inputs += [names.index("planned_km")] if has_distance else []
@@ -103,15 +104,15 @@ def measure(home: Path, folder: Path) -> dict[str, Any]:
         on_inputs = plain(learned[:, inputs], known.minutes, shown[:, inputs])
         on_columns = plain(learned, known.minutes, shown)
         usual = np.exp(shown[:, names.index("pair_log_minutes")])
-        row = {
-            "platform": figures(y, said)
+        row: dict[str, Any] = {
+            "platform": figures(y, predicted)
             | {
                 "coverage_80": float(
                     ((y >= own["lower_80"].to_numpy()) & (y <= own["upper_80"].to_numpy())).mean()
                 ),
                 "mean_width_80": float((own["upper_80"] - own["lower_80"]).mean()),
             },
-            "platform, trips up to an hour": figures(y[short], said[short]),
+            "platform, trips up to an hour": figures(y[short], predicted[short]),
             "plain LightGBM, same inputs": figures(y, on_inputs),
             "plain LightGBM, the platform's columns": figures(y, on_columns),
             "mean of the zone pair": figures(y, usual),
@@ -129,10 +130,8 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="Keep the home here; without it a temporary one.")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    real = Path(os.environ.get("FLOW_REAL_DATA", ROOT.parent / "shared" / "data"))
-    folder = (real / "trips").resolve()
-    if not folder.is_dir():
-        print(f"skipped: no real data in {folder}; set FLOW_REAL_DATA.")
+    folder = real_data("trips")
+    if folder is None:
         return
     with tempfile.TemporaryDirectory(prefix="trips") as scratch:
         home = arguments.home or Path(scratch) / "home"
@@ -148,8 +147,8 @@ def main() -> None:
         print(f"\n{model}")
         for name, row in result[model].items():
             if isinstance(row, dict):
-                told = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
-                print(f"  {name:<40} {told}")
+                shown = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
+                print(f"  {name:<40} {shown}")
         print(
             f"  RMSE over plain LightGBM: {result[model]['ratio']:.3f} with the same inputs"
             f" (target {TARGET}), {result[model]['ratio_columns']:.3f} with the platform's columns"

@@ -46,7 +46,7 @@ def main() -> None:
         (home / "sources.toml").write_text(
             '[trips]\nkind = "files"\npath = "*.parquet"\nzones = "zones.csv"\n'
         )
-        platform = Platform(Settings(home=home, sources=home / "sources.toml"))  # type: ignore[call-arg]
+        platform = Platform(Settings(home=home, sources=home / "sources.toml"))
         try:
             create_roles_and_databases(platform.server)
             migrate(platform.server)

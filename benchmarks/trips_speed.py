@@ -1,4 +1,4 @@
-"""2.3 million trips from raw files to trained models, beside plain pandas and LightGBM.
+"""2.3 million trips from raw files to trained models, against plain pandas and LightGBM.
 
 The platform's side is one command, `flow train trips --from MONTH --load-from DAY`: every row
 judged, landed in PostgreSQL, merged with calendar and zones, then three candidates for each of two

@@ -46,6 +46,6 @@ def on_files(files_: Files, config: MkDocsConfig) -> Files:
 def on_page_context(
     context: dict[str, Any], page: Page, config: MkDocsConfig, nav: object
 ) -> dict[str, Any]:
-    """Tell the template whether the page has a diagram: the script is 3.5 MB."""
+    """Let the template know whether the page has a diagram: the script is 3.5 MB."""
     context["has_diagram"] = 'class="mermaid"' in (page.content or "")
     return context

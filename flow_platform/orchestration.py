@@ -22,6 +22,7 @@ from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
 from flow_platform.settings import PROJECT_ROOT
+from flow_platform.warehouse.dagster_history import rename_assets_of_earlier_runs
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.secrets import derived_key
 from flow_platform.warehouse.server import DAGSTER_DATABASE, create_roles_and_databases
@@ -43,6 +44,7 @@ def prepare(platform: Platform) -> None:
     """
     create_roles_and_databases(platform.server)
     migrate(platform.server)
+    rename_assets_of_earlier_runs(platform.server, platform.announce)
     reapply_erasures(platform)  # before anything reads what a backup may have brought back
     platform.dbt.manifest(platform.centres_by_flow)
     stamp = platform.dbt.home / "built"
@@ -106,8 +108,8 @@ def run_job(
 ) -> str:
     """Run a job in this process to its end; returns the run id.
 
-    `progress` is told how many asset partitions are done, and of how many. Raises FlowError naming
-    each failed step, why, and where to look.
+    `progress` is called with the number of asset partitions that are done and their total. Raises
+    FlowError naming each failed step, why, and where to look.
     """
     from dagster import DagsterEventType
     from dagster._core.definitions.job_base import InMemoryJob
@@ -128,7 +130,7 @@ def run_job(
         if event.is_step_materialization:
             done += 1
             if progress and (done % 50 == 0 or done == total):
-                progress(min(done, total), total)  # vintages come beside what was planned
+                progress(min(done, total), total)  # vintages are made in addition to the plan
         elif event.is_step_failure:
             failures.append(f"{event.step_key}: {_root_cause(event)}")
     finished = instance.get_run_by_id(run.run_id)

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flow_platform.flows.kinds import Flow
+from flow_platform.ground.asset_paths import asset_path
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.tables import Table
@@ -130,7 +131,7 @@ class LiveSource:
     @property
     def key(self) -> tuple[str, str]:
         """The key of the external asset that stands for it."""
-        return ("live", self.name)
+        return asset_path(f"live.{self.name}")
 
 
 @dataclass(frozen=True)

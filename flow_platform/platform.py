@@ -6,10 +6,11 @@ build one on a home of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import ClassVar, Generic, TypeVar, cast
 
 import pandas as pd
 
@@ -17,10 +18,12 @@ from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
+from flow_platform.ground.source_config import SourceConfig
 from flow_platform.parts import parts_of
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import Registry
 from flow_platform.settings import Settings
+from flow_platform.sources.calendar import LAST_DAY, build_calendar
 from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
 from flow_platform.sources.config import Sources, read_sources
 from flow_platform.sources.events import read_events
@@ -30,6 +33,7 @@ from flow_platform.warehouse.server import Server, locate_server
 from flow_platform.warehouse.store import Store
 
 Made = TypeVar("Made")
+Section = TypeVar("Section", bound=SourceConfig)
 
 
 class Platform:
@@ -116,6 +120,18 @@ class Platform:
         """The user's own events."""
         return read_events(self.settings.events, self.centres)
 
+    @property
+    def calendar_from(self) -> date:
+        """The first day of `recent_calendar`."""
+        return min(self.settings.first_day - timedelta(days=60), LAST_DAY)
+
+    def recent_calendar(self, centres: Sequence[Centre]) -> pd.DataFrame:
+        """The calendar of centres from shortly before the first partition (`build_calendar`).
+
+        For flows with centres of their own, of which there may be many.
+        """
+        return build_calendar(centres, self.events, self.calendar_from)
+
     @cached_property
     def calendar(self) -> pd.DataFrame:
         """The calendar of every flow's centres, as raw.calendar holds it."""
@@ -148,3 +164,23 @@ class Platform:
     @cached_property
     def dbt(self) -> DbtProject:
         return DbtProject.of(self.settings)
+
+
+class FlowContext(Generic[Section]):
+    """What one flow knows of an installation: its source, and what the flow's own class adds.
+
+    The class names its section of sources.toml; `Platform.kept` makes one for each installation.
+
+        class RetailContext(FlowContext[RetailSource]):
+            section = RetailSource
+    """
+
+    section: ClassVar[type[SourceConfig]]
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.source = cast(Section, platform.sources.of(self.section))
+
+    def cache_file(self, name: str) -> Path:
+        """Where a small document that the flow remembers is kept."""
+        return self.platform.settings.home_path / "cache" / name

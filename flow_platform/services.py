@@ -248,8 +248,11 @@ def _start(settings: Settings, service: Service, environment: dict[str, str]) ->
 
 
 def _environment(service: Service, given: Mapping[str, str]) -> dict[str, str]:
-    """What the service's process is told. The API answers strangers: it gets no credentials but its
-    own role's, and nobody else gets the key of its tokens. The app alone writes for the desk."""
+    """The environment of the service's process.
+
+    The API answers strangers: it gets no credentials but its own role's, and nobody else gets the
+    key of its tokens. The app alone writes for the desk.
+    """
     known = {**os.environ, **given, "PYTHONPATH": str(PROJECT_ROOT)}
     if service.name == "api":
         withheld = {name for name in known if name.startswith("FLOW_PASSWORD_")}

@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
 # Installs Debian's Mosquitto for the tests of messages. Where that is not possible they say so.
 set -euo pipefail
-if [ -x /usr/sbin/mosquitto ]; then exit 0; fi
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Mosquitto is missing and cannot be installed here: apt-get install mosquitto" >&2
-    exit 0
-fi
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto
+mosquitto=/usr/sbin/mosquitto
+if [ -x "$mosquitto" ]; then exit 0; fi
+"$(dirname "$0")/install-package.sh" "$mosquitto" mosquitto
+if [ ! -x "$mosquitto" ]; then exit 0; fi
 # The package starts a broker on port 1883. Nobody asked for it, and tests start their own; where
 # Mosquitto was installed before, the script has ended above and lets the service be.
 if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then

@@ -1,4 +1,4 @@
 """The app that business users read: published views in, pages out.
 
-Stands alone: it needs this folder, a DSN and nothing of the platform's own code.
+It needs this folder and a DSN, and nothing of the platform's own code.
 """

@@ -151,7 +151,7 @@ class Formats:
         return f"{self.short_day(local.date(), year=True)}, {local:%H:%M}"
 
     def clock(self, at: datetime, timezone: str) -> str:
-        """A UTC moment on the local clock: "02:00", with the season where that comes twice."""
+        """A UTC moment on the local clock: "02:00", with the season where that occurs twice."""
         local = at.astimezone(ZoneInfo(timezone))
         return f"{local:%H:%M}{self._season(local)}"
 

@@ -23,7 +23,7 @@ where c.relkind in ('r', 'm', 'p') and n.nspname <> 'pg_toast' order by 1, 2
 
 
 def places_of(platform: Platform, words: Iterable[str]) -> list[str]:
-    """Each place in which one of the words stands, whatever its case and however it is escaped.
+    """Each place in which one of the words occurs, whatever its case and however it is escaped.
 
     Looks at every row of every table of every database of the server, system catalogs included, at
     what sealed payloads say, and at the name and content of every file in FLOW_HOME but those that

@@ -1,49 +1,50 @@
-"""What all tests share: where the real data is, and homes that are theirs alone."""
+"""What all tests share: the order of files, where the real data is, homes that are theirs alone."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.warehouse import embedded
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-
-# Files that take more than a minute, longest first: dealt out in this order, no worker is left with
-# a long one at the end.
-LONGEST = (
-    "integration/test_traffic.py",
-    "integration/test_backfill.py",
-    "api/service/test_real_run.py",
-    "browser/test_services.py",
-    "integration/test_erasure_end_to_end.py",
-    "integration/test_kafka.py",
-    "integration/test_tuning.py",
-    "integration/test_demo.py",
-    "api/frame/test_description.py",
-    "integration/test_mqtt.py",
-    "integration/test_retail.py",
-    "integration/test_promotion.py",
-    "browser/test_deliveries_page.py",
-    "integration/test_privacy.py",
-    "api/frame/test_accounts.py",
-    "browser/test_parcels_page.py",
-    "unit/evaluation/test_evaluation.py",
-    "unit/forecasting/test_forecasting_training.py",
-    "unit/scoring/test_delivery_models.py",
-)
+# A file that takes longer is marked `slow`: its tests begin before all others.
+_LONG_SECONDS = 60
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first; all else stays in its order."""
-    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+    """Files with a test marked `slow` come first; all else stays in its order.
+
+    A worker takes a whole file. What keeps two workers busy to the end is that no long file is left
+    for it, and that the many short ones together take longer than any long one: the order of the
+    long ones among themselves does not matter, so a mark in the file itself is enough.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the files that took longest, and whose mark `slow` is missing."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    marked = set()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                file = report.nodeid.partition("::")[0]
+                seconds[file] += report.duration
+                marked |= {file} if "slow" in report.keywords else set()
+    longest = sorted(seconds.items(), key=lambda pair: pair[1], reverse=True)[:10]
+    for file, took in longest:
+        is_missing = took > _LONG_SECONDS and file not in marked
+        terminalreporter.write_line(f"{took:6.0f} s {file}{', not marked slow' * is_missing}")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +57,7 @@ def real_data() -> Path:
 
 
 def new_settings(home: Path, **changes: object) -> Settings:
-    """Settings of a home of its own, whatever the environment of the developer says."""
+    """Settings of a home of its own, independent of the developer's environment."""
     return Settings(home=home, **changes)  # type: ignore[arg-type]
 
 
@@ -66,4 +67,6 @@ def scratch() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
     folder.chmod(0o755)
     yield folder
+    for home in folder.iterdir():
+        embedded.stop(home)
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ ORDERS = "shop_orders.csv"
 
 
 def write_tables(folder: Path) -> pd.DataFrame:
-    """Write the tables; returns that of orders. The last order has no items; the third came late.
+    """Write the tables; returns that of orders. The last order has no items; the third was late.
 
     Customers are customer-0 to customer-4, the persons person-0 to person-4.
     """

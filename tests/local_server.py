@@ -1,12 +1,20 @@
-"""An HTTP server on the loopback for stand-ins of the services that sources ask."""
+"""Servers on the loopback: a free port, and HTTP for stand-ins of the services that sources ask."""
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class QuietHandler(BaseHTTPRequestHandler):

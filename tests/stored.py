@@ -46,7 +46,9 @@ def as_stored(data: T) -> T:
 
 def _type_of(column: pd.Series) -> str:
     known = column.dropna()
-    if pd.api.types.is_bool_dtype(column) or (len(known) and known.map(type).eq(bool).all()):
+    if pd.api.types.is_bool_dtype(column) or (
+        len(known) and known.map(lambda cell: isinstance(cell, bool)).all()
+    ):
         return "bool"
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return "timestamptz"

@@ -32,7 +32,7 @@ def _flow(flow: Flow) -> str:
         ("Centres are taken from", _centres(flow)),
         ("Merged table", code(flow.merged)),
         ("Weather", "of its own centres" if flow.has_weather else NOTHING),
-        ("Live sources", ", ".join(code(f"live/{one.name}") for one in parts.live) or NOTHING),
+        ("Live sources", ", ".join(code("/".join(one.key)) for one in parts.live) or NOTHING),
         ("Kept for", _kept(dict(parts.retention.days))),
         ("In the demo", _demo(parts.demo)),
     ]

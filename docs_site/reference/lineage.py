@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
 
 from docs_site.reference.markdown import NOTHING, cell, code, first_paragraph, heading, table
 from flow_platform.definitions import build_definitions
@@ -26,8 +25,8 @@ _INTRODUCTION = """\
 Every arrow is a dependency of the asset graph that Dagster loads. The Dagster UI shows the same
 graph, with the state of each partition. Boxes with a dashed border are in another group; boxes with
 round ends are made outside of Dagster: live sources, and tables that commands and the app write.
-`published/*` stands for all [published views](published-views.md); the last table of a flow says
-which views read which table.
+`published/*` is all [published views](published-views.md); the last table of a flow says which
+views read which table.
 """
 _FLOWCHART = '%%{init: {"flowchart": {"useMaxWidth": false}}}%%\nflowchart LR'
 _STYLE = "    classDef elsewhere stroke-dasharray: 5 4"
@@ -54,13 +53,13 @@ def page_of(definitions: dg.Definitions) -> str:
     return "\n".join(parts)
 
 
-def _nodes(graph: AssetGraph) -> dict[str, BaseAssetNode]:
+def _nodes(graph: AssetGraph) -> dict[str, AssetNode]:
     """The nodes of the graph by their names, such as "raw/parcels"."""
     keys = sorted(graph.get_all_asset_keys(), key=lambda key: list(key.path))
     return {key.to_user_string(): graph.get(key) for key in keys}
 
 
-def _group(node: BaseAssetNode) -> str:
+def _group(node: AssetNode) -> str:
     return node.group_name or "default"
 
 
@@ -68,7 +67,7 @@ def _other_title(group: str) -> str:
     return "Tables that no asset makes" if group == "default" else f"Group `{group}`"
 
 
-def _part(group: str, title: str, nodes: dict[str, BaseAssetNode]) -> str:
+def _part(group: str, title: str, nodes: dict[str, AssetNode]) -> str:
     own = {name: node for name, node in nodes.items() if _group(node) == group}
     edges = {
         (parent.to_user_string(), _drawn(name, nodes))
@@ -81,14 +80,12 @@ def _part(group: str, title: str, nodes: dict[str, BaseAssetNode]) -> str:
     return "\n".join([*parts, readers] if readers else parts)
 
 
-def _drawn(name: str, nodes: dict[str, BaseAssetNode]) -> str:
-    """The box that stands for an asset: all published views share one."""
+def _drawn(name: str, nodes: dict[str, AssetNode]) -> str:
+    """The box of an asset: all published views share one."""
     return _ALL_VIEWS if _group(nodes[name]) == PUBLISHED else name
 
 
-def _diagram(
-    own: Iterable[str], edges: list[tuple[str, str]], nodes: dict[str, BaseAssetNode]
-) -> str:
+def _diagram(own: Iterable[str], edges: list[tuple[str, str]], nodes: dict[str, AssetNode]) -> str:
     ends = {end for edge in edges for end in edge}
     elsewhere = sorted(ends - set(own))
     lines = [
@@ -101,7 +98,7 @@ def _diagram(
     return _fenced(lines)
 
 
-def _whole(groups: dict[str, str], nodes: dict[str, BaseAssetNode]) -> str:
+def _whole(groups: dict[str, str], nodes: dict[str, AssetNode]) -> str:
     lines = [_FLOWCHART]
     for group in groups:
         lines.append(f"    subgraph group_{group} [{group}]")
@@ -121,7 +118,7 @@ def _fenced(lines: list[str]) -> str:
     return "\n".join(["```mermaid", *lines, "```\n"])
 
 
-def _box(name: str, nodes: dict[str, BaseAssetNode]) -> str:
+def _box(name: str, nodes: dict[str, AssetNode]) -> str:
     is_made = name not in nodes or nodes[name].is_materializable
     return f'{_id(name)}["{name}"]' if is_made else f'{_id(name)}(["{name}"])'
 
@@ -130,7 +127,7 @@ def _id(name: str) -> str:
     return name.replace("/", "_").replace("*", "all")
 
 
-def _assets(own: dict[str, BaseAssetNode]) -> str:
+def _assets(own: dict[str, AssetNode]) -> str:
     rows = [
         (
             code(name),
@@ -151,7 +148,7 @@ def _partitions(definition: dg.PartitionsDefinition | None) -> str:
     return "month" if isinstance(definition, dg.MonthlyPartitionsDefinition) else "day"
 
 
-def _readers(own: Iterable[str], nodes: dict[str, BaseAssetNode]) -> str:
+def _readers(own: Iterable[str], nodes: dict[str, AssetNode]) -> str:
     """Which published views read each of these assets; empty where none is read."""
     rows = []
     for name in own:

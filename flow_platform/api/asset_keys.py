@@ -6,13 +6,14 @@ They are those of `assets/keys.py`, which imports Dagster; a test holds them equ
 from __future__ import annotations
 
 from flow_platform.flows.kinds import Flow
+from flow_platform.ground.asset_paths import asset_path
 
 AssetKey = tuple[str, ...]
 
 
 def merged_key(flow: Flow) -> AssetKey:
     """The merged table of a flow, partitioned by centre and day."""
-    return tuple(flow.merged.split("."))
+    return asset_path(flow.merged)
 
 
 def model_key(flow: Flow) -> AssetKey:

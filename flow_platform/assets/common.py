@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from flow_platform.ground.tables import Table
 from flow_platform.partitions import rectangle_of
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
+from flow_platform.sources.centres import Centre
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,23 +53,29 @@ def progress_of(context: dg.AssetExecutionContext, platform: Platform) -> Callab
 def rectangle_rows(context: dg.AssetExecutionContext, platform: Platform, flow: Flow) -> Rectangle:
     """The centres and days of the run's partitions; logged, with the names of the centres."""
     rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
-    labels = platform.labels_of(flow)
+    log_rectangle(context, flow.name, rectangle, platform.centres_of(flow))
+    return rectangle
+
+
+def log_rectangle(
+    context: dg.AssetExecutionContext, name: str, rectangle: Rectangle, centres: Sequence[Centre]
+) -> None:
+    """Log the days of a rectangle, and its centres by their names among all `centres`."""
+    labels = {one.centre_id: one.label for one in centres}
     named = ", ".join(labels[one] for one in rectangle.centres[:_MOST_LOGGED])
     more = len(rectangle.centres) - _MOST_LOGGED
     context.log.info(
         "%s from %s to %s, centres: %s%s",
-        flow.name,
+        name,
         rectangle.first_day,
         rectangle.last_day,
         named,
         f" and {more} more" if more > 0 else "",
     )
-    return rectangle
 
 
-def centres_metadata(platform: Platform, flow: Flow) -> dict[str, Any]:
-    """Definition metadata: the centres of a flow with their names, as partition keys have ids."""
-    centres = platform.centres_of(flow)
+def centres_metadata(centres: Sequence[Centre]) -> dict[str, Any]:
+    """Definition metadata: the centres of a graph with their names, as partition keys have ids."""
     return {
         "centres": dg.MetadataValue.table(
             [
@@ -89,6 +96,27 @@ def picture(figure: Figure, about: str) -> dg.MarkdownMetadataValue:
     figure.savefig(buffer, format="png", bbox_inches="tight")
     content = base64.b64encode(buffer.getvalue()).decode()
     return dg.MetadataValue.md(f"![{about}](data:image/png;base64,{content})")
+
+
+def show(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
+    """Add metadata to the newest partition of the run, and to the asset's page.
+
+    Not to every partition: metadata is stored once for each, and pictures would fill the event log.
+    """
+    for partition in {context.partition_keys[-1], _last_stored(context)}:
+        context.add_asset_metadata(metadata, partition_key=partition)
+
+
+def _last_stored(context: dg.AssetExecutionContext) -> str:
+    """The partition that Dagster will store last, which is the one that the asset's page shows.
+
+    It stores them in the order of a set: any order, but that of every set that is made alike.
+    """
+    definition = context.assets_def.partitions_def
+    assert definition is not None
+    return list(definition.subset_with_partition_keys(context.partition_keys).get_partition_keys())[
+        -1
+    ]
 
 
 def columns_metadata(table: Table) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """dbt's seeds, models and tests as assets and checks, in groups of one grain each.
 
-The key of an asset gives its SQL: merged/parcels is built by `merged/merged__parcels.sql` of
+The key of an asset gives its SQL: merged/parcels_merged is built by `merged/merged__parcels.sql` of
 `dbt_project/models`. How dbt runs is in `warehouse/dbt.py`.
 """
 
@@ -16,22 +16,29 @@ from dagster_dbt import (
     dbt_assets,
 )
 
-from flow_platform.assets.common import ONE_RUN, SHARED_GROUP, SHARED_OWNER, PlatformParam
-from flow_platform.assets.keys import champion_key, drift_key, predictions_key
+from flow_platform.assets.common import (
+    ONE_RUN,
+    SHARED_GROUP,
+    SHARED_OWNER,
+    PlatformParam,
+    centres_metadata,
+    rectangle_rows,
+)
+from flow_platform.assets.keys import champion_key, drift_key, live_keys, predictions_key, table_key
 from flow_platform.assets.raw import WEATHER
 from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS, flow_named
 from flow_platform.flows.kinds import Flow, SeriesFlow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.partitions import day_before, days_before, partitions_of, rectangle_of, same_day
+from flow_platform.partitions import day_before, days_before, partitions_of, same_day
 from flow_platform.platform import Platform
 
 DBT_POOL = "dbt"
-FORECASTS = dg.AssetKey(["ml", "forecasts"])
+FORECASTS = table_key("ml.forecasts")
 
 
 class Translator(DagsterDbtTranslator):
-    """Names dbt's nodes as their tables are named, [schema, table], and knows the flow of each.
+    """Names dbt's nodes after their tables (`ground/asset_paths.py`), and knows the flow of each.
 
     The flow of a model is in its YAML: `config: {meta: {flow: parcels}}`.
     """
@@ -50,10 +57,12 @@ class Translator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
             given = dbt_resource_props.get("meta", {}).get("dagster", {}).get("asset_key")
-            return dg.AssetKey(
-                given or [dbt_resource_props["schema"], dbt_resource_props["identifier"]]
-            )
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
+            if given:
+                return dg.AssetKey(given)
+            name = dbt_resource_props["identifier"]
+        else:
+            name = dbt_resource_props["alias"]
+        return table_key(f"{dbt_resource_props['schema']}.{name}")
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["schema"] == "published":
@@ -84,15 +93,16 @@ class Translator(DagsterDbtTranslator):
 
 
 @cache
-def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, dg.AssetKey]]:
-    """Tables that several flows write to, with the asset of each flow.
+def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, list[dg.AssetKey]]]:
+    """Tables that several flows write to, with the assets of each flow.
 
-    To dbt such a table is one source, in the lineage each flow's rows of it are an asset.
+    To dbt such a table is one source, in the lineage each flow's rows are assets of their own.
     """
     return {
-        FORECASTS: {flow.name: predictions_key(flow) for flow in SERIES_FLOWS},
-        dg.AssetKey(["ml", "vintages"]): {flow.name: champion_key(flow) for flow in CATALOGUE},
-        dg.AssetKey(["monitoring", "drift"]): {flow.name: drift_key(flow) for flow in CATALOGUE},
+        FORECASTS: {flow.name: [predictions_key(flow)] for flow in SERIES_FLOWS},
+        table_key("ml.vintages"): {flow.name: [champion_key(flow)] for flow in CATALOGUE},
+        table_key("monitoring.drift"): {flow.name: [drift_key(flow)] for flow in CATALOGUE},
+        table_key("ops.offsets"): {flow.name: live_keys(flow) for flow in CATALOGUE},
     }
 
 
@@ -103,8 +113,9 @@ def _assets_read(dep: dg.AssetDep, flow: Flow | None) -> list[dg.AssetDep]:
         return [dep]
     return [
         dg.AssetDep(key, partition_mapping=dep.partition_mapping)
-        for name, key in of_flows.items()
+        for name, keys in of_flows.items()
         if flow is None or name == flow.name
+        for key in keys
     ]
 
 
@@ -252,10 +263,10 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
             **common,
         )
         def built(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
-            rectangle = platform.rows_of(flow, rectangle_of(context.partition_keys))
-            yield from run(context, platform, rectangle)
+            yield from run(context, platform, rectangle_rows(context, platform, flow))
 
-        return built
+        centres = centres_metadata(platform.centres_of(flow))
+        return built.map_asset_specs(lambda spec: spec.merge_attributes(metadata=centres))
 
     @dbt_assets(select="tag:published", name="dbt_published", **common)
     def published(context: dg.AssetExecutionContext, platform: PlatformParam):  # type: ignore[no-untyped-def]
@@ -263,6 +274,13 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
 
     stages = [partitioned(flow, model) for flow in CATALOGUE for model in _windowed(manifest, flow)]
     return [centres, staging, *stages, published]
+
+
+def _made(node: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """A model or seed as dbt made it, for the run's log."""
+    rows = metadata.get("dagster/row_count")
+    done = "view made" if rows is None else f"{rows} rows stored"
+    return f"{node['schema']}.{node['alias']}: {done} in {metadata['seconds']:.2f} s"
 
 
 def events_of(
@@ -283,6 +301,7 @@ def events_of(
             metadata: dict[str, Any] = {"seconds": seconds}
             if isinstance(rows, int) and rows >= 0:
                 metadata["dagster/row_count"] = rows
+            context.log.info("%s", _made(node, metadata))
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
         elif node["name"] in expected_checks:
             key = expected_checks[node["name"]]

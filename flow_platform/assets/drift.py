@@ -13,26 +13,26 @@ from flow_platform.assets.common import (
 )
 from flow_platform.assets.keys import drift_key, merged_key
 from flow_platform.flows.kinds import Flow
-from flow_platform.ground.tables import CENTRE, Column, Table
+from flow_platform.ground.tables import Table
 from flow_platform.partitions import partitions_of
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
 
-DRIFT_TABLE = Table(
+DRIFT_TABLE = Table.of(
     "monitoring.drift",
-    (
-        Column("flow", "text", "The flow."),
-        CENTRE,
-        Column("day", "date", "Last day of the 28 days that are compared."),
-        Column("feature", "text", "What is compared."),
-        Column("psi", "double precision", "Population stability index."),
-        Column("psi_critical", "double precision", "Its critical value for these sample sizes."),
-        Column("ks_statistic", "double precision", "Kolmogorov-Smirnov statistic."),
-        Column("ks_pvalue", "double precision", "Its p-value."),
-        Column("n_current", "integer", "Days that are compared."),
-        Column("n_reference", "integer", "Days of the same season in earlier years."),
-        Column("status", "text", "stable, drift, or too few days."),
-    ),
+    """
+        flow          text              The flow.
+        centre_id
+        day           date              Last day of the 28 days that are compared.
+        feature       text              What is compared.
+        psi           double precision  Population stability index.
+        psi_critical  double precision  Its critical value for these sample sizes.
+        ks_statistic  double precision  Kolmogorov-Smirnov statistic.
+        ks_pvalue     double precision  Its p-value.
+        n_current     integer           Days that are compared.
+        n_reference   integer           Days of the same season in earlier years.
+        status        text              stable, drift, or too few days.
+    """,
 )
 
 
@@ -47,7 +47,7 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
         deps=[merged_key(flow)],
-        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform, flow)},
+        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform.centres_of(flow))},
         description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
         " same season of earlier years.",
         check_specs=[

@@ -3,25 +3,36 @@
 import dagster as dg
 
 from flow_platform.flows.kinds import Flow
+from flow_platform.ground.asset_paths import asset_path
 from flow_platform.parts import parts_of
 
 
+def table_key(table: str) -> dg.AssetKey:
+    """The asset that makes a table or view, such as "merged.parcels"."""
+    return dg.AssetKey(asset_path(table))
+
+
 def raw_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(["raw", flow.name])
+    return table_key(f"raw.{flow.name}")
+
+
+def live_keys(flow: Flow) -> list[dg.AssetKey]:
+    """The external assets of a flow's live sources."""
+    return [dg.AssetKey(source.key) for source in parts_of(flow).live]
 
 
 def merged_key(flow: Flow) -> dg.AssetKey:
-    return dg.AssetKey(flow.merged.split("."))
+    return table_key(flow.merged)
 
 
 def merged_keys(flow: Flow) -> list[dg.AssetKey]:
     """The merged table of a flow, and those merged in addition to it."""
-    return [merged_key(flow), *(dg.AssetKey(table.split(".")) for table in flow.more_merged)]
+    return [merged_key(flow), *map(table_key, flow.more_merged)]
 
 
 def training_view_keys(flow: Flow) -> list[dg.AssetKey]:
     """The staging views that training and predictions read besides the merged table."""
-    return [dg.AssetKey(["staging", name]) for name in parts_of(flow).models.training_views]
+    return [table_key(f"staging.{name}") for name in parts_of(flow).models.training_views]
 
 
 def model_key(flow: Flow) -> dg.AssetKey:

@@ -49,7 +49,7 @@ def build_live_assets(platform: Platform) -> list[dg.AssetSpec | dg.AssetChecksD
 def _asset(
     platform: Platform, flow: Flow, source: LiveSource
 ) -> list[dg.AssetSpec | dg.AssetChecksDefinition]:
-    key = dg.AssetKey(list(source.key))
+    key = dg.AssetKey(source.key)
     spec = dg.AssetSpec(
         key,
         group_name=flow.name,
@@ -112,7 +112,7 @@ def _watch(flow: Flow, sources: list[LiveSource]) -> dg.SensorDefinition:
                 event
                 for source, state in states
                 for event in (
-                    dg.AssetObservation(dg.AssetKey(list(source.key)), metadata=_metadata(state)),
+                    dg.AssetObservation(dg.AssetKey(source.key), metadata=_metadata(state)),
                     _evaluation(source, _LAG, _judge_lag(chosen, flow, source, state)),
                     _evaluation(source, _REJECTED, _judge_rejected(state)),
                 )
@@ -168,7 +168,7 @@ def _evaluation(
 ) -> dg.AssetCheckEvaluation:
     passed, metadata = judged
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(list(source.key)),
+        asset_key=dg.AssetKey(source.key),
         check_name=name,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,

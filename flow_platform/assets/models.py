@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from flow_platform.assets.common import ONE_RUN, PlatformParam
+from flow_platform.assets.common import ONE_RUN, PlatformParam, columns_metadata
 from flow_platform.assets.keys import champion_key, merged_key, model_key, training_view_keys
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ModelError
+from flow_platform.ground.tables import Column, Table
 from flow_platform.models.engine import Engine
 from flow_platform.models.trainer import Trainer
 from flow_platform.partitions import (
@@ -25,6 +26,26 @@ from flow_platform.platform import Platform
 from flow_platform.stages.case import Case, cases_of
 from flow_platform.stages.training import Trained, decide_champions, train_vintage
 
+VINTAGES_TABLE = Table(
+    "ml.vintages",
+    (
+        Column("flow", "text", "The flow."),
+        Column("measure", "text", "What is predicted."),
+        Column("candidate", "text", "Kind of model, such as lightgbm."),
+        Column("month", "date", "First day of the month that it was trained for."),
+        Column("cutoff", "timestamptz", "Nothing that became known later was used, UTC."),
+        Column("model_version", "text", "Its name: candidate, month and the start of a hash."),
+        Column("is_champion", "boolean", "Whether it is the champion of its month."),
+        Column("sha256", "text", "Hash of its files: equal training gives an equal hash."),
+        Column("artefact_path", "text", "Folder of its files, in FLOW_HOME."),
+        Column("fingerprint", "text", "Hash of what it was trained on and of the settings."),
+        Column("metrics", "jsonb", "Its errors in the backtest, by name."),
+        Column("trained_rows", "bigint", "Rows that it was trained on."),
+        Column("train_first", "date", "First day of these rows."),
+        Column("train_last", "date", "Last day of these rows."),
+        Column("trained_at", "timestamptz", "When it was trained, UTC."),
+    ),
+)
 # A run of the model asset with this tag at "name" also decides the champions of its months.
 CHAMPIONS_TAG = "flow/champions"
 
@@ -86,7 +107,10 @@ def _without_absent(
 def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefinition]:
     """The model and champion assets of one flow."""
     first_day = platform.settings.first_day
+    return [_model_asset(flow, first_day), _champion_asset(flow, first_day)]
 
+
+def _model_asset(flow: Flow, first_day: date) -> dg.AssetsDefinition:
     @dg.asset(
         key=model_key(flow),
         group_name=flow.name,
@@ -98,6 +122,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             dg.AssetDep(merged_key(flow), partition_mapping=dg.AllPartitionMapping()),
             *training_view_keys(flow),
         ],
+        metadata=columns_metadata(VINTAGES_TABLE),
         description=f"{flow.title}: one registered vintage per candidate and month. It sees only"
         " what was available before the first of the month.",
     )
@@ -110,30 +135,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         )
         if len(wanted) > 1:
             wanted = _without_absent(context, parts_of(flow).models.engine, wanted)
-        months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
-        trained: list[Trained] = []
-        data: Any = None
-        for case in cases_of(platform, flow):
-            trainer = Trainer(case.engine)
-            if data is None or not case.parts.models.shares_history:
-                data = case.history(*months)
-            with case.training_lock():
-                for month, candidate in wanted:
-                    try:
-                        cutoff = date.fromisoformat(month)
-                        vintage = train_vintage(case, trainer, candidate, cutoff, data)
-                        context.log.info(
-                            "%s of %s: %s %s",
-                            case.measure,
-                            month,
-                            "trained" if vintage.is_new else "unchanged:",
-                            vintage.vintage.model_version,
-                        )
-                        trained.append(vintage)
-                    except ModelError as error:
-                        if len(wanted) == 1:
-                            raise
-                        context.log.warning("%s %s left out: %s", candidate, month, error)
+        trained = _train(context, platform, flow, wanted)
         if context.run.tags.get(CHAMPIONS_TAG) == "name":
             _decide(context, platform, flow, {date.fromisoformat(month) for month, _ in wanted})
         yield dg.MaterializeResult(
@@ -143,6 +145,47 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
             }
         )
 
+    return model
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    platform: Platform,
+    flow: Flow,
+    wanted: list[tuple[str, str]],
+) -> list[Trained]:
+    """Train the wanted (month, candidate), in order, of every measure.
+
+    A vintage that cannot be trained is logged and left out; the only one wanted raises ModelError.
+    """
+    months = [date.fromisoformat(month) for month, _ in (wanted[0], wanted[-1])]
+    trained: list[Trained] = []
+    data: Any = None
+    for case in cases_of(platform, flow):
+        trainer = Trainer(case.engine)
+        if data is None or not case.parts.models.shares_history:
+            data = case.history(*months)
+        with case.training_lock():
+            for month, candidate in wanted:
+                try:
+                    cutoff = date.fromisoformat(month)
+                    vintage = train_vintage(case, trainer, candidate, cutoff, data)
+                    context.log.info(
+                        "%s of %s: %s %s",
+                        case.measure,
+                        month,
+                        "trained" if vintage.is_new else "unchanged:",
+                        vintage.vintage.model_version,
+                    )
+                    trained.append(vintage)
+                except ModelError as error:
+                    if len(wanted) == 1:
+                        raise
+                    context.log.warning("%s %s left out: %s", candidate, month, error)
+    return trained
+
+
+def _champion_asset(flow: Flow, first_day: date) -> dg.AssetsDefinition:
     @dg.asset(
         key=champion_key(flow),
         group_name=flow.name,
@@ -151,6 +194,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
         partitions_def=champion_partitions(flow.measures, first_day),
         backfill_policy=ONE_RUN,
         deps=[dg.AssetDep(model_key(flow), partition_mapping=same_month())],
+        metadata=columns_metadata(VINTAGES_TABLE),
         description=f"{flow.title}: the month's vintage of the serving kind, or of another whose"
         " backtest on the same origins is better beyond noise. Later months follow from it.",
     )
@@ -178,7 +222,7 @@ def build_model_assets(platform: Platform, flow: Flow) -> list[dg.AssetsDefiniti
                 context.log.warning("%s", lacking)
         return dg.MaterializeResult(metadata={"champions": dg.MetadataValue.json(named)})
 
-    return [model, champion]
+    return champion
 
 
 def _decide(

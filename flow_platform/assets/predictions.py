@@ -14,6 +14,7 @@ from flow_platform.assets.common import (
     rectangle_rows,
     refresh_of,
     rows_metadata,
+    show,
 )
 from flow_platform.assets.keys import (
     champion_key,
@@ -45,7 +46,7 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
             *training_view_keys(flow),
             dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
         ],
-        metadata={**columns_metadata(made.table), **centres_metadata(platform, flow)},
+        metadata={**columns_metadata(made.table), **centres_metadata(platform.centres_of(flow))},
         description=made.description,
         check_specs=[
             dg.AssetCheckSpec("complete", asset=key, blocking=True, description=made.complete),
@@ -66,27 +67,21 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
         for measure, counts in run.versions.items():
             for version, count in counts.items():
                 context.log.info("%s: %d %s by %s", measure, count, made.counted, version)
-        _attach_plot(context, run)
+        show(context, _plot(run))
         yield _result(run, made.counted)
 
     return predictions
 
 
-def _attach_plot(context: dg.AssetExecutionContext, run: PredictionRun) -> None:
-    """Show predicted against actual on the newest partition of the run, and so on the asset's page.
-
-    Metadata of a materialization is stored once for each partition: a picture for each would fill
-    the event log.
-    """
+def _plot(run: PredictionRun) -> dict[str, dg.MarkdownMetadataValue]:
+    """Metadata: predicted against actual, over the whole run."""
     figure = run.plot()
-    context.add_asset_metadata(
-        {
-            "predicted_against_actual": picture(figure, "predicted against actual")
-            if figure is not None
-            else dg.MetadataValue.md("There is too little to draw.")
-        },
-        partition_key=context.partition_keys[-1],
+    shown = (
+        picture(figure, "predicted against actual")
+        if figure is not None
+        else dg.MetadataValue.md("There is too little to draw.")
     )
+    return {"predicted_against_actual": shown}
 
 
 def _result(run: PredictionRun, counted: str) -> dg.MaterializeResult:

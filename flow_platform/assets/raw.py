@@ -11,13 +11,14 @@ from flow_platform.assets.common import (
     PlatformParam,
     centres_metadata,
     columns_metadata,
+    log_rectangle,
     rectangle_rows,
     rows_metadata,
 )
-from flow_platform.assets.keys import raw_key
+from flow_platform.assets.keys import raw_key, table_key
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
-from flow_platform.ground.tables import AVAILABLE_AT, CENTRE, Column, Table
+from flow_platform.ground.tables import Table
 from flow_platform.partitions import centre_day_partitions, partitions_of, rectangle_of
 from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
@@ -25,50 +26,50 @@ from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
 from flow_platform.stages.weather import load_weather
 
-CALENDAR = dg.AssetKey(["raw", "calendar"])
-WEATHER = dg.AssetKey(["raw", "weather"])
+CALENDAR = table_key("raw.calendar")
+WEATHER = table_key("raw.weather")
 # Some six rows in a hundred of official files are rejected; at three times as many the file is not
 # what its name says.
 _MOST_REJECTED = 0.2
 
-CALENDAR_TABLE = Table(
+CALENDAR_TABLE = Table.of(
     "raw.calendar",
-    (
-        Column("flow", "text", "The flow whose centre it is."),
-        CENTRE,
-        Column("day", "date", "Local day."),
-        Column("weekday", "smallint", "0 = Monday."),
-        Column("holiday", "text", "Name of the public holiday."),
-        Column("is_public_holiday", "boolean", "Whether it is a public holiday."),
-        Column("is_bridge_day", "boolean", "A working day between a holiday and a weekend."),
-        Column("is_school_holiday", "boolean", "School holidays of the centre's zone."),
-        Column("school_holiday", "text", "Name of the school holidays."),
-        Column("days_to_holiday", "smallint", "Days to the next public holiday, at most 30."),
-        Column("days_since_holiday", "smallint", "Days since the last one, at most 30."),
-        Column("is_month_start", "boolean", "First day of the month."),
-        Column("is_month_end", "boolean", "Last day of the month."),
-        Column("event", "text", "Name of a known event: a campaign, a strike."),
-        Column("is_event", "boolean", "Whether there is an event."),
-        Column("event_announced", "date", "Day on which the event became known; null: always."),
-        Column("shop_holiday", "text", "Public holiday of the shop's own country; retail alone."),
-    ),
+    """
+        flow                text      The flow whose centre it is.
+        centre_id
+        day                 date      Local day.
+        weekday             smallint  0 = Monday.
+        holiday             text      Name of the public holiday.
+        is_public_holiday   boolean   Whether it is a public holiday.
+        is_bridge_day       boolean   A working day between a holiday and a weekend.
+        is_school_holiday   boolean   School holidays of the centre's zone.
+        school_holiday      text      Name of the school holidays.
+        days_to_holiday     smallint  Days to the next public holiday, at most 30.
+        days_since_holiday  smallint  Days since the last one, at most 30.
+        is_month_start      boolean   First day of the month.
+        is_month_end        boolean   Last day of the month.
+        event               text      Name of a known event: a campaign, a strike.
+        is_event            boolean   Whether there is an event.
+        event_announced     date      Day on which the event became known; null: always.
+        shop_holiday        text      Public holiday of the shop's own country; retail alone.
+    """,
 )
-WEATHER_TABLE = Table(
+WEATHER_TABLE = Table.of(
     "raw.weather",
-    (
-        CENTRE,
-        Column("day", "date", "Partition day: when it became known."),
-        Column("vintage", "text", "forecast or observed."),
-        Column("target_day", "date", "Local day that the weather is of."),
-        Column("lead_days", "smallint", "Days from `day` to `target_day`."),
-        AVAILABLE_AT,
-        Column("temperature_mean", "double precision", "Mean temperature, degrees Celsius."),
-        Column("temperature_min", "double precision", "Lowest temperature, degrees Celsius."),
-        Column("temperature_max", "double precision", "Highest temperature, degrees Celsius."),
-        Column("precipitation_mm", "double precision", "Precipitation, mm."),
-        Column("snowfall_cm", "double precision", "Snowfall, cm."),
-        Column("wind_max_kmh", "double precision", "Strongest wind, km/h."),
-    ),
+    """
+        centre_id
+        day               date              Partition day: when it became known.
+        vintage           text              forecast or observed.
+        target_day        date              Local day that the weather is of.
+        lead_days         smallint          Days from `day` to `target_day`.
+        available_at
+        temperature_mean  double precision  Mean temperature, degrees Celsius.
+        temperature_min   double precision  Lowest temperature, degrees Celsius.
+        temperature_max   double precision  Highest temperature, degrees Celsius.
+        precipitation_mm  double precision  Precipitation, mm.
+        snowfall_cm       double precision  Snowfall, cm.
+        wind_max_kmh      double precision  Strongest wind, km/h.
+    """,
 )
 
 
@@ -83,7 +84,7 @@ def _calendar() -> dg.AssetsDefinition:
         group_name=SHARED_GROUP,
         kinds={"python", "postgres"},
         owners=[SHARED_OWNER],
-        deps=[dg.AssetKey(["staging", "centres"])],
+        deps=[table_key("staging.centres")],
         metadata=columns_metadata(CALENDAR_TABLE),
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
@@ -106,12 +107,14 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
         owners=[SHARED_OWNER],
         partitions_def=centre_day_partitions(platform.centre_ids, platform.settings.first_day),
         backfill_policy=ONE_RUN,
-        metadata=columns_metadata(WEATHER_TABLE),
+        metadata={**columns_metadata(WEATHER_TABLE), **centres_metadata(platform.centres)},
         description="What became known of the weather on a day: the forecasts for the next 14 days"
         " and the observation, each with available_at.",
     )
     def weather(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
-        rows, warnings = load_weather(platform, rectangle_of(context.partition_keys))
+        rectangle = rectangle_of(context.partition_keys)
+        log_rectangle(context, "weather", rectangle, platform.centres)
+        rows, warnings = load_weather(platform, rectangle)
         for warning in warnings:
             context.log.warning(warning)
         context.log.info("raw.weather: %d rows stored", rows)
@@ -132,8 +135,8 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         owners=[flow.owner],
         partitions_def=partitions_of(platform, flow),
         backfill_policy=ONE_RUN,
-        deps=[dg.AssetKey(list(one)) for one in rows.after],
-        metadata={**columns_metadata(rows.table), **centres_metadata(platform, flow)},
+        deps=[dg.AssetKey(one) for one in rows.after],
+        metadata={**columns_metadata(rows.table), **centres_metadata(platform.centres_of(flow))},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
     )

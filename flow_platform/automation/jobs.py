@@ -15,6 +15,7 @@ from flow_platform.assets.keys import (
     monitoring_key,
     predictions_key,
     raw_key,
+    table_key,
 )
 from flow_platform.assets.raw import CALENDAR, WEATHER
 from flow_platform.flows.catalogue import CATALOGUE
@@ -83,10 +84,10 @@ def shared_jobs() -> list[UnresolvedAssetJobDefinition]:
     static = [key for flow in CATALOGUE for key in parts_of(flow).more.static]
     staging = ["calendar", "weather", *(name for flow in CATALOGUE for name in flow.staging)]
     keys = [
-        dg.AssetKey(["staging", "centres"]),
+        table_key("staging.centres"),
         CALENDAR,
-        *(dg.AssetKey(list(key)) for key in static),
-        *(dg.AssetKey(["staging", name]) for name in staging),
+        *(dg.AssetKey(key) for key in static),
+        *(table_key(f"staging.{name}") for name in staging),
     ]
     return [
         dg.define_asset_job(

@@ -1,11 +1,12 @@
-"""The job that removes what has been kept long enough. When it runs stands in `schedules.py`.
+"""The job that removes rows whose retention period is over. `schedules.py` says when it runs.
 
-It makes no asset: what it removed is a row of `ops.privacy_audit`, and counts in the run's log.
+It makes no asset: a row of `ops.privacy_audit` and the run's log record what it removed.
 """
 
 import dagster as dg
 
 from flow_platform.assets.common import PlatformParam
+from flow_platform.automation.one_op import job_of
 from flow_platform.privacy.retention import purge
 
 PURGE_JOB = "purge"
@@ -19,12 +20,9 @@ def build_purge_job() -> dg.JobDefinition:
         purged = purge(platform, f"run {context.run_id}", announce=context.log.info)
         context.log.info("%s rows removed, %s of erased persons", purged.total, purged.swept)
 
-    @dg.job(
+    return job_of(
+        remove,
         name=PURGE_JOB,
-        description="Removes rows and exports that were kept longer than their days, and what has"
-        " come of erased persons.",
+        description="Removes rows and exports whose retention period is over, and rows of erased"
+        " persons that were stored again.",
     )
-    def job() -> None:
-        remove()
-
-    return job

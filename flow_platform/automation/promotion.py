@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
+from flow_platform.automation.one_op import job_of
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.periods import day_named
@@ -81,28 +82,24 @@ def build_promotion_jobs(flow: Flow) -> list[dg.JobDefinition]:
             ],
         )
 
-    @dg.job(
+    promotion = job_of(
+        compare,
         name=f"promote_{flow.name}",
         description=f"{flow.title}: compares a vintage with the champion on days new to both; it"
         " serves only if it wins. Nothing is trained.",
     )
-    def promotion() -> None:
-        compare()
-
-    @dg.job(
+    rollback = job_of(
+        take_back,
         name=f"rollback_{flow.name}",
         description=f"{flow.title}: the champion before the present one serves again. Nothing is"
-        " trained, nothing compared.",
+        " trained or compared.",
     )
-    def rollback() -> None:
-        take_back()
-
     return [promotion, rollback]
 
 
 def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Output[None]:
-    """Tell what was decided, as metadata of the run: its readers have no database."""
-    told = [
+    """The decisions as metadata of the run, for readers without access to the database."""
+    summary = [
         {
             "measure": one.serving.measure,
             "kind": one.kind,
@@ -117,4 +114,4 @@ def _output(context: dg.OpExecutionContext, decisions: list[Decision]) -> dg.Out
     ]
     for decision in decisions:
         context.log.info("%s %s: %s", decision.kind, decision.serving.measure, decision.reason)
-    return dg.Output(None, metadata={"decisions": dg.MetadataValue.json(told)})
+    return dg.Output(None, metadata={"decisions": dg.MetadataValue.json(summary)})

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from flow_platform.assets.common import PlatformParam
+from flow_platform.automation.one_op import job_of
 from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.tuning import Standing
 from flow_platform.ground.periods import month_named
@@ -34,7 +35,7 @@ def build_tuning_job(flow: SeriesFlow) -> dg.JobDefinition:
 
             def progress(standing: Standing, measure: str = measure) -> None:
                 nonlocal best
-                # An event is a database write: only what is better than before is told.
+                # A log line is a write to the database: only improvements are logged.
                 if standing.loss < best:
                     best = standing.loss
                     context.log.info("%s: %s", measure, standing)
@@ -42,12 +43,9 @@ def build_tuning_job(flow: SeriesFlow) -> dg.JobDefinition:
             tuning = tune_month(platform, flow, measure, month, config.seconds, progress)
             context.log.info("%s", tuning)
 
-    @dg.job(
+    return job_of(
+        search,
         name=f"tune_{flow.name}",
         description=f"{flow.title}: seeks LightGBM's parameters for a month's vintages and later"
-        " ones. Run again, it goes on where it ended.",
+        " ones. Run again, it continues where it ended.",
     )
-    def job() -> None:
-        search()
-
-    return job

@@ -14,6 +14,7 @@ from flow_platform.cli.evaluate import evaluate
 from flow_platform.cli.explain import explain, what_if
 from flow_platform.cli.ingest import ingest_app
 from flow_platform.cli.models import models_app
+from flow_platform.cli.new_flow import new_flow
 from flow_platform.cli.privacy import privacy_app
 from flow_platform.cli.quarantine import quarantine_app
 from flow_platform.cli.simulate import simulate_app
@@ -47,6 +48,7 @@ for command in (
 ):
     app.command()(command)
 app.command("what-if")(what_if)
+app.command("new-flow")(new_flow)
 app.command()(evaluate)
 app.add_typer(centres_app, name="centres")
 app.add_typer(models_app, name="models")

@@ -26,7 +26,7 @@ def progress_bars() -> Progress:
 
 
 def track(progress: Progress, title: str) -> Callable[[int, int], None]:
-    """A bar of this title; what is returned moves it: partitions done, of how many."""
+    """Add a bar with this title; returns the function that sets it: partitions done, and all."""
     task = progress.add_task(title, total=None)
     return lambda done, total: progress.update(task, completed=done, total=total)
 

@@ -1,4 +1,4 @@
-"""`flow explain` and `flow what-if`: why a forecast is what it is, and what would change it."""
+"""`flow explain` and `flow what-if`: the parts of a forecast, and forecasts of changed facts."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
         _show(state, ends)
     if not shown:
         _print(
-            'No message has come in yet. `flow ingest mqtt` subscribes; with kind = "mqtt" under'
+            'No message has arrived yet. `flow ingest mqtt` subscribes; with kind = "mqtt" under'
             " [traffic] in sources.toml `flow up` does so too. `flow ingest kafka` consumes the"
             " events of orders."
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flow_platform.cli.options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import AnyMeasureOption, FlowArgument, JsonOption, print_json
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.settings import get_settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flow_platform.registry.promotions import Decision
 
 models_app = typer.Typer(
-    no_args_is_help=True, help="Trained vintages: who serves, who was compared, promote, roll back."
+    no_args_is_help=True, help="Trained vintages: list, compare and promote, roll back."
 )
 VersionArgument = Annotated[
     str, typer.Argument(help="A vintage, as `flow models list` names it.", show_default=False)
@@ -127,15 +127,13 @@ def promote(
 @models_app.command()
 def rollback(
     flow: FlowArgument,
-    measure: Annotated[
-        str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
-    ] = None,
+    measure: AnyMeasureOption = None,
     first: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the champion before the present one serve again. Nothing is trained, nothing compared.
+    """Let the champion before the present one serve again. Nothing is trained or compared.
 
-    Days that are over keep their forecasts. Once more goes one champion further back.
+    Days that are over keep their forecasts. A second rollback goes one champion further back.
     """
     from flow_platform.flows.catalogue import flow_named
     from flow_platform.stages import promotion
@@ -215,7 +213,7 @@ def _show_table(title: str, names: tuple[str, ...], rows: list[tuple[str, ...]])
 
     table = Table(title=title, box=SIMPLE)
     for place, name in enumerate(names):
-        # A version that is broken in two cannot be copied.
+        # A version that is split over two lines cannot be copied.
         table.add_column(name, no_wrap=place == 0)
     for row in rows:
         table.add_row(*row)

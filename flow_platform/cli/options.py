@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from flow_platform.platform import Platform
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+AnyMeasureOption = Annotated[
+    str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
+]
 FlowArgument = Annotated[str, typer.Argument(help="The flow, such as: parcels")]
 
 

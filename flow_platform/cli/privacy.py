@@ -1,7 +1,7 @@
-"""`flow privacy`: hand out what is held of a person, erase them, remove what has run out.
+"""`flow privacy`: export a person's data, erase them, remove data whose retention is over.
 
-Nothing is computed here: see `privacy/`. What persons are called is never printed nor logged, and
-can be given on standard input: arguments stand in the shell's history and the list of processes.
+Nothing is computed here: see `privacy/`. Names of persons are never printed nor logged, and can be
+given on standard input, since the shell's history and the list of processes show arguments.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all that is held of a person as JSON, readable by you alone. Audited, without content.
+    """Write all data of a person as JSON, readable by you alone. Audited, without content.
 
     The e-mail address and name find rejected rows and notes that do not contain the customer's id.
     """
@@ -67,7 +67,7 @@ def export(
         return
     typer.echo(f"{_counts(done.rows)}\n{done.path}")
     if output is not None:
-        typer.echo("Erasing does not find this file: delete it when it is of no more use.")
+        typer.echo("Erasing does not find this file: delete it when you no longer need it.")
 
 
 @privacy_app.command()
@@ -79,10 +79,11 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove all that is held of a person, for good. Safe to repeat, and after any crash.
+    """Remove all data of a person, for good. Safe to repeat, and after any crash.
 
-    Remembered are keyed tokens: what comes of them again, or out of a backup, is not kept. Exit
-    code 1 when words of the person are left somewhere that has to be looked at.
+    Keyed tokens are remembered, so that data of the person that arrive again, or are restored from
+    a backup, are not kept. Exit code 1 if words of the person are left in a place that you have to
+    look at.
     """
     from flow_platform.ground import crash_points
     from flow_platform.privacy.erasing import erase as remove
@@ -111,7 +112,7 @@ def erase(
         )
     else:
         typer.echo(_counts(done.removed.rows) + (f", {done.exports} exports" * bool(done.exports)))
-        _tell_traces(traces)
+        _show_traces(traces)
         if done.removed.unreadable:
             typer.echo(
                 f"{done.removed.unreadable:,} sealed rows of the quarantine are of another secret"
@@ -119,8 +120,8 @@ def erase(
             )
         if (line := _backfill(done.removed)) is not None:
             typer.echo(
-                f"Sums of {len(done.removed.partitions)} centre-days are made anew with the next"
-                f" orders that are merged. At once: {line}"
+                f"Sums of {len(done.removed.partitions)} centre-days are computed again with the"
+                f" next orders that are merged. To do it at once: {line}"
             )
         typer.echo("Keep FLOW_HOME/privacy apart from backups of the database (docs/runbook.md).")
     if traces.left:
@@ -132,7 +133,7 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count; remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove what has been kept longer than its days (docs/privacy.md, FLOW_RETENTION).
+    """Remove data whose retention period is over (docs/privacy.md, FLOW_RETENTION).
 
     The schedule purge_daily does the same.
     """
@@ -144,13 +145,13 @@ def purge(
         return
     typer.echo(f"{'Would go' if dry_run else 'Removed'}: {_counts(done.rows)}")
     if done.swept:
-        typer.echo(f"{done.swept:,} rows had come of erased persons: removed.")
+        typer.echo(f"{done.swept:,} rows of erased persons had been stored again: removed.")
 
 
 def _person(
     customer: str, emails: list[str] | None, names: list[str] | None, orders: list[str] | None
 ) -> Person:
-    """Who is meant; values of - are read, so that no history and no list of processes has them."""
+    """The person; values of - are read from standard input, which no history shows."""
     from flow_platform.privacy.holdings import Person
 
     return Person(
@@ -186,7 +187,7 @@ def _backfill(removed: Removed) -> str | None:
     return f"flow backfill deliveries --from {min(days)} --to {max(days)}" if days else None
 
 
-def _tell_traces(traces: Any) -> None:
+def _show_traces(traces: Any) -> None:
     for path, count in traces.overwritten.items():
         typer.echo(f"Overwritten in {path}: {count}")
     for path in traces.removed:
@@ -196,7 +197,7 @@ def _tell_traces(traces: Any) -> None:
     if traces.not_sought:
         typer.echo(
             f"{traces.not_sought} of the words are too short, or digits alone, to be sought in"
-            " files: they stand for many other things."
+            " files: they occur there with other meanings."
         )
 
 

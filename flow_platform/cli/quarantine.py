@@ -45,7 +45,7 @@ def list_rows(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the rows in quarantine, the newest first: where each is from and why it is there."""
+    """Show the rows in quarantine, the newest first, each with its source and its reason."""
     from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.flows.deliveries.live.rejects import unsealed
     from flow_platform.warehouse.quarantine import STATES, selected_rows

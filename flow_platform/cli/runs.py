@@ -50,9 +50,9 @@ def backfill(
 ) -> None:
     """Run every stage of centres x days: load, merge, train what is needed, forecast, measure.
 
-    One Dagster run covers the rectangle. Centres that are not side by side are covered by several:
-    all are loaded before any is forecast. Days before there is enough history are forecast by the
-    fallback. Safe to repeat, and to run again after a crash: the rows come out the same.
+    One Dagster run covers the rectangle. Centres that are not adjacent are covered by several: all
+    are loaded before any is forecast. Days before there is enough history are forecast by the
+    fallback. Safe to repeat, and to run again after a crash: the rows are the same.
     """
     from flow_platform.assets.common import REFRESH_TAG
     from flow_platform.partitions import rectangle_tags
@@ -113,7 +113,7 @@ def segment(
     last: LastMonthOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Segment the customers of deliveries, by what was known at the start of each of these months.
+    """Segment the customers of deliveries, as they were known at the start of each month.
 
     Orders must have been loaded. Performance by segment counts days that are merged afterwards.
     """
@@ -137,7 +137,7 @@ def forecast(
 ) -> None:
     """Issue the forecasts of one day, as its schedule does, and print those one step ahead.
 
-    Of a flow with hours: of every hour of the day that has begun, today's without --day.
+    An hourly flow has forecasts of every hour of the day that has begun; without --day, of today.
     """
     from flow_platform.flows.catalogue import series_flow_named
 
@@ -216,12 +216,12 @@ def _rectangle(platform: Platform, flow: Flow, days: tuple[date, date]) -> Recta
 def _blocks(
     platform: Platform, flow: Flow, centres: str | None, rectangle: Rectangle
 ) -> list[Rectangle]:
-    """The rectangles that runs must cover: one, unless the chosen centres stand apart."""
+    """The rectangles that runs must cover: one, unless the chosen centres are not adjacent."""
     from flow_platform.ground.rectangle import Rectangle, contiguous
 
     every = platform.areas_of(flow)
     chosen = [part.strip() for part in centres.split(",")] if centres else every
-    # A counter stands for the area that bears its rows.
+    # A counter's rows are stored under its area.
     areas = {one.centre_id: one.partition for one in platform.centres_of(flow)}
     named = [part if part in every else areas.get(part, part) for part in chosen]
     return [

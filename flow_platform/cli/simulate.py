@@ -1,6 +1,6 @@
 """`flow simulate`: sends messages of a simulated outside world to a broker, to try the platform.
 
-The messages are made in `flows/deliveries/simulator.py` and sent by
+The messages are made in `flows/deliveries/simulator/` and sent by
 `flows/deliveries/order_producer.py`.
 """
 

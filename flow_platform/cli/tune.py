@@ -1,4 +1,4 @@
-"""`flow tune`: seek LightGBM's parameters for a month, for so many seconds, and go on later.
+"""`flow tune`: seek LightGBM's parameters for a month within a time limit, and continue later.
 
 Nothing is computed here: how they are sought and what is recorded is in `stages/tuning.py`.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flow_platform.cli.options import FlowArgument, JsonOption, print_json
+from flow_platform.cli.options import AnyMeasureOption, FlowArgument, JsonOption, print_json
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -21,19 +21,17 @@ if TYPE_CHECKING:
 
 def tune(
     flow: FlowArgument,
-    measure: Annotated[
-        str | None, typer.Option(help="One of the flow's measures; without it, all of them.")
-    ] = None,
+    measure: AnyMeasureOption = None,
     month: Annotated[
         str | None, typer.Option(help="Such as 2026-11; without it the newest with vintages.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Seconds of search for each measure.")] = 120.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Seek LightGBM's parameters on what was known before a month's backtest. Trains nothing.
+    """Seek LightGBM's parameters on facts known before a month's backtest. Trains nothing.
 
-    Trials are kept: the same command again adds to them, also after it was killed. Vintages of the
-    month and later ones use what was found when they are trained. Example: flow tune parcels
+    Trials are kept: the same command adds to them, also after it was killed. Vintages of the month
+    and of later ones use the parameters when they are trained. Example: flow tune parcels
     --seconds 300
     """
     from rich.console import Console

@@ -1,7 +1,7 @@
 """`flow user`: accounts of the HTTP service, from the machine it runs on.
 
-The first admin comes from here alone. Passwords are asked for or read from standard input, never
-arguments: those stand in the shell's history and in the list of processes.
+The first admin can only be made here. Passwords are asked for or read from standard input, never
+arguments, which the shell's history and the list of processes would show.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def set_role(
 
 @users_app.command()
 def disable(email: EmailArgument) -> None:
-    """Let an account sign in no more, and end its sessions."""
+    """Keep an account from signing in, and end its sessions."""
     _run(_for_account(email, lambda all, row: all.change(row.id, _actor(), disabled=True)))
     _say(f"{email} is disabled, its sessions are ended.")
 
@@ -101,7 +101,7 @@ def reset_password(email: EmailArgument) -> None:
 
 @users_app.command()
 def delete(email: EmailArgument) -> None:
-    """Erase an account with all that is kept of it but its id in the audit, which names nobody."""
+    """Erase an account and its data. Its id stays in the audit, and names nobody."""
     _run(_for_account(email, lambda all, row: all.delete(row.id, _actor())))
     _say(f"{email} is erased.")
 

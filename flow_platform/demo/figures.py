@@ -136,7 +136,7 @@ def _deliveries(platform: Platform, last_day: date) -> dict[str, float]:
         " avg(was_late::integer) filter (where tenth > 1)::float8 as late_otherwise"
         " from (select *, ntile(10) over (order by late_probability desc, order_id) as tenth"
         " from published.delivery_predictions where stage = 'approved'"
-        " and actual_days is not null and day between %(first)s and %(last)s) as ranked",
+        " and actual_days is not null and day between %(first)s and %(last)s) as predicted",
         {
             "first": _first_predicted(DELIVERIES, last_day),
             "last": last_day - timedelta(days=ARRIVED_DAYS),

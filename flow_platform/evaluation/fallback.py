@@ -1,4 +1,4 @@
-"""What takes the place of a forecast that failed or is absurd: the seasonal naive."""
+"""The replacement for a forecast that failed or is absurd: the seasonal naive."""
 
 from __future__ import annotations
 

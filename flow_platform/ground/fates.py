@@ -1,4 +1,4 @@
-"""What became of a record that was offered for storing: one of four words, or a reason.
+"""The fate of a record that was offered for storing: one of four words, or a reason.
 
 A reason is "code: words" and means that the record is in quarantine.
 """

@@ -16,8 +16,8 @@ def days_index(first: date, last: date) -> pd.DatetimeIndex:
 def local_midnight(days: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
     """The UTC moments at which the local days begin.
 
-    Where midnight comes twice the second one is taken, where it does not exist the first moment
-    after the gap: a day is never said to be over before it is.
+    Where midnight occurs twice it is the second one, where it does not exist the first moment
+    after the gap: a day never counts as over before it is.
     """
     return (
         days.tz_localize(

@@ -1,7 +1,7 @@
 """Rectangles of centres and days: what every stage works on, and how sets of them are cut.
 
-A centre may be an area that stands for several (a flow with thousands of counters). Nothing here
-knows of Dagster or of tables.
+A centre may be an area of several (a flow with thousands of counters). Nothing here knows of
+Dagster or of tables.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Rectangle:
 
 
 def contiguous(chosen: Sequence[str], all_centres: Sequence[str]) -> list[tuple[str, ...]]:
-    """`chosen` cut into blocks that stand side by side in `all_centres`, in that order.
+    """`chosen` cut into blocks that are adjacent in `all_centres`, in that order.
 
     One run covers a block. Raises ConfigurationError for a centre that does not exist.
     """
@@ -77,7 +77,7 @@ def covering(
     """Few rectangles, at most `most`, that cover these centres and days: what runs are asked for.
 
     A rectangle is cut in two where that saves more partitions than starting a run is worth. The
-    centres of each stand side by side in `all_centres`; cells of other centres raise KeyError.
+    centres of each are adjacent in `all_centres`; cells of other centres raise KeyError.
     """
     place = {centre: index for index, centre in enumerate(all_centres)}
     points = np.array(

@@ -21,6 +21,42 @@ Floats = NDArray[np.float64]
 BACKTEST_COLUMNS = ["unique_id", "issue", "horizon", "ds", "prediction", "y"]
 
 
+# The first days of a history show little of what is usual; its last part is kept for the backtest.
+WARM_UP_DAYS = 3
+_BACKTEST_SHARE, _MOST_BACKTEST_DAYS = 1 / 5, 28
+MOST_BACKTEST_ROWS = 150_000
+
+
+def backtest_start(days: NDArray[np.int64]) -> int:
+    """The first day of the backtest, of a history with records on these days (since 1970)."""
+    length = int(days.max() - days.min()) + 1
+    return int(days.max()) + 1 - min(_MOST_BACKTEST_DAYS, int(length * _BACKTEST_SHARE))
+
+
+def tested_rows(
+    began_at: NDArray[np.datetime64], predicted: Floats, outcome: Floats, usual: Floats
+) -> pd.DataFrame:
+    """The rows of a backtest of records: BACKTEST_COLUMNS, the band, and what MASE is scaled by.
+
+    `predicted` has shape (n, 3): the outcome, and both sides of its 80 % band. MASE is against the
+    `usual` outcome of each record, over the same records.
+    """
+    day = pd.DatetimeIndex(began_at).normalize()
+    return pd.DataFrame(
+        {
+            "unique_id": [f"{number}" for number in range(len(outcome))],
+            "issue": day,
+            "horizon": 1,
+            "ds": day,
+            "prediction": predicted[:, 0],
+            "lower_80": predicted[:, 1],
+            "upper_80": predicted[:, 2],
+            "y": outcome,
+            "scale": float(np.abs(outcome - usual).mean()),
+        }
+    )
+
+
 def figures(tested: pd.DataFrame) -> dict[str, float]:
     """The figures of `summarise` over all rows of a backtest, without their number."""
     row = summarise(tested).iloc[0].to_dict()

@@ -1,6 +1,6 @@
-"""Has the world changed? PSI and KS of each feature against the same season of earlier years.
+"""Drift of features: PSI and KS against the same season of earlier years.
 
-Comparing with the trailing year would call every winter a drift. The PSI threshold is not a rule of
+Compared with the trailing year every winter would be a drift. The PSI threshold is not a rule of
 thumb but its critical value for the sample sizes at hand. Pure: no Dagster, no SQL.
 """
 

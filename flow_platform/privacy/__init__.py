@@ -1,4 +1,4 @@
-"""What is held of a person: handing it out, erasing it, removing what was kept long enough.
+"""The data of a person: exporting them, erasing them, removing them when their retention is over.
 
 How persons become pseudonyms is in `sources/pseudonyms.py`; the register is docs/privacy.md.
 """

@@ -1,8 +1,8 @@
-"""Erasing a person, once and for good: also when a backup from before comes back.
+"""Erasing a person for good, even when an earlier backup is restored.
 
-In one transaction all rows go and tokens stay; before it commits, the tokens are in the ledger
+One transaction deletes all rows and adds tokens; before it commits, the tokens are in the ledger
 outside of the database. A crash leaves a person either as they were, or remembered by the ledger:
-then the next command's preparation ends what was begun, as does the same command.
+then the next command's preparation completes the erasure, as does the same command.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Erasure:
-    """What an erasing removed, and where words of the person are left, if anywhere."""
+    """The rows that an erasure removed, and where words of the person are left, if anywhere."""
 
     removed: Removed
     exports: int
@@ -69,7 +69,7 @@ class Erasure:
 
 
 class _Undo(Exception):
-    """Takes back what was only tried."""
+    """Rolls back a preview."""
 
 
 def ledger_of(platform: Platform) -> Ledger:
@@ -77,7 +77,7 @@ def ledger_of(platform: Platform) -> Ledger:
 
 
 def preview(platform: Platform, person: Person) -> Removed:
-    """What `erase` would remove. Changes nothing."""
+    """The rows that `erase` would remove. Changes nothing."""
     pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     try:
         with _transaction(platform) as connection:
@@ -93,11 +93,11 @@ def erase(
     actor: str,
     announce: Callable[[str], None] = lambda message: None,
 ) -> Erasure:
-    """Remove all that is held of a person, and remember by tokens that they were.
+    """Remove all data of a person, and remember the person by tokens.
 
-    Running it again finds nothing more, and ends what a crash has cut. Raises ConfigurationError
-    where a named order is another's, WarehouseError where the database refuses; then nothing was
-    erased.
+    Running it again finds nothing more, and completes what a crash has cut. Raises
+    ConfigurationError if a named order is another customer's, WarehouseError if the database
+    refuses; then nothing was erased.
     """
     pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     pseudonym = pseudonyms.customer(person.customer_id)
@@ -124,7 +124,7 @@ def erase(
 
 
 def reapply_erasures(platform: Platform) -> Removed:
-    """Erase again whoever the ledger knows and the database does not: it came from a backup.
+    """Erase again every person whom the ledger has and the database lacks: it is a restored backup.
 
     To be called before anything reads the database; quick when nothing is missing. What the
     database remembers and the ledger does not is added to the ledger.
@@ -147,8 +147,8 @@ def reapply_erasures(platform: Platform) -> Removed:
 
 
 def sweep(platform: Platform, actor: str) -> Removed:
-    """Remove what has come of erased persons since: a job that had read rows before writes them
-    after, and part of an old backup may be put back."""
+    """Remove rows of erased persons that were stored since: a job that had read rows before an
+    erasure may write them after it, and part of an old backup may be restored."""
     with platform.store(ADMIN).connect() as connection:
         remembered = _remembered(connection)
         if not remembered:
@@ -182,8 +182,8 @@ def _remove_erased(
 def _transaction(platform: Platform) -> Iterator[psycopg.Connection]:
     """One transaction in which nobody else stores events.
 
-    Who stores reads `ops.erased` first, in the same transaction: those who have read are waited
-    for, those who come find the new tokens.
+    A transaction that stores events reads `ops.erased` first: this one waits for those that have
+    read it, and later ones find the new tokens.
     """
     with platform.store(ADMIN).connect() as connection:
         connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_PATIENCE)))
@@ -198,7 +198,7 @@ def _transaction(platform: Platform) -> Iterator[psycopg.Connection]:
 
 
 def _remove(connection: psycopg.Connection, held: Holdings) -> Removed:
-    """Remove all of the holdings, and have their partitions' sums made anew."""
+    """Remove all of the holdings, and have their partitions' sums computed again."""
     partitions = _partitions(connection, held)
     profiles = _profiles(connection, held)
     rows = delete_rows(connection, held.places, held.theirs)
@@ -209,7 +209,7 @@ def _remove(connection: psycopg.Connection, held: Holdings) -> Removed:
         )
         rows[QUARANTINE] = len(held.sealed)
     if held.notes:
-        # What was resolved stays resolved: that is another order's, only the words go.
+        # A resolution concerns another order and stays; only the words are removed.
         connection.execute(
             "delete from ops.desk_actions where action_id = any(%s)",
             ([note.action_id for note in held.notes if note.action == "note"],),
@@ -251,10 +251,10 @@ def _profiles(connection: psycopg.Connection, held: Holdings) -> list[tuple[date
 
 
 def _ask_for_sums(connection: psycopg.Connection, partitions: list[tuple[str, date]]) -> None:
-    """Have the sums of these centres x days made anew, in the way of every change of orders.
+    """Have the sums of these centres x days computed again, as after any change of orders.
 
-    Another order of the same partition is marked as touched: the orders themselves are gone. Where
-    there is no other, the sums were theirs alone, and go at once.
+    Another order of the same partition is marked as touched, since the orders themselves are gone.
+    Without another order the sums were of these alone, and are deleted at once.
     """
     if not partitions:
         return
@@ -331,10 +331,10 @@ def _audit(
 
 
 def _rewrite(platform: Platform) -> None:
-    """Let no dead row, and no statistics of the planner, keep what was deleted.
+    """Remove deleted values from dead rows and from the planner's statistics.
 
-    What people wrote and what was sealed is rewritten; elsewhere a pseudonym is left in free space
-    at the most, which the next rows overwrite.
+    Tables of notes and of sealed texts are rewritten; elsewhere at most a pseudonym is left in free
+    space, which the next rows overwrite.
     """
     with platform.store(ADMIN).connect() as connection:
         connection.commit()

@@ -1,4 +1,4 @@
-"""All that is held of a person, as one JSON file that only its owner can read."""
+"""All data of a person, as one JSON file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Export:
 
 
 def export(platform: Platform, person: Person, actor: str, output: Path | None = None) -> Export:
-    """Write all that is held of a person; without `output` into FLOW_HOME/privacy/exports.
+    """Write all data of a person; without `output` into FLOW_HOME/privacy/exports.
 
-    Rows are as the tables hold them, rejected ones with what was sealed. Raises ConfigurationError
-    when the file exists or cannot be written.
+    Rows are as the tables hold them, rejected ones with the sealed text. Raises ConfigurationError
+    if the file exists or cannot be written.
     """
     pseudonyms = platform.kept(DeliveriesContext).pseudonyms
     pseudonym = pseudonyms.customer(person.customer_id)
@@ -46,7 +46,7 @@ def export(platform: Platform, person: Person, actor: str, output: Path | None =
         _add_sealed_and_notes(connection, held, tables)
         counts = {table: len(rows) for table, rows in tables.items()}
         path = output or _default_path(platform, pseudonym)
-        told = {
+        export = {
             "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "customer": person.customer_id,
             "emails": list(person.emails),
@@ -55,7 +55,7 @@ def export(platform: Platform, person: Person, actor: str, output: Path | None =
             "rows": counts,
             "tables": tables,
         }
-        _write(path, json.dumps(told, ensure_ascii=False, indent=2, default=str))
+        _write(path, json.dumps(export, ensure_ascii=False, indent=2, default=str))
         connection.execute(
             "insert into ops.privacy_audit (actor, action, subject, rows)"
             " values (%s, 'export', %s, %s)",

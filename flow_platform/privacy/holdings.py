@@ -1,6 +1,6 @@
-"""What the warehouse holds of a person, or of all erased ones: rows, sealed texts, notes.
+"""All data of a person, or of all erased persons, in the warehouse: rows, sealed texts, notes.
 
-Nothing is changed here; `erasing.py` and `exporting.py` say what becomes of it.
+Nothing is changed here; data are erased in `erasing.py` and exported in `exporting.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flow_platform.privacy.places import (
     find_places,
     whose,
 )
-from flow_platform.sources.erased import Erased, erased_person, told_in
+from flow_platform.sources.erased import Erased, erased_person, ids_named_in
 from flow_platform.sources.pseudonyms import Pseudonyms
 
 _BATCH = 5_000
@@ -31,7 +31,7 @@ _BATCH = 5_000
 
 @dataclass(frozen=True)
 class Person:
-    """Who is asked about, as people know them. `orders` are theirs whatever the tables say."""
+    """A customer, named by a user. `orders` are the person's, whatever the tables say."""
 
     customer_id: str
     emails: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A row of the quarantine that is theirs: where it lies, and what it says."""
+    """A row of quarantine that concerns the person: its place, and its text."""
 
     ctid: str
     text: str
@@ -54,7 +54,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Note:
-    """What people wrote at the desk about another order, and that speaks of them."""
+    """A note of the desk on another order that mentions the person."""
 
     action_id: int
     action: str
@@ -62,7 +62,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Holdings:
-    """All that is theirs. `erased` are the tokens by which they are known from now on."""
+    """All data of these persons. `erased` are the tokens by which they are remembered."""
 
     places: list[Place]
     theirs: Whose
@@ -79,10 +79,10 @@ class Holdings:
 def holdings_of_person(
     connection: psycopg.Connection, person: Person, pseudonyms: Pseudonyms
 ) -> Holdings:
-    """What is held of one person.
+    """All data of one person.
 
-    Raises ConfigurationError where an order that was named is known as another customer's, and
-    WarehouseError where a table may hold persons in a way that is unknown.
+    Raises ConfigurationError if a named order is another customer's, and WarehouseError if a table
+    may hold persons in a way that is unknown.
     """
     places = find_places(connection)
     pseudonym = pseudonyms.customer(person.customer_id)
@@ -102,9 +102,9 @@ def holdings_of_person(
 def holdings_of_erased(
     connection: psycopg.Connection, erased: Erased, pseudonyms: Pseudonyms
 ) -> Holdings:
-    """What is held of persons who were erased: of a database that was restored, or by mischance.
+    """All data of persons who were erased: there are some in a restored database.
 
-    Tokens are all that is known of them, so that every customer, order and sealed text is tried.
+    Tokens are all that is known of them, so every customer, order and sealed text is compared.
     """
     places = find_places(connection)
     customers = {
@@ -135,15 +135,15 @@ def _holdings(
             words = [pseudonyms.words(order) for order in orders]
             candidates = candidates.union(*words) if all(words) else None
         sealed: list[Sealed] = []
-        unreadable, told = 0, set[str]()
+        unreadable, named = 0, set[str]()
         for ctid, text in _sealed(connection, pseudonyms, candidates):
             if text is None:
                 unreadable += 1
-            elif erased.is_told_in(text, pseudonyms):
+            elif erased.occur_in(text, pseudonyms):
                 sealed.append(Sealed(ctid, text))
-                told |= _own_orders(text, erased, pseudonyms)
+                named |= _own_orders(text, erased, pseudonyms)
         # An order whose placing was rejected is known by the events that were stored of it.
-        more = told - orders
+        more = named - orders
         more -= _of_others(connection, more, customers)
         if not more:
             break
@@ -154,11 +154,11 @@ def _holdings(
 
 
 def _own_orders(text: str, erased: Erased, pseudonyms: Pseudonyms) -> set[str]:
-    told = told_in(text)
-    is_others = bool(told.customers) and not any(
-        erased.has_customer(pseudonyms.customer(one), pseudonyms) for one in told.customers
+    named = ids_named_in(text)
+    is_others = bool(named.customers) and not any(
+        erased.has_customer(pseudonyms.customer(one), pseudonyms) for one in named.customers
     )
-    return set() if is_others else set(told.orders)
+    return set() if is_others else set(named.orders)
 
 
 def _orders_of(
@@ -235,7 +235,7 @@ def _notes(
     return [
         Note(action_id, action)
         for action_id, action, order_id, note in rows
-        if order_id not in own and erased.is_told_in(note, pseudonyms)
+        if order_id not in own and erased.occur_in(note, pseudonyms)
     ]
 
 

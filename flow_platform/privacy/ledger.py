@@ -1,6 +1,6 @@
 """FLOW_HOME/privacy/erased.jsonl: who was erased, outside of the database and of its backups.
 
-One line an erasing, tokens alone. A restored database is held against it (`erasing.py`).
+One line an erasure, tokens alone. A restored database is compared with it (`erasing.py`).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Ledger:
         return self.folder / "erased.jsonl"
 
     def read(self) -> Erased:
-        """Everybody in it. Raises ConfigurationError where it is damaged or of another secret.
+        """Everybody in it. Raises ConfigurationError if it is damaged or of another secret.
 
-        A last line without an end was cut by a crash: what it meant was not committed, and the
-        command that wrote it said so by not ending.
+        A last line without an end was cut by a crash: its erasure was not committed, and the
+        command that wrote it has reported no success.
         """
         try:
             content = self.path.read_bytes()
@@ -57,14 +57,14 @@ class Ledger:
             if key != self.pseudonyms.fingerprint:
                 raise ConfigurationError(
                     f"Line {number} of {self.path} was written under another secret: with this one"
-                    " erased persons cannot be told. Set FLOW_SECRET (or put FLOW_HOME/secret"
-                    " back) to what it was. If it is lost, move the file away: orders of erased"
-                    " persons that come again will then be stored."
+                    " erased persons cannot be recognised. Set FLOW_SECRET (or put"
+                    " FLOW_HOME/secret back) to what it was. If it is lost, move the file away:"
+                    " orders of erased persons that arrive again will then be stored."
                 )
         return Erased(frozenset(tokens))
 
     def add(self, erased: Erased) -> None:
-        """Append what is not there yet; on the disk when this returns."""
+        """Append tokens that are not there yet; they are on the disk when this returns."""
         new = erased.tokens - self.read().tokens
         if not new:
             return
@@ -97,6 +97,6 @@ class Ledger:
             os.close(descriptor)
 
     def _mend(self, descriptor: int) -> None:
-        """Take away a last line that a crash has cut: a new one must not be glued to it."""
+        """Remove a last line that a crash has cut, so that a new one does not continue it."""
         content = self.path.read_bytes()
         os.ftruncate(descriptor, content.rfind(b"\n") + 1)

@@ -1,7 +1,7 @@
 """Which tables hold rows of a person: found in the database's catalog, so that none is forgotten.
 
-A new table with a column of one of these names is reached by itself; one whose columns look like a
-person's under another name stops every erasing until it is told of here.
+A new table with a column of one of these names is found without a change; one whose columns look
+like a person's under another name stops every erasure until it is declared here.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ def whose(
 def delete_rows(
     connection: psycopg.Connection, places: Iterable[Place], theirs: Whose
 ) -> dict[str, int]:
-    """Delete the rows that are theirs in all places; returns the number of rows by table.
+    """Delete a person's rows in all places; returns the number of rows by table.
 
-    An order leaves the lists of several orders that it stands in; a list that is empty then goes.
+    An order is taken out of lists of several orders; a list that is empty then is deleted.
     """
     removed: dict[str, int] = {}
     for place in places:

@@ -1,7 +1,7 @@
-"""How long each kind of data is kept, by what the flows say, and removing what was kept longer.
+"""How long each kind of data is kept, as the flows declare it, and removing what is older.
 
-The register docs/privacy.md says the same for people; a test compares them. What the API keeps is
-its own housekeeping's.
+The register docs/privacy.md says the same for people; a test compares the two. Rows of the API are
+removed in `api/housekeeping.py`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def default_days() -> dict[str, int | None]:
 
 
 def retention_rules() -> list[RetentionRule]:
-    """What is removed when its days are over, whole orders first."""
+    """The rules by which rows are removed when their days are over, whole orders first."""
     rules = [rule for one in _retentions() for rule in one.rules]
     return sorted(rules, key=lambda rule: rule.how != "orders")
 
 
-# Where nothing runs out by age, and why.
+# Tables whose rows are not removed by age, and why.
 KEPT: dict[str, str] = {
     "ops.touched": "until the partitions were merged again",
     "ops.erased": "tokens, without limit: they keep out what comes again",
@@ -65,7 +65,7 @@ EXPORTS = "FLOW_HOME/privacy/exports"
 
 @dataclass(frozen=True)
 class Purged:
-    """Rows (or files) that were, or would be, removed by what they were: "kind table"."""
+    """Numbers of rows (or files) that were, or would be, removed, by "kind table"."""
 
     rows: dict[str, int]
     swept: int
@@ -117,8 +117,8 @@ def purge(
 ) -> Purged:
     """Remove what has been kept longer than its days, in small transactions, and audit it.
 
-    What has come of erased persons since they were erased goes too. With `dry_run` nothing is
-    changed: rows are counted. `now` (aware) is the present without it.
+    Rows of erased persons that were stored since are removed too. With `dry_run` rows are only
+    counted. `now` (aware) is the present if it is None.
     """
     moment, days = now or datetime.now(UTC), retention_days(platform.settings.retention)
     store = platform.store(ADMIN)

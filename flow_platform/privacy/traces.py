@@ -1,7 +1,7 @@
-"""Looking for words of an erased person in files and databases that never should hold them.
+"""Looking for words of an erased person in files and databases that should never hold them.
 
-Logs are overwritten where they do, files of the cache removed; everything else is told. The tables
-that hold persons by purpose are `places.py`'s.
+Such words are overwritten in logs, files of the cache that hold them are removed, and every other
+place is reported. Tables that hold persons by purpose are in `places.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from psycopg import sql
 
 from flow_platform.ground.roles import ADMIN
 from flow_platform.platform import Platform
-from flow_platform.sources.erased import is_telling
+from flow_platform.sources.erased import is_distinctive
 from flow_platform.warehouse.server import (
     DAGSTER_DATABASE,
     MLFLOW_DATABASE,
@@ -33,7 +33,7 @@ _LONGEST = 1024
 
 @dataclass
 class Traces:
-    """What was found: overwritten in logs, removed from the cache, and left to be looked at."""
+    """Places where words were found: overwritten in logs, removed from the cache, and left."""
 
     overwritten: dict[str, int] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Traces:
 def clean_traces(platform: Platform, words: Iterable[str], pseudonym: str) -> Traces:
     """Seek the words and the pseudonym in FLOW_HOME and in every database of the installation."""
     asked = [word.strip() for word in words]
-    sought = [word for word in asked if is_telling(word)]
+    sought = [word for word in asked if is_distinctive(word)]
     traces = Traces(not_sought=len(asked) - len(sought))
     sought.append(pseudonym)
     home = platform.settings.home_path
@@ -97,7 +97,7 @@ def _is_log(inside: Path) -> bool:
 
 
 def _found_in(path: Path, pattern: re.Pattern[bytes]) -> list[tuple[int, int]]:
-    """Where the pattern stands in a file; portions overlap, so that none hides at a seam."""
+    """Where the pattern occurs in a file; portions overlap, so that none hides at a seam."""
     found: set[tuple[int, int]] = set()
     with path.open("rb") as file:
         start, held = 0, b""
@@ -146,8 +146,8 @@ def _seek_in_tables(
             for name, is_bytes in zip(names, are_bytes, strict=True)
         )
         query = sql.SQL(
-            "select count(*) from (select {} as said from {} offset 0) as rows"
-            " where lower(said) like any(%(parts)s) and said ~* any(%(patterns)s)"
+            "select count(*) from (select {} as content from {} offset 0) as rows"
+            " where lower(content) like any(%(parts)s) and content ~* any(%(patterns)s)"
         ).format(text, sql.Identifier(schema, table))
         row = connection.execute(query, asked).fetchone()
         if row is not None and row[0]:

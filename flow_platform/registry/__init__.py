@@ -1,1 +1,1 @@
-"""Model vintages: registered on MLflow, looked up as of a day, loaded when the sum is right."""
+"""Model vintages: registered in MLflow, found as of a day, loaded if their checksum is right."""

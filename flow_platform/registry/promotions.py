@@ -1,7 +1,7 @@
 """Decisions on which vintage serves, and the serving history that follows from them.
 
 A decision only counts from its effective day on. How one is reached is in `stages/` and
-`models/promotion.py`; reading and writing them is `vintages.py`'s.
+`models/promotion.py`; they are read and written in `vintages.py`.
 """
 
 from __future__ import annotations

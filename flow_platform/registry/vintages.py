@@ -71,7 +71,7 @@ class Registry:
         if frame.empty:
             raise ModelError(
                 f"There is no vintage {version}. `flow models list` names them; a vintage that was"
-                " trained again bears another version."
+                " trained again has another version."
             )
         flow, measure = frame.iloc[0]
         return next(v for v in self.vintages(flow, measure) if v.model_version == version)
@@ -122,7 +122,7 @@ class Registry:
             raise ModelError(
                 f"{trained.candidate} claims the cut-off {claimed:%Y-%m-%d %H:%M} UTC but learned"
                 f" until {learned:%Y-%m-%d %H:%M}: it was trained on test rows and is not"
-                " registered. Train it with the cut-off it is to bear."
+                " registered. Train it with the cut-off that it is registered under."
             )
         checksum = checksum_of(trained.artefacts)
         version = f"{trained.candidate}-{month:%Y-%m}-{checksum[:8]}"
@@ -204,12 +204,12 @@ class Registry:
                     " and kind in ('first', 'monthly') order by decision_id desc limit 1",
                     key[:3],
                 ).fetchone()
-                said = ("champion_version", "challenger_version", "promoted", "reason")
-                if newest != tuple(row[name] for name in said):
+                decided = ("champion_version", "challenger_version", "promoted", "reason")
+                if newest != tuple(row[name] for name in decided):
                     _insert(connection, row)
 
     def record(self, decision: Decision) -> None:
-        """Keep what a person decided, or was refused."""
+        """Record a decision of a person, or a refusal."""
         with self.store.connect() as connection:
             _insert(connection, decision.as_row())
 

@@ -23,7 +23,7 @@ from flow_platform.sources.school_holidays import school_holidays
 FIRST_DAY = date(2005, 1, 1)
 LAST_DAY = date(2030, 12, 31)
 # Farther than this no volume is shaped by a holiday, and an open-ended number would let a model
-# tell the years apart.
+# recognise the year.
 FARTHEST_HOLIDAY = 30
 
 CALENDAR_COLUMNS = ("centre_id", "day", *CALENDAR_FACTS)
@@ -54,7 +54,7 @@ def _place_calendar(
     weekday = index.day_of_week.to_numpy()
     is_free = is_holiday | np.isin(weekday, list(weekend(country)))
     before, after = np.roll(is_free, 1), np.roll(is_free, -1)
-    beside_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)
+    next_to_holiday = np.roll(is_holiday, 1) | np.roll(is_holiday, -1)
     school = _names(school_holidays(zone, days[-1].year), days)
     frame = pd.DataFrame(
         {
@@ -62,7 +62,7 @@ def _place_calendar(
             "weekday": weekday.astype("int32"),
             "holiday": holiday,
             "is_public_holiday": is_holiday,
-            "is_bridge_day": ~is_free & before & after & beside_holiday,
+            "is_bridge_day": ~is_free & before & after & next_to_holiday,
             "is_school_holiday": [name is not None for name in school],
             "school_holiday": school,
             "days_to_holiday": _days_since(is_holiday[::-1])[::-1].astype("int32"),
@@ -84,8 +84,8 @@ def _events_by_day(
     origin = pd.Timestamp(first)
     begins = (pd.to_datetime(events["first_day"]) - origin).dt.days
     ends = (pd.to_datetime(events["last_day"]) - origin).dt.days
-    told = pd.to_datetime(events["announced"]).to_numpy().astype("datetime64[us]")
-    rows = zip(events["scope"], events["name"], begins, ends, told, strict=True)
+    known_since = pd.to_datetime(events["announced"]).to_numpy().astype("datetime64[us]")
+    rows = zip(events["scope"], events["name"], begins, ends, known_since, strict=True)
     for scope, name, begin, end, day in rows:
         if not concerns(str(scope), centre):
             continue
@@ -108,8 +108,8 @@ def build_calendar(
     `day` is datetime64[us]; names are text or None, several events of a day joined with "; ".
     A bridge day is a working day with a free day on either side, one of them a public holiday
     (the weekend is the country's own). Distances to the nearest holiday are 0 on a holiday and
-    capped at 30 days, which also stands where there are no holidays. `events` is shaped as by
-    `read_events`; event_announced is the day the day's event became known, NaT if it always was.
+    capped at 30 days; without holidays they are 30. `events` has the columns of `read_events`;
+    event_announced is the day on which the day's event became known, NaT if it always was.
     Centres without a known country have rows without holidays; school holidays after the official
     calendar's end are estimates (see `school_holidays.py`).
     """

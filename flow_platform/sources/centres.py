@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import zoneinfo
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from flow_platform.sources.distances import kilometres_between
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.public_holidays import holiday_subdivision, known_country
 from flow_platform.sources.school_holidays import ZONES
-from flow_platform.sources.settings_files import read_small_csv
+from flow_platform.sources.settings_files import rows_with_centres
 
 DEFAULT_CENTRES = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "centres.csv"
 
@@ -151,6 +151,11 @@ def _centre(row: dict[str, str], where: str) -> Centre:
     )
 
 
+def without_capacity(centres: Iterable[Centre]) -> tuple[Centre, ...]:
+    """The same centres for a flow that the `daily_capacity` of the centres file is not of."""
+    return tuple(replace(centre, daily_capacity=None) for centre in centres)
+
+
 def read_centres(path: Path) -> tuple[Centre, ...]:
     """The centres of a CSV file, in the file's order.
 
@@ -159,28 +164,20 @@ def read_centres(path: Path) -> tuple[Centre, ...]:
 
     Raises ConfigurationError naming file, line and remedy.
     """
-    what = "Centres file"
-    _, rows = read_small_csv(
-        path,
-        what,
-        {},
-        ("centre_id",),
-        f"Its header names {', '.join(COLUMNS)}; only centre_id is obligatory.",
-    )
+    hint = f"Its header names {', '.join(COLUMNS)}; only centre_id is obligatory."
     centres: dict[str, Centre] = {}
-    lines: dict[str, int] = {}
-    for line, row in rows:
-        where = f"{what} {path}, line {line}"
+    lines: dict[str, str] = {}
+    for where, row in rows_with_centres(path, "Centres file", hint):
         centre = _centre(row, where)
         if centre.centre_id in centres:
             raise ConfigurationError(
-                f"{where}: centre_id {centre.centre_id!r} is already used in line"
+                f"{where}: centre_id {centre.centre_id!r} is already used in"
                 f" {lines[centre.centre_id]}. Ids must be unique."
             )
         centres[centre.centre_id] = centre
-        lines[centre.centre_id] = line
+        lines[centre.centre_id] = where.rpartition(", ")[2]
     if not centres:
-        raise ConfigurationError(f"{what} {path} names no centre. Add at least one line.")
+        raise ConfigurationError(f"Centres file {path} names no centre. Add at least one line.")
     return tuple(centres.values())
 
 

@@ -58,7 +58,7 @@ def naive_utc(at: Any, timezone: str) -> datetime | None:
         at = datetime(at.year, at.month, at.day)
     try:
         if at.tzinfo is None:
-            # fold=1: an hour that comes twice counts as its second turn, never as too early.
+            # fold=1: an hour that occurs twice counts as its second turn, never as too early.
             at = at.replace(tzinfo=zone(timezone), fold=1)
         return at.astimezone(UTC).replace(tzinfo=None)
     except (OverflowError, ValueError):
@@ -74,8 +74,8 @@ def local_in_utc(
 ) -> np.ndarray:
     """Local moments (datetime64[us]) as naive UTC.
 
-    Of an hour that comes twice in autumn it is the first turn (summer time) or the second; of an
-    hour that spring skips it is NaT, or the first moment after it.
+    A moment in the hour that occurs twice in autumn is in its first turn (summer time) or in its
+    second; one in the hour that is skipped in spring is NaT, or the first moment after it.
     """
     index = pd.DatetimeIndex(local)
     turns = np.full(len(index), first_turn)

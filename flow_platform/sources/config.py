@@ -119,14 +119,14 @@ def _section(kind: type[Section], raw: Any, path: Path) -> Section:
 
 
 def _faults(kind: type[SourceConfig], error: ValidationError) -> str:
-    """What is wrong with the values of a section, and what to write."""
+    """The faults of a section's values, and what to write instead."""
     faults = error.errors()
     own = [fault for fault in faults if fault["type"] in ("expected", "refused")]
     if own:
-        name, said = ".".join(str(part) for part in own[0]["loc"]), own[0]["msg"]
+        name, message = ".".join(str(part) for part in own[0]["loc"]), own[0]["msg"]
         if own[0]["type"] == "refused":
-            return said
-        return f"{name.split('.')[0]} is {own[0]['input']!r}. Write {said}."
+            return message
+        return f"{name.split('.')[0]} is {own[0]['input']!r}. Write {message}."
     return f"{'; '.join(_explained(kind, fault) for fault in faults)}. Correct sources.toml."
 
 

@@ -50,8 +50,8 @@ ZONES: dict[str, str] = {
     "US": "America/New_York",
     "ZA": "Africa/Johannesburg",
 }
-# The part of a country whose holidays stand for all: most of its inhabitants live there, and have
-# holidays that the whole country has not.
+# The part of a country whose holidays are taken for the whole country: most of its inhabitants live
+# there, and have holidays that other parts do not have.
 SUBDIVISIONS: dict[str, str] = {"GB": "ENG"}
 _NAMES: dict[str, str] = {
     "australia": "AU",

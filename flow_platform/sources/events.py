@@ -1,7 +1,7 @@
 """Known events from a user's file: campaigns, strikes, closures.
 
-The simulated world's own campaigns have the same shape and are in `simulator.py`; what an event
-does to a calendar day is in `calendar.py`.
+The simulated world's own campaigns have the same shape and are in `simulated_world.py`; the events
+of each calendar day are in `calendar.py`.
 """
 
 from __future__ import annotations

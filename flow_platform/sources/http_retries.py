@@ -35,3 +35,10 @@ def retrying(session: requests.Session, config: SourceConfig) -> requests.Sessio
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
+
+
+def remedy_of(response: requests.Response, what: str, moved: str) -> str:
+    """What to do about a refusal by `what`: wait if it is busy or broken, else `moved`."""
+    if response.status_code == 429 or response.status_code >= 500:
+        return f"The {what} is busy or out of order: run again later."
+    return moved

@@ -20,7 +20,7 @@ def why_not_an_id(centre_id: str) -> str | None:
     if not centre_id:
         return "centre_id is empty: give each centre an id"
     if centre_id.casefold() in _RESERVED_IDS:
-        return f'centre_id "{centre_id}" stands for all centres: choose another id'
+        return f'centre_id "{centre_id}" means all centres: choose another id'
     if len(centre_id) > _LONGEST_ID:
         return f"centre_id is longer than {_LONGEST_ID} characters: choose a shorter id"
     for text in _FORBIDDEN_IN_IDS:

@@ -1,6 +1,6 @@
 """Bytes of a message as a JSON object, or why they are none.
 
-What the object means is in `messages.py` (counters) and `delivery_events.py` (orders).
+What the object means is in `messages.py` (counters) and `flows/deliveries/events.py` (orders).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Rows are judged in one way: each has the first reason that holds against it, or none.
+"""How rows are judged in every flow: a row has the first reason found to reject it, or none.
 
-What may be a reason is the business of each flow's module; the texts are "code: words".
+Which reasons there are is decided in each flow's module; the texts are "code: words".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Reasons:
 
     @property
     def good(self) -> np.ndarray:
-        """Whether nothing holds against a row, by row."""
+        """Whether a row has no reason, by row."""
         return self._codes < 0
 
     @property
@@ -71,8 +71,8 @@ class Reasons:
 def judged(
     column: Column, parse: Callable[[Any], Parsed], reasons: Reasons
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What `parse` makes of each distinct value (dtype object), and each row's place among them;
-    the faults go to `reasons`."""
+    """The distinct values of a column, parsed (dtype object), and each row's position among them;
+    faults are added to `reasons`."""
     parsed = [parse(value) for value in column.values]
     reasons.of_values([fault for _, fault in parsed], column.codes)
     return objects([found for found, _ in parsed]), column.codes

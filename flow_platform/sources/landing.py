@@ -1,6 +1,6 @@
-"""What a load gives: its rows, its rejected rows, and a balance for each file.
+"""The result of a load: its rows, its rejected rows, and a balance for each file.
 
-How rows are read and judged is in the module of each flow; writing them is in `stages/landing.py`.
+How rows are read and judged is in the module of each flow; writing them is in `stages/loading.py`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.judging import Reasons
 from flow_platform.sources.tables import BrokenRow, Table, clean_text, payload_json
 
@@ -34,10 +35,10 @@ REJECTED_COLUMNS = RejectedRow._fields
 
 @dataclass(frozen=True)
 class FileBalance:
-    """What became of one file: rows_read == rows_stored + rows_quarantined, and rows_in_file ==
-    rows_read + rows_left (good rows of partitions not asked for) + rows_repeated (rows that this
-    or another file has already). With an `error`, naming file, fault and remedy, the file gave no
-    rows.
+    """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
+    rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
+    (rows that this or another file has already). With an `error`, which names file, fault and
+    remedy, the file has no rows.
     """
 
     file: str
@@ -70,7 +71,7 @@ class FileBalance:
 
 @dataclass(frozen=True)
 class Landing:
-    """What a load gives.
+    """The result of a load.
 
     `rows`: one per accepted source row of the asked partitions, with the columns of the raw table.
     `rejected` (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever
@@ -95,7 +96,7 @@ def no_file(path: str) -> FileBalance:
 
 
 class Load:
-    """What becomes of the rows of files while they are loaded, for their balances.
+    """Counts the rows of files by their fate while they are loaded, for the files' balances.
 
     >>> load = Load()
     >>> load.judged("a.csv", good=3, rejected=[])
@@ -132,6 +133,39 @@ class Load:
     def balances(self, path: str) -> tuple[FileBalance, ...]:
         """One balance a file; that of no file where there is none that `path` names."""
         return tuple(self._balances.values()) or (no_file(path),)
+
+
+class JudgedFile(Protocol):
+    """A file whose rows have been judged."""
+
+    def rejected(self) -> list[RejectedRow]:
+        """Its rows that cannot be used."""
+
+
+Judged = TypeVar("Judged", bound=JudgedFile)
+
+
+def landed(
+    found: Iterable[tuple[str, Judged | FileUnreadableError]],
+    chosen: Callable[[Judged], tuple[int, pd.DataFrame]],
+    empty: Callable[[], pd.DataFrame],
+    path: str,
+) -> Landing:
+    """What files gave: `chosen` is how many rows of a file are good, and those that were asked for.
+
+    A file that could not be read is in the balance, and stops no other. `empty` makes a frame
+    without rows, `path` is what the source names.
+    """
+    load, stored = Load(), []
+    for file, one in found:
+        if isinstance(one, FileUnreadableError):
+            load.unreadable(file, one)
+            continue
+        good, rows = chosen(one)
+        load.judged(file, good=good, rejected=one.rejected())
+        load.stored(file, len(rows))
+        stored += [rows] if len(rows) else []
+    return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
 
 
 def whole_rows(table: Table, places: Sequence[int]) -> list[str]:

@@ -51,9 +51,9 @@ _CACHE_SECONDS_PAST = 30 * 86400
 
 
 class _UnansweredError(Exception):
-    """A request that brought nothing usable; the message says why.
+    """A request without a usable answer; the message says why.
 
-    `down` tells a service that does not answer from one that refuses this request.
+    `down` is true if the service does not answer, false if it refuses this request.
     """
 
     def __init__(self, reason: str, down: bool) -> None:

@@ -1,8 +1,8 @@
 """Files of rows too large for memory, read in parts: Parquet and CSV, packed or not.
 
-The parts are tables as `reader.py` gives them of whole files. A row is known by its number, counted
-from 1 without header and blank lines. There is no careful way here: a row with more or fewer
-fields than the header is a broken one, and a file that cannot be decoded is an error.
+The parts are tables as `reader.py` gives them of whole files. Rows are numbered from 1, without
+header and blank lines. Unlike there, a row with more or fewer fields than the header is always a
+broken one, and a file that cannot be decoded is an error.
 """
 
 from __future__ import annotations

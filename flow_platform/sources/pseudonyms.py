@@ -1,6 +1,6 @@
-"""Pseudonyms of persons, and sealed texts: whoever has the database alone learns neither.
+"""Pseudonyms of persons, and sealed texts: the database alone gives away neither.
 
-The key lies outside of the database; it is derived from the installation's secret.
+The key is kept outside of the database; it is derived from the installation's secret.
 """
 
 from __future__ import annotations
@@ -26,20 +26,19 @@ _ESCAPED = re.compile(r"\\+(?:u([0-9a-f]{4})|x([0-9a-f]{2}))", re.IGNORECASE)
 class Pseudonyms:
     """Everything that one key makes; `key` has 32 bytes and is always the same for a home.
 
-    A customer's pseudonym is HMAC-SHA256, 128 bits in hex. The token under which an erased customer
-    or order is remembered, and those of words, are of other families: none can be told from
-    another.
+    A customer's pseudonym is HMAC-SHA256, 128 bits in hex. The tokens by which erased customers,
+    erased orders and words are remembered are separate families: none can be computed from another.
     """
 
     key: bytes
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this key from another, and nothing of what it makes."""
+        """Identifies this key; nothing that the key makes can be computed from it."""
         return self._made("fingerprint", "")
 
     def customer(self, customer_id: str) -> str:
-        """What stands for a customer's id in every table. Blanks around it do not count."""
+        """The pseudonym of a customer's id in every table. Blanks around the id are ignored."""
         return self._made("customer", customer_id.strip())
 
     def erased_customer(self, pseudonym: str) -> str:
@@ -53,9 +52,9 @@ class Pseudonyms:
     def words(self, text: str) -> list[str]:
         """Tokens of the words of a text, each once: its customer's rows are found by them.
 
-        Words are looked for in the text as it stands, in what it says where it is JSON, and with
-        escaped letters read where it is none or was escaped twice: none of it may hide a name.
-        Neither case nor the way in which an accent is written counts.
+        Words are sought in the text as it is, in its values if it is JSON, and with escaped letters
+        resolved if it is not JSON or was escaped twice: none of it may hide a name. Neither case
+        nor the way in which an accent is written matters.
         """
         texts = [text]
         with contextlib.suppress(ValueError, RecursionError):

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 # The local law of Alsace and Moselle adds Good Friday and 26 December (order of 16 August 1892).
-# A region code stands for the calendar that most of its inhabitants have: Grand Est (GES) counts
+# A region code means the calendar that most of its inhabitants have: Grand Est (GES) counts
 # about 2.9 of 5.5 million in the three departments. Give the department to be exact.
 _ALSACE_MOSELLE = "57"
 _FRANCE_ALIASES = {

@@ -33,7 +33,7 @@ def read_source(
 def read_file(
     path: Path, config: SourceConfig, layouts: Layouts, *, only_first_sheet: bool = False
 ) -> list[tuple[str, Table | FileUnreadableError]]:
-    """The tables of a file, each with its name, or with the error that takes its place.
+    """The tables of a file, each with its name, or with an error instead of the table.
 
     .parquet and .pq are Parquet, .xlsx and .xlsm workbooks, everything else CSV. Every sheet of a
     workbook is a table of its own, "book.xlsx [sheet]", unless `sheet` names one; an empty sheet

@@ -66,6 +66,15 @@ def read_small_csv(
     return header, rows
 
 
+def rows_with_centres(path: Path, what: str, hint: str) -> list[tuple[str, dict[str, str]]]:
+    """The rows of a small settings file with a column centre_id, each with words that locate it.
+
+    Raises what `read_small_csv` raises.
+    """
+    _, rows = read_small_csv(path, what, {}, ("centre_id",), hint)
+    return [(f"{what} {path}, line {line}", row) for line, row in rows]
+
+
 def _text(path: Path, what: str) -> str:
     """The text of a UTF-8 file, with or without byte order mark."""
     try:

@@ -7,7 +7,6 @@ epoch 2005-2035. The world states its own noise floor. It writes nothing and kno
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.events import EVENT_COLUMNS, EVERYWHERE, events_frame
+from flow_platform.sources.random_streams import random_stream
 
 EPOCH_FIRST = date(2005, 1, 1)
 EPOCH_LAST = date(2035, 12, 31)
@@ -38,7 +38,7 @@ BLACK_FRIDAY = "Black Friday"
 WINTER_SALES = "Soldes d'hiver"
 SUMMER_SALES = "Soldes d'été"
 _CAMPAIGN_EFFECT = {BLACK_FRIDAY: 0.32, WINTER_SALES: 0.11, SUMMER_SALES: 0.09}
-# A user's own event: what its name tells of its direction.
+# A user's own event: words in its name that mean fewer parcels.
 _STRIKE_WORDS = ("grève", "greve", "strike", "closure", "fermeture", "blocage")
 
 # Share of a usual weekday that moves on a public holiday: day of work by default, nearly closed,
@@ -154,9 +154,7 @@ class World:
     # -- random streams --------------------------------------------------------------------------
 
     def _random(self, *names: str) -> np.random.Generator:
-        text = "\x1f".join([str(self.seed), *names]).encode()
-        key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-        return np.random.Generator(np.random.Philox(key=key))
+        return random_stream(self.seed, *names)
 
     @cached_property
     def closed_on_sundays(self) -> str | None:
@@ -168,7 +166,7 @@ class World:
     # -- events ----------------------------------------------------------------------------------
 
     def events(self, first: date = EPOCH_FIRST, last: date = EPOCH_LAST) -> pd.DataFrame:
-        """What a planner would know: built-in campaigns and the user's events touching the days.
+        """The events that a planner would know: built-in campaigns, and the user's, of these days.
 
         Shaped as by `read_events`; each event whole, even where it begins before `first`.
         """

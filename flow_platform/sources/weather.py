@@ -48,16 +48,16 @@ def fetch_weather(
     world: World | None = None,
     cache_dir: Path | None = None,
 ) -> WeatherResult:
-    """What became known of the weather on the partition days `first_day` to `last_day`.
+    """The weather that became known on the partition days `first_day` to `last_day`.
 
     Day D holds the observation of D and the forecasts issued on D for the following days (up to
     14 where the source has them). Temperatures in degrees Celsius, rain in mm, snow in cm, wind in
-    km/h; `available_at` in UTC says truthfully when a row is known. Forecasts not yet known at
+    km/h; `available_at` (UTC) is when a row really became known. Forecasts not yet known at
     `now` (aware) and observations of days that are not over are not returned; an observation may
     have an `available_at` a few hours after `now`, so that a day loaded at its close and the same
-    day loaded later have the same rows. `cache_dir` serves where the config names none.
+    day loaded later have the same rows. `cache_dir` is used where the config names none.
 
-    What a source does not have, or a source that is down, gives no rows and a warning.
+    Days that a source lacks, and a source that is down, give no rows and a warning.
     Raises ValueError where the source is simulated and no world is given.
     """
     if config.kind == "simulated":

@@ -28,7 +28,7 @@ _PLAUSIBLE = {
 
 
 def plausible(hours: pd.DataFrame) -> pd.DataFrame:
-    """Hourly values as floats; what no weather station ever measured becomes missing."""
+    """Hourly values as floats; values that no weather station ever measured become missing."""
     out = hours.copy()
     for name in HOURLY_VALUES:
         values = pd.to_numeric(out[name], errors="coerce") if name in out else np.nan

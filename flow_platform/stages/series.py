@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 
 from flow_platform.flows.kinds import SeriesFlow
-from flow_platform.ground.tables import CENTRE, Column, Table
+from flow_platform.ground.tables import Table
 from flow_platform.models.engine import Data, Prepared, Spec
 from flow_platform.parts import DriftFeatures, ModelParts, Predictions
 from flow_platform.platform import Platform
@@ -15,31 +15,31 @@ from flow_platform.stages.case import Case
 from flow_platform.stages.forecasting import FORECASTS, predict_series
 from flow_platform.stages.promotion import ReplayedSeries, compare_series
 
-FORECASTS_TABLE = Table(
+FORECASTS_TABLE = Table.of(
     FORECASTS,
-    (
-        Column("flow", "text", "The flow."),
-        Column("measure", "text", "What is forecast."),
-        CENTRE,
-        Column("day", "date", "Partition day of the issue (UTC)."),
-        Column("date", "date", "Local day of the target."),
-        Column("target_at", "timestamptz", "Moment of the target, UTC."),
-        Column("horizon", "smallint", "Steps from the issue to the target."),
-        Column("issued_at", "timestamptz", "When the forecast was issued, UTC."),
-        Column("prediction", "double precision", "The forecast."),
-        Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
-        Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
-        Column("lower_95", "double precision", "Lower bound of the 95 % interval."),
-        Column("upper_95", "double precision", "Upper bound of the 95 % interval."),
-        Column("model_version", "text", "The vintage that made it; `fallback`: none."),
-        Column("usual", "double precision", "The usual value, from which drivers explain."),
-        Column("by_calendar", "double precision", "What the calendar adds."),
-        Column("by_weather", "double precision", "What the weather adds."),
-        Column("by_events", "double precision", "What events add."),
-        Column("by_recent_level", "double precision", "What the level of late adds."),
-        Column("by_trend", "double precision", "What the trend adds."),
-        Column("level", "text", "Expected traffic level; flows of hours alone."),
-    ),
+    """
+        flow             text              The flow.
+        measure          text              What is forecast.
+        centre_id
+        day              date              Partition day of the issue (UTC).
+        date             date              Local day of the target.
+        target_at        timestamptz       Moment of the target, UTC.
+        horizon          smallint          Steps from the issue to the target.
+        issued_at        timestamptz       When the forecast was issued, UTC.
+        prediction       double precision  The forecast.
+        lower_80         double precision  Lower bound of the 80 % interval.
+        upper_80         double precision  Upper bound of the 80 % interval.
+        lower_95         double precision  Lower bound of the 95 % interval.
+        upper_95         double precision  Upper bound of the 95 % interval.
+        model_version    text              The vintage that made it; `fallback`: none.
+        usual            double precision  The usual value, from which drivers explain.
+        by_calendar      double precision  What the calendar adds.
+        by_weather       double precision  What the weather adds.
+        by_events        double precision  What events add.
+        by_recent_level  double precision  What the level of late adds.
+        by_trend         double precision  What the trend adds.
+        level            text              Expected traffic level; flows of hours alone.
+    """,
 )
 
 

@@ -115,7 +115,7 @@ class KafkaSubscriber(Generic[R]):
         )
 
     def run(self) -> Outcome:
-        """Receive and settle until SIGTERM, SIGINT or a limit; returns what became of messages.
+        """Receive and settle until SIGTERM, SIGINT or a limit; returns the messages by their fate.
 
         Raises FlowError if the broker has deleted messages that were not read yet, or refuses
         access.

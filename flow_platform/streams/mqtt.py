@@ -77,7 +77,7 @@ class MqttSubscriber:
         self._client = self._new_client()
 
     def run(self) -> Outcome:
-        """Receive and settle until SIGTERM, SIGINT or a limit; returns what became of messages.
+        """Receive and settle until SIGTERM, SIGINT or a limit; returns the messages by their fate.
 
         Raises FlowError if another subscriber is at work, or if the broker refuses the topic.
         """

@@ -81,7 +81,7 @@ def _check_topic(topic: str, usual: str) -> None:
     )
     if not topic or shared or wrong or "\0" in topic:
         raise ConfigurationError(
-            f"Topic {topic!r} cannot be subscribed. Write it as {usual}: + stands for one level,"
-            " such as the counter, # at the end for any levels. Shared subscriptions would lose the"
-            " order."
+            f"Topic {topic!r} cannot be subscribed. Write it as {usual}: + matches one level, such"
+            " as the counter, # at the end any number of levels. Shared subscriptions would lose"
+            " the order."
         )

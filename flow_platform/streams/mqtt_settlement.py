@@ -99,7 +99,7 @@ class MqttSettlement(Generic[R]):
         self._packets.clear()
 
     def settle(self, packets: Sequence[Packet]) -> Outcome:
-        """Settle all packets that are not settled yet; returns what became of these."""
+        """Settle all packets that are not settled yet; returns these by their fate."""
         outcome = Outcome()
         fresh = []
         for packet in packets:

@@ -1,4 +1,4 @@
-"""What became of messages: how many were stored, repeated, rejected, and which event is newest."""
+"""Counts of messages that were stored, repeated or rejected, and the newest of their events."""
 
 from __future__ import annotations
 

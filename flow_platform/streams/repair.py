@@ -19,7 +19,7 @@ from flow_platform.warehouse.store import Store
 
 @dataclass
 class RepairOutcome(Outcome):
-    """What became of records that were read again; `repaired` rows of quarantine are stored now.
+    """Records that were read again by their fate; `repaired` rows of quarantine are stored now.
 
     `first` and `last` are the offsets of the range that was read, if it is a replay.
     """

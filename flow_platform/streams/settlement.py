@@ -107,7 +107,7 @@ class Settlement(Generic[R]):
         return total
 
     def _outcomes(self, batch: Batch[R], fates: list[str]) -> dict[str, Outcome]:
-        """What became of the messages of each partition."""
+        """The messages of each partition by their fate."""
         destination = self.destination
         outcomes = {name: Outcome() for name in batch.spans}
         for record, name, fate in zip(batch.records, batch.partitions, fates, strict=True):

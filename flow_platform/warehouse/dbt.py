@@ -68,9 +68,9 @@ class DbtProject:
         return tuple(variables["flows"])
 
     def manifest(self, centres: Mapping[str, Sequence[Centre]]) -> dict[str, Any]:
-        """The parsed manifest; parsed anew when a file of the project or a flow's centres changed.
+        """The parsed manifest; parsed again when a file of the project or a flow's centres changed.
 
-        Needs no database. Raises ConfigurationError with dbt's words when a file does not parse.
+        Needs no database. Raises ConfigurationError with dbt's message when a file does not parse.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.home / "parse.lock"):
@@ -195,11 +195,11 @@ class DbtProject:
 
 
 def _spare_the_search_for_flags() -> None:
-    """Keep dbt from searching the stack and all modules for who asks of each behaviour flag.
+    """Keep dbt from searching the stack and all modules for the caller that reads a behaviour flag.
 
-    What it finds is only told in a warning; in a process with many modules it takes 0.1 s a flag.
-    And the list of them is the adapters' default, which each invocation lengthens by one: the
-    hundredth of a process would take ten seconds longer than the first (dbt-adapters 1.24).
+    The caller is only named in a warning; in a process with many modules the search takes 0.1 s a
+    flag. The list of flags is the adapters' default, which each invocation lengthens by one: the
+    hundredth in a process would take ten seconds longer than the first (dbt-adapters 1.24).
     """
     from dbt.adapters.base import impl
     from dbt_common.behavior_flags import BehaviorFlagRendered

@@ -1,4 +1,4 @@
-"""The table `ops.quarantine`: adding rejected records, listing them, marking what became of them.
+"""The table `ops.quarantine`: adding rejected records, listing them, setting their state.
 
 Why a record is rejected, and how its payload is written, is decided by its flow.
 """

@@ -30,7 +30,7 @@ _KNOWN_SECRETS = (
 def derived_key(settings: Settings, purpose: str) -> bytes:
     """A key for one purpose, made from the installation's secret; 32 bytes, always the same.
 
-    No purpose's key tells anything of another's, nor of a role's password.
+    From the key of one purpose neither another's nor a role's password can be found.
     """
     text = f"flow_platform key for {purpose}"
     return hmac.new(secret_of(settings).encode(), text.encode(), hashlib.sha256).digest()

@@ -197,16 +197,9 @@ def _table(view: View, rows: pd.DataFrame, labels: Mapping[str, str]) -> None:
         text = view.number(n)
         return view.text("held.few_marked", n=text) if _few(n) else text
 
-    layout.table(
-        view,
-        shown,
-        key="record.table",
-        alt=view.text("held"),
-        shown={
-            "forecasts": counted,
-            **dict.fromkeys(("coverage_80", "coverage_95", "mean_width_80"), share),
-        },
-    )
+    shares = dict.fromkeys(("coverage_80", "coverage_95", "mean_width_80"), share)
+    formats = {"forecasts": counted, **shares}
+    layout.table(view, shown, key="record.table", alt=view.text("held"), shown=formats)
 
 
 def _name(view: View, cut: str, key: str, labels: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ from streamlit_app.charts import drawing
 from streamlit_app.data import database, flows
 from streamlit_app.formats import capitalised
 from streamlit_app.view import View
+
+# How a table shows its columns: a function for each, from a value to its text.
+Formats = Mapping[str, Callable[[Any], str]]
 
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -86,6 +89,16 @@ def head(view: View) -> None:
     with row:
         st.title(view.text("title"), anchor=False, width="content")
         choices.language_switch(view)
+
+
+def head_with_centres(view: View, flow: str) -> pd.DataFrame | None:
+    """The head of a flow's page; returns the flow's centres, or None, with a note, without any."""
+    head(view)
+    listed = flows.centres(flow)
+    if listed.empty:
+        st.info(view.text("no_centres"))
+        return None
+    return listed
 
 
 def failed(view: View, error: database.DataError) -> None:
@@ -194,7 +207,7 @@ def table(
     *,
     key: str,
     alt: str,
-    shown: dict[str, Callable[[Any], str]],
+    shown: Formats,
     exceptions: Sequence[tuple[pd.Series, str, str]] = (),
     heading: Callable[[str], str] | None = None,
 ) -> None:
@@ -219,6 +232,25 @@ def table(
             styler = styler.set_properties(subset=cells, **{"font-style": "italic"})
     with st.container(key=key):
         st.table(styler, border="horizontal", hide_index=True, alt=alt)
+
+
+def table_with_files(
+    view: View,
+    rows: pd.DataFrame,
+    *,
+    key: str,
+    alt: str,
+    shown: Formats,
+    name: str,
+) -> None:
+    """A table of `rows` as `table` draws it, and the same rows as files called `name`."""
+    table(view, rows, key=f"{key}.table", alt=alt, shown=shown)
+    downloads(view, rows, name=name, key=key)
+
+
+def decimals(view: View, columns: Sequence[str], digits: int = 1) -> Formats:
+    """How a table shows these columns: as numbers with so many decimals."""
+    return dict.fromkeys(columns, lambda value: view.number(value, digits))
 
 
 def literal(text: object) -> str:

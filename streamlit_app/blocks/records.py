@@ -87,23 +87,19 @@ def accuracy(scores: Scores) -> None:
         _figures(scores, own.iloc[0])
     shown = rows[list(data.ACCURACY_COLUMNS)]
     labels = dict(zip(scores.listed["centre_id"], scores.listed["label"], strict=True))
+    formats: layout.Formats = {
+        "centre_id": lambda name: literal(
+            view.text("all_centres") if name == "*" else labels.get(name, name)
+        ),
+        "n": view.number,
+        **layout.decimals(view, ("mae", "mean_actual")),
+        **dict.fromkeys(("bias", "coverage_80"), lambda value: view.percent(value, 1)),
+    }
     with st.expander(view.text("accuracy.table")):
-        layout.table(
-            view,
-            shown,
-            key="accuracy.table",
-            alt=view.text("accuracy"),
-            shown={
-                "centre_id": lambda name: literal(
-                    view.text("all_centres") if name == "*" else labels.get(name, name)
-                ),
-                "n": view.number,
-                **dict.fromkeys(("mae", "mean_actual"), lambda value: view.number(value, 1)),
-                **dict.fromkeys(("bias", "coverage_80"), lambda value: view.percent(value, 1)),
-            },
-        )
         name = f"{scores.series.file_stem}_accuracy"
-        layout.downloads(view, shown, name=name, key="accuracy")
+        layout.table_with_files(
+            view, shown, key="accuracy", alt=view.text("accuracy"), shown=formats, name=name
+        )
 
 
 def _figures(scores: Scores, row: pd.Series) -> None:

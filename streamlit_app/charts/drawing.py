@@ -72,6 +72,23 @@ def look(view: View, *, height: int, entry_width: int = 124) -> dict[str, Any]:
     }
 
 
+def line_with_marks(
+    x: pd.Series, y: pd.Series, name: str, look: tuple[str, str, str], **hover: Any
+) -> go.Scatter:
+    """A line of few points, each with a mark; `look` is its colour, dash and symbol."""
+    colour, dash, symbol = look
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=name,
+        mode="lines+markers",
+        line={"color": colour, "width": 2.2, "dash": dash},
+        marker={"size": 6, "symbol": symbol},
+        connectgaps=False,
+        **hover,
+    )
+
+
 def title(text: str) -> dict[str, Any]:
     """The title of an axis."""
     return {"text": text, "font": {"size": 12, "color": MUTED}}

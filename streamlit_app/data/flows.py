@@ -11,7 +11,7 @@ from streamlit_app.data.database import CACHE_SECONDS, LONG_CACHE_SECONDS, read
 
 # The model version of what is forecast or scored without a trained model.
 FALLBACK_VERSION = "fallback"
-# Stands for all centres together, as a centre_id and as a choice.
+# All centres together, as a centre_id and as a choice.
 ALL = "*"
 # Data older than this are called old.
 STALE_DAYS = 2

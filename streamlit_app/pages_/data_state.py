@@ -58,18 +58,13 @@ def _freshness(view: View) -> None:
     else:
         st.success(view.text("fresh.ok"))
     rows["state"] = [view.text("fresh.no" if is_late else "fresh.yes") for is_late in late]
-    layout.table(
-        view,
-        rows,
-        key="freshness.table",
-        alt=view.text("fresh"),
-        shown={
-            "flow": lambda flow: literal(_flow_name(view, flow)),
-            "newest_day": lambda day: capitalised(view.long_day(day.date(), year=True)),
-            "newest_at": _moment(view),
-            "rows": view.number,
-        },
-    )
+    formats: layout.Formats = {
+        "flow": lambda flow: literal(_flow_name(view, flow)),
+        "newest_day": lambda day: capitalised(view.long_day(day.date(), year=True)),
+        "newest_at": _moment(view),
+        "rows": view.number,
+    }
+    layout.table(view, rows, key="freshness.table", alt=view.text("fresh"), shown=formats)
 
 
 def _streams(view: View) -> None:
@@ -84,17 +79,12 @@ def _streams(view: View) -> None:
     ]
     rows.insert(3, "lag", lags)
     counts = ("rows_stored", "rows_repeated", "rows_quarantined")
-    layout.table(
-        view,
-        rows,
-        key="streams.table",
-        alt=view.text("streams"),
-        shown={
-            "flow": lambda flow: literal(_flow_name(view, flow)),
-            "last_message_at": _moment(view),
-            **dict.fromkeys(counts, view.number),
-        },
-    )
+    formats: layout.Formats = {
+        "flow": lambda flow: literal(_flow_name(view, flow)),
+        "last_message_at": _moment(view),
+        **dict.fromkeys(counts, view.number),
+    }
+    layout.table(view, rows, key="streams.table", alt=view.text("streams"), shown=formats)
     st.caption(view.text("streams.body"))
 
 
@@ -120,17 +110,13 @@ def _loads(view: View) -> None:
     rows["balance"] = [view.text("balance.yes" if yes else "balance.no") for yes in balanced]
     counts = ["rows_read", "rows_stored", "rows_quarantined"]
     with st.expander(view.text("loads.table", count=view.number(len(rows)))):
-        layout.table(
-            view,
-            rows[["loaded_at", "flow", "file", *counts, "balance"]],
-            key="loads.table",
-            alt=view.text("loads"),
-            shown={
-                "loaded_at": _moment(view),
-                "flow": lambda flow: literal(_flow_name(view, flow)),
-                **dict.fromkeys(counts, view.number),
-            },
-        )
+        shown = rows[["loaded_at", "flow", "file", *counts, "balance"]]
+        formats: layout.Formats = {
+            "loaded_at": _moment(view),
+            "flow": lambda flow: literal(_flow_name(view, flow)),
+            **dict.fromkeys(counts, view.number),
+        }
+        layout.table(view, shown, key="loads.table", alt=view.text("loads"), shown=formats)
 
 
 def _broken(view: View) -> None:
@@ -140,13 +126,8 @@ def _broken(view: View) -> None:
         st.success(view.text("broken.none"))
         return
     st.warning(view.text("broken.some", count=view.number(len(rows))))
-    layout.table(
-        view,
-        rows[["file", "error", "loaded_at"]],
-        key="broken.table",
-        alt=view.text("broken"),
-        shown={"loaded_at": _moment(view)},
-    )
+    shown, formats = rows[["file", "error", "loaded_at"]], {"loaded_at": _moment(view)}
+    layout.table(view, shown, key="broken.table", alt=view.text("broken"), shown=formats)
 
 
 def _models(view: View) -> None:
@@ -218,17 +199,12 @@ def _drift(view: View) -> None:
         ["centre", "feature", "date", "psi", "psi_critical", "state"]
     ]
     with st.expander(view.text("drift.table", count=view.number(len(rows)))):
-        layout.table(
-            view,
-            shown,
-            key="drift.table",
-            alt=view.text("drift"),
-            shown={
-                "date": lambda day: capitalised(view.long_day(day.date())),
-                **dict.fromkeys(("psi", "psi_critical"), lambda value: view.number(value, 2)),
-                "state": lambda status: view.name("status", status),
-            },
-        )
+        formats: layout.Formats = {
+            "date": lambda day: capitalised(view.long_day(day.date())),
+            **layout.decimals(view, ("psi", "psi_critical"), 2),
+            "state": lambda status: view.name("status", status),
+        }
+        layout.table(view, shown, key="drift.table", alt=view.text("drift"), shown=formats)
 
 
 def _catalog(view: View, flow: str) -> Catalog:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.app.published.server import Published
 from tests.app.screen import Screen
+
+
+def now() -> datetime:
+    """The moment until which the made-up orders were followed."""
+    return datetime.now(UTC)
 
 
 def elements(block: Any) -> Iterator[Any]:
@@ -63,4 +68,5 @@ def act(app: Screen, order_id: str, action: str, author: str, note: str = "") ->
     assert form.startswith(order_id)
     app.text_input(key=f"author.{form}").set_value(author)
     app.text_area(key=f"note.{form}").set_value(note)
-    return app.button(key=f"act.{action}.{form}").click().run()
+    app.button(key=f"act.{action}.{form}").click().run()
+    return app

@@ -12,7 +12,7 @@ from streamlit_app.data.flows import ALL
 from streamlit_app.pages_.deliveries import data, outcomes_data
 from streamlit_app.pages_.deliveries.data import Chosen
 from tests.app.conftest import StartApp
-from tests.app.orders_screen import first_shown, listed
+from tests.app.orders_screen import first_shown, listed, now
 from tests.app.published.deliveries import (
     MODEL,
     OVERDUE,
@@ -25,11 +25,6 @@ from tests.app.published.server import Published
 
 PAGE = "deliveries"
 REGION, SHIPPER = RISKIEST_AT
-HERE = {"region": REGION, "shipper": SHIPPER}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def test_the_change_is_against_as_many_days_before_and_absent_where_those_are_not_whole(
@@ -69,7 +64,7 @@ def test_the_figures_of_a_period_are_its_sums_divided(published: Published) -> N
 def test_a_risk_that_is_the_usual_rate_is_reported_as_the_same_for_all_orders(
     published: Published, start_app: StartApp
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), orders=400, late=USUAL)
+    fill_deliveries(published.admin_dsn, now(), orders=400, late=USUAL)
     app = start_app(PAGE, lang="en", placed="182")
     assert app.is_well
     assert [warning.value for warning in app.warning] == [app.view.text("risk.same.approved")]
@@ -81,7 +76,7 @@ def test_a_risk_that_is_the_usual_rate_is_reported_as_the_same_for_all_orders(
 def test_a_risk_that_proved_right_is_reported_to_distinguish_orders(
     published: Published, start_app: StartApp
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), orders=1500, days=300, late=MODEL)
+    fill_deliveries(published.admin_dsn, now(), orders=1500, days=300, late=MODEL)
     app = start_app(PAGE, lang="en", placed="182")
     assert app.is_well and not app.warning
     assert app.shows("risk.skill")
@@ -99,7 +94,7 @@ def test_a_risk_that_proved_right_is_reported_to_distinguish_orders(
 def test_predictions_are_measured_on_days_whose_orders_have_arrived(
     published: Published, start_app: StartApp
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), orders=1500, days=300, late=MODEL)
+    fill_deliveries(published.admin_dsn, now(), orders=1500, days=300, late=MODEL)
     # All orders arrive, but of those of the last twenty days only the quick half has.
     published.change(
         "update made.orders set status = 'delivered', delivered_at = case"
@@ -145,8 +140,8 @@ def test_too_few_delivered_orders_are_called_too_few(
 def test_the_tenths_are_of_equal_size_and_hold_predictions_and_actuals(
     published: Published,
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), orders=500, days=300)
-    last = _now().date()
+    fill_deliveries(published.admin_dsn, now(), orders=500, days=300)
+    last = now().date()
     first = last - timedelta(days=299)
     for chosen in (Chosen(), Chosen(ALL, SHIPPER, ALL)):
         rows = outcomes_data.tenths.__wrapped__(chosen, first, last)  # type: ignore[attr-defined]

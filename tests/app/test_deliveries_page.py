@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -23,6 +23,7 @@ from tests.app.orders_screen import (
     list_html,
     listed,
     literal,
+    now,
     to_act,
 )
 from tests.app.published.deliveries import (
@@ -41,10 +42,6 @@ from tests.app.screen import view_of
 PAGE = "deliveries"
 REGION, SHIPPER = RISKIEST_AT
 HERE = {"region": REGION, "shipper": SHIPPER}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
@@ -94,7 +91,7 @@ def test_a_band_within_one_day_is_given_by_its_hours(
     app = start_app(PAGE, lang="en")
     band = re.search(app.pattern("list.band"), list_html(app))
     assert band and re.fullmatch(r"\w{3} \d+ \w{3}", band[1])
-    placed = _now().replace(hour=15, minute=0, second=0, microsecond=0)
+    placed = now().replace(hour=15, minute=0, second=0, microsecond=0)
     orders.change(
         "update made.orders set placed_at = %s, predicted_days = 0.2 where order_id = %s",
         *(placed, RISKIEST),
@@ -184,7 +181,7 @@ def test_events_that_stopped_arriving_are_called_old_and_promises_are_compared_a
     published: Published, start_app: StartApp
 ) -> None:
     """Nine days on, it is unknown whether orders promised since then were delivered."""
-    fill_deliveries(published.admin_dsn, _now() - timedelta(days=9))
+    fill_deliveries(published.admin_dsn, now() - timedelta(days=9))
     app = start_app(PAGE, lang="en", show="overdue")
     assert app.is_well
     assert len(app.warning) == 1
@@ -196,7 +193,7 @@ def test_events_that_stopped_arriving_are_called_old_and_promises_are_compared_a
 def test_orders_that_nobody_scored_have_lateness_and_no_risk(
     published: Published, start_app: StartApp
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), scored=False)
+    fill_deliveries(published.admin_dsn, now(), scored=False)
     app = start_app(PAGE, lang="en", order=RISKIEST, show="open")
     assert app.is_well
     assert app.shows("unscored.all") and app.shows("outcomes.none")

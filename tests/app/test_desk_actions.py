@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import psycopg
 import pytest
 
 from streamlit_app.pages_.deliveries import desk
 from tests.app.conftest import StartApp
-from tests.app.orders_screen import act, listed, to_act
+from tests.app.orders_screen import act, listed, now, to_act
 from tests.app.published.deliveries import (
     RISKIEST,
     desk_dsn,
@@ -18,10 +16,6 @@ from tests.app.published.deliveries import (
 from tests.app.published.server import Published
 
 PAGE = "deliveries"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def test_resolving_an_order_lowers_the_figure_at_once_and_reopening_raises_it_again(
@@ -79,7 +73,7 @@ def test_an_action_that_lacks_something_is_not_written_and_says_why(
 def test_a_desk_that_was_given_no_right_says_so_and_shows_the_order_all_the_same(
     published: Published, start_app: StartApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill_deliveries(published.admin_dsn, _now(), granted=False)
+    fill_deliveries(published.admin_dsn, now(), granted=False)
     monkeypatch.setenv(desk.DSN_VARIABLE, desk_dsn(published))
     app = start_app(PAGE, lang="en", order=RISKIEST)
     assert app.is_well and app.shows("order.actions.unread")

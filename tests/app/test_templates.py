@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from flow_platform.scaffold.new_flow import TEMPLATES
 from streamlit_app import texts
 from tests.app.published.server import APP, Published
 
@@ -100,7 +101,7 @@ print(json.dumps(visits))
 
 def rendered(template: str, names: dict[str, str]) -> str:
     """A template with its placeholders filled in; blanks of texts stay as they are."""
-    content = (APP.parent / "templates" / template).read_text(encoding="utf-8")
+    content = (TEMPLATES / template).read_text(encoding="utf-8")
     for placeholder, name in names.items():
         content = content.replace(f"{{{placeholder}}}", name)
     return content
@@ -119,8 +120,12 @@ def _add(copied: Path, kind: str, names: dict[str, str]) -> None:
     app = copied / "streamlit_app"
     page, catalog = app / f"pages_/{names['flow']}.py", app / f"texts/{names['flow']}.toml"
     assert not page.exists() and not catalog.exists()
-    page.write_text(rendered(f"{kind}_page.py.txt", names), encoding="utf-8")
-    catalog.write_text(rendered(f"{kind}_texts.toml.txt", names), encoding="utf-8")
+    page.write_text(
+        rendered(f"{kind}/streamlit_app/pages_/{{flow}}.py.txt", names), encoding="utf-8"
+    )
+    catalog.write_text(
+        rendered(f"{kind}/streamlit_app/texts/{{flow}}.toml.txt", names), encoding="utf-8"
+    )
 
 
 def _visit(copied: Path, published: Published, *pages: str) -> list[dict[str, Any]]:
@@ -178,14 +183,14 @@ def test_a_template_names_all_that_a_flow_needs(
     tmp_path: Path, kind: str, names: dict[str, str]
 ) -> None:
     page = tmp_path / f"{names['flow']}.py"
-    page.write_text(rendered(f"{kind}_page.py.txt", names))
+    page.write_text(rendered(f"{kind}/streamlit_app/pages_/{{flow}}.py.txt", names))
     for command in ("check", "format --check"):
         config = str(APP.parents[1] / "pyproject.toml")
         ruff = [str(Path(sys.executable).with_name("ruff")), *command.split(), "--config", config]
         done = subprocess.run([*ruff, str(page)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
     catalog = tmp_path / f"{names['flow']}.toml"
-    catalog.write_text(rendered(f"{kind}_texts.toml.txt", names))
+    catalog.write_text(rendered(f"{kind}/streamlit_app/texts/{{flow}}.toml.txt", names))
     source = texts.read(catalog)
     assert source.position is not None and set(source.uses) <= set(texts.sources())
     assert texts.FLOW_KEY in source.texts

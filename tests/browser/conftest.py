@@ -14,7 +14,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from streamlit_app.formats import LANGUAGE_NAMES
 from streamlit_app.texts import Language
@@ -34,6 +41,7 @@ OPTIONS = (
     "--disable-sync",
 )
 WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)
 
 
 class Served(NamedTuple):

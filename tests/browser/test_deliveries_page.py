@@ -25,7 +25,6 @@ from tests.app.published.parcels import fill, yesterday
 from tests.app.published.server import Published
 from tests.app.screen import view_of
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose,
     choose_language,
@@ -38,9 +37,7 @@ from tests.browser.conftest import (
     title_of,
 )
 
-pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 REGION, SHIPPER = RISKIEST_AT
 NAME = "São Paulo"

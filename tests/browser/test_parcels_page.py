@@ -16,7 +16,6 @@ from streamlit_app.data.series import FORECAST_COLUMNS
 from tests.app.published.parcels import yesterday
 from tests.app.screen import view_of
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose,
     choose_language,
@@ -28,9 +27,7 @@ from tests.browser.conftest import (
     title_of,
 )
 
-pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGE = "parcels"
 LYON = "Lyon (Vénissieux)"

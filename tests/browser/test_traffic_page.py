@@ -13,7 +13,6 @@ from tests.app.published.server import Published
 from tests.app.published.traffic import ROADS, fill_traffic, this_hour
 from tests.app.screen import view_of
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose_language,
     fits_the_width,
@@ -23,8 +22,6 @@ from tests.browser.conftest import (
 )
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
 
 PAGE = "traffic"
 CHOSEN, CHOSEN_NAME = ROADS[7][:2]

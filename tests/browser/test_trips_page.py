@@ -15,7 +15,6 @@ from tests.app.published.parcels import fill, yesterday
 from tests.app.published.server import Published
 from tests.app.published.trips import fill_trips
 from tests.browser.conftest import (
-    WAIT_MS,
     Served,
     choose,
     choose_language,
@@ -27,8 +26,6 @@ from tests.browser.conftest import (
 )
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=WAIT_MS)
 
 PAGE = "trips"
 

@@ -206,9 +206,7 @@ def test_every_column_of_a_dbt_table_is_described_and_dagster_shows_it(
     nodes = [*models(manifest, "staging", "merged", "monitoring", "published")]
     nodes.append(manifest["nodes"]["seed.flow_platform.centres"])
     for node in nodes:
-        schema = graph.get(dg.AssetKey([node["schema"], node["alias"]])).metadata[
-            "dagster/column_schema"
-        ]
+        schema = graph.get(Translator().get_asset_key(node)).metadata["dagster/column_schema"]
         shown = {column.name: (column.type, column.description) for column in schema.columns}
         assert list(shown) == list(node["columns"])
         for name, (kind, description) in shown.items():

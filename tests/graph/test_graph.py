@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dagster._core.storage.tags import (
 )
 
 from flow_platform.assets.dbt import build_arguments, window_variables
+from flow_platform.assets.keys import table_key
 from flow_platform.definitions import build_definitions
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
@@ -39,106 +41,132 @@ def definitions(platform: Platform) -> dg.Definitions:
 
 
 LINEAGE = {
-    "raw/calendar": {"staging/centres"},
-    "raw/weather": set(),
-    "raw/parcels": set(),
-    "staging/parcels": {"raw/parcels"},
-    "staging/weather": {"raw/weather"},
-    "staging/calendar": {"raw/calendar", "staging/centres"},
-    "merged/parcels": {
-        "raw/parcels",
-        "raw/weather",
-        "staging/parcels",
-        "staging/weather",
-        "staging/calendar",
-        "staging/centres",
+    "raw/calendar_raw": {"staging/centres_staging"},
+    "raw/weather_raw": set(),
+    "raw/parcels_raw": set(),
+    "staging/parcels_staging": {"raw/parcels_raw"},
+    "staging/weather_staging": {"raw/weather_raw"},
+    "staging/calendar_staging": {"raw/calendar_raw", "staging/centres_staging"},
+    "merged/parcels_merged": {
+        "raw/parcels_raw",
+        "raw/weather_raw",
+        "staging/parcels_staging",
+        "staging/weather_staging",
+        "staging/calendar_staging",
+        "staging/centres_staging",
     },
-    "ml/parcels_model": {"merged/parcels", "staging/calendar", "staging/weather"},
+    "ml/parcels_model": {
+        "merged/parcels_merged",
+        "staging/calendar_staging",
+        "staging/weather_staging",
+    },
     "ml/parcels_champion": {"ml/parcels_model"},
     "ml/parcels_forecast": {
-        "merged/parcels",
-        "staging/calendar",
-        "staging/weather",
+        "merged/parcels_merged",
+        "staging/calendar_staging",
+        "staging/weather_staging",
         "ml/parcels_champion",
     },
-    "monitoring/parcels_accuracy": {"merged/parcels", "ml/parcels_forecast"},
-    "monitoring/parcels_drift": {"merged/parcels"},
-    "raw/retail": set(),
-    "staging/retail": {"raw/retail"},
-    "merged/retail": {"raw/retail", "staging/retail", "staging/calendar", "staging/centres"},
-    "ml/retail_model": {"merged/retail", "staging/calendar"},
-    "ml/retail_champion": {"ml/retail_model"},
-    "ml/retail_forecast": {"merged/retail", "staging/calendar", "ml/retail_champion"},
-    "monitoring/retail_accuracy": {"merged/retail", "ml/retail_forecast"},
-    "monitoring/retail_drift": {"merged/retail"},
-    "raw/traffic": {"live/traffic"},
-    "staging/traffic": {"raw/traffic"},
-    "merged/traffic": {
-        "raw/traffic",
-        "raw/weather",
-        "staging/traffic",
-        "staging/weather",
-        "staging/calendar",
-        "staging/centres",
+    "monitoring/parcels_accuracy": {"merged/parcels_merged", "ml/parcels_forecast"},
+    "monitoring/parcels_drift": {"merged/parcels_merged"},
+    "raw/retail_raw": set(),
+    "staging/retail_staging": {"raw/retail_raw"},
+    "merged/retail_merged": {
+        "raw/retail_raw",
+        "staging/retail_staging",
+        "staging/calendar_staging",
+        "staging/centres_staging",
     },
-    "ml/traffic_model": {"merged/traffic", "staging/calendar", "staging/weather"},
+    "ml/retail_model": {"merged/retail_merged", "staging/calendar_staging"},
+    "ml/retail_champion": {"ml/retail_model"},
+    "ml/retail_forecast": {
+        "merged/retail_merged",
+        "staging/calendar_staging",
+        "ml/retail_champion",
+    },
+    "monitoring/retail_accuracy": {"merged/retail_merged", "ml/retail_forecast"},
+    "monitoring/retail_drift": {"merged/retail_merged"},
+    "raw/traffic_raw": {"live/traffic_live"},
+    "staging/traffic_staging": {"raw/traffic_raw"},
+    "merged/traffic_merged": {
+        "raw/traffic_raw",
+        "raw/weather_raw",
+        "staging/traffic_staging",
+        "staging/weather_staging",
+        "staging/calendar_staging",
+        "staging/centres_staging",
+    },
+    "ml/traffic_model": {
+        "merged/traffic_merged",
+        "staging/calendar_staging",
+        "staging/weather_staging",
+    },
     "ml/traffic_champion": {"ml/traffic_model"},
     "ml/traffic_forecast": {
-        "merged/traffic",
-        "staging/calendar",
-        "staging/weather",
+        "merged/traffic_merged",
+        "staging/calendar_staging",
+        "staging/weather_staging",
         "ml/traffic_champion",
     },
-    "monitoring/traffic_accuracy": {"merged/traffic", "ml/traffic_forecast"},
-    "monitoring/traffic_drift": {"merged/traffic"},
-    "raw/trip_zones": set(),
-    "raw/trips": {"raw/trip_zones"},
-    "staging/trips": {"raw/trips"},
-    "merged/trips": {
-        "raw/trips",
-        "raw/trip_zones",
-        "raw/weather",
-        "staging/trips",
-        "staging/weather",
-        "staging/calendar",
-        "staging/centres",
+    "monitoring/traffic_accuracy": {"merged/traffic_merged", "ml/traffic_forecast"},
+    "monitoring/traffic_drift": {"merged/traffic_merged"},
+    "raw/trip_zones_raw": set(),
+    "raw/trips_raw": {"raw/trip_zones_raw"},
+    "staging/trips_staging": {"raw/trips_raw"},
+    "merged/trips_merged": {
+        "raw/trips_raw",
+        "raw/trip_zones_raw",
+        "raw/weather_raw",
+        "staging/trips_staging",
+        "staging/weather_staging",
+        "staging/calendar_staging",
+        "staging/centres_staging",
     },
-    "ml/trips_model": {"merged/trips"},
+    "ml/trips_model": {"merged/trips_merged"},
     "ml/trips_champion": {"ml/trips_model"},
-    "ml/trips_scores": {"merged/trips", "ml/trips_champion"},
-    "monitoring/trips_drift": {"merged/trips"},
-    "monitoring/trips_calibration": {"merged/trips", "ml/trips_scores"},
+    "ml/trips_scores": {"merged/trips_merged", "ml/trips_champion"},
+    "monitoring/trips_drift": {"merged/trips_merged"},
+    "monitoring/trips_calibration": {"merged/trips_merged", "ml/trips_scores"},
     "monitoring/trips_accuracy": {"monitoring/trips_calibration"},
-    "monitoring/trips_durations": {"merged/trips"},
-    "monitoring/trips_zone_pairs": {"merged/trips", "ml/trips_scores"},
-    "raw/deliveries": {"live/orders", "live/payments", "live/tracking", "live/logs"},
-    "staging/orders": {"raw/deliveries"},
-    "staging/payments": {"raw/deliveries"},
-    "staging/tracking": {"raw/deliveries"},
-    "staging/incident_logs": {"raw/deliveries"},
-    "merged/deliveries": {
-        "raw/deliveries",
-        "staging/orders",
-        "staging/payments",
-        "staging/tracking",
+    "monitoring/trips_durations": {"merged/trips_merged"},
+    "monitoring/trips_zone_pairs": {"merged/trips_merged", "ml/trips_scores"},
+    "raw/deliveries_raw": {
+        "live/orders_live",
+        "live/payments_live",
+        "live/tracking_live",
+        "live/logs_live",
     },
-    "merged/deliveries_history": {"raw/deliveries", "staging/orders"},
-    "ml/deliveries_model": {"merged/deliveries", "staging/calendar", "staging/tracking"},
+    "staging/orders_staging": {"raw/deliveries_raw"},
+    "staging/payments_staging": {"raw/deliveries_raw"},
+    "staging/tracking_staging": {"raw/deliveries_raw"},
+    "staging/incident_logs_staging": {"raw/deliveries_raw"},
+    "merged/deliveries_merged": {
+        "raw/deliveries_raw",
+        "staging/orders_staging",
+        "staging/payments_staging",
+        "staging/tracking_staging",
+    },
+    "merged/deliveries_history_merged": {"raw/deliveries_raw", "staging/orders_staging"},
+    "ml/deliveries_model": {
+        "merged/deliveries_merged",
+        "staging/calendar_staging",
+        "staging/tracking_staging",
+    },
     "ml/deliveries_champion": {"ml/deliveries_model"},
     "ml/deliveries_scores": {
-        "merged/deliveries",
-        "staging/calendar",
-        "staging/tracking",
+        "merged/deliveries_merged",
+        "staging/calendar_staging",
+        "staging/tracking_staging",
         "ml/deliveries_champion",
     },
-    "ml/customer_segments": {"merged/deliveries", "merged/deliveries_history"},
-    "monitoring/deliveries_drift": {"merged/deliveries"},
-    "monitoring/deliveries_calibration": {"merged/deliveries", "ml/deliveries_scores"},
+    "ml/deliveries_segments": {"merged/deliveries_merged", "merged/deliveries_history_merged"},
+    "monitoring/deliveries_drift": {"merged/deliveries_merged"},
+    "monitoring/deliveries_calibration": {"merged/deliveries_merged", "ml/deliveries_scores"},
     "monitoring/deliveries_accuracy": {"monitoring/deliveries_calibration"},
     "monitoring/deliveries_performance": {
-        "merged/deliveries",
+        "merged/deliveries_merged",
         "ml/deliveries_scores",
-        "ml/customer_segments",
+        "ml/deliveries_segments",
     },
 }
 
@@ -156,7 +184,21 @@ def test_the_asset_graph_has_exactly_these_assets_and_arrows(definitions: dg.Def
         "published/latest_predictions",
         "published/actuals",
     } <= published
-    assert set(found) == set(LINEAGE) | published | {"staging/centres"}
+    assert set(found) == set(LINEAGE) | published | {"staging/centres_staging"}
+
+
+def test_each_box_of_the_graph_has_a_name_of_its_own(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    drawn = Counter(key.path[-1] for key in graph.get_all_asset_keys())
+    assert {name: times for name, times in drawn.items() if times > 1} == {}
+
+
+def test_the_view_of_streams_depends_on_every_live_source(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    parents = graph.get(dg.AssetKey(["published", "streams"])).parent_keys
+    live = {key for key in graph.get_all_asset_keys() if key.path[0] == "live"}
+    assert {key.path[-1] for key in live} >= {"traffic_live", "orders_live", "logs_live"}
+    assert parents == live
 
 
 def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
@@ -169,6 +211,40 @@ def test_every_asset_has_a_group_a_description_an_owner_and_kinds(
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
+
+
+def test_every_asset_shows_the_columns_of_its_table_with_types_and_descriptions(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        schema = graph.get(key).metadata["dagster/column_schema"]
+        assert schema.columns, key
+        for column in schema.columns:
+            assert column.type not in ("", "?"), (key, column.name)
+            assert column.description, (key, column.name)
+
+
+def test_every_asset_by_centre_shows_the_names_of_its_centres(
+    platform: Platform, definitions: dg.Definitions
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    by_centre = [
+        node
+        for node in map(graph.get, graph.materializable_asset_keys)
+        if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+        and "centre" in node.partitions_def.partition_dimension_names
+    ]
+    assert {node.key.path[0] for node in by_centre} == {"raw", "merged", "ml", "monitoring"}
+    for node in by_centre:
+        assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+        keys = node.partitions_def.get_partitions_def_for_dimension("centre").get_partition_keys()
+        shown = [record.data for record in node.metadata["centres"].value.records]
+        assert {str(one["partition"]) for one in shown} == set(keys), node.key
+        assert all(one["name"] for one in shown), node.key
+    lille = {"partition": "1", "centre": "1", "name": platform.centres[0].name}
+    merged = graph.get(table_key("merged.parcels")).metadata["centres"].value
+    assert merged.records[0].data == lille
 
 
 def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: Platform) -> None:
@@ -209,7 +285,7 @@ def test_assets_of_one_grain_share_partitions_and_one_run_a_rectangle(
     for flow, assets in (("parcels", 6), ("retail", 5), ("traffic", 5)):
         # Weather is shared, and has the centres of parcels.
         own = [node for node in daily if flow in node.key.to_user_string()]
-        own += [node for node in daily if flow == "parcels" and node.key.path[-1] == "weather"]
+        own += [node for node in daily if flow == "parcels" and node.key.path[-1] == "weather_raw"]
         assert len(own) == assets
         assert all(node.partitions_def == own[0].partitions_def for node in own)
 
@@ -217,7 +293,7 @@ def test_assets_of_one_grain_share_partitions_and_one_run_a_rectangle(
 def test_the_countries_of_the_source_are_the_partitions_of_retail(
     platform: Platform, definitions: dg.Definitions
 ) -> None:
-    node = definitions.resolve_asset_graph().get(dg.AssetKey(["merged", "retail"]))
+    node = definitions.resolve_asset_graph().get(table_key("merged.retail"))
     assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
     centres = node.partitions_def.get_partitions_def_for_dimension("centre").get_partition_keys()
     assert tuple(centres) == platform.centre_ids_of(RETAIL)
@@ -351,7 +427,7 @@ def test_the_hourly_schedule_asks_for_the_present_day_and_after_midnight_for_the
 def test_the_present_day_is_a_partition_of_hourly_flows_alone(definitions: dg.Definitions) -> None:
     today = datetime.now(UTC).date()
     for name, expected in (("traffic", today), ("parcels", today - timedelta(days=1))):
-        node = definitions.resolve_asset_graph().get(dg.AssetKey(["merged", name]))
+        node = definitions.resolve_asset_graph().get(table_key(f"merged.{name}"))
         assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
         days = node.partitions_def.get_partitions_def_for_dimension("day").get_partition_keys()
         assert days[-1] == str(expected)
@@ -382,7 +458,7 @@ def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
     definitions: dg.Definitions, scratch: Path
 ) -> None:
     graph = definitions.resolve_asset_graph()
-    live = dg.AssetKey(["live", "traffic"])
+    live = table_key("live.traffic")
     assert live in graph.external_asset_keys
     names = {key.name for key in graph.get_check_keys_for_assets({live})}
     assert names == {"not_late", "few_in_quarantine"}
@@ -393,17 +469,17 @@ def test_live_counters_are_an_external_asset_with_checks_and_a_sensor(
     (home / "sources.toml").write_text('[traffic]\nkind = "mqtt"\n[deliveries]\nkind = "kafka"\n')
     platform = Platform(new_settings(home / "home", sources=home / "sources.toml"))
     sensors = build_definitions(platform).sensors or []
-    names = ["watch_live_traffic", "watch_live_deliveries", touched]
-    assert [sensor.name for sensor in sensors] == names
+    every = ["watch_live_traffic", "watch_live_deliveries", touched]
+    assert [sensor.name for sensor in sensors] == every
 
 
-def test_history_of_deliveries_tells_how_late_they_were_before_anything_was_scored(
+def test_history_of_deliveries_has_their_lateness_before_anything_was_scored(
     definitions: dg.Definitions,
 ) -> None:
     job = definitions.resolve_job_def("deliveries_history")
     made = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
-    merged = {"merged/deliveries", "merged/deliveries_history"}
-    assert made == {"raw/deliveries", *merged, "monitoring/deliveries_performance"}
+    merged = {"merged/deliveries_merged", "merged/deliveries_history_merged"}
+    assert made == {"raw/deliveries_raw", *merged, "monitoring/deliveries_performance"}
     for name in ("deliveries_ingest", "deliveries_etl"):
         keys = definitions.resolve_job_def(name).asset_layer.selected_asset_keys
         assert dg.AssetKey(["monitoring", "deliveries_performance"]) not in keys

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
+from tests.local_server import free_port
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 10)
 HEADER = "centre_id,name,latitude,longitude,country,subdivision,school_zone,timezone"
@@ -73,6 +76,25 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     kept.pop("DAGSTER_HOME", None)
     centres = {"FLOW_CENTRES": str(settings.centres)} if settings.centres else {}
     return {**kept, "FLOW_HOME": str(settings.home), **centres, **more}
+
+
+def ports_of_services() -> dict[str, str]:
+    """Variables that give each service of a home a port of its own."""
+    names = ("FLOW_DAGSTER_PORT", "FLOW_STREAMLIT_PORT", "FLOW_API_PORT")
+    return {name: str(free_port()) for name in names}
+
+
+@contextmanager
+def services_up(settings: Settings, **variables: str) -> Iterator[None]:
+    """Everything that `flow up` starts in a home, until the context ends."""
+    try:
+        done = flow(settings, "up", "--json", **variables)
+        assert done.returncode == 0, done.stderr
+        assert {state["state"] for state in json.loads(done.stdout)} == {"up"}
+        yield
+    finally:
+        flow(settings, "down", **variables)
+        embedded.stop(settings.home_path)
 
 
 def land_history(platform: Platform, first: date, last: date) -> None:

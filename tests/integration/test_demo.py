@@ -17,20 +17,35 @@ from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
 from tests.integration.conftest import environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-SHORT = """
+# Fewer days and rows of each flow: loaded, predicted.
+DAYS = {
+    "parcels": (120, 3),
+    "traffic": (60, 1),
+    "retail": (60, 3),
+    "trips": (40, 3),
+    "deliveries": (140, 28),
+}
+SHORT = f"""
+from dataclasses import replace
 from functools import partial
-from flow_platform import demo
 from flow_platform.cli.app import main
+from flow_platform.flows.catalogue import CATALOGUE
+from flow_platform.flows.deliveries import scoring, segmenting
 from flow_platform.flows.deliveries.models.data import DeliverySpec
 from flow_platform.flows.deliveries.segments.customers import SegmentSpec
-from flow_platform.stages import history, segments
-history.DeliverySpec = partial(DeliverySpec, most_rows=3_000)
-segments.SegmentSpec = partial(SegmentSpec, resamples=4)
-demo.HISTORY_DAYS, demo.FORECAST_DAYS = 120, 3
-demo.TRIPS_DAYS, demo.SCORED_DAYS = 40, 3
-demo.ORDERS_DAYS, demo.FOLLOWED_DAYS = 140, 28
+from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
+from flow_platform.parts import parts_of
+from flow_platform.stages import hourly
+hourly.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
+scoring.DeliverySpec = partial(DeliverySpec, most_rows=3_000)
+segmenting.SegmentSpec = partial(SegmentSpec, resamples=4)
+for flow in CATALOGUE:
+    loaded, predicted = {DAYS}[flow.name]
+    parts = parts_of(flow)
+    window = replace(parts.demo, loaded_days=loaded, predicted_days=predicted)
+    object.__setattr__(parts, "demo", window)
 main()
 """
 VIEWS = (

@@ -92,6 +92,12 @@ def trained(
             yield f"{label} {name}", engine.train(name, prepared)
 
 
+def of_engine(label: str, engine: Any, data: Any, cutoff: pd.Timestamp, spec: Any) -> Named:
+    """What an engine sees of data at a cut-off: their fingerprint, and whether they are enough."""
+    yield f"{label} fingerprint", engine.fingerprint(data, cutoff, spec)
+    yield f"{label} history", str(engine.has_enough_history(data, cutoff, spec))
+
+
 def of_model(label: str, model: Any) -> Named:
     """Checksums of all that a trained model consists of."""
     for name, content in sorted(model.artefacts.items()):
@@ -116,8 +122,7 @@ def _daily_case(
     for text in cutoffs:
         cutoff = pd.Timestamp(text, tz="UTC")
         at = f"{label} {text}"
-        yield f"{at} fingerprint", DAILY.fingerprint(data, cutoff, spec)
-        yield f"{at} history", str(DAILY.has_enough_history(data, cutoff, spec))
+        yield from of_engine(at, DAILY, data, cutoff, spec)
         for name, model in trained(DAILY, at, data, cutoff, spec, names):
             yield from of_model(name, model)
             yield f"{name} forecast", sha256(DAILY.forecast(model.artefacts, data, wanted, spec))
@@ -170,8 +175,7 @@ def _with_holes(data: SeriesData) -> SeriesData:
 def _hourly_case(
     label: str, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec, wanted: pd.DataFrame
 ) -> Named:
-    yield f"{label} fingerprint", HOURLY.fingerprint(data, cutoff, spec)
-    yield f"{label} history", str(HOURLY.has_enough_history(data, cutoff, spec))
+    yield from of_engine(label, HOURLY, data, cutoff, spec)
     yield f"{label} fallback", sha256(HOURLY.fallback_forecast(data, wanted, spec))
     for name, model in trained(HOURLY, label, data, cutoff, spec):
         yield from of_model(name, model)
@@ -192,8 +196,7 @@ def hourly() -> Named:
 def _trips_case(label: str, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> Named:
     later = data.take(data.pickup_at >= cutoff.tz_localize(None).to_datetime64())
     known = data.take(data.pickup_at < cutoff.tz_localize(None).to_datetime64())
-    yield f"{label} fingerprint", TRIPS.fingerprint(data, cutoff, spec)
-    yield f"{label} history", str(TRIPS.has_enough_history(data, cutoff, spec))
+    yield from of_engine(label, TRIPS, data, cutoff, spec)
     yield f"{label} fallback", sha256(trip_fallback(known, later, spec))
     for name, one in trained(TRIPS, label, data, cutoff, spec):
         yield from of_model(name, one)
@@ -221,8 +224,7 @@ def _deliveries_case(
     asked = asked.take((asked.moment >= naive(cutoff)) & (asked.moment < end))
     frame = features(data, asked, spec)
     yield f"{label} frame", sha256(frame)
-    yield f"{label} fingerprint", DELIVERIES.fingerprint(data, cutoff, spec)
-    yield f"{label} history", str(DELIVERIES.has_enough_history(data, cutoff, spec))
+    yield from of_engine(label, DELIVERIES, data, cutoff, spec)
     yield f"{label} fallback", sha256(delivery_fallback(data, asked, spec))
     for name, one in trained(DELIVERIES, label, data, cutoff, spec):
         yield from of_model(name, one)

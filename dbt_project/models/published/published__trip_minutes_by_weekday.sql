@@ -1,9 +1,1 @@
--- Over all days; centre '*' is all boroughs together.
-select
-    coalesce(centre_id, '*') as centre_id,
-    weekday,
-    sum(trips)::bigint as trips,
-    sum(minutes) / sum(trips) as mean_minutes,
-    sum(distance_km) / sum(trips) as mean_distance_km
-from {{ ref('monitoring__trips_durations') }}
-group by grouping sets ((weekday, centre_id), (weekday))
+{{ trip_means_by('weekday') }}

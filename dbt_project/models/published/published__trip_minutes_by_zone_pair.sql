@@ -4,9 +4,7 @@ with pairs as (
         centre_id,
         pickup_zone,
         dropoff_zone,
-        sum(trips)::bigint as trips,
-        sum(minutes) / sum(trips) as mean_minutes,
-        sum(distance_km) / sum(trips) as mean_distance_km
+        {{ trip_means() }}
     from {{ ref('monitoring__trips_zone_pairs') }}
     group by centre_id, pickup_zone, dropoff_zone
 )

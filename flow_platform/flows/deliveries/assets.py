@@ -1,4 +1,4 @@
-"""The segments of customers, by month of the cut-off: who is of which, and how many there are."""
+"""The asset of customers' segments, by month of the cut-off."""
 
 from datetime import date
 
@@ -16,19 +16,19 @@ from flow_platform.assets.common import (
     progress_of,
     rows_metadata,
 )
-from flow_platform.assets.keys import merged_key
+from flow_platform.assets.keys import merged_keys
 from flow_platform.flows.deliveries.flow import DELIVERIES
-from flow_platform.flows.deliveries.segmenting import CUSTOMERS, MonthSegments, segment_customers
+from flow_platform.flows.deliveries.segmenting import MonthSegments, segment_customers
 from flow_platform.flows.deliveries.segments.choice import DOUBTFUL, LEAST_SEGMENT, STABLE
 from flow_platform.flows.deliveries.tables import CUSTOMER_SEGMENTS
 from flow_platform.partitions import month_partitions
 from flow_platform.platform import Platform
 
-SEGMENTS_KEY = dg.AssetKey(CUSTOMERS.split("."))
+SEGMENTS_KEY = dg.AssetKey(["ml", f"{DELIVERIES.name}_segments"])
 
 
 def segment_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """The asset `ml/customer_segments`; its partitions are the months of the cut-off."""
+    """The asset `ml/deliveries_segments`; its partitions are the months of the cut-off."""
 
     @dg.asset(
         key=SEGMENTS_KEY,
@@ -39,7 +39,7 @@ def segment_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         backfill_policy=ONE_RUN,
         deps=[
             dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
-            for key in (merged_key(DELIVERIES), dg.AssetKey(["merged", "deliveries_history"]))
+            for key in merged_keys(DELIVERIES)
         ],
         metadata=columns_metadata(CUSTOMER_SEGMENTS),
         description="Customers' segments by K-Means, from what was known before the first of the"
@@ -110,7 +110,7 @@ def segment_jobs() -> list[UnresolvedAssetJobDefinition]:
 
 
 def _shown(one: MonthSegments) -> dict[str, object]:
-    """What people see of a month; of fewer than ten customers no number."""
+    """The metadata of a month; numbers of fewer than ten customers are left out."""
     return {
         "model_version": one.trained.vintage.model_version,
         "k": one.segments.k,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -12,40 +11,38 @@ import pandas as pd
 from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.flows.deliveries.regions import delivery_timezone, known_regions, region_centre
 from flow_platform.flows.deliveries.simulator import Marketplace
-from flow_platform.platform import Platform
-from flow_platform.sources.calendar import CALENDAR_COLUMNS, LAST_DAY, build_calendar
+from flow_platform.platform import FlowContext
+from flow_platform.sources.calendar import CALENDAR_COLUMNS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.warehouse.secrets import derived_key
 
 
-class DeliveriesContext:
+class DeliveriesContext(FlowContext[DeliveriesSource]):
     """The marketplace: its source, regions, clock, and the pseudonyms of its customers.
 
     >>> platform.kept(DeliveriesContext).source.cost_late
     10.0
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self.source = platform.sources.of(DeliveriesSource)
+    section = DeliveriesSource
 
     @cached_property
     def simulated(self) -> Marketplace:
         """The simulated marketplace, on the clock and with the holidays of its country."""
-        first = self._platform.centres[0]
+        first = self.platform.centres[0]
         place = replace(first, timezone=self.timezone, country=self.source.country or first.country)
-        return Marketplace(place, self._platform.settings.seed)
+        return Marketplace(place, self.platform.settings.seed)
 
     @cached_property
     def timezone(self) -> str:
         """The clock of the marketplace, in which files write moments without an offset."""
-        return delivery_timezone(self.source, self._platform.centres[0])
+        return delivery_timezone(self.source, self.platform.centres[0])
 
     @property
     def cache(self) -> Path:
         """Where the regions are remembered that files and messages have named."""
-        return self._platform.settings.home_path / "cache" / "delivery_regions.json"
+        return self.cache_file("delivery_regions.json")
 
     @cached_property
     def regions(self) -> tuple[str, ...]:
@@ -63,7 +60,7 @@ class DeliveriesContext:
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
         """What replaces the names of customers, and seals what identifies them."""
-        return Pseudonyms(derived_key(self._platform.settings, "deliveries customers"))
+        return Pseudonyms(derived_key(self.platform.settings, "deliveries customers"))
 
     def calendar(self) -> pd.DataFrame:
         """The calendar of the regions that have a country, from shortly before the first partition.
@@ -73,5 +70,4 @@ class DeliveriesContext:
         regions = [one for one in self.centres if one.country is not None]
         if not regions:
             return pd.DataFrame(columns=list(CALENDAR_COLUMNS))
-        first = min(self._platform.settings.first_day - timedelta(days=60), LAST_DAY)
-        return build_calendar(regions, self._platform.events, first)
+        return self.platform.recent_calendar(regions)

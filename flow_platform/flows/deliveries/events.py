@@ -24,7 +24,7 @@ TOPICS = ("orders", "payments", "tracking", "logs")
 _CLOCK_TOLERANCE = timedelta(days=1)
 _LONGEST_PROMISE = timedelta(days=3653)
 _EARLIEST = datetime.combine(values.EARLIEST_DAY, datetime.min.time(), UTC)
-# What is finer than an area of many streets tells who lives there.
+# Anything finer than an area of many streets would show who lives there.
 _POSTAL_AREA = 3
 _LONGEST_TEXT = 200
 _MOST_ITEMS = 32_767  # of PostgreSQL's smallint
@@ -36,7 +36,7 @@ _LARGEST_ID = 10**18
 class Event:
     """One event. Moments are aware, in UTC; `available_at` is never before `occurred_at`.
 
-    `type` is one of its topic's types. `source` and `source_position` say where it came from.
+    `type` is one of its topic's types. `source` and `source_position` locate its message or row.
     """
 
     event_id: str
@@ -50,7 +50,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent(Event):
-    """An event of the topic orders, as raw.orders holds it; None is what it does not speak of.
+    """An event of the topic orders, as raw.orders holds it; None where it has no value.
 
     Prices are in the currency of the source, weights in kg, volumes in litres, distances in km.
     """
@@ -149,7 +149,7 @@ def read_event(
 
     `regions` are the centres that exist; None takes any that can be an id. `available_at` and
     `now` are aware; what occurs more than a day after `now` (None: the present) has not occurred.
-    A reason names keys, never what stands there: that may be a person.
+    A reason names keys, never their values: these may identify a person.
     """
     try:
         if type(body.get("schema")) is not int or body["schema"] != SCHEMA:
@@ -168,7 +168,7 @@ def read_event(
         if occurred_at is None:
             raise UnusableError("missing_value: occurred_at is not there")
         if occurred_at > (now or datetime.now(UTC)) + _CLOCK_TOLERANCE:
-            raise UnusableError("impossible_date: occurred_at lies more than a day ahead")
+            raise UnusableError("impossible_date: occurred_at is more than a day in the future")
         known_at = max(available_at.astimezone(UTC), occurred_at)
         first = (event_id, type_, order_id, occurred_at, known_at, source, source_position)
         return read(first, body, pseudonyms, regions)
@@ -191,7 +191,7 @@ def _order_event(
     region = _region(body, regions)
     promised_at = _moment(body, "promised_at")
     if promised_at is not None and promised_at - occurred_at > _LONGEST_PROMISE:
-        raise UnusableError("impossible_date: promised_at lies more than ten years ahead")
+        raise UnusableError("impossible_date: promised_at is more than ten years after the order")
     goods = _goods(body)
     postal_area = _text(body, "postal_code")
     rest: tuple[Any, ...] = (
@@ -390,9 +390,9 @@ def _moment(body: Mapping[str, Any], key: str) -> datetime | None:
     try:
         utc = found.astimezone(UTC)
     except (OverflowError, ValueError) as error:
-        raise UnusableError(f"impossible_date: {key} lies beyond the calendar") from error
+        raise UnusableError(f"impossible_date: {key} is outside the calendar") from error
     if utc < _EARLIEST:
-        raise UnusableError(f"impossible_date: {key} lies before {_EARLIEST.year}")
+        raise UnusableError(f"impossible_date: {key} is before {_EARLIEST.year}")
     return utc
 
 

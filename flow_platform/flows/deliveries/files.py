@@ -1,7 +1,7 @@
 """The tables of a marketplace's files, judged row by row.
 
-No row is dropped: each is kept, rejected with its reason, or repeated. What an order becomes, with
-rows of all tables, is in `deliveries.py`. Reasons quote no row: what is there may be a person.
+No row is dropped: each is kept, rejected with its reason, or repeated. Orders are put together in
+`orders.py`. Reasons quote no row, which may identify a person.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from flow_platform.sources.tables import Column, Table, clean_text
 
 _SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".pq", ".xlsx", ".xlsm")
 _LARGEST = 1e12
-# A clock may run ahead by so much.
+# How far the source's clock may be ahead.
 _TOLERANCE = np.timedelta64(1, "D")
 _LONGEST_PROMISE = np.timedelta64(3653, "D")
 
@@ -46,8 +46,8 @@ class MarketTable:
     """The rows of one kind of table, over all its files.
 
     `rows`: our columns (texts, "" where there is none; numbers NaN; moments naive UTC, NaT), and
-    `file` (place in `files`), `line`, `reason` (None for a good row), `is_repeated`. Rows that
-    could not be cut are there with their reason alone. `payloads` gives rows whole, as JSON.
+    `file` (position in `files`), `line`, `reason` (None for a good row), `is_repeated`. Rows that
+    could not be split into cells have only a reason. `payloads` gives rows whole, as JSON.
     """
 
     name: str
@@ -58,13 +58,13 @@ class MarketTable:
 
 @dataclass
 class Market:
-    """Every table that the files have, by name, and files that are none of them, with why."""
+    """Every table that the files have, by name, and other files, with the reason for each."""
 
     tables: dict[str, MarketTable]
     strangers: dict[str, str] = field(default_factory=dict)
 
     def rows(self, name: str) -> pd.DataFrame:
-        """The good rows of a table, each once; without the table none."""
+        """The good rows of a table, each once; none if there is no such table."""
         table = self.tables.get(name)
         if table is None:
             columns = [*BY_NAME[name].columns, "file", "line"]
@@ -83,8 +83,8 @@ def market_files(config: DeliveriesSource) -> list[Path]:
 def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Market:
     """Every table of the source, whole. Moments without an offset are local in `timezone`.
 
-    Raises SourceError where a table that orders need is not there, or a table cannot be read: an
-    order that is judged without one of its tables would be judged wrongly.
+    Raises SourceError if a table that orders need is missing, or a table cannot be read: without
+    one of its tables an order would be judged wrongly.
     """
     found: dict[str, list[tuple[str, Table]]] = {}
     strangers: dict[str, str] = {}
@@ -243,7 +243,7 @@ def _moments(
     is_required: bool,
     reasons: Reasons,
 ) -> dict[str, np.ndarray]:
-    """A column of moments as naive UTC: `ours` as the second turn of an hour that comes twice,
+    """A column of moments as naive UTC: `ours` as the second turn of an hour that occurs twice,
     and <ours>_first as the first; the two differ nowhere else.
     """
     if column is None:
@@ -265,8 +265,8 @@ def _moments(
     )
     latest = clocks.naive(clock.now) + (_LONGEST_PROMISE if ours == "promised_at" else _TOLERANCE)
     earliest = np.datetime64(values.EARLIEST_DAY + timedelta(days=1), "us")
-    fault[second > latest] = f"future_day: {ours} has not come yet"
-    fault[second < earliest] = f"before_2005: {ours} lies before 2005"
+    fault[second > latest] = f"future_day: {ours} is in the future"
+    fault[second < earliest] = f"before_2005: {ours} is before 2005"
     bad = np.array([one is not None for one in fault], dtype=bool)
     first[bad], second[bad] = NO_MOMENT, NO_MOMENT
     reasons.of_values(fault, column.codes)
@@ -276,7 +276,7 @@ def _moments(
 def _moment(
     value: Any, ours: str, form: str | None, is_required: bool
 ) -> tuple[np.datetime64, bool, str | None]:
-    """A moment as it is written, or in UTC where it has an offset; whether it has; the fault."""
+    """A moment as written, or in UTC if it has an offset; whether it has one; the fault, if any."""
     at, why = values.moment(value, ours, form)
     if why is not None:
         if not is_required and why.startswith("missing_value"):
@@ -288,7 +288,7 @@ def _moment(
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day)
     if not date(1970, 1, 2) < at.date() < date(2200, 1, 1):
-        return NO_MOMENT, False, f"impossible_date: {ours} lies beyond every order"
+        return NO_MOMENT, False, f"impossible_date: {ours} is outside the years of any order"
     if at.tzinfo is not None:
         return clocks.naive(at), True, None
     return np.datetime64(at, "us"), False, None

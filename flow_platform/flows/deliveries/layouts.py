@@ -1,6 +1,6 @@
 """The tables of a marketplace: which file is which, and what its columns are called.
 
-Judging their rows is in `delivery_files.py`.
+Their rows are judged in `files.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from flow_platform.sources.layouts import Layouts
 
 @dataclass(frozen=True)
 class Layout:
-    """A table: the words by which a file's name shows that it is one, its columns by our names
-    (theirs are Olist's), those without which it is not this table, those that identify a row, and
-    how columns are read.
+    """A table: the words in a file's name that show that it is this table, its columns (our names
+    to Olist's), those without which it is not this table, those that identify a row, and how
+    columns are read.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Layout:
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """The columns of moments, whose names end so."""
+        """The columns of moments: their names end in _at."""
         return tuple(name for name in self.columns if name.endswith("_at"))
 
 
@@ -142,7 +142,7 @@ LAYOUTS: tuple[Layout, ...] = (
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 # Without these no order can be made.
 NEEDED = ("orders", "customers", "items")
-# What people wrote about orders: it is not read, and is no fault of the folder.
+# Reviews of orders: such a file is not read, and is not reported as unknown either.
 _IGNORED = ("review",)
 
 

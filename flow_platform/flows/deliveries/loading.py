@@ -42,12 +42,12 @@ _TABLES = ("raw.orders", "raw.payments", "raw.tracking", "raw.incident_logs")
 def load_deliveries(
     platform: Platform, rectangle: Rectangle, *, now: datetime | None = None
 ) -> Balance:
-    """Replace the orders of these partitions by what files, or the simulator, have of them.
+    """Replace the orders of these partitions by those of the files, or of the simulator.
 
-    Days are replaced in blocks, each in one transaction; what messages brought is kept. Orders of
-    messages were loaded by the consumer (`flow ingest kafka`): with kind "kafka" they are only
-    counted. Events that are not known yet at `now` (aware; None: the present) are left out: days
-    whose orders are still on their way are to be loaded again.
+    Days are replaced in blocks, each in one transaction; orders from messages are kept. Those were
+    loaded by the consumer (`flow ingest kafka`): with kind "kafka" they are only counted. Events
+    that are not known yet at `now` (aware; None: the present) are left out: load days again whose
+    orders were still on their way.
     """
     kind = platform.kept(DeliveriesContext).source.kind
     if kind == "kafka":
@@ -109,7 +109,7 @@ def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]
 
 
 def _received_file(event: FileEvent, pseudonyms: Pseudonyms, now: datetime) -> Received:
-    # What files tell is known when it occurs.
+    # An event of a file counts as known when it occurs.
     at, source = datetime.fromisoformat(event.body["occurred_at"]), _source_of(event.file)
     found = read_event(
         event.topic,
@@ -164,7 +164,7 @@ def _leave_out(reading: DeliveryReading, tokens: set[str], pseudonyms: Pseudonym
 
 
 def _sealed(rejects: Sequence[RejectedRow], pseudonyms: Pseudonyms) -> pd.DataFrame:
-    """Rejects as rows of ops.quarantine: what they say is sealed, and known by a keyed digest."""
+    """Rejects as rows of ops.quarantine: the row is sealed, and identified by a keyed digest."""
     rows = []
     for one in rejects:
         payload = {
@@ -263,11 +263,11 @@ def _received_simulated(
 def _delete(
     connection: psycopg.Connection, rectangle: Rectangle, received: Sequence[Received]
 ) -> None:
-    """Delete the orders of these partitions, and those that come now and once lay elsewhere.
+    """Delete the orders of these partitions, and loaded ones that are stored in other partitions.
 
-    What messages brought stays.
+    Orders from messages stay.
     """
-    # Before any row is locked: who erases holds this lock while they delete the rows.
+    # Before any row is locked: an erasure holds this lock while it deletes rows.
     connection.execute("lock table ops.erased in share mode")
     lock_writes(connection, "raw.orders")
     coming = {one.payload["order_id"] for one in received if isinstance(one.payload, dict)}
@@ -285,7 +285,7 @@ def _delete(
 
 
 def _count_live(platform: Platform, rectangle: Rectangle) -> Balance:
-    """What messages have brought of the orders of these partitions; the rest is in quarantine."""
+    """The balance of messages: stored events of these partitions' orders; rejects are elsewhere."""
     others = " union all ".join(f"select order_id from {table}" for table in _TABLES)
     counts = platform.store(INGEST_ROLE).read(
         f"""

@@ -1,6 +1,6 @@
 """The simulated marketplace as a producer: sends its events to Kafka at a steady rate.
 
-The events are made in `flows/deliveries/simulator.py`; receiving them is in `streams/kafka.py`.
+The events are made in `flows/deliveries/simulator/`; receiving them is in `streams/kafka.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Orders of a marketplace: rows of all tables put together, each order judged as a whole.
 
-The rows of single tables are judged in `delivery_files.py`. Reasons quote no row: what is there may
-be a person.
+The rows of single tables are judged in `files.py`. Reasons quote no row, which may identify a
+person.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ODDITIES: dict[str, str] = {
     "handed_over_before_approved": "the carrier had it before it was approved",
     "delivered_before_approved": "it was delivered before it was approved",
     "delivered_at_missing": "its status is delivered, but the moment is missing",
-    "ambiguous_hour": "a moment lies in an hour that comes twice",
+    "ambiguous_hour": "a moment is in an hour that occurs twice",
     "not_paid": "no payment of it is known",
     "unknown_product": "a product of it is in no table of products",
     "untranslated": "its category has no translation",
@@ -71,8 +71,8 @@ _CHAIN = (
 
 
 def _keep_order_of_moments(orders: pd.DataFrame) -> pd.Series:
-    """Take the first turn of an hour that comes twice where the second would be after the moment
-    that follows, in place; returns which orders have such an hour."""
+    """Take the first turn of an hour that occurs twice if the second would be after the next
+    moment, in place; returns which orders have such an hour."""
     ambiguous = pd.concat(
         [
             orders[name].notna() & (orders[name] != orders[f"{name}_first"])
@@ -87,10 +87,10 @@ def _keep_order_of_moments(orders: pd.DataFrame) -> pd.Series:
 
 
 def _ended_at(orders: pd.DataFrame, now: datetime) -> pd.Series:
-    """When an order that was called off is known to be: NaT for others, and before that moment.
+    """When it is known that an order was called off; NaT for others, and while `now` is earlier.
 
-    Files do not have it. It counts as known from the promise on, or from the last moment of the
-    order, so that no model ever knows it too early.
+    Files do not have this moment. It is taken to be the promise, or the last moment of the order if
+    that is later, so that no model ever knows it too early.
     """
     latest = orders[["placed_at", *_MOMENTS, "promised_at"]].max(axis=1)
     ended = orders["cancelled_at"].where(orders["cancelled_at"].notna(), latest)
@@ -119,7 +119,7 @@ def _reasons(
             ~orders["order_id"].isin(set(goods["order_id"])),
         ),
         (
-            "approved_before_placed: its approval comes before it was placed",
+            "approved_before_placed: it was approved before it was placed",
             orders["approved_at"] < orders["placed_at"],
         ),
         (

@@ -1,6 +1,6 @@
-"""Makes the segments of customers as of the first moment of each month, and keeps who is of which.
+"""Makes the segments of customers as of the first moment of each month, and stores them.
 
-What segments are is in `segments/`; here orders are read as they were known by then,
+How segments are made is in `segments/`; here orders are read as they were known by then,
 vintages are registered and the month's rows are replaced.
 """
 
@@ -37,8 +37,8 @@ CUSTOMERS, PROFILES, CHOICES = (
 )
 _ASSIGNED = ("customer", "centre_id", "recency_days", "orders", "value", "late_share", "mean_days")
 
-# What counts of an order is what was known when it was approved, or at the cut-off where that was
-# before: without its history, a correction of later would reach back into an earlier month.
+# An order counts as it was known when it was approved, or at the cut-off if that was earlier:
+# without its history, a later correction would change an earlier month.
 _ORDERS = """
     with known as (
         select distinct on (order_id) order_id, valid_from, price, promised_at
@@ -57,7 +57,7 @@ _ORDERS = """
 
 @dataclass(frozen=True)
 class MonthSegments:
-    """The segments of one month as they stand in the tables.
+    """The segments of one month as the tables have them.
 
     `unknown_experience` counts customers without a delivery that was known; `choices` and
     `profiles` have the columns of their tables but month and version.
@@ -80,18 +80,18 @@ class MonthSegments:
 
     @property
     def stability(self) -> float:
-        """That of the least stable segment."""
+        """The stability of the least stable segment."""
         return float(self.segments.choice["stability"])
 
     @property
     def dropped(self) -> Mapping[str, str]:
-        """Features that tell customers apart too little, and why."""
+        """Features that differ too little between customers, and why."""
         return self.segments.scaling.dropped
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """What `segment_customers` did: months made, left out with the reason, and renamed."""
+    """The months that `segment_customers` made, left out (with the reason), and renamed."""
 
     months: tuple[MonthSegments, ...]
     left_out: Mapping[date, str]
@@ -108,10 +108,10 @@ def segment_customers(
 ) -> Segmented:
     """Make the segments of these months (first days), and replace their rows.
 
-    Each sees the orders and deliveries that were known before the month's first moment, UTC. Names
-    follow from month to month: later months that have segments are named anew where they change, so
-    that names do not depend on the order in which months were made. A month of which too little is
-    known loses its rows; it is left out, or raises ModelError where it was the only one.
+    Each is made of the orders and deliveries that were known before the month's first moment, UTC.
+    Names carry over from month to month: later months that have segments are renamed where their
+    names change, so that names do not depend on the order in which months were made. A month with
+    too few customers loses its rows; it is left out, or raises ModelError if it is the only one.
     """
     wanted = set(months)
     if not wanted:
@@ -192,7 +192,7 @@ def _make(
 
 
 def _rename(platform: Platform, vintage: Vintage, earlier: Segments | None) -> bool:
-    """Name a month's segments after the month before; whether that changed any."""
+    """Name a month's segments after the month before; returns whether a name changed."""
     trained = _trained(vintage, platform.registry.load(vintage))
     registered = _register(platform, vintage.month, trained, vintage.fingerprint, earlier)
     changed = 0

@@ -1,7 +1,7 @@
-"""The sensor that brings what streams have loaded into the graph, a micro-batch at a time.
+"""The sensor that has orders from streams merged and scored, in micro-batches.
 
-It asks for the partitions whose orders got new events, in few runs; no payload is in a request.
-What is open, claimed and done is in `touched.py`.
+It requests the partitions whose orders got new events, in few runs; no payload is in a request.
+Which marks are open or claimed is in `touched.py`.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,16 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.partitions import rectangle_tags
 from flow_platform.platform import Platform
 
-# The runs of one request bear its name, which of them they are, and how many there are.
+# Tags of a request's runs: its name, the number of the run, and how many there are.
 REQUEST_TAG, RUN_TAG, RUNS_TAG = "flow/touched", "flow/touched_run", "flow/touched_runs"
 MOST_RUNS = 4
 
 
 def touched_sensors() -> list[dg.SensorDefinition]:
-    """The sensor of the flow whose rows may come in streams.
+    """The sensor of the flow whose rows may arrive in streams.
 
-    Erasing a person marks orders too, whose sums must be made anew: it is there for every source.
+    It exists for every kind of source: erasing a person marks orders too, whose sums must be
+    computed again.
     """
     flow = DELIVERIES
 

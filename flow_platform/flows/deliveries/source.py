@@ -1,9 +1,9 @@
-"""Deliveries out of a marketplace's files: orders with rows of all tables, as events.
+"""Orders of a marketplace's files, with their rows of all tables, as events.
 
 Every row of every table is accounted for: it is part of an order that becomes events, quarantined
-with its reason, left for the partition it belongs to, or repeated. Reading the tables is in
-`delivery_files.py`, judging orders in `delivery_orders.py`, writing events in
-`stages/deliveries_landing.py`. Reasons quote no row: what is there may be a person.
+with its reason, left for the partition it belongs to, or repeated. Tables are read in `files.py`,
+orders judged in `orders.py`, events written in `loading.py`. Reasons quote no row, which may
+identify a person.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from flow_platform.sources.landing import FileBalance, RejectedRow
 
 @dataclass(frozen=True)
 class FileEvent:
-    """One event as a topic would carry it, and the file and line it is from."""
+    """One event as a topic would have it, and the file and line it is from."""
 
     topic: str
     body: dict[str, Any]
@@ -35,9 +35,9 @@ class FileEvent:
 
 @dataclass
 class DeliveryReading:
-    """The orders of some partitions, and what becomes of every row; made by `read_deliveries`.
+    """The orders of some partitions, and the fate of every row; made by `read_deliveries`.
 
-    `refuse` and `leave_out` take what was not stored, before `balances` and `rejects` are asked.
+    Call `refuse` and `leave_out` for what was not stored, then `balances` and `rejects`.
     """
 
     market: Market
@@ -50,7 +50,7 @@ class DeliveryReading:
 
     @property
     def asked(self) -> pd.DataFrame:
-        """The good orders of the asked partitions, by day and place in the file."""
+        """The good orders of the asked partitions, by day and position in the file."""
         return self.orders[self.orders["is_asked"]]
 
     def events(self, first_day: date, last_day: date) -> Iterator[FileEvent]:
@@ -321,10 +321,10 @@ def read_deliveries(
     """The orders that were placed on the UTC days `first_day` to `last_day` in these regions.
 
     All tables are read whole, and every row is judged, whatever is asked for. Moments without an
-    offset are local in `timezone`. An hour that comes twice counts as its second turn, unless the
-    order would then be placed after what followed.
+    offset are local in `timezone`. An hour that occurs twice counts as its second turn, unless the
+    order would then be placed after its next event.
 
-    Raises SourceError where a table cannot be read, or one that orders need is not there.
+    Raises SourceError if a table cannot be read, or one that orders need is missing.
     """
     market = read_market(config, timezone, now)
     regions = config.regions

@@ -2,15 +2,7 @@
 
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.flows.parcels.stage import discover, load_parcels, parcels_calendar
-from flow_platform.ground.tables import (
-    AVAILABLE_AT,
-    CENTRE,
-    DAY,
-    SOURCE_FILE,
-    SOURCE_LINE,
-    Column,
-    Table,
-)
+from flow_platform.ground.tables import Table
 from flow_platform.parts import DemoWindow, FlowParts, RawRows, Retention, Schedule
 from flow_platform.stages.daily import daily_series
 
@@ -20,16 +12,16 @@ PARTS = FlowParts(
     calendar=parcels_calendar,
     discover=discover,
     raw=RawRows(
-        table=Table(
+        table=Table.of(
             "raw.parcels",
-            (
-                CENTRE,
-                DAY,
-                Column("parcels", "double precision", "Parcels of the row."),
-                AVAILABLE_AT,
-                SOURCE_FILE,
-                SOURCE_LINE,
-            ),
+            """
+                centre_id
+                day
+                parcels  double precision  Parcels of the row.
+                available_at
+                source_file
+                source_line
+            """,
         ),
         load=load_parcels,
         description="Parcel counts as the source gave them, one row per accepted source row.",

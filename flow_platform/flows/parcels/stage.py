@@ -10,20 +10,21 @@ from flow_platform.flows.parcels.options import ParcelsSource
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import build_calendar
-from flow_platform.sources.parcels import discover_centres, read_parcels
+from flow_platform.sources.daily_counts import discover_centres, read_daily_counts
 from flow_platform.stages.loading import Balance, load_rows
 
 
 def load_parcels(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the parcel counts of these partitions, and account for every row of every file."""
-    landing = read_parcels(
+    landing = read_daily_counts(
         platform.sources.of(ParcelsSource),
+        "parcels",
         platform.centres,
         rectangle.first_day,
         rectangle.last_day,
         rectangle.centres,
         now=datetime.now(UTC),
-        world=platform.world,
+        simulated=platform.world.parcels,
     )
     return load_rows(platform, "parcels", rectangle, landing)
 

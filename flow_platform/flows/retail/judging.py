@@ -1,6 +1,6 @@
 """Invoice lines of one table, judged line by line: typed columns, and why a line is rejected.
 
-Which lines are stored, and as what, is in `retail.py`.
+Which lines are stored, and under which class, is in `source.py`.
 """
 
 from __future__ import annotations

@@ -4,14 +4,7 @@ from flow_platform.flows.retail.context import RetailContext
 from flow_platform.flows.retail.flow import RETAIL
 from flow_platform.flows.retail.stage import load_retail
 from flow_platform.flows.retail.trading import closed_weekdays
-from flow_platform.ground.tables import (
-    AVAILABLE_AT,
-    DAY,
-    SOURCE_FILE,
-    SOURCE_LINE,
-    Column,
-    Table,
-)
+from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoWindow,
     FlowParts,
@@ -28,25 +21,25 @@ PARTS = FlowParts(
     calendar=lambda platform: platform.kept(RetailContext).calendar(),
     discover=lambda platform: [vars(one) for one in platform.kept(RetailContext).centres],
     raw=RawRows(
-        table=Table(
+        table=Table.of(
             "raw.retail",
-            (
-                Column("centre_id", "text", "The country."),
-                DAY,
-                Column("invoice", "text", "Number of the invoice."),
-                Column("stock_code", "text", "Code of the article."),
-                Column("description", "text", "Name of the article."),
-                Column("quantity", "double precision", "Pieces; below 0 where returned."),
-                Column("price", "double precision", "Price of a piece."),
-                Column("sold_at", "timestamptz", "Moment of the invoice."),
-                Column("customer", "text", "Pseudonym of the customer."),
-                Column("has_customer", "boolean", "Whether the line names a customer."),
-                Column("occurrence", "integer", "Number among equal lines of its file."),
-                Column("line_class", "text", "Sale, return, cancellation ..."),
-                AVAILABLE_AT,
-                SOURCE_FILE,
-                SOURCE_LINE,
-            ),
+            """
+                centre_id     text              The country.
+                day
+                invoice       text              Number of the invoice.
+                stock_code    text              Code of the article.
+                description   text              Name of the article.
+                quantity      double precision  Pieces; below 0 where returned.
+                price         double precision  Price of a piece.
+                sold_at       timestamptz       Moment of the invoice.
+                customer      text              Pseudonym of the customer.
+                has_customer  boolean           Whether the line names a customer.
+                occurrence    integer           Number among equal lines of its file.
+                line_class    text              Sale, return, cancellation ...
+                available_at
+                source_file
+                source_line
+            """,
         ),
         load=load_retail,
         description="Invoice lines as the source gave them, each with exactly one class; customers"

@@ -6,7 +6,6 @@ by the seed, the country and the day. It writes nothing and knows no tables.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ import pandas as pd
 
 from flow_platform.sources.countries import SUBDIVISIONS
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 
 SHOP_COUNTRY, SHOP_TIMEZONE, SHOP_NAME = "GB", "Europe/London", "United Kingdom"
 # Invoices on a usual day.
@@ -36,7 +36,7 @@ _CANCELLED, _RETURNED, _UNPRICED, _REPEATED, _ANONYMOUS = 0.02, 0.005, 0.006, 0.
 # One day in this many has a bad-debt line.
 _BAD_DEBT_DAYS = 90
 
-# What a line of the shop says, simulated or read.
+# Descriptions of the shop's lines, simulated or read.
 CONTENT = (
     "invoice",
     "stock_code",
@@ -81,8 +81,7 @@ def _day_lines(seed: int, day: date) -> pd.DataFrame:
 
 
 def _country_lines(seed: int, country: str, usual: float, day: date) -> dict[str, np.ndarray]:
-    key = hashlib.blake2b(f"{seed}\x1f{country}\x1f{day}".encode(), digest_size=16).digest()
-    draw = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
+    draw = random_stream(seed, country, day)
     # Christmas gifts: the shop's autumn is half as busy again as its spring.
     season = 1 + 0.45 * np.exp(-(((day.timetuple().tm_yday - 318) / 35.0) ** 2))
     mean = usual * _WEEK[day.weekday()] * season * np.exp(draw.normal(0, 0.12))
@@ -115,7 +114,7 @@ def _country_lines(seed: int, country: str, usual: float, day: date) -> dict[str
         "customer": customer[invoice],
         "country": np.full(count, country, dtype=object),
     }
-    # A line that stands twice in a file follows its original.
+    # A line that is repeated in a file follows its original.
     again = np.repeat(np.arange(count), 1 + (draw.random(count) < _REPEATED))
     lines = {name: column[again] for name, column in lines.items()}
     if country == SHOP_NAME and day.toordinal() % _BAD_DEBT_DAYS == 0 and count:

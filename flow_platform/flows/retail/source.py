@@ -1,7 +1,7 @@
 """Invoice lines of a web shop: read from files or simulated, each stored under one class.
 
 No line is dropped: it is stored with one class, quarantined with its reason, left for the partition
-it belongs to, or known from another file. Judging a line is in `retail_judging.py`; customers are
+it belongs to, or known from another file. Lines are judged in `judging.py`; customers are
 pseudonyms before anything leaves here.
 """
 
@@ -34,9 +34,9 @@ DAY_COLUMNS = ("centre_id", "day", "shop_sale_lines", "seen_before", "available_
 
 @dataclass(frozen=True)
 class RetailLanding(Landing):
-    """What a load of invoice lines gives; `rows` have ROW_COLUMNS.
+    """The result of a load of invoice lines; `rows` have ROW_COLUMNS.
 
-    `days` (DAY_COLUMNS) has one row per asked country and day: what the whole source has of it.
+    `days` (DAY_COLUMNS) has one row per asked country and day, counted over the whole source.
     """
 
     days: pd.DataFrame

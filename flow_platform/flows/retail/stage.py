@@ -1,4 +1,4 @@
-"""Loads invoice lines, and what the whole source says of each country and day."""
+"""Loads invoice lines, and each country's and day's counts over the whole source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flow_platform.stages.loading import Balance, balance_of, record_landing
 
 
 def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
-    """Replace the invoice lines of these partitions, and what the source says of their days.
+    """Replace the invoice lines of these partitions, and the counts of their days.
 
     The source is read once, however many days there are. A partition is empty where the shop sold
     nothing in any country.

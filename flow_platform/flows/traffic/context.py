@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -11,29 +10,26 @@ import pandas as pd
 
 from flow_platform.flows.traffic.counters import Counter, areas_of, known_counters, place_of
 from flow_platform.flows.traffic.options import TrafficSource
-from flow_platform.platform import Platform
-from flow_platform.sources.calendar import LAST_DAY, build_calendar
+from flow_platform.platform import FlowContext
 from flow_platform.sources.centres import Centre
 
 # Where counters are that are near no centre; a centre of the file cannot have such an id.
 PARIS = Centre("[paris]", "Paris", 48.8566, 2.3522, "FR", None, "C", "Europe/Paris", None)
 
 
-class TrafficContext:
+class TrafficContext(FlowContext[TrafficSource]):
     """The road counters: their source, and where each is.
 
     >>> platform.kept(TrafficContext).source.kind
     'simulated'
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self.source = platform.sources.of(TrafficSource)
+    section = TrafficSource
 
     @property
     def cache(self) -> Path:
         """Where the counters are remembered that files, the portal and messages have named."""
-        return self._platform.settings.home_path / "cache" / "traffic_counters.json"
+        return self.cache_file("traffic_counters.json")
 
     @cached_property
     def counters(self) -> tuple[Counter, ...]:
@@ -43,7 +39,7 @@ class TrafficContext:
     @cached_property
     def centres(self) -> tuple[Centre, ...]:
         """The counters as centres: each with the calendar, clock and weather of its place."""
-        every = self._platform.centres
+        every = self.platform.centres
         by_id = {centre.centre_id: centre for centre in every}
         areas = areas_of(self.counters, self.source)
         made = []
@@ -70,8 +66,5 @@ class TrafficContext:
     def calendar(self) -> pd.DataFrame:
         """The calendar of the counters' places, from shortly before the first partition."""
         places = {one.place for one in self.centres}
-        every = (*self._platform.centres, PARIS)
-        first = min(self._platform.settings.first_day - timedelta(days=60), LAST_DAY)
-        return build_calendar(
-            [one for one in every if one.centre_id in places], self._platform.events, first
-        )
+        every = (*self.platform.centres, PARIS)
+        return self.platform.recent_calendar([one for one in every if one.centre_id in places])

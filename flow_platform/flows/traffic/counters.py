@@ -1,6 +1,6 @@
 """The road counters of a source: which there are, where they are, which area each is in.
 
-Their readings are in `traffic.py`, `portal.py` and `messages.py`; keys of partitions are made in
+Their readings are in `source.py`, `portal.py` and `live/`; keys of partitions are made in
 `partitions.py`.
 """
 
@@ -25,7 +25,7 @@ from flow_platform.sources.files import source_files
 from flow_platform.sources.ids import natural_order, why_not_an_id
 from flow_platform.sources.kept import changing, named_in_files, read_kept
 from flow_platform.sources.reader import read_file
-from flow_platform.sources.settings_files import read_small_csv
+from flow_platform.sources.settings_files import rows_with_centres
 from flow_platform.sources.tables import Column, Table
 
 # With so many counters or fewer, each is a partition of its own.
@@ -47,6 +47,23 @@ class Counter:
     latitude: float | None
     longitude: float | None
     district: str | None
+
+
+# Those of the simulator.
+COUNTERS: tuple[Counter, ...] = (
+    Counter("101", "Périphérique Auteuil", 48.8479, 2.2580, "Paris West"),
+    Counter("102", "Périphérique Italie", 48.8191, 2.3600, "Paris South"),
+    Counter("103", "Périphérique Bagnolet", 48.8652, 2.4130, "Paris East"),
+    Counter("104", "Périphérique Clignancourt", 48.9003, 2.3450, "Paris North"),
+    Counter("105", "Avenue des Champs-Élysées", 48.8700, 2.3050, "Paris West"),
+    Counter("106", "Rue de la Convention", 48.8400, 2.2930, "Paris South"),
+    Counter("107", "Rue Saint-Antoine", 48.8537, 2.3650, "Paris East"),
+    Counter("108", "Boulevard de Magenta", 48.8760, 2.3560, "Paris North"),
+    Counter("109", "A1 Saint-Denis", 48.9300, 2.3600, "Suburbs North"),
+    Counter("110", "A6 Gentilly", 48.8130, 2.3440, "Suburbs South"),
+    Counter("111", "A13 Saint-Cloud", 48.8430, 2.2200, "Suburbs West"),
+    Counter("112", "A4 Charenton", 48.8230, 2.4050, "Suburbs East"),
+)
 
 
 def in_order(counters: Iterable[Counter]) -> tuple[Counter, ...]:
@@ -124,22 +141,13 @@ def declared_counters(path: Path) -> tuple[Counter, ...]:
 
     Raises ConfigurationError naming file, line and remedy.
     """
-    what = "Counters file"
-    _, rows = read_small_csv(
-        path,
-        what,
-        {},
-        ("centre_id",),
-        "Its header names centre_id, name, latitude, longitude, district; only centre_id is"
-        " obligatory.",
-    )
+    hint = "Its header names centre_id, name, latitude, longitude, district; only centre_id is"
     counters: dict[str, Counter] = {}
-    for line, row in rows:
-        where = f"{what} {path}, line {line}"
+    for where, row in rows_with_centres(path, "Counters file", f"{hint} obligatory."):
         counter = _declared(row, where)
         if counter.centre_id in counters:
             raise ConfigurationError(
-                f"{where}: centre_id {counter.centre_id!r} stands twice. Remove one line."
+                f"{where}: centre_id {counter.centre_id!r} is there twice. Remove one line."
             )
         counters[counter.centre_id] = counter
     return in_order(counters.values())
@@ -175,8 +183,6 @@ def known_counters(config: TrafficSource, cache: Path) -> tuple[Counter, ...]:
     Raises ConfigurationError where the declaring file cannot be used.
     """
     if config.kind == "simulated":
-        from flow_platform.flows.traffic.simulator import COUNTERS
-
         return in_order(COUNTERS)
     path = config.counters
     declared = {one.centre_id: one for one in declared_counters(Path(path))} if path else {}
@@ -214,7 +220,7 @@ def _remembered(document: dict[str, Any]) -> dict[str, Counter]:
 
 
 def _changes(known: dict[str, Counter], new: Iterable[Counter]) -> dict[str, Counter]:
-    """The counters of which something new is known, with all that is known of them."""
+    """The counters with news, each with all that is known of it."""
     after = dict(known)
     for one in new:
         before = after.get(one.centre_id)
@@ -223,7 +229,7 @@ def _changes(known: dict[str, Counter], new: Iterable[Counter]) -> dict[str, Cou
 
 
 def _merged(known: Counter, new: Counter) -> Counter:
-    """What is known of a counter, with what is new of it."""
+    """A counter with all that either of its two versions knows, the new one first."""
     changes: dict[str, Any] = {}
     if new.name != new.centre_id:
         changes["name"] = new.name

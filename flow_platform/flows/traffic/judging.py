@@ -1,6 +1,6 @@
-"""Readings of road counters, judged row by row: who counted, when, how many, and why not.
+"""Readings of road counters, judged row by row: counter, hour and volume, or a reason to reject.
 
-Which readings are stored is in `traffic.py`; what a reading may be is in `readings.py`.
+Which readings are stored is in `source.py`; which values a reading may have, in `readings.py`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def judge(
     doubtful = ~np.isnat(first)
     if doubtful.any():
         twice = good[doubtful[times.codes[good]]]
-        _tell_apart(twice, centre, counted_at, first[times.codes], vehicles, occupancy, state)
+        _set_first_turns(twice, centre, counted_at, first[times.codes], vehicles, occupancy, state)
     named = (centre_ids[place] for place in centre[bad])
     rejected = rejected_rows(file, table, reasons, day_of(counted_at[bad]), named)
     return Readings(
@@ -135,7 +135,7 @@ def _counter_fault(centre_id: str, known: Collection[str] | None) -> str | None:
 
 @dataclass(frozen=True)
 class _Stamp:
-    """A stamp in naive UTC. One that comes twice is `at` the second time and `first` before."""
+    """A stamp in naive UTC. One that occurs twice is `at` the second time and `first` before."""
 
     at: np.datetime64 = NO_MOMENT
     first: np.datetime64 = NO_MOMENT
@@ -172,7 +172,7 @@ def stamp_of(value: Any, form: str | None, now: datetime) -> _Stamp:
 def stamps_of(
     found: np.ndarray, form: str | None, now: datetime
 ) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
-    """`stamp_of` of many values: `at`, `first` (NaT where the stamp comes once) and the faults.
+    """`stamp_of` of many values: `at`, `first` (NaT where the stamp occurs once) and the faults.
 
     Plain ISO texts that are beyond doubt are read as one column; a year has 8,760 of them.
     """
@@ -225,10 +225,10 @@ def latest_stamp(now: datetime) -> np.datetime64:
     return clocks.naive(now + readings.CLOCK_TOLERANCE)
 
 
-# -- the hour that comes twice --------------------------------------------------------------------
+# -- the hour that occurs twice --------------------------------------------------------------------
 
 
-def _tell_apart(
+def _set_first_turns(
     places: np.ndarray,
     centre: np.ndarray,
     counted_at: np.ndarray,
@@ -237,10 +237,10 @@ def _tell_apart(
     occupancy: np.ndarray,
     state: np.ndarray,
 ) -> None:
-    """Give the local hour that comes twice in autumn its first turn, in place.
+    """Move readings of the local hour that occurs twice in autumn to its first turn, in place.
 
     A stamp without an offset means the second turn, unless the file holds exactly two different
-    readings of one counter for it: then the one that is first in it is the first turn's.
+    readings of one counter for it: then the first in the file is of the first turn.
     """
     groups: dict[tuple[int, Any], dict[tuple[Any, ...], list[int]]] = {}
     for place in places.tolist():

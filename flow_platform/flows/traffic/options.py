@@ -46,7 +46,7 @@ def _broker(value: str) -> str:
 
 
 def _topic(value: str) -> str:
-    """MQTT 3.1.1, 4.7: `+` stands for one whole level, `#` for all that follow."""
+    """MQTT 3.1.1, 4.7: `+` matches one whole level, `#` all that follow."""
     levels = value.split("/")
     whole = all(level in ("+", "#") or not set("+#") & set(level) for level in levels)
     if not whole or "#" in levels[:-1] or "\0" in value:
@@ -103,7 +103,7 @@ columns = { event_id = "uuid", vehicles = "q" }
     )
     topic: Annotated[Text, AfterValidator(_topic)] = Field(
         "traffic/+/count",
-        description="Kind mqtt: the topic to subscribe to; + stands for the counter.",
+        description="Kind mqtt: the topic to subscribe to; + matches the counter.",
     )
     client_id: Annotated[Text, AfterValidator(_client_id)] = Field(
         "flow-platform",

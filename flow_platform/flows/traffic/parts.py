@@ -5,14 +5,7 @@ from datetime import timedelta
 from flow_platform.flows.traffic.context import TrafficContext
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.stage import load_traffic
-from flow_platform.ground.tables import (
-    AVAILABLE_AT,
-    DAY,
-    SOURCE_FILE,
-    SOURCE_LINE,
-    Column,
-    Table,
-)
+from flow_platform.ground.tables import Table
 from flow_platform.parts import DemoWindow, FlowParts, LiveSource, RawRows, Retention, Schedule
 from flow_platform.stages.hourly import hourly_series
 
@@ -31,20 +24,20 @@ PARTS = FlowParts(
     calendar=lambda platform: platform.kept(TrafficContext).calendar(),
     discover=lambda platform: [vars(one) for one in platform.kept(TrafficContext).centres],
     raw=RawRows(
-        table=Table(
+        table=Table.of(
             "raw.traffic",
-            (
-                Column("centre_id", "text", "The road counter."),
-                DAY,
-                Column("counted_at", "timestamptz", "End of the hour, or moment of the reading."),
-                Column("vehicles", "double precision", "Vehicles that passed; null: not reported."),
-                Column("occupancy", "double precision", "Share of time occupied, in per cent."),
-                Column("state", "text", "State that the counter reports."),
-                AVAILABLE_AT,
-                Column("event_id", "text", "Identity of a message, or of a row of the portal."),
-                SOURCE_FILE,
-                SOURCE_LINE,
-            ),
+            """
+                centre_id   text              The road counter.
+                day
+                counted_at  timestamptz       End of the hour, or moment of the reading.
+                vehicles    double precision  Vehicles that passed; null: not reported.
+                occupancy   double precision  Share of time occupied, in per cent.
+                state       text              State that the counter reports.
+                available_at
+                event_id    text              Identity of a message, or of a row of the portal.
+                source_file
+                source_line
+            """,
         ),
         load=load_traffic,
         description="Readings of road counters as the source gave them, several of one hour"

@@ -1,7 +1,7 @@
 """The open-data portal of Paris over HTTP: whole days as exports, newer hours page by page.
 
-Syntax as documented for the Opendatasoft Explore API v2.1. Judging the readings is in `traffic.py`;
-storing them, and remembering how far the portal was asked, is not here.
+Syntax as documented for the Opendatasoft Explore API v2.1. Readings are judged in `judging.py`;
+storing them and the cursor is in `live/portal.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from flow_platform.flows.traffic.layouts import traffic_layouts
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import landing_of
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
+from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.tables import Table, clean_text, table_of_rows
@@ -48,7 +48,7 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class PortalLanding(Landing):
-    """What the portal gives, and the `counters` that its readings name."""
+    """Readings of the portal, and the `counters` that they name."""
 
     counters: tuple[Counter, ...]
 
@@ -64,7 +64,7 @@ class Page(PortalLanding):
 
 
 class _CutOffError(Exception):
-    """An answer that broke off; its message is how."""
+    """An answer that broke off; the message says how."""
 
 
 # -- asking --------------------------------------------------------------------------------------
@@ -102,9 +102,9 @@ class _Client:
     def ask(
         self, service: str, query: dict[str, Any], read: Callable[[requests.Response], _Read]
     ) -> _Read:
-        """What `read` makes of an answer; one that breaks off is asked for again.
+        """The answer to a request, read by `read`; an answer that breaks off is requested again.
 
-        Raises SourceError where the portal refuses, stays busy or is not reached.
+        Raises SourceError if the portal refuses, stays busy or cannot be reached.
         """
         url = f"{self.url}/{service}"
         cut = ""
@@ -134,7 +134,7 @@ class _Client:
         )
 
     def export(self, where: str, target: BinaryIO) -> bool:
-        """Write a CSV export into the open file `target`; whether there was as much as a header."""
+        """Write a CSV export into the open file `target`; False if it has not even a header."""
 
         def read(response: requests.Response) -> bool:
             target.seek(0)
@@ -205,12 +205,10 @@ def _json(response: requests.Response) -> Any:
 
 
 def _refusal(url: str, response: requests.Response) -> SourceError:
-    status = response.status_code
-    if status == 429 or status >= 500:
-        remedy = "The portal is busy or out of order: run again later."
-    else:
-        remedy = "Correct dataset_url in sources.toml if the data set has moved."
-    return SourceError(f"The portal {url} refuses: HTTP {status}, {_reason(response)}. {remedy}")
+    moved = "Correct dataset_url in sources.toml if the data set has moved."
+    remedy = remedy_of(response, "portal", moved)
+    status = f"HTTP {response.status_code}, {_reason(response)}"
+    return SourceError(f"The portal {url} refuses: {status}. {remedy}")
 
 
 # -- whole days ----------------------------------------------------------------------------------
@@ -341,7 +339,7 @@ def fetch_since(config: TrafficSource, cursor: datetime, *, now: datetime) -> It
             is_last = len(records) < PAGE_RECORDS
             service = "records"
             if not is_last and len(known) > 1:
-                # The last hour may go on beyond the page: it is the next page's first.
+                # The last hour may continue on the next page, which begins with it.
                 pairs = zip(records, hours, strict=True)
                 records = [record for record, hour in pairs if hour != known[-1]]
                 known.pop()

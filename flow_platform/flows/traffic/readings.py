@@ -108,5 +108,5 @@ def moment_fault(counted_at: datetime, now: datetime) -> str | None:
     if counted_at.astimezone(UTC).date() < values.EARLIEST_DAY:
         return f"before_2005: counted_at is {counted_at:%Y-%m-%d %H:%M}"
     if counted_at > now + CLOCK_TOLERANCE:
-        return f"future_hour: counted_at is {counted_at:%Y-%m-%d %H:%M %z}, which has not come yet"
+        return f"future_hour: counted_at is {counted_at:%Y-%m-%d %H:%M %z}, in the future"
     return None

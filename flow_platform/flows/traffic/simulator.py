@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.traffic.counters import Counter
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.school_holidays import school_holidays
 
 TIMEZONE = "Europe/Paris"
@@ -39,7 +39,7 @@ _SATURDAY, _SUNDAY = 5, 6
 
 @dataclass(frozen=True)
 class _Road:
-    """What kind of road a counter stands on.
+    """The kind of road that a counter counts.
 
     `usual` vehicles in a usual busy hour, `capacity` at which traffic breaks down, shares of the
     morning and the evening peak, `leisure` how much weekends keep, `growth` a year.
@@ -53,20 +53,6 @@ class _Road:
     growth: float
 
 
-COUNTERS: tuple[Counter, ...] = (
-    Counter("101", "Périphérique Auteuil", 48.8479, 2.2580, "Paris West"),
-    Counter("102", "Périphérique Italie", 48.8191, 2.3600, "Paris South"),
-    Counter("103", "Périphérique Bagnolet", 48.8652, 2.4130, "Paris East"),
-    Counter("104", "Périphérique Clignancourt", 48.9003, 2.3450, "Paris North"),
-    Counter("105", "Avenue des Champs-Élysées", 48.8700, 2.3050, "Paris West"),
-    Counter("106", "Rue de la Convention", 48.8400, 2.2930, "Paris South"),
-    Counter("107", "Rue Saint-Antoine", 48.8537, 2.3650, "Paris East"),
-    Counter("108", "Boulevard de Magenta", 48.8760, 2.3560, "Paris North"),
-    Counter("109", "A1 Saint-Denis", 48.9300, 2.3600, "Suburbs North"),
-    Counter("110", "A6 Gentilly", 48.8130, 2.3440, "Suburbs South"),
-    Counter("111", "A13 Saint-Cloud", 48.8430, 2.2200, "Suburbs West"),
-    Counter("112", "A4 Charenton", 48.8230, 2.4050, "Suburbs East"),
-)
 _ROADS: dict[str, _Road] = {
     "101": _Road(5200, 6400, 1.0, 0.9, 0.8, 0.004),
     "102": _Road(5600, 6300, 0.95, 1.0, 0.8, 0.003),
@@ -83,12 +69,6 @@ _ROADS: dict[str, _Road] = {
 }
 
 COLUMNS = ("centre_id", "counted_at", "vehicles", "occupancy", "state")
-
-
-def _random(seed: int, *names: object) -> np.random.Generator:
-    text = "\x1f".join([str(seed), *map(str, names)]).encode()
-    key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-    return np.random.Generator(np.random.Philox(key=key))
 
 
 # -- what is expected ----------------------------------------------------------------------------
@@ -116,7 +96,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
         morning = road.morning * np.exp(-(((hour - 8.4) / 1.5) ** 2))
         noon = 0.68 * np.exp(-(((hour - 13.2) / 3.2) ** 2))
         evening = road.evening * np.exp(-(((hour - 18.3) / 2.1) ** 2))
-        # Fridays leave earlier and fuller.
+        # On Fridays the evening peak is earlier and higher.
         friday = 0.12 * np.exp(-(((hour - 16.5) / 2.5) ** 2)) if weekday == 4 else 0.0
         return np.asarray(night + np.maximum(np.maximum(morning, noon), evening) + friday)
     late = 0.16 * np.exp(-(((hour - 1.0) / 2.2) ** 2))
@@ -126,7 +106,7 @@ def _day_shape(road: _Road, weekday: int) -> np.ndarray:
 
 
 def _season(day: date) -> float:
-    """The share that a day of the year keeps: half of August is on holiday."""
+    """The share of traffic on a day of the year: in August many people are on holiday."""
     number = day.timetuple().tm_yday
     august = 0.30 * np.exp(-(((number - 224) / 12.0) ** 4))
     turn_of_year = 0.18 * np.exp(-((min(abs(number - 360), number + 5) / 5.0) ** 2))
@@ -213,13 +193,13 @@ def _stacked(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame
     return pd.concat(frames, ignore_index=True)[list(columns)]
 
 
-# -- what happens --------------------------------------------------------------------------------
+# -- simulated readings --------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
 def _shocks(seed: int, day: date) -> np.ndarray:
     """The shocks of the 24 stamps of a UTC day, unit variance."""
-    return _random(seed, "shared", day).standard_normal(24)
+    return random_stream(seed, "shared", day).standard_normal(24)
 
 
 def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
@@ -240,7 +220,7 @@ def _shared(seed: int, first_day: date, last_day: date) -> np.ndarray:
 
 
 def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
-    """Occupancy in percent: it rises faster as flow nears capacity, and beyond it a queue stands.
+    """Occupancy in percent: it rises faster as flow nears capacity, above which there is a queue.
 
     The free branch of a parabolic relation of flow and density (Greenshields 1935): dense from 70 %
     of capacity on, nearly saturated at capacity.
@@ -251,12 +231,16 @@ def _occupancy(vehicles: np.ndarray, road: _Road) -> np.ndarray:
 
 
 def _counter_day(seed: int, centre_id: str, day: date) -> dict[str, np.ndarray]:
-    """What befalls a counter in the 24 stamps of a UTC day.
+    """Noise and faults of a counter at the 24 stamps of a UTC day, in arrays of shape (24,).
 
-    `noise` a factor with mean one; `flow` what an incident leaves of it; `queue` percent of
-    occupancy that it adds; `missing` hours without a row; `silent` hours without a value; `barred`.
+    noise     a factor with mean one
+    flow      the share of vehicles that pass in spite of an incident
+    queue     percent of occupancy that the incident adds
+    missing   hours without a row
+    silent    hours without a value
+    barred    hours in which the road is closed
     """
-    draw = _random(seed, centre_id, day)
+    draw = random_stream(seed, centre_id, day)
     noise = np.exp(draw.normal(-(NOISE**2) / 2, NOISE, 24))
     jitter = draw.normal(0, 0.06, 24)
     flow, queue = np.ones(24), np.zeros(24)

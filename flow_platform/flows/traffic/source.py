@@ -1,8 +1,8 @@
-"""Hourly readings of road counters: from files or simulated, those of a load and no other.
+"""Hourly readings of road counters, from files or simulated: those that a load asks for.
 
 No row is dropped: it is stored, quarantined with its reason, left for the partition it belongs to,
-or known already from this or another file. Judging a row is in `traffic_judging.py`, HTTP in
-`portal.py`, messages in `messages.py`.
+or known already from this or another file. Rows are judged in `judging.py`; the portal is read in
+`portal.py`, messages in `live/`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def landing_of(
     last_day: date,
     centre_ids: Collection[str] | None,
 ) -> Landing:
-    """What the judged files give for the UTC days and counters; None means all counters.
+    """The readings of judged files for the UTC days and counters; None means all counters.
 
     A reading that equals one before it (counter, hour, volume, occupancy and state), in its own
     or an earlier file, is not stored again; two different readings of an hour are both stored.
@@ -182,8 +182,8 @@ def _weight(parts: Sequence[tuple[str, Readings]]) -> int:
 def _judged_file(
     path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime
 ) -> list[tuple[str, Readings | FileUnreadableError]]:
-    """The judged tables of a file. Those of a file that did not change are remembered: loads ask
-    for a day, and a file holds a year."""
+    """The judged tables of a file. Those of an unchanged file are kept: a load asks for a day, and
+    a file holds a year."""
     try:
         state = path.stat()
     except OSError:  # it is gone; reading it gives the error
@@ -191,7 +191,7 @@ def _judged_file(
     key = (str(path), state.st_size, state.st_mtime_ns, config.model_dump_json(), known)
     with _kept_lock:
         found = _kept.get(key)
-        # An hour that is over since, or not yet, makes another verdict.
+        # The verdict on an hour changes when the hour is over.
         latest = latest_stamp(now)
         if found is not None and not any(part.ahead or part.newest > latest for _, part in found):
             _kept.move_to_end(key)
@@ -259,8 +259,8 @@ def read_traffic(
     """The readings of UTC days `first_day` to `last_day` of `centre_ids`; rows as READING_COLUMNS.
 
     A reading's stamp is the source's own, the end of its hour; without an offset it is local time
-    of Paris. The hour that comes twice in autumn is its second turn, unless one file has exactly
-    two different readings of a counter for it; the one that spring skips is quarantined. A volume
+    of Paris. The hour that occurs twice in autumn is its second turn, unless one file has exactly
+    two different readings of a counter for it; one that spring skips is quarantined. A volume
     that is empty is stored as NaN. A reading is available `delay_hours` after its stamp. `now`
     (aware) decides which hours are still in the future. `counters` are the only ones there may be
     where the source declares a counters file. Simulated readings need `world`.

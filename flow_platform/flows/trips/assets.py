@@ -5,27 +5,28 @@ import dagster as dg
 from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_zones
-from flow_platform.ground.tables import Column, Table
+from flow_platform.ground.asset_paths import asset_path
+from flow_platform.ground.tables import Table
 from flow_platform.platform import Platform
 
-ZONES = ("raw", "trip_zones")
-ZONES_TABLE = Table(
+ZONES_TABLE = Table.of(
     "raw.trip_zones",
-    (
-        Column("zone_id", "integer", "Number of the zone."),
-        Column("zone", "text", "Name of the zone."),
-        Column("borough", "text", "Borough that the zone is in."),
-        Column("latitude", "double precision", "Middle of the zone, degrees."),
-        Column("longitude", "double precision", "Middle of the zone, degrees."),
-    ),
+    """
+        zone_id    integer           Number of the zone.
+        zone       text              Name of the zone.
+        borough    text              Borough that the zone is in.
+        latitude   double precision  Middle of the zone, degrees.
+        longitude  double precision  Middle of the zone, degrees.
+    """,
 )
+ZONES = asset_path(ZONES_TABLE.name)
 
 
 def zone_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """The asset `raw/trip_zones`."""
+    """The asset `raw/trip_zones_raw`."""
 
     @dg.asset(
-        key=dg.AssetKey(list(ZONES)),
+        key=dg.AssetKey(ZONES),
         group_name=TRIPS.name,
         kinds={"python", "postgres"},
         owners=[TRIPS.owner],

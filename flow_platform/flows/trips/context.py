@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pandas as pd
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.simulator import City
 from flow_platform.flows.trips.zones import Zone, boroughs_of, read_zones
-from flow_platform.platform import Platform
-from flow_platform.sources.calendar import LAST_DAY, build_calendar
+from flow_platform.platform import FlowContext
 from flow_platform.sources.centres import Centre, centre_named, nearest_centre
 
 # Where trips take place whose zones are near no centre; a centre of the file cannot have such an
@@ -23,26 +21,24 @@ NEW_YORK = Centre(
 )
 
 
-class TripsContext:
+class TripsContext(FlowContext[TripsSource]):
     """The city: its source, zones, boroughs, clock and calendar.
 
     >>> platform.kept(TripsContext).place.timezone
     'Europe/Paris'
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self.source = platform.sources.of(TripsSource)
+    section = TripsSource
 
     @property
     def folder(self) -> Path:
         """Where the official site's files are kept as they were downloaded."""
-        return self._platform.settings.home_path / "bronze" / "trips"
+        return self.platform.settings.home_path / "bronze" / "trips"
 
     @cached_property
     def simulated(self) -> City:
         """The simulated city, around the first centre of the file."""
-        return City(self._platform.centres[0], self._platform.world)
+        return City(self.platform.centres[0], self.platform.world)
 
     @cached_property
     def zones(self) -> tuple[Zone, ...]:
@@ -64,7 +60,7 @@ class TripsContext:
         Simulated trips take place at the first centre. Raises ConfigurationError for a wrong
         `place`.
         """
-        centres = self._platform.centres
+        centres = self.platform.centres
         if self.source.kind == "simulated":
             return centres[0]
         if self.source.place is not None:
@@ -97,5 +93,4 @@ class TripsContext:
 
     def calendar(self) -> pd.DataFrame:
         """The calendar of the place, from shortly before the first partition."""
-        first = min(self._platform.settings.first_day - timedelta(days=60), LAST_DAY)
-        return build_calendar([self.place], self._platform.events, first)
+        return self.platform.recent_calendar([self.place])

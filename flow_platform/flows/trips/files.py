@@ -1,6 +1,6 @@
 """Files of trips: which month one is of, and the columns that a trip is made of, typed.
 
-Whether a row is a trip is decided in `trip_judging.py`; names of columns are in `trip_layouts.py`.
+Whether a row is a trip is decided in `judging.py`; names of columns are in `layouts.py`.
 """
 
 from __future__ import annotations

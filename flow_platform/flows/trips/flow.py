@@ -7,7 +7,7 @@ TRIPS = RecordFlow(
     name="trips",
     title="Trips",
     description="Minutes from pickup to drop-off, predicted for the moment of the pickup.",
-    # What a model is told: the zones and the hour, or the distance of a planned route as well.
+    # The inputs of a model: the zones and the hour, or the distance of a planned route as well.
     measures=("default", "planned_distance"),
     candidates=("zone_pair_mean", "lightgbm", "gradient_boosting"),
     merged="merged.trips",

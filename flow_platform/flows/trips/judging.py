@@ -1,6 +1,6 @@
-"""Rows of taxi files, judged: which are trips, and why the others are none.
+"""Rows of taxi files, judged: which are trips, and why the others are not.
 
-Which trips a load asks for is in `trips.py`; typed columns are read in `trip_files.py`.
+Which trips a load asks for is in `source.py`; typed columns are read in `files.py`.
 """
 
 from __future__ import annotations

@@ -4,25 +4,11 @@ from flow_platform.flows.trips.assets import ZONES, zone_assets
 from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_trips
-from flow_platform.flows.trips.models.engine import ENGINE
-from flow_platform.flows.trips.scoring import (
-    compare_trips,
-    read_for_months,
-    score_trips,
-    trip_spec,
-)
-from flow_platform.ground.tables import (
-    AVAILABLE_AT,
-    DAY,
-    SOURCE_FILE,
-    SOURCE_LINE,
-    Column,
-    Table,
-)
+from flow_platform.flows.trips.scoring import SCORING
+from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoWindow,
     FlowParts,
-    ModelParts,
     MoreParts,
     Predictions,
     RawRows,
@@ -31,43 +17,34 @@ from flow_platform.parts import (
     Schedule,
 )
 from flow_platform.stages.drift import record_features
+from flow_platform.stages.records import record_models
 
-BOROUGH = Column("centre_id", "text", "Borough of the pickup.")
-PICKUP_AT = Column("pickup_at", "timestamptz", "When the trip began.")
-
-MODELS = ModelParts(
-    engine=ENGINE,
-    spec=trip_spec,
-    read_for_training=read_for_months,
-    # All models are of the same trips.
-    shares_history=True,
-    # A trip has the calendar and the weather that were known when it began.
-    training_views=(),
+MODELS = record_models(
+    SCORING,
+    drift=record_features(TRIPS),
     predictions=Predictions(
         asset="trips_scores",
-        table=Table(
+        table=Table.of(
             TRIPS.scores,
-            (
-                Column("trip_id", "text", "The trip."),
-                BOROUGH,
-                DAY,
-                PICKUP_AT,
-                Column("model", "text", "The model: with or without the planned distance."),
-                Column("predicted_minutes", "double precision", "Predicted minutes."),
-                Column("lower_80", "double precision", "Lower bound of the 80 % interval."),
-                Column("upper_80", "double precision", "Upper bound of the 80 % interval."),
-                Column("model_version", "text", "The vintage; `fallback`: none."),
-            ),
+            """
+                trip_id            text              The trip.
+                centre_id          text              Borough of the pickup.
+                day
+                pickup_at          timestamptz       When the trip began.
+                model              text              The model: with or without a planned distance.
+                predicted_minutes  double precision  Predicted minutes.
+                lower_80           double precision  Lower bound of the 80 % interval.
+                upper_80           double precision  Upper bound of the 80 % interval.
+                model_version      text              The vintage; `fallback`: none.
+            """,
         ),
         unit="minutes",
         counted="scores",
         description="Trips: predicted minutes of every trip by each model, with an 80 %"
         " interval, by a vintage that was trained before the trip began.",
         complete="Every trip has a score of every model.",
-        make=score_trips,
+        make=SCORING.predict,
     ),
-    compare=compare_trips,
-    drift=record_features(TRIPS),
 )
 
 PARTS = FlowParts(
@@ -76,24 +53,24 @@ PARTS = FlowParts(
     calendar=lambda platform: platform.kept(TripsContext).calendar(),
     discover=lambda platform: [vars(one) for one in platform.kept(TripsContext).centres],
     raw=RawRows(
-        table=Table(
+        table=Table.of(
             "raw.trips",
-            (
-                Column("trip_id", "text", "Identity of the trip."),
-                BOROUGH,
-                DAY,
-                Column("service", "text", "Taxi service: green or yellow."),
-                PICKUP_AT,
-                Column("dropoff_at", "timestamptz", "When the trip ended."),
-                Column("pickup_zone", "integer", "Zone in which it began."),
-                Column("dropoff_zone", "integer", "Zone in which it ended."),
-                Column("distance_km", "double precision", "Distance travelled, km."),
-                Column("passengers", "smallint", "Number of passengers."),
-                Column("total_amount", "double precision", "Amount paid."),
-                AVAILABLE_AT,
-                SOURCE_FILE,
-                SOURCE_LINE,
-            ),
+            """
+                trip_id       text              Identity of the trip.
+                centre_id     text              Borough of the pickup.
+                day
+                service       text              Taxi service: green or yellow.
+                pickup_at     timestamptz       When the trip began.
+                dropoff_at    timestamptz       When the trip ended.
+                pickup_zone   integer           Zone in which it began.
+                dropoff_zone  integer           Zone in which it ended.
+                distance_km   double precision  Distance travelled, km.
+                passengers    smallint          Number of passengers.
+                total_amount  double precision  Amount paid.
+                available_at
+                source_file
+                source_line
+            """,
         ),
         load=load_trips,
         description="Trips that passed the checks, by the borough and the UTC day of the pickup.",

@@ -1,6 +1,6 @@
 """Trips as compact arrays, their identity, and as rows of raw.trips.
 
-Which rows are trips is decided in `trip_judging.py`.
+Which rows are trips is decided in `judging.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The simulated city: forty zones in four boroughs, and trips that last as its traffic lets them.
+"""The simulated city: forty zones in four boroughs, and trips whose durations follow its traffic.
 
 Any UTC day can be made alone, in any order, and is always the same: it has one random stream, keyed
 by the seed and the day. The city states its own noise floor. It writes nothing and knows no tables.
@@ -6,7 +6,6 @@ by the seed and the day. The city states its own noise floor. It writes nothing 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from flow_platform.flows.trips.source import BLOCK_ROWS
 from flow_platform.flows.trips.zones import Zone, boroughs_of
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import public_holidays
+from flow_platform.sources.random_streams import random_stream
 from flow_platform.sources.simulated_world import World
 
 SIMULATED_FILE = "simulated"
@@ -28,9 +28,9 @@ SERVICE = "simulated"
 TRIPS_A_DAY = 300.0
 
 # Standard deviations (logarithm), mean one: of a trip's own time, and of its route's length about
-# the distance of its zones. Who knows the planned distance knows the second.
+# the distance of its zones. A planned distance includes the second.
 NOISE, ROUTE = 0.18, 0.16
-# Pulling out, setting down: minutes that no road takes.
+# Minutes for pulling out and setting down, whatever the road.
 HANDLING_MINUTES = 1.2
 
 # Borough: middle in km east and north of the place, share of all pickups, and its zones.
@@ -127,7 +127,7 @@ _PICKUPS = _shares(
     0.12 + 0.8 * _bell(8.6, 1.8) + 0.5 * _bell(13, 4) + 1.1 * _bell(18.6, 2.8) + 0.3 * _bell(22, 2),
     0.2 + 0.9 * _bell(14.5, 4.5) + 0.7 * _bell(21, 3) + 0.6 * _bell(0.5, 2.0),
 )
-# What traffic leaves of the free speed at the core, in each hour of a working and of a free day.
+# Speed at the core over free speed, in each hour of a working and of a free day.
 _FLOW = np.stack(
     [
         1.22 - 0.2 * _bell(13, 5) - 0.42 * _bell(8.5, 1.6) - 0.47 * _bell(17.9, 2.1),
@@ -153,7 +153,8 @@ class _Plan:
 
 @lru_cache(maxsize=8)
 def _plan(latitude: float | None, longitude: float | None) -> _Plan:
-    """Roads are 1.3 times the straight line and a bit, and the harbour lies across a bridge."""
+    """Zones, and roads between them: somewhat over 1.3 times the straight line, and longer to the
+    harbour, which is reached by a bridge."""
     zones: list[Zone] = []
     points: list[tuple[float, float]] = []
     for borough, (east, north, _, names) in _BOROUGHS.items():
@@ -229,7 +230,7 @@ class City:
         speed, nearness = (
             (values[ends[0]] + values[ends[1]]) / 2 for values in (plan.speed_kmh, plan.nearness)
         )
-        # Jams grow to the core, and fade out between the hours they are stated for.
+        # Jams grow towards the core; between the middles of hours they are interpolated.
         hours = np.asarray(local.hour + local.minute / 60)
         flow = np.empty(len(hours))
         for kind in (0, 1):
@@ -261,7 +262,7 @@ class City:
         rain, snow = np.array([known.get(day, _DRY) for day in asked]).T
         return free[place], rain[place], snow[place]
 
-    # -- who goes where ----------------------------------------------------------------------
+    # -- pickup and drop-off zones -----------------------------------------------------------
 
     def _chance_of_zones(self) -> tuple[np.ndarray, np.ndarray]:
         """Cumulated chances: of pickup zones (time of day, zone), of drop-offs (time, from, to).
@@ -288,9 +289,7 @@ class City:
         Columns pickup_at, dropoff_at (UTC, whole seconds), pickup_zone, dropoff_zone, distance_km,
         passengers, fare, total_amount.
         """
-        text = f"{self.world.seed}\x1ftrips\x1f{day}"
-        key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
-        draw = np.random.Generator(np.random.Philox(key=key))
+        draw = random_stream(self.world.seed, "trips", day)
         begins = pd.date_range(day, periods=24, freq="h", tz="UTC").as_unit("us")
         local = begins.tz_convert(self.place.timezone)
         free = np.array([self._is_free(moment) for moment in local.date]).astype(int)
@@ -330,11 +329,10 @@ class City:
         )
 
     def floor_rmse(self, first_day: date, last_day: date, *, with_distance: bool) -> float:
-        """The root mean squared error, in minutes, of whoever knows the mean of each trip.
+        """The root mean squared error, in minutes, that no prediction can be expected to beat.
 
-        Over the trips of UTC days; `with_distance` says whether it is told the planned distance.
-
-        Raises ValueError where the days have no trip.
+        It is the error of the true mean of each trip, over the trips of UTC days; `with_distance`
+        says whether the planned distance is known. Raises ValueError if the days have no trip.
         """
         days = (last_day - first_day).days + 1
         trips = pd.concat([self.trips(first_day + timedelta(days=n)) for n in range(days)])

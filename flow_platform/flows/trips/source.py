@@ -1,8 +1,8 @@
 """Taxi trips: monthly files as they are, read in parts, judged row by row, given out by days.
 
 No row is dropped: it is given out, rejected with its reason, left for the partition it belongs to,
-or known already from another file. Judging a row is in `trip_judging.py`, fetching files in
-`taxi_site.py`, writing rows in `stages/landing.py`.
+or known already from another file. Rows are judged in `judging.py`, files fetched in
+`taxi_site.py`, rows written in `loading.py`.
 """
 
 from __future__ import annotations

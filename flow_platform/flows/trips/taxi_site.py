@@ -1,5 +1,5 @@
-"""Monthly files of taxi trips from the official site: fetched whole, resumed, and fetched anew when
-the site has changed them. Reading them is in `trips.py`.
+"""Monthly files of taxi trips from the official site: fetched whole, resumed, and fetched again
+when the site has changed them. They are read in `files.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.source import EDGE
 from flow_platform.ground.errors import SourceError
-from flow_platform.sources.http_retries import LONGEST_WAIT, retrying
+from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.tables import clean_text
 
 _CHUNK_BYTES = 1 << 18
@@ -35,7 +35,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Fetched:
-    """The files that may hold the asked days, and in words what the site does not have."""
+    """The files that may hold the asked days, and warnings about months that the site lacks."""
 
     files: tuple[Path, ...]
     warnings: tuple[str, ...]
@@ -46,11 +46,11 @@ def fetch_months(
 ) -> Fetched:
     """The monthly files with trips of the UTC days `first_day` to `last_day`, brought to `folder`.
 
-    A file that is there with its recorded checksum is asked for again only if it has changed; where
-    the site cannot be asked, it serves as it is, with a warning. A month that is not published is a
-    warning. `now` (aware) ends the months that are asked for.
+    A file that is there with its recorded checksum is fetched again only if the site has changed
+    it; while the site does not answer it is used as it is, with a warning. A month that is not
+    published is a warning. Months after `now` (aware) are not requested.
 
-    Raises SourceError where a file cannot be had, or is none of trips.
+    Raises SourceError if a file cannot be fetched, or is not one of trips.
     """
     files: list[Path] = []
     warnings: list[str] = []
@@ -64,7 +64,8 @@ def fetch_months(
                 try:
                     path = fetch.run()
                 except SourceError as error:
-                    # What is here was whole when it came: a site that is down stops no one.
+                    # The file in use was whole when it was fetched: a site that is down stops no
+                    # load of it.
                     if fetch.known is None:
                         raise
                     path = fetch.target
@@ -98,7 +99,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Version:
-    """What the site says of a version of a file: validators of RFC 9110, and its length."""
+    """A version of a file as the site describes it: validators of RFC 9110, and its length."""
 
     etag: str | None
     last_modified: str | None
@@ -106,7 +107,7 @@ class _Version:
 
     @property
     def strong(self) -> str | None:
-        """What If-Range may carry: a weak tag does not promise the same bytes."""
+        """The validator for If-Range: not a weak tag, which does not promise the same bytes."""
         if self.etag and not self.etag.startswith("W/"):
             return self.etag
         return self.last_modified
@@ -114,7 +115,7 @@ class _Version:
 
 @dataclass(frozen=True)
 class _Record:
-    """What is recorded beside a whole file."""
+    """The record that is kept next to a whole file."""
 
     url: str
     sha256: str
@@ -126,7 +127,7 @@ class _CutOffError(Exception):
 
 
 class _Fetch:
-    """Brings one file. `known` is its record where it is here, whole."""
+    """Fetches one file. `known` is the record of the whole file, None if it is not here."""
 
     def __init__(
         self, session: requests.Session, config: TripsSource, target: Path, may_be_late: bool
@@ -161,7 +162,7 @@ class _Fetch:
                 return self._ask()
             except _CutOffError as error:
                 cut = str(error)
-            # A slow line that brings something each time may break as often as it likes.
+            # A slow line that delivers bytes each time may break any number of times.
             failures = 1 if self._part_bytes() > most else failures + 1
             most = max(most, self._part_bytes())
         raise SourceError(
@@ -208,21 +209,21 @@ class _Fetch:
             raise self._refusal(response)
 
     def _check_range(self, response: requests.Response, version: _Version, size: int) -> None:
-        said = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        fits = said is not None and int(said[1]) == size
+        sent = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        fits = sent is not None and int(sent[1]) == size
         if (
-            said is None
+            sent is None
             or not fits
-            or (version.bytes is not None and int(said[3]) != version.bytes)
+            or (version.bytes is not None and int(sent[3]) != version.bytes)
         ):
             self._discard()
-            raise _CutOffError("the range that came is not the one that was asked for")
+            raise _CutOffError("the range that was sent is not the one that was requested")
 
     def _receive(self, response: requests.Response, version: _Version, start: int) -> Path:
         if start == 0:
             self.part.write_bytes(b"")
             _write_json(self._part_record_path, asdict(version))
-        # What came before the answer broke off is kept: the length is compared below.
+        # Bytes received before the answer broke off are kept: the length is compared below.
         response.raw.enforce_content_length = False
         try:
             with self.part.open("ab") as part:
@@ -234,14 +235,14 @@ class _Fetch:
             raise _CutOffError(f"{type(error).__name__}: {error}") from error
         size = self._part_bytes()
         if version.bytes is not None and size < version.bytes:
-            raise _CutOffError(f"{size:,} of {version.bytes:,} bytes came")
+            raise _CutOffError(f"{size:,} of {version.bytes:,} bytes were sent")
         if version.bytes is not None and size > version.bytes:
             self._discard()
-            raise _CutOffError(f"{size:,} bytes came where {version.bytes:,} were announced")
+            raise _CutOffError(f"{size:,} bytes were sent, {version.bytes:,} announced")
         return self._complete(version)
 
     def _complete(self, version: _Version) -> Path:
-        """Put the part, which has all its bytes, in its place, if it is a Parquet file."""
+        """Move the complete part to its place, if it is a Parquet file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -252,7 +253,7 @@ class _Fetch:
         except (pa.ArrowException, OSError) as error:
             self._discard()
             if version.bytes is None and start.startswith(_MAGIC):
-                # Without a length, its end is all that tells whether all of it came.
+                # Without a length, only its end shows whether all of it was sent.
                 raise _CutOffError("the file has no end") from error
             shown = clean_text(start[:60].decode("utf-8", errors="replace"))
             fault = (
@@ -272,22 +273,18 @@ class _Fetch:
         return self.target
 
     def _absent(self, status: int) -> Path | None:
-        said = f"{self.url} is not published (HTTP {status})"
+        absent = f"{self.url} is not published (HTTP {status})"
         if self.known is None:
             self.warnings.append(
-                f"{said}; its days have no trips until it is. Load them again then."
+                f"{absent}; its days have no trips until it is. Load them again then."
             )
             return None
-        self.warnings.append(f"{said} any more; {self.target} serves as it is.")
+        self.warnings.append(f"{absent} any more; {self.target} is used as it is.")
         return self.target
 
     def _refusal(self, response: requests.Response) -> SourceError:
-        status = response.status_code
-        if status == 429 or status >= 500:
-            remedy = "The site is busy or out of order: run again later."
-        else:
-            remedy = "Correct url in sources.toml if the site has moved."
-        return SourceError(f"{self.url} is refused: HTTP {status}. {remedy}")
+        remedy = remedy_of(response, "site", "Correct url in sources.toml if the site has moved.")
+        return SourceError(f"{self.url} is refused: HTTP {response.status_code}. {remedy}")
 
     # -- what is here --------------------------------------------------------------------------
 
@@ -306,7 +303,7 @@ class _Fetch:
             return None
 
     def _recorded(self) -> _Record | None:
-        """The record of the file that is here; None where it is not, or not as recorded."""
+        """The record of the file; None if the file is missing or not as recorded."""
         found = _read_json(self._record_path)
         try:
             record = _Record(found["url"], found["sha256"], _Version(**found["version"]))

@@ -1,6 +1,6 @@
-"""The zones of a city that trips begin and end in: what a zone file may hold, where zones are.
+"""The zones of a city that trips begin and end in: reading a file of zones and of their positions.
 
-The trips are in `trips.py`; the zones of the simulated city in `trips_simulator.py`.
+Trips are read in `source.py`; the zones of the simulated city are in `simulator.py`.
 """
 
 from __future__ import annotations

@@ -102,9 +102,9 @@ def fit_effects(
 ) -> Effects:
     """Effects from what of `log_y` (series, days) was known at `knot` (int64 ns UTC).
 
-    For the series `rows` of the panel (sorted); the first axis of what comes back follows them.
+    For the series `rows` of the panel (sorted), which the first axis of the result follows.
     `basis` (series, days, hinges) is the weather basis of past days as it was known when the
-    day's row could first be used. Events announced after the knot, by `until`, come apart.
+    day's row could first be used. Events announced after the knot, by `until`, are kept apart.
     """
     shape = (len(rows), panel.days)
     names = panel.calendar.names

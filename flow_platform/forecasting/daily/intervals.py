@@ -16,7 +16,7 @@ QUANTILES = (0.025, 0.1, 0.9, 0.975)
 RECENT_DAYS = 42
 PRIOR_DAYS = 10.0
 FACTOR_LIMITS = (0.8, 2.5)
-# Stretches of days that are held against the rest, and the most that bands are widened by it.
+# Stretches of days that are compared with the rest, and the most that bands are widened by it.
 BLOCKS = 3
 LARGEST_STRETCH = 1.5
 # How much a band follows the recent spread (power), and how many days the errors of all weigh.
@@ -36,8 +36,8 @@ class Calibration:
     `quantiles` is (horizons, 4) for `QUANTILES`. `series` holds for each series, and under "" for
     the panel, the mean size of its log errors and the spread it had meanwhile. `sparse` is the
     calibration of the series that are often zero: of their errors in counts, over `units`, the
-    mean count of each, since logs make nothing of all or nothing. `shifts` are what the median of
-    a series that is mostly zero lacks to its mean, in units: a forecast of nothing serves nobody.
+    mean count of each, since logs do not suit counts of all or nothing. `shifts` are the mean less
+    the median of a series that is mostly zero, in units: a forecast of zero would be of no use.
     """
 
     horizons: tuple[int, ...]
@@ -79,7 +79,7 @@ class Calibration:
         return frame["unique_id"].astype(str).isin(list(self.units)).to_numpy()
 
     def point(self, rows: pd.DataFrame) -> np.ndarray:
-        """Log predictions (rows,): medians, and means where the median is nothing at all."""
+        """Log predictions (rows,): medians, and means where the median is zero."""
         log = rows["log_prediction"].to_numpy(dtype=float)
         names = rows["unique_id"].astype(str)
         # As arrays: of no row at all, pandas maps text to text, which it cannot multiply.
@@ -196,8 +196,8 @@ def _calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
 
     Signed, since counts scatter further upward; each horizon borrows from its neighbours. Rows
     of one target `day` count once: series share its shocks, so they are no separate evidence.
-    Bands measured on some weeks cover less in others; each stretch of days is therefore held
-    against bands from the rest, and the bands are widened by what they lacked there
+    Bands measured on some weeks cover less in others; each stretch of days is therefore compared
+    with bands from the rest, and the bands are widened by as much as they were too narrow there
     (cross-conformal, Vovk 2015, with blocks in place of random folds).
     """
     usable = np.isfinite(error)
@@ -225,7 +225,7 @@ def _calibrate(error: np.ndarray, rows: pd.DataFrame) -> Calibration:
 def _stretch(
     score: np.ndarray, horizon: np.ndarray, special: np.ndarray, day: np.ndarray, steps: np.ndarray
 ) -> np.ndarray:
-    """By how much each edge must move for bands from other days to hold in a stretch of days."""
+    """How far each edge must move for bands from other days to cover a stretch of days."""
     days, reach = np.unique(day), int(steps.max())
     within, beyond = np.full(len(score), np.nan), np.full(len(score), np.nan)
     for block in np.array_split(days, BLOCKS):
@@ -291,7 +291,7 @@ def position(error: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def recent_factors(moments: np.ndarray, known_at: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """By how much bands issued at `moments` (int64 ns) are to be widened or narrowed.
+    """The factors by which bands issued at `moments` (int64 ns) are widened or narrowed.
 
     From the `positions` of earlier forecasts whose actual was known (`known_at`, int64 ns) by
     then and within `RECENT_DAYS`; drawn to 1 where few days are known. Gibbs and Candes 2021

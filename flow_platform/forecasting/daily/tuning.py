@@ -1,6 +1,6 @@
-"""Seeks LightGBM's parameters on time-ordered folds, for as long as it is given.
+"""Seeks LightGBM's parameters on time-ordered folds, within a given time.
 
-Knows neither databases nor flows: an Optuna study is handed in, and what was found is handed back.
+Knows neither databases nor flows: it takes an Optuna study and returns the parameters it found.
 Training takes parameters and never seeks them (docs/adr/0008-tuning-apart-from-training.md).
 """
 
@@ -64,7 +64,7 @@ class Standing:
 
     def __str__(self) -> str:
         return (
-            f"{self.trials} trials, best {_beside(self.loss, self.default_loss)},"
+            f"{self.trials} trials, best {_against(self.loss, self.default_loss)},"
             f" {self.seconds_left:.0f} s left"
         )
 
@@ -88,7 +88,7 @@ class Tuned:
 
     def __str__(self) -> str:
         verdict = "adopted" if self.adopted else "not better enough, the defaults stay"
-        return f"{self.trials} trials, best {_beside(self.loss, self.default_loss)}: {verdict}"
+        return f"{self.trials} trials, best {_against(self.loss, self.default_loss)}: {verdict}"
 
 
 def fold_rows(known: BeforeBacktest) -> list[Fold]:
@@ -167,7 +167,7 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[candidates.spread(rows.assign(issue=place), MAX_ROWS)] if len(rows) else rows
 
 
-def _beside(loss: float, default_loss: float) -> str:
+def _against(loss: float, default_loss: float) -> str:
     return f"{loss:.5f} against the defaults' {default_loss:.5f} ({loss / default_loss - 1:+.1%})"
 
 
@@ -215,7 +215,7 @@ def _judge(
 ) -> tuple[Boosting, float, float, bool]:
     """The first of `rivals` that beats the defaults on `fold`, else the first; its loss, theirs.
 
-    So more trials never cost what earlier ones had won.
+    So more trials never lose a gain of earlier ones.
     """
     default = _errors(Boosting(), fold, spec)
     verdicts = []

@@ -1,6 +1,6 @@
-"""The facts of a panel with something changed: other weather, an event, another level.
+"""The facts of a panel with a change: other weather, an event, another level.
 
-The forecast itself is `training.forecast` on what comes out: the same model, asked again.
+Forecasts of changed facts are made by `forecasting.forecast`, with the same model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEVEL_DAYS = 28
 
 @dataclass(frozen=True)
 class Change:
-    """What is asked: all days of `first` to `last` (naive local days), as far as they are ahead.
+    """A change on all days from `first` to `last` (naive local days) that are after the issue.
 
     weather  column -> value added to its forecast; event: name of a known event on these days, ""
     for none; level: share by which the counts of the last 28 known days are raised (0.1 = 10 %)

@@ -76,10 +76,10 @@ def positions(y: np.ndarray, prediction: np.ndarray, edges: np.ndarray) -> np.nd
 def factors(
     unique_id: np.ndarray, day: np.ndarray, horizon: np.ndarray, seen: Positions
 ) -> np.ndarray:
-    """By how much bands of each row's series are widened on its UTC day (since 1970), (rows,).
+    """The factors by which bands of each row's series are widened on its UTC day, (rows,).
 
-    What was known when the day began counts, so every issue of a day has one factor for the next
-    hour and one for later ones.
+    Only facts known when the day began count, so every issue of a day has one factor for the next
+    hour and one for later ones. Days count from 1970.
     """
     result = np.ones(len(unique_id))
     later = horizon >= LATER

@@ -91,7 +91,7 @@ def ordered(edges: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 def unit(frame: Frame) -> np.ndarray:
     """The unit of errors, (rows,): the residuals' size of the last four weeks.
 
-    In units of it, bands widen with the unrest of a road of themselves.
+    In this unit, bands widen by themselves with the unrest of a road.
     """
     size = np.where(np.isfinite(frame.size), frame.size, _UNREST * frame.level)
     return np.maximum(size, _LEAST_UNREST * frame.level)
@@ -108,7 +108,7 @@ def _inputs(frame: Frame, prediction: np.ndarray) -> np.ndarray:
 def calibrate(frame: Frame, prediction: np.ndarray, halves: np.ndarray, seed: int) -> Bands:
     """Bands from out-of-sample forecasts of `frame` (rows with y and level).
 
-    `halves` (rows,) bool parts the rows in time: errors of each half are held against sizes that
+    `halves` (rows,) bool divides the rows in time: errors of each half are divided by sizes that
     were learned from the other, so that the quantiles are out of sample too (cross-conformal,
     Vovk 2015).
     """

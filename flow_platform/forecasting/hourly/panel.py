@@ -64,7 +64,7 @@ class Panel:
     y, occupancy   (series, hours), NaN where there is no reading
     delay          (series, hours) seconds from the end of an hour until its reading was known
     closed         (series, hours) whether the road was barred, and is not most of the time
-    clock          (series,) which of `clocks` a series lives by
+    clock          (series,) the position of a series' clock in `clocks`
     """
 
     ids: pd.Index
@@ -116,7 +116,7 @@ class Panel:
             # Traffic on a closed road does not show that on an open one.
             known = np.isfinite(value) & ~self.closed[series, before[:, place]]
             count += known
-            # An occurrence that is not known leaves its turn to the next: a gap is no change.
+            # An unknown occurrence is replaced by the next one: a gap is no change.
             weight = np.exp2(-(count - 1)[:, None] / np.array(HALF_LIVES)) * known[:, None]
             total += weight * np.where(known, value, 0.0)[:, None]
             mass += weight

@@ -7,7 +7,7 @@ of a few have no figures here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -135,29 +135,19 @@ def _compare(view: View, rows: pd.DataFrame, names: Mapping[str, str], month: da
             key="customers.bars",
             alt=view.text("compare.alt", by=labels[measure], groups=listed),
         )
+    formats: layout.Formats = {
+        "segment": lambda group: literal(names[group]),
+        "customers": view.number,
+        **dict.fromkeys(("share", "late_share"), lambda value: view.percent(value, 1)),
+        **layout.decimals(view, ("orders_each", "mean_days")),
+        **layout.decimals(view, ("recency_days", "value"), 0),
+        **layout.decimals(view, ("stability",), 2),
+    }
     with st.expander(view.text("compare.table")):
-        whole = rows[list(data.SEGMENT_COLUMNS)]
-        layout.table(
-            view,
-            whole,
-            key="customers.table",
-            alt=view.text("groups"),
-            shown={
-                "segment": lambda group: literal(names[group]),
-                "customers": view.number,
-                **dict.fromkeys(("share", "late_share"), lambda value: view.percent(value, 1)),
-                **_decimals(view, ("orders_each", "mean_days"), 1),
-                **_decimals(view, ("recency_days", "value"), 0),
-                **_decimals(view, ("stability",), 2),
-            },
+        whole, name = rows[list(data.SEGMENT_COLUMNS)], f"customers_{month:%Y-%m}"
+        layout.table_with_files(
+            view, whole, key="customers", alt=view.text("groups"), shown=formats, name=name
         )
-        layout.downloads(view, whole, name=f"customers_{month:%Y-%m}", key="customers")
-
-
-def _decimals(
-    view: View, columns: tuple[str, ...], decimals: int
-) -> dict[str, Callable[[Any], str]]:
-    return dict.fromkeys(columns, lambda value: view.number(value, decimals))
 
 
 def _figure(view: View, measure: str, row: pd.Series) -> str:
@@ -203,22 +193,18 @@ def _served(view: View, month: date, names: dict[str, str]) -> None:
         view.text("served.body", place=literal(place), **enough)
         + (view.text("served.hidden", n=view.number(hidden)) if hidden else "")
     )
+    where = "all" if region == ALL else region
+    name = f"customers_late_{where}_{first:%Y-%m}_{month:%Y-%m}"
+    formats: layout.Formats = {
+        "segment": lambda group: literal(named[group]),
+        "month": lambda at: capitalised(view.long_month(at.date())),
+        **layout.decimals(view, ("orders", "delivered", "late"), 0),
+        "late_rate": lambda value: view.percent(value, 1),
+    }
     with st.expander(view.text("served.table")):
-        layout.table(
-            view,
-            rows,
-            key="experience.table",
-            alt=view.text("served"),
-            shown={
-                "segment": lambda group: literal(named[group]),
-                "month": lambda at: capitalised(view.long_month(at.date())),
-                **_decimals(view, ("orders", "delivered", "late"), 0),
-                "late_rate": lambda value: view.percent(value, 1),
-            },
+        layout.table_with_files(
+            view, rows, key="late", alt=view.text("served"), shown=formats, name=name
         )
-        where = "all" if region == ALL else region
-        name = f"customers_late_{where}_{first:%Y-%m}_{month:%Y-%m}"
-        layout.downloads(view, rows, name=name, key="late")
 
 
 def _worst_and_best(view: View, rows: pd.DataFrame, names: Mapping[str, str]) -> None:
@@ -255,17 +241,12 @@ def _choice(view: View, month: date) -> None:
     layout.chart(
         charts.choices_of_k(view, rows), key="customers.choice", alt=view.text("choice.alt")
     )
-    layout.table(
-        view,
-        rows,
-        key="choice.table",
-        alt=view.text("choice"),
-        shown={
-            "k": view.number,
-            **_decimals(view, ("silhouette", "stability"), 2),
-            "chosen": lambda yes: view.text("choice.yes" if yes else "choice.no"),
-        },
-    )
+    formats: layout.Formats = {
+        "k": view.number,
+        **layout.decimals(view, ("silhouette", "stability"), 2),
+        "chosen": lambda yes: view.text("choice.yes" if yes else "choice.no"),
+    }
+    layout.table(view, rows, key="choice.table", alt=view.text("choice"), shown=formats)
 
 
 show(layout.view_of("customers"))

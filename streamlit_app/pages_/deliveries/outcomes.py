@@ -193,8 +193,8 @@ def _table(
     rows: pd.DataFrame,
     name: str,
     alt: str,
-    formats: dict[str, Callable[[Any], str]],
+    formats: layout.Formats,
 ) -> None:
-    counts: dict[str, Callable[[Any], str]] = dict.fromkeys(_COUNTS, view.number)
-    layout.table(view, rows, key=f"{name}.table", alt=alt, shown={**counts, **formats})
-    layout.downloads(view, rows, name=f"deliveries_{name}", key=name)
+    counts: layout.Formats = dict.fromkeys(_COUNTS, view.number)
+    formats, file_name = {**counts, **formats}, f"deliveries_{name}"
+    layout.table_with_files(view, rows, key=name, alt=alt, shown=formats, name=file_name)

@@ -61,7 +61,7 @@ def arrived_until(first: date, last: date) -> date | None:
     """The newest of these days of placing up to which nearly all orders have arrived: NEARLY_ALL of
     those of the week that it ends, over the whole network. None where there is none.
 
-    Of later days only the quick orders are delivered: to judge by these would flatter.
+    Of newer days only the quick orders have been delivered, which would flatter the forecasts.
     """
     frame = read(
         """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import streamlit as st
 
 from streamlit_app.blocks import layout
-from streamlit_app.data import flows
 from streamlit_app.pages_.deliveries import data, figures, orders, outcomes
 from streamlit_app.pages_.deliveries.selection import select
 from streamlit_app.view import View
@@ -17,10 +16,8 @@ from streamlit_app.view import View
 
 def show(view: View) -> None:
     """The whole page, top to bottom. Raises DataError when the views cannot be read."""
-    layout.head(view)
-    listed = flows.centres(data.FLOW)
-    if listed.empty:
-        st.info(view.text("no_centres"))
+    listed = layout.head_with_centres(view, data.FLOW)
+    if listed is None:
         return
     fresh, first_day = data.fresh(), data.first_day()
     if fresh is None or first_day is None:

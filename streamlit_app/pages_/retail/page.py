@@ -95,21 +95,15 @@ def _leaderboard(issue: Issue) -> None:
     month = rows["month"].iloc[0].date()
     st.caption(view.text("leaderboard.body", month=view.long_month(month)))
     shown = rows.drop(columns="month")
-    layout.table(
-        view,
-        shown,
-        key="leaderboard.table",
-        alt=view.text("leaderboard"),
-        shown={
-            "candidate": lambda name: view.name("candidate", name),
-            "mase": lambda value: view.number(value, 3),
-            **dict.fromkeys(("rmse", "mae"), lambda value: view.number(value, 1)),
-            **dict.fromkeys(("mape", "coverage_80"), lambda value: view.percent(value, 1)),
-            "is_champion": lambda chosen: view.text("champion") if chosen else "",
-        },
-    )
-    name = f"leaderboard_{issue.series.measure}_{month:%Y-%m}"
-    layout.downloads(view, shown, name=name, key="leaderboard")
+    formats: layout.Formats = {
+        "candidate": lambda name: view.name("candidate", name),
+        **layout.decimals(view, ("mase",), 3),
+        **layout.decimals(view, ("rmse", "mae")),
+        **dict.fromkeys(("mape", "coverage_80"), lambda value: view.percent(value, 1)),
+        "is_champion": lambda chosen: view.text("champion") if chosen else "",
+    }
+    alt, name = view.text("leaderboard"), f"leaderboard_{issue.series.measure}_{month:%Y-%m}"
+    layout.table_with_files(view, shown, key="leaderboard", alt=alt, shown=formats, name=name)
 
 
 show(layout.view_of(FLOW))

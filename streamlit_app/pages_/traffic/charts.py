@@ -67,25 +67,17 @@ def errors_ahead(view: View, rows: pd.DataFrame) -> go.Figure:
     `rows` has ERROR_COLUMNS, in order of the horizon.
     """
     figure = go.Figure()
-    for column, colour, dash, symbol in (
-        ("mae", drawing.ACCENT, "solid", "circle"),
-        ("persistence_mae", drawing.WARNING, "dash", "square"),
-        ("week_before_mae", drawing.MUTED, "dot", "diamond"),
+    for column, mark in (
+        ("mae", (drawing.ACCENT, "solid", "circle")),
+        ("persistence_mae", (drawing.WARNING, "dash", "square")),
+        ("week_before_mae", (drawing.MUTED, "dot", "diamond")),
     ):
         if rows[column].isna().all():
             continue
         name = view.text(f"column.{column}")
+        hover = f"%{{y:,.0f}}<extra>{name}</extra>"
         figure.add_trace(
-            go.Scatter(
-                x=rows["horizon"],
-                y=rows[column],
-                name=name,
-                mode="lines+markers",
-                line={"color": colour, "width": 2.2, "dash": dash},
-                marker={"size": 6, "symbol": symbol},
-                connectgaps=False,
-                hovertemplate=f"%{{y:,.0f}}<extra>{name}</extra>",
-            )
+            drawing.line_with_marks(rows["horizon"], rows[column], name, mark, hovertemplate=hover)
         )
     look = drawing.look(view, height=300, entry_width=190)
     figure.update_layout(**look, hovermode="x unified", showlegend=True)

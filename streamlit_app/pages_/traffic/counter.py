@@ -158,15 +158,9 @@ def errors(view: View, centre: Centre) -> None:
     st.caption(view.text("errors.caption"))
     shown = rows[list(data.ERROR_COLUMNS)]
     with st.expander(view.text("errors.table")):
-        layout.table(
-            view,
-            shown,
-            key="errors.table",
-            alt=view.text("errors.table"),
-            shown=dict.fromkeys(data.ERROR_COLUMNS, view.number),
-        )
-        name = f"traffic_{centre.centre_id}_errors"
-        layout.downloads(view, shown, name=name, key="errors")
+        formats = dict.fromkeys(data.ERROR_COLUMNS, view.number)
+        alt, name = view.text("errors.table"), f"traffic_{centre.centre_id}_errors"
+        layout.table_with_files(view, shown, key="errors", alt=alt, shown=formats, name=name)
 
 
 def _error_tile(view: View, horizon: int, row: Any) -> str:

@@ -157,17 +157,12 @@ def _list(view: View, rows: pd.DataFrame, timezone: str) -> None:
         return time if day == same_day else f"{view.short_day(day)}, {time}"
 
     with st.container(height=_LIST_HEIGHT if len(shown) > _LONG_LIST else "content", border=False):
-        layout.table(
-            view,
-            shown,
-            key="counters.table",
-            alt=view.text("list"),
-            shown={
-                "level": lambda level: level_name(view, level),
-                "prediction": view.number,
-                "last_counted": ended,
-            },
-        )
+        formats: layout.Formats = {
+            "level": lambda level: level_name(view, level),
+            "prediction": view.number,
+            "last_counted": ended,
+        }
+        layout.table(view, shown, key="counters.table", alt=view.text("list"), shown=formats)
     layout.downloads(
         view, shown, name=f"traffic_counters_{hour_end:%Y-%m-%dT%H%MZ}", key="counters"
     )

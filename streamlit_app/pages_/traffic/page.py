@@ -31,10 +31,8 @@ _LICENCE = "https://opendatacommons.org/licenses/odbl/"
 def show(view: View) -> None:
     """The whole page, top to bottom. Raises DataError when the views cannot be read."""
     view = view.giving(unit=view.text(f"measure.{data.MEASURE}"))
-    layout.head(view)
-    listed = flows.centres(data.FLOW)
-    if listed.empty:
-        st.info(view.text("no_centres"))
+    listed = layout.head_with_centres(view, data.FLOW)
+    if listed is None:
         return
     newest = data.newest_issues()
     if newest.empty:

@@ -26,32 +26,23 @@ def by_hour(view: View, rows: pd.DataFrame) -> go.Figure:
     `rows` has HOUR_COLUMNS, in order of the hour.
     """
     figure = go.Figure()
-    for part, colour, dash, symbol in (
-        ("weekday", drawing.ACCENT, "solid", "circle"),
-        ("weekend", drawing.WARNING, "dash", "square"),
-    ):
+    weekday = (drawing.ACCENT, "solid", "circle")
+    weekend = (drawing.WARNING, "dash", "square")
+    for part, mark in (("weekday", weekday), ("weekend", weekend)):
         when = view.text(part)
-        figure.add_trace(
-            go.Scatter(
-                x=rows["local_hour"],
-                y=rows[f"{part}_minutes"],
-                name=when,
-                mode="lines+markers",
-                line={"color": colour, "width": 2.2, "dash": dash},
-                marker={"size": 6, "symbol": symbol},
-                connectgaps=False,
-                hovertext=[
-                    view.text(
-                        "hover.hour",
-                        hour=view.hour(row.local_hour),
-                        when=when,
-                        minutes=view.number(getattr(row, f"{part}_minutes"), 1),
-                        n=view.number(getattr(row, f"{part}_trips")),
-                    )
-                    for row in each_row(rows)
-                ],
-                hoverinfo="text",
+        texts = [
+            view.text(
+                "hover.hour",
+                hour=view.hour(row.local_hour),
+                when=when,
+                minutes=view.number(getattr(row, f"{part}_minutes"), 1),
+                n=view.number(getattr(row, f"{part}_trips")),
             )
+            for row in each_row(rows)
+        ]
+        x, y = rows["local_hour"], rows[f"{part}_minutes"]
+        figure.add_trace(
+            drawing.line_with_marks(x, y, when, mark, hovertext=texts, hoverinfo="text")
         )
     ticks = list(range(0, 24, 3))
     figure.update_xaxes(

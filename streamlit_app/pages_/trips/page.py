@@ -5,9 +5,8 @@ What it reads is in `data.py`, its charts are in `charts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -41,10 +40,8 @@ class Shown(NamedTuple):
 
 def show(view: View) -> None:
     """The whole page, top to bottom. Raises DataError when the views cannot be read."""
-    layout.head(view)
-    listed = flows.centres(data.FLOW)
-    if listed.empty:
-        st.info(view.text("no_centres"))
+    listed = layout.head_with_centres(view, data.FLOW)
+    if listed is None:
         return
     known = data.days()
     if known is None:
@@ -223,7 +220,7 @@ def _durations(view: View, shown: Shown) -> None:
     st.caption(view.text("local"))
     with st.expander(view.text("hours.table")):
         minutes = ("weekday_minutes", "weekend_minutes")
-        formats = {"local_hour": view.hour, **_decimals(view, minutes)}
+        formats = {"local_hour": view.hour, **layout.decimals(view, minutes)}
         _table(view, shown, hours, "hours", view.text("by.hour"), formats)
 
 
@@ -251,7 +248,7 @@ def _pairs(view: View, shown: Shown) -> None:
     rows = data.zone_pairs(shown.borough, *shown.period)
     st.caption(view.text("pairs.body", n=view.number(len(rows))))
     formats = {
-        **_decimals(view, ("mean_minutes", "mean_distance_km")),
+        **layout.decimals(view, ("mean_minutes", "mean_distance_km")),
         "trip_mae": lambda off: MISSING if is_missing(off) else f"± {view.number(off, 1)}",
     }
     _table(view, shown, rows, "pairs", view.text("pairs"), formats)
@@ -276,7 +273,7 @@ def _models(view: View, shown: Shown, models: pd.DataFrame) -> None:
         )
     formats = {
         "model": lambda model: view.text(f"model_name.{model}"),
-        **_decimals(view, ("trip_mae", "rmse", "mean_width_80", "r2"), 2),
+        **layout.decimals(view, ("trip_mae", "rmse", "mean_width_80", "r2"), 2),
         "coverage_80": lambda share: view.percent(share, 1),
     }
     _table(view, shown, models[list(data.MODEL_COLUMNS)], "models", view.text("models"), formats)
@@ -303,29 +300,22 @@ def _steps(view: View, shown: Shown) -> None:
     with st.expander(view.text("steps.table")):
         formats = {
             "model": lambda model: view.text(f"model_name.{model}"),
-            **_decimals(view, ("mean_predicted", "mean_actual")),
+            **layout.decimals(view, ("mean_predicted", "mean_actual")),
             "coverage_80": lambda share: view.percent(share, 1),
         }
         _table(view, shown, rows, "steps", view.text("steps"), formats)
 
 
-Shows = dict[str, Callable[[Any], str]]
-
-
-def _decimals(view: View, columns: tuple[str, ...], decimals: int = 1) -> Shows:
-    return dict.fromkeys(columns, lambda value: view.number(value, decimals))
-
-
 def _table(
-    view: View, shown: Shown, rows: pd.DataFrame, name: str, alt: str, formats: Shows
+    view: View, shown: Shown, rows: pd.DataFrame, name: str, alt: str, formats: layout.Formats
 ) -> None:
     """A table and its files, with counts as whole numbers."""
     counts = [str(c) for c in rows if str(c) == "trips" or str(c).endswith("_trips")]
-    whole: Shows = dict.fromkeys(counts, view.number)
-    layout.table(view, rows, key=f"{name}.table", alt=alt, shown={**whole, **formats})
+    whole: layout.Formats = dict.fromkeys(counts, view.number)
     where = "all" if shown.borough == ALL else shown.borough
     file_name = f"trips_{name}_{where}_{shown.period.first}_{shown.period.last}"
-    layout.downloads(view, rows, name=file_name, key=name)
+    formats = {**whole, **formats}
+    layout.table_with_files(view, rows, key=name, alt=alt, shown=formats, name=file_name)
 
 
 show(layout.view_of(data.FLOW))

@@ -24,7 +24,6 @@ from flow_platform.warehouse.server import Server
 from tests.api import world
 from tests.api.clients import make_account
 from tests.api.dagster_stand_in import DagsterStandIn
-from tests.api.listening import listening
 
 # Tests that are not about limits must not meet them.
 PLENTY = Limits(
@@ -46,14 +45,7 @@ def server(scratch: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def dagster() -> Iterator[str]:
-    """The address of a stand-in for Dagster's webserver."""
-    with listening(DagsterStandIn()) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def config(server: Server, scratch: Path, dagster: str) -> ApiConfig:
+def config(server: Server, scratch: Path, dagster: DagsterStandIn) -> ApiConfig:
     month = datetime.now(UTC).date().replace(day=1)
     cutoff = pd.Timestamp(month, tz="UTC")
     trips = world.draw_trips(4_000, cutoff)
@@ -65,7 +57,7 @@ def config(server: Server, scratch: Path, dagster: str) -> ApiConfig:
         dsn=server.dsn("flow_api"),
         token_key=secrets.token_bytes(32),
         home=scratch / "api",
-        dagster_url=dagster,
+        dagster_url=dagster.address,
         limits=PLENTY,
     )
 

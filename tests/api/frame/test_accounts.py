@@ -26,7 +26,7 @@ from tests.api.world import execute
 from tests.conftest import new_settings
 from tests.integration.conftest import environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_a_person_registers_signs_in_and_is_known(client: TestClient) -> None:
@@ -294,7 +294,7 @@ def test_accounts_are_listed_in_pages(
 ) -> None:
     headers = accounts[Role.ADMIN]["headers"]
     whole = client.get("/accounts?limit=500", headers=headers).json()
-    parts = []
+    parts: list[dict[str, Any]] = []
     while len(parts) < whole["total"]:
         page = client.get(f"/accounts?limit=3&offset={len(parts)}", headers=headers).json()
         assert page["items"]

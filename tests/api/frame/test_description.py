@@ -23,7 +23,7 @@ from flow_platform.warehouse.server import Server
 from tests.api.listening import listening
 from tests.api.world import execute
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600), pytest.mark.slow]
 
 HERE = Path(__file__).parent
 # `FLOW_FUZZ=400 pytest tests/api/frame/test_description.py` looks for longer.

@@ -34,14 +34,6 @@ def database(api_home: Path) -> Server:
 
 
 @pytest.fixture(scope="session")
-def dagster() -> Iterator[DagsterStandIn]:
-    stand_in = DagsterStandIn()
-    with listening(stand_in) as address:
-        stand_in.address = address
-        yield stand_in
-
-
-@pytest.fixture(scope="session")
 def service(api_home: Path, database: Server, dagster: DagsterStandIn) -> Iterator[str]:
     """The address of the running service."""
     config = ApiConfig(

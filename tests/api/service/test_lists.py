@@ -213,7 +213,7 @@ def filled(database: Server) -> Iterator[None]:
 def pages(client: httpx.Client, address: str) -> list[dict[str, Any]]:
     """The rows of every page from `address` on."""
     found: list[dict[str, Any]] = []
-    following: str | None = address
+    following = address
     for _ in range(200):
         answer = client.get(following)
         assert answer.status_code == 200, answer.text

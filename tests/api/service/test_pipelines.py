@@ -139,7 +139,7 @@ def test_the_keys_of_two_accounts_do_not_meet(
 @pytest.mark.parametrize("key", ["", "a" * 129, "two words", "é", '"'])
 def test_a_key_is_of_plain_characters(operator: httpx.Client, key: str) -> None:
     answer = operator.post(
-        "/pipelines/etl/runs", json=RANGE, headers={"Idempotency-Key": key.encode()}
+        "/pipelines/etl/runs", json=RANGE, headers={b"Idempotency-Key": key.encode()}
     )
     assert answer.status_code == 422, answer.text
 

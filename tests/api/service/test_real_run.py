@@ -3,7 +3,6 @@ Dagster jobs, follows them and reads what they made."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -16,12 +15,16 @@ import httpx
 import pytest
 
 from flow_platform.settings import PROJECT_ROOT, Settings
-from flow_platform.warehouse import embedded
 from tests.api.clients import PASSWORD, bearer, sign_in
-from tests.api.listening import free_port
-from tests.integration.conftest import environment, flow, make_settings
+from tests.integration.conftest import (
+    environment,
+    flow,
+    make_settings,
+    ports_of_services,
+    services_up,
+)
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800), pytest.mark.slow]
 
 LAST = datetime.now(UTC).date() - timedelta(days=1)
 FIRST = LAST - timedelta(days=40)
@@ -30,28 +33,18 @@ RUN_SECONDS = 400.0
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
-    names = ("FLOW_DAGSTER_PORT", "FLOW_STREAMLIT_PORT", "FLOW_API_PORT")
-    first_day = {"FLOW_FIRST_DAY": str(FIRST)}
-    return {name: str(free_port()) for name in names} | first_day
+    return ports_of_services() | {"FLOW_FIRST_DAY": str(FIRST)}
 
 
 @pytest.fixture(scope="module")
 def home(scratch: Path, ports: dict[str, str]) -> Iterator[Settings]:
     settings = make_settings(scratch / "real")
-    try:
-        before = str(LAST - timedelta(days=5))
-        done = flow(
-            *(settings, "backfill", "parcels", "--history", "--from", str(FIRST), "--to", before),
-            **ports,
-        )
-        assert done.returncode == 0, done.stderr
-        done = flow(settings, "up", "--json", **ports)
-        assert done.returncode == 0, done.stderr
-        assert {state["state"] for state in json.loads(done.stdout)} == {"up"}
+    before = str(LAST - timedelta(days=5))
+    days = ("--history", "--from", str(FIRST), "--to", before)
+    done = flow(settings, "backfill", "parcels", *days, **ports)
+    assert done.returncode == 0, done.stderr
+    with services_up(settings, **ports):
         yield settings
-    finally:
-        flow(settings, "down", **ports)
-        embedded.stop(settings.home_path)
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flow_platform.api import asset_keys
-from flow_platform.api.dagster_client import RANGE_END_TAG, RANGE_START_TAG
+from flow_platform.api.dagster_client import LOCATION, RANGE_END_TAG, RANGE_START_TAG
 from flow_platform.api.routers.pipelines import CHAMPIONS, CHAMPIONS_TAG
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
@@ -22,6 +24,14 @@ def test_the_tags_of_a_range_and_of_champions_are_those_the_assets_read() -> Non
 
     assert range_tags("a", "b") == {RANGE_START_TAG: "a", RANGE_END_TAG: "b"}
     assert (models.CHAMPIONS_TAG, CHAMPIONS) == (CHAMPIONS_TAG, "name")
+
+
+def test_every_way_of_starting_dagster_gives_the_code_location_the_same_name() -> None:
+    workspace = yaml.safe_load((PROJECT_ROOT / "workspace.yaml").read_text())
+    (of_services,) = workspace["load_from"]
+    of_dg = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert of_services["python_module"]["location_name"] == LOCATION
+    assert of_dg["code_location_name"] == LOCATION
 
 
 @pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)

@@ -249,7 +249,7 @@ def _orders(now: datetime, orders: int, days: int, *, same: bool) -> Iterator[tu
         handed, delivered = approved + timedelta(days=2), placed + timedelta(days=real)
         is_there, on_its_way = delivered <= now, handed <= now
         tracked = min(now, delivered) - timedelta(hours=3) if on_its_way else None
-        reasons = [
+        reasons: list[dict[str, Any]] = [
             {"feature": "seller_late", "effect": 0.8 * slow},
             {"feature": "distance_km", "effect": 0.31},
             {"feature": "weight_kg", "effect": 0.9 if heavy else -0.1},

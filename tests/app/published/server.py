@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+
+from tests.local_server import free_port
 
 APP = Path(__file__).resolve().parents[3] / "streamlit_app" / "app.py"
 
@@ -86,13 +87,6 @@ class Server:
         """Stop it and delete its data."""
         self.stop()
         shutil.rmtree(self._home, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

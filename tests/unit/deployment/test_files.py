@@ -36,11 +36,7 @@ def test_every_port_of_compose_is_bound_to_the_loopback() -> None:
 
 
 def test_compose_publishes_the_ports_that_the_services_listen_on() -> None:
-    inside = {
-        service.name: str(service.port)
-        for service in services(Settings())  # type: ignore[call-arg]
-        if service.port
-    }
+    inside = {service.name: str(service.port) for service in services(Settings()) if service.port}
     for name, port in inside.items():
         (published,) = COMPOSE["services"][name]["ports"]
         assert published.endswith(f":{port}")
@@ -62,11 +58,11 @@ def _run_by_compose(profile: str | None) -> set[str]:
 def test_compose_runs_the_services_that_flow_up_runs(
     tmp_path: Path, flow: str, kind: str, receiver: str
 ) -> None:
-    plain = Settings()  # type: ignore[call-arg]
+    plain = Settings()
     assert _run_by_compose(None) == {service.name for service in services(plain)}
     sources = tmp_path / "sources.toml"
     sources.write_text(f'[{flow}]\nkind = "{kind}"\n')
-    with_messages = Settings(sources=sources)  # type: ignore[call-arg]
+    with_messages = Settings(sources=sources)
     names = {service.name for service in services(with_messages)}
     assert _run_by_compose(kind) == names
     assert receiver in names

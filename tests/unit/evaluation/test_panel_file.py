@@ -10,6 +10,7 @@ import pytest
 from flow_platform.evaluation.panel_file import read_panel_file
 from flow_platform.evaluation.series_matrix import matrix_of
 from flow_platform.ground.errors import ModelError
+from tests.unit.refusals import assert_refused
 
 
 def test_timestamps_and_their_zone_are_read_and_steps_are_counted_across_months(
@@ -35,10 +36,5 @@ def test_timestamps_and_their_zone_are_read_and_steps_are_counted_across_months(
         ("unique_id,ds,y\na,soon,1\n", "neither a time nor a whole number"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_with_what_is_wrong(
-    tmp_path: Path, text: str, words: str
-) -> None:
-    path = tmp_path / "panel.csv"
-    path.write_text(text)
-    with pytest.raises(ModelError, match=words):
-        read_panel_file(path)
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    assert_refused(read_panel_file, tmp_path / "panel.csv", text, ModelError, words)

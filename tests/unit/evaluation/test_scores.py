@@ -24,7 +24,7 @@ def forecasts(**columns: object) -> pd.DataFrame:
 
 
 def figures(table: pd.DataFrame) -> pd.Series:
-    return score(table, ["candidate"]).loc["a"]
+    return score(table, ["candidate"]).T["a"]
 
 
 def test_scores_by_hand() -> None:

@@ -14,8 +14,9 @@ from flow_platform.ground.errors import ConfigurationError
 from flow_platform.privacy.ledger import Ledger
 from flow_platform.privacy.retention import default_days, retention_days, retention_rules
 from flow_platform.privacy.traces import Traces, _clean_file, _found_in, _pattern
-from flow_platform.sources.erased import Erased, erased_person, is_telling, told_in
+from flow_platform.sources.erased import Erased, erased_person, ids_named_in, is_distinctive
 from flow_platform.sources.pseudonyms import Pseudonyms
+from tests.unit.refusals import assert_refused
 
 KEY = Pseudonyms(b"k" * 32)
 ID, EMAIL, NAME, ORDER = (
@@ -50,7 +51,7 @@ ERASED = erased_person(KEY, ID, [EMAIL], [NAME]).with_orders([ORDER], KEY)
     ],
 )
 def test_a_text_is_of_the_erased_person(text: str) -> None:
-    assert ERASED.is_told_in(text, KEY)
+    assert ERASED.occur_in(text, KEY)
 
 
 @pytest.mark.parametrize(
@@ -68,18 +69,18 @@ def test_a_text_is_of_the_erased_person(text: str) -> None:
     ],
 )
 def test_a_text_is_not_of_the_erased_person(text: str) -> None:
-    assert not ERASED.is_told_in(text, KEY)
+    assert not ERASED.occur_in(text, KEY)
 
 
-def test_nobody_is_told_in_anything_when_nobody_was_erased() -> None:
+def test_no_text_concerns_an_erased_person_when_nobody_was_erased() -> None:
     assert not Erased()
-    assert not Erased().is_told_in(EMAIL, KEY)
+    assert not Erased().occur_in(EMAIL, KEY)
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_asked_about(text: str) -> None:
-    told_in(text)
-    ERASED.is_told_in(text, KEY)
+    ids_named_in(text)
+    ERASED.occur_in(text, KEY)
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text.strip() != ""))
@@ -88,10 +89,10 @@ def test_an_id_that_is_told_by_its_key_is_found_whatever_it_looks_like(customer:
     # As `delivery_events` reads an id: blanks around it do not count.
     bare = customer.strip()
     if bare.isprintable():
-        assert erased.is_told_in(json.dumps({"customer": {"id": customer}}), KEY)
+        assert erased.occur_in(json.dumps({"customer": {"id": customer}}), KEY)
 
 
-def test_tokens_tell_nothing_of_the_person_nor_of_their_pseudonym() -> None:
+def test_tokens_reveal_neither_the_person_nor_their_pseudonym() -> None:
     text = json.dumps(sorted(ERASED.tokens))
     for word in (ID, EMAIL, "zoe", "quetz", ORDER, KEY.customer(ID)):
         assert word not in text
@@ -101,14 +102,14 @@ def test_tokens_tell_nothing_of_the_person_nor_of_their_pseudonym() -> None:
     ("identifier", "expected"),
     [("42", False), ("12345", False), ("bob", False), ("123456", True), ("c17", True)],
 )
-def test_a_short_number_or_word_is_no_telling_id(identifier: str, expected: bool) -> None:
-    assert is_telling(identifier) is expected
+def test_a_short_number_or_word_is_no_distinctive_id(identifier: str, expected: bool) -> None:
+    assert is_distinctive(identifier) is expected
 
 
 def test_a_name_of_short_words_is_never_found_everywhere() -> None:
     erased = erased_person(KEY, "cst-1", [], ["Li Wu"])
     assert {kind for kind, _ in erased.tokens} == {"customer", "words"}
-    assert not erased.is_told_in("anything at all", KEY)
+    assert not erased.occur_in("anything at all", KEY)
 
 
 def test_the_ledger_gives_back_what_was_added_once(tmp_path: Path) -> None:
@@ -170,9 +171,7 @@ def test_a_retention_file_that_cannot_be_used_is_refused(
     tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "retention.toml"
-    path.write_text(content)
-    with pytest.raises(ConfigurationError, match=message):
-        retention_days(path)
+    assert_refused(retention_days, path, content, ConfigurationError, message)
 
 
 def test_every_kind_of_days_has_a_rule_and_every_rule_a_kind() -> None:

@@ -42,7 +42,7 @@ def test_semicolons_and_columns_in_any_order_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("1,,,,,,,,", "line 3: centre_id '1' is already used in line 2"),
         (",x,,,,,,,", "line 3: centre_id is empty"),
@@ -51,7 +51,7 @@ def test_semicolons_and_columns_in_any_order_are_read(tmp_path: Path) -> None:
         ("a[b],,,,,,,,", "contains '['"),
         ("a...b,,,,,,,,", "contains '...'"),
         ('"a\nb",,,,,,,,', "line 3: centre_id 'a\\nb' contains a control character"),
-        ("all,,,,,,,,", "stands for all centres"),
+        ("all,,,,,,,,", "means all centres"),
         ("2,,,,,,,Europe/Pari,", "line 3: timezone 'Europe/Pari' is not known"),
         ("2,,,,France,,,,", "country 'France'"),
         ("2,,,,FR,XX,,,", "FR has no subdivision 'XX'"),
@@ -65,17 +65,17 @@ def test_semicolons_and_columns_in_any_order_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_in_the_centres_file_is_named_with_its_line(
-    tmp_path: Path, line: str, said: str
+    tmp_path: Path, line: str, message: str
 ) -> None:
     path = written(tmp_path, f"{HEADER}\n1,,,,,,,,\n{line}\n")
     with pytest.raises(ConfigurationError) as caught:
         read_centres(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "no column centre_id"),
         (b"id\n1\n", "no column centre_id (found: id)"),
@@ -86,13 +86,13 @@ def test_a_fault_in_the_centres_file_is_named_with_its_line(
     ],
 )
 def test_a_centres_file_that_cannot_be_read_says_why(
-    tmp_path: Path, content: bytes, said: str
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "centres.csv"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
         read_centres(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_missing_centres_file_is_named(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_without_a_file_there_are_no_events() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("2025-02-30,,all,x", "line 2: first_day '2025-02-30' is not a day"),
         ("2025-03-02,2025-03-01,all,x", "line 2: last_day 2025-03-01 is before first_day"),
@@ -135,9 +135,9 @@ def test_without_a_file_there_are_no_events() -> None:
     ],
 )
 def test_a_fault_in_the_events_file_is_named_with_its_line(
-    tmp_path: Path, french_centres: tuple[Centre, ...], line: str, said: str
+    tmp_path: Path, french_centres: tuple[Centre, ...], line: str, message: str
 ) -> None:
     path = written(tmp_path, f"first_day,last_day,scope,name\n{line}\n")
     with pytest.raises(ConfigurationError) as caught:
         read_events(path, french_centres)
-    assert said in str(caught.value)
+    assert message in str(caught.value)

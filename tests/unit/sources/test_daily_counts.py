@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from flow_platform.flows.parcels.options import ParcelsSource
-from flow_platform.sources.parcels import Landing, discover_centres, read_parcels
+from flow_platform.sources.daily_counts import Landing, discover_centres, read_daily_counts
 from flow_platform.sources.simulated_world import World
 from tests.unit.sources.samples import NOW, plain_centre
 
@@ -29,7 +29,7 @@ def load(
     **settings: Any,
 ) -> Landing:
     config = ParcelsSource(kind="files", path=str(folder / "*"), **settings)
-    landing = read_parcels(config, CENTRES, first, last, ids, now=NOW)
+    landing = read_daily_counts(config, "parcels", CENTRES, first, last, ids, now=NOW)
     for file in landing.files:
         assert file.rows_read == file.rows_stored + file.rows_quarantined
         assert file.rows_in_file == file.rows_read + file.rows_left
@@ -147,7 +147,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8"])
-def test_encodings_are_as_told(tmp_path: Path, encoding: str) -> None:
+def test_a_declared_encoding_is_used(tmp_path: Path, encoding: str) -> None:
     text = "场地2;日期;货量\n1;2025-03-28;1,5\n"
     landing = of_text(
         tmp_path,
@@ -249,7 +249,7 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "centre_id": [1, 1, 7, 1],
-            "day": pd.to_datetime(["2025-03-28", "2025-03-29", "2025-03-29", None]),
+            "day": pd.to_datetime(["2025-03-28", "2025-03-29", "2025-03-29", "NaT"]),
             "parcels": [1.0, float("nan"), 3.0, 4.0],
         }
     )
@@ -264,7 +264,7 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("x.csv", b"", "is empty"),
         ("x.csv", b"\n \n", "is empty"),
@@ -277,14 +277,14 @@ def test_parquet_loads_with_its_own_types(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_file_names_itself_and_stops_only_itself(
-    tmp_path: Path, name: str, content: bytes, said: str
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     (tmp_path / "good.csv").write_text(HEADER + "1,2025-03-28,1\n")
     landing = load(tmp_path)
     errors = [file.error for file in landing.files if file.error]
     assert len(errors) == 1
-    assert said in errors[0]
+    assert message in errors[0]
     assert name in errors[0]
     assert len(landing.rows) == 1
 
@@ -303,21 +303,24 @@ def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
 
 def test_simulated_counts_come_once_they_are_known(tmp_path: Path) -> None:
     world = World(CENTRES)
-    landing = read_parcels(
+    landing = read_daily_counts(
         ParcelsSource(),
+        "parcels",
         CENTRES,
         date(2026, 5, 25),
         date(2026, 6, 5),
         ["1", "07", "NY"],
         now=NOW,
-        world=world,
+        simulated=world.parcels,
     )
     newest = landing.rows.groupby("centre_id")["day"].max()
     assert newest.max() == pd.Timestamp(2026, 5, 31)
     assert (landing.rows["available_at"] <= pd.Timestamp(NOW)).all()
     assert landing.files[0].rows_stored == len(landing.rows)
-    with pytest.raises(ValueError, match="world"):
-        read_parcels(ParcelsSource(), CENTRES, date(2026, 1, 1), date(2026, 1, 1), ["1"], now=NOW)
+    with pytest.raises(ValueError, match="simulated"):
+        read_daily_counts(
+            ParcelsSource(), "parcels", CENTRES, date(2026, 1, 1), date(2026, 1, 1), ["1"], now=NOW
+        )
 
 
 def test_centres_are_discovered_in_the_files(tmp_path: Path) -> None:
@@ -340,7 +343,9 @@ def test_the_real_lanes_load_without_a_loss(real_data: Path) -> None:
     centres = [plain_centre(one, "Asia/Shanghai") for one in discover_centres(config)]
     ids = [centre.centre_id for centre in centres]
     assert set(ids) == set(table["场地2"])
-    landing = read_parcels(config, centres, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW)
+    landing = read_daily_counts(
+        config, "parcels", centres, date(2021, 1, 1), date(2022, 6, 30), ids, now=NOW
+    )
     assert landing.files[0].rows_stored == len(table) == 130_016
     assert landing.rejected.empty
     assert landing.rows["parcels"].sum() == table["货量"].sum()

@@ -30,7 +30,7 @@ Answer = tuple[int, bytes]
 
 
 def documented(query: dict[str, str], latitude: float) -> dict[str, Any]:
-    """Hours from start_date to end_date; the temperature tells place and lead."""
+    """Hours from start_date to end_date; the temperature encodes place and lead."""
     first = datetime.fromisoformat(query["start_date"]).replace(tzinfo=UTC)
     last = datetime.fromisoformat(query["end_date"]).replace(tzinfo=UTC)
     count = ((last - first).days + 1) * 24
@@ -203,7 +203,7 @@ def test_a_service_that_stays_down_is_a_warning_after_bounded_tries(
     assert len(service.asked) == 2 * 3
 
 
-def test_a_refused_request_tells_the_reason_and_is_not_repeated(service: Service) -> None:
+def test_a_refused_request_gives_the_reason_and_is_not_repeated(service: Service) -> None:
     def refusing(path: str, query: dict[str, str]) -> Answer:
         if path == "/previous":
             return 400, b'{"error": true, "reason": "start_date is out of range"}'

@@ -27,7 +27,7 @@ from flow_platform.sources.tables import Column, Table
 from flow_platform.sources.values import text
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
-SOURCES = PROJECT_ROOT / "flow_platform" / "sources"
+PLATFORM = PROJECT_ROOT / "flow_platform"
 
 NAMES = {"centre_id": "site", "day": "date", "parcels": "n", "note": "note"}
 LAYOUTS = Layouts((NAMES,), ("centre_id", "day", "parcels"))
@@ -268,14 +268,14 @@ LIBRARIES = {"csv", "openpyxl", "pyarrow.csv", "pyarrow.parquet"}
 
 
 def test_only_the_reader_opens_files_of_rows() -> None:
-    for path in SOURCES.glob("*.py"):
+    for path in [*PLATFORM.glob("sources/*.py"), *PLATFORM.glob("flows/**/*.py")]:
         imported = {
             name
             for node in ast.walk(ast.parse(path.read_text()))
             for name in (
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
-                else [node.module]
+                else [node.module or ""]
                 if isinstance(node, ast.ImportFrom)
                 else []
             )

@@ -102,4 +102,4 @@ def _unreadable(
         return []
     rows = connection.execute("select kind, token from ops.erased").fetchall()
     erased = Erased(frozenset((kind, token) for kind, token in rows))
-    return [place for place in poison if erased.is_told_in(text_of(received[place])[0], pseudonyms)]
+    return [place for place in poison if erased.occur_in(text_of(received[place])[0], pseudonyms)]

@@ -51,7 +51,7 @@ def write_events(
     *,
     is_marked: bool = True,
 ) -> Written:
-    """Write events, and one mark of the orders that have new events; returns what became of each.
+    """Write events, and one mark of the orders that have new events; returns the events' fates.
 
     The caller has opened the transaction and commits it. An event that was stored before, here or
     from elsewhere, is repeated if its content is equal, else rejected. Events of an erased customer

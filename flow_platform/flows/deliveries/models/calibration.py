@@ -1,4 +1,4 @@
-"""From a candidate's own prediction to the one served: bands that hold, risks that are true.
+"""Calibrates predictions: bands that cover 80 %, probabilities that match observed shares.
 
 Both are learned on rows that the fit had not seen. Nothing here knows a candidate.
 """
@@ -30,10 +30,9 @@ class Platt:
     """Log-odds as served: base + slope (raw - centre) (Platt 1999, the level given).
 
     `raw` is the candidate's own, `base` the share of late orders known at the row's moment,
-    `centre` that of the rows which the candidate was fitted on: only how far a row is from what was
-    usual then is taken from the candidate. There
-    is no shift: a level learned from four months would be carried into the fifth. Slope 0 serves
-    the base.
+    `centre` that of the rows which the candidate was fitted on: only the distance from what was
+    usual then is taken from the candidate. There is no shift: a level learned from four months
+    would be carried into the fifth. Slope 0 serves the base.
     """
 
     centre: float
@@ -65,7 +64,7 @@ def probability(log_odds: Floats) -> Floats:
 
 
 def widening(logs: Floats, remaining: Floats) -> float:
-    """By what share of its width each side must move out for the band to hold 8 of 10.
+    """The share of its width by which each side must move out for the band to cover 80 %.
 
     `logs` has shape (3, n) (conformalized quantile regression, Romano, Patterson and Candes 2019).
     """
@@ -98,8 +97,8 @@ def _width(lower: Floats, upper: Floats) -> Floats:
 def banded(logs: Floats, elapsed: Floats, widening: Floats | float) -> Floats:
     """Days from placing and an 80 % band, shape (n, 3), of logs of remaining days, shape (3, n).
 
-    `widening` is that of each row, or of all. Sides never cross the middle; nothing arrives before
-    it is asked about.
+    `widening` is that of each row, or of all. Sides never cross the middle, and no side is before
+    the moment of the prediction.
     """
     middle, lower, upper = logs
     reach = _width(lower, upper) * widening
@@ -132,9 +131,9 @@ def fold_skills(p: Floats, base: Floats, late: Floats, fold: Integers) -> Floats
 
 
 def lasts(between: Interval, folds: Floats) -> bool:
-    """Whether skill was shown that may be hoped to last: above 0 beyond noise over the whole
-    backtest, and above 0 in its newest fold and in most folds. A few weeks of many late orders can
-    carry a whole backtest, and what was lost by its end will hardly come back."""
+    """Whether the skill can be expected to last: above 0 beyond noise over the whole backtest, and
+    above 0 in its newest fold and in most folds. A few weeks of many late orders can decide a whole
+    backtest, and skill that was lost by its end hardly returns."""
     return bool(between.low > 0 and folds[-1] > 0 and 2 * (folds > 0).sum() > len(folds))
 
 

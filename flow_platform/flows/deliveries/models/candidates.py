@@ -31,7 +31,7 @@ SHORTEST_DAYS = 1 / 24
 _ANY_DAYS = 10.0
 # Beyond so many rows the sides of a band, and a network, take minutes and gain little.
 _MOST_ROWS_SIDE, _MOST_ROWS_NETWORK = 30_000, 12_000
-# What one network finds in a few hundred late orders depends on its seed: the mean of several less.
+# With a few hundred late orders one network depends on its seed, and the mean of several less so.
 NETWORKS = 3
 
 _BOOSTING: dict[str, Any] = {
@@ -99,7 +99,7 @@ def log_odds(probability: Floats) -> Floats:
 
 
 class UsualDelay(Fitted):
-    """The days that usually remain, and how past orders strayed from them."""
+    """The days that usually remain, with a band from the errors of past orders."""
 
     def __init__(self, in_transit: bool, spread: tuple[float, float, float]) -> None:
         self._in_transit, self._spread = in_transit, spread

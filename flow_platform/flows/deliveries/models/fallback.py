@@ -10,7 +10,7 @@ from flow_platform.flows.deliveries.models.data import DeliveryData, DeliverySpe
 from flow_platform.flows.deliveries.models.features import Asked, columns, features
 from flow_platform.flows.deliveries.models.judging import base_risk
 
-# Of the days that remain, or of those promised: what is taken for usual, and the sides of a band.
+# Shares of the days that remain, or of those promised: the usual, and the sides of a band.
 _SHARE_OF_PROMISE, _LOWER, _UPPER = 0.8, 0.5, 1.7
 
 

@@ -46,9 +46,9 @@ _OWN = {
     "installments": "paid",
     "paid_value": "paid",
 }
-# What candidates start from and learners do not see: the region's mean of log days, and the share
-# of late orders, both at the recent level of the whole network. Levels of a network show what
-# time it is, as growing counts do: trees would expect the last slow months to go on.
+# Inputs of candidates that learners do not see: the region's mean of log days, and the share of
+# late orders, both at the recent level of the whole network. Such levels identify the period, as
+# growing counts do: trees would expect the last slow months to continue.
 BASES = ("usual_log_days", "network_late")
 _NETWORK = (
     *BASES,

@@ -1,7 +1,7 @@
-"""What other orders show at a moment: sums over what was known strictly before it.
+"""Facts of other orders at a moment: sums over all that was known strictly before it.
 
-Each look-up compares the moment from which a fact was known with the moment that asks. Sums are of
-integers, so that later facts, or those of other keys, cannot even change a rounding.
+Each look-up compares the moment from which a fact was known with its own. Sums are of integers, so
+that later facts, or those of other keys, cannot even change a rounding.
 """
 
 from __future__ import annotations

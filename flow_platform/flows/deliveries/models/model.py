@@ -1,4 +1,4 @@
-"""A trained vintage as it serves: days with a band or a probability, and what raised the risk.
+"""A trained vintage in use: it predicts days with a band, or a probability with its reasons.
 
 Reads the artefacts that `training.py` wrote; which vintage serves is decided elsewhere.
 """

@@ -1,1 +1,1 @@
-"""Which kinds of customers there are: features as of a month, K-Means, how many segments, names."""
+"""Segments of customers: features as of a month, K-Means, the number of segments, names."""

@@ -1,7 +1,7 @@
 """How many segments there are: K-Means for each number, silhouette, and bootstrap stability.
 
 Stability is Hennig's (2007, Cluster-wise assessment of cluster stability, Computational Statistics
-& Data Analysis 52): a cluster that other samples of the same customers do not show is none.
+& Data Analysis 52): a cluster is real if other samples of the same customers show it too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Labels = NDArray[np.int64]
 STABLE, DOUBTFUL = 0.75, 0.6
 # Views hide figures of fewer customers, so that a smaller segment could not be shown to anyone.
 LEAST_SEGMENT = 10
-# Fewer starts for a sample end elsewhere by themselves, and stable segments look unstable.
+# With fewer starts K-Means itself ends in different places, and stable segments look unstable.
 _STARTS, _STARTS_RESAMPLED = 10, 5
 
 
@@ -45,14 +45,14 @@ class Grouping:
 
     @property
     def stability(self) -> float:
-        """That of the least stable segment: a choice is as good as the worst that it shows."""
+        """The stability of the least stable segment, by which the grouping is judged."""
         return min(self.stabilities)
 
 
 def groupings(points: Floats, spec: SegmentSpec) -> list[Grouping]:
-    """K-Means of each number of segments, with how well each would serve.
+    """K-Means with each number of segments, and the quality of each.
 
-    Raises ModelError where fewer points differ than two segments need.
+    Raises ModelError if there are fewer different points than two segments need.
     """
     from threadpoolctl import threadpool_limits
 
@@ -72,9 +72,9 @@ def groupings(points: Floats, spec: SegmentSpec) -> list[Grouping]:
 
 
 def chosen(found: Sequence[Grouping]) -> Grouping:
-    """The stable one that is separated best, or the most stable where none is stable.
+    """The best separated of the stable groupings, or the most stable one if none is stable.
 
-    What has a segment that is too small to be shown is chosen only if nothing else is there.
+    A grouping with a segment that is too small to be shown is chosen only if there is no other.
     """
     shown = [one for one in found if one.smallest >= LEAST_SEGMENT] or list(found)
     stable = [one for one in shown if one.stability >= STABLE]
@@ -84,7 +84,7 @@ def chosen(found: Sequence[Grouping]) -> Grouping:
 
 
 def nearest(points: Floats, centres: Floats) -> Labels:
-    """The place of the nearest centre of each point."""
+    """The position of the nearest centre, for each point."""
     # A centre at a time: all at once would hold millions of customers in memory as often.
     away = np.stack([((points - centre) ** 2).sum(axis=1) for centre in centres], axis=1)
     return np.asarray(away.argmin(axis=1), dtype=np.int64)
@@ -137,7 +137,7 @@ def _ordered(centres: Floats) -> Floats:
 
 
 def _some(rows: int, most: int, draw: np.random.Generator) -> Labels:
-    """At most so many rows, by chance, in their order."""
+    """At most `most` of `rows` positions, drawn at random, in ascending order."""
     if rows <= most:
         return np.arange(rows)
     return np.sort(draw.choice(rows, most, replace=False))

@@ -114,7 +114,7 @@ def customers_of(orders: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
 def matrix_of(customers: pd.DataFrame) -> Floats:
     """Shape (n, len(COLUMNS)): orders and value as logarithms; NaN where a customer's is unknown.
 
-    Who ordered ten times differs from who ordered once as much as ten from a hundred.
+    As logarithms, one order and ten differ as much as ten and a hundred.
     """
     value = np.log1p(customers["value"].to_numpy("float64"))
     made = {

@@ -1,6 +1,6 @@
-"""A month's segments as they serve: which segment a customer is of. Reads JSON alone.
+"""A month's segments in use: which segment a customer is in. Reads JSON alone.
 
-How they come about is in `training.py`; artefacts hold centres and scaling and no customer.
+Segments are made in `training.py`; artefacts hold centres and scaling and no customer.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SEGMENTS = "segments.json"
 class Segments:
     """The segments of one month. Make it with `load`.
 
-    `centres` (segments, columns) are coordinates of `scaling`; `choices` what each number of
-    segments would have been worth: k, silhouette, stability, chosen.
+    `centres` (segments, columns) are coordinates of `scaling`; `choices` has the quality of each
+    number of segments: k, silhouette, stability, chosen.
     """
 
     scaling: Scaling
@@ -39,7 +39,7 @@ class Segments:
 
     @classmethod
     def of(cls, scaling: Scaling, found: Sequence[Grouping], best: Grouping) -> Segments:
-        """Those of the chosen grouping, named by what they are."""
+        """The segments of the chosen grouping, named by their traits."""
         return cls(
             scaling=scaling,
             centres=best.centres,
@@ -81,7 +81,7 @@ class Segments:
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(
                 f"The artefacts of these segments are not whole ({error!r}). Materialise the month"
-                " of ml/customer_segments again."
+                " of ml/deliveries_segments again."
             ) from error
         return made
 

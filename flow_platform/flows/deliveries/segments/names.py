@@ -1,6 +1,6 @@
-"""Names that people know segments by: from what sets each apart, and kept from month to month.
+"""Names of segments: chosen by how each differs from all customers, kept from month to month.
 
-Names are keys; the app translates them. What is set apart is measured in robust deviations from all
+Names are keys, which the app translates. Differences are measured in robust deviations from all
 customers of the month.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from flow_platform.flows.deliveries.segments.customers import Floats
 from flow_platform.flows.deliveries.segments.scaling import Scaling
 
-# What a name claims of its segment: more or less than usual of each trait.
+# The traits that a name claims: each above or below the usual.
 _CLAIMS: Mapping[str, Mapping[str, int]] = {
     "loyal": {"log_orders": 1},
     "valued": {"log_value": 1},
@@ -46,7 +46,7 @@ _SAME_SEGMENT = 1.0
 # Traits beyond this separate a segment no better: one is as much as "new" can mean.
 _STRIKING = 1.5
 _SECOND_CHOICE, _LAST_CHOICE, _NEVER = 0.5, 50.0, 1e6
-# Where several names are true: what people act on comes first, what they do not comes last.
+# Where several names are true: names that people act on are preferred.
 _PREFERENCE = {
     "loyal": -1.0,
     "disappointed": -1.0,
@@ -123,7 +123,7 @@ def _is_true(traits: Mapping[str, float], name: str, strictness: float = 1.0) ->
 
 
 def _cost(traits: Mapping[str, float], name: str) -> float:
-    """How badly a name fits: what it claims, held against what the segment is."""
+    """How badly a name fits: the distance between the traits it claims and the segment's."""
     if name in _NUMBERED:
         return _LAST_CHOICE + _NUMBERED.index(name)
     if not _is_true(traits, name):

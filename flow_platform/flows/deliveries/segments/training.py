@@ -1,6 +1,6 @@
 """Training a month's segments: from customers' features to artefacts and profiles.
 
-Bears the form of every other vintage, so that the registry keeps them alike.
+Segments have the form of every other vintage, so that the registry keeps them in the same way.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def train(customers: pd.DataFrame, cutoff: pd.Timestamp, spec: SegmentSpec) -> T
 
 
 def renamed(artefacts: dict[str, bytes], earlier: Segments | None) -> dict[str, bytes]:
-    """The same segments with the names of those that lay there the month before."""
+    """The same segments, named after those at the same place in the month before."""
     named = Segments.load(artefacts).named_after(earlier)
     return {**artefacts, SEGMENTS: named.as_bytes()}
 

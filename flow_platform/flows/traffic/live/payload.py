@@ -20,7 +20,7 @@ from flow_platform.sources.tables import clean_text
 TOPIC = "traffic/+/count"
 _LONGEST_EVENT_ID = 200
 
-# What makers of counters call our keys. Ours comes first; `columns` stands above all of them.
+# What makers of counters call our keys. Ours is first; `columns` takes precedence over all of them.
 _NAMES: dict[str, tuple[str, ...]] = {
     "event_id": ("event_id", "id", "uuid", "message_id"),
     "counter": ("counter",),
@@ -72,7 +72,7 @@ def parse(
     has none, the payload must name it. `columns` maps our names (the keys of a payload) to the
     source's. counted_at is the end of the hour counted, kept as it is where it is no full hour: ISO
     8601, or seconds since 1970. Without an offset it is local time in `timezone`, and an hour that
-    comes twice counts as its second turn.
+    occurs twice counts as its second turn.
     """
     counter: str | None = None
     try:
@@ -103,7 +103,7 @@ _ABSENT: Any = object()
 
 
 def _value(body: dict[str, Any], key: str, columns: Mapping[str, str]) -> Any:
-    """What the message says of `key`; _ABSENT where it does not speak of it."""
+    """The message's value of `key`; _ABSENT where it has none."""
     theirs = columns.get(key)
     if theirs is not None:
         return body.get(theirs, _ABSENT)
@@ -185,7 +185,7 @@ def _counted_at(value: Any, now: datetime, timezone: str) -> datetime:
             raise UnusableError("wrong_type: counted_at is a day without its hour")
     utc = clocks.naive_utc(found, timezone)
     if utc is None:
-        raise UnusableError("impossible_date: counted_at lies beyond the calendar")
+        raise UnusableError("impossible_date: counted_at is outside the calendar")
     counted_at = utc.replace(tzinfo=UTC)
     if (fault := readings.moment_fault(counted_at, now)) is not None:
         raise UnusableError(fault)

@@ -23,6 +23,7 @@ from flow_platform.flows.trips.models.history import (
 )
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.records import check_golden, not_whole
+from flow_platform.models.roots import Fitted, LightGBM, banded
 
 # No trip is shorter: those are kept aside before they reach a model.
 SHORTEST_MINUTES = 1.0
@@ -38,7 +39,7 @@ class TripModel:
     measure: str
     candidate: str
     table: Table
-    fitted: candidates.Fitted
+    fitted: Fitted
     widening: float
     typical: Floats
     golden: Mapping[str, Any]
@@ -71,7 +72,9 @@ class TripModel:
 
         Raises ModelError for a model of planned distances where a trip has none.
         """
-        return banded(self.fitted.predict(self._frame(inputs), threads), self.widening)
+        return banded(
+            self.fitted.predict(self._frame(inputs), threads), self.widening, SHORTEST_MINUTES
+        )
 
     def usual_minutes(self, inputs: TripInputs) -> Floats:
         """Shape (n,): the usual minutes of each trip's zone pair, as the vintage knows them."""
@@ -87,7 +90,7 @@ class TripModel:
         """
         frame = self._frame(inputs)
         minutes = self.score(inputs)[:, 0]
-        if isinstance(self.fitted, candidates.LightGBM):
+        if isinstance(self.fitted, LightGBM):
             parts = self.fitted.boosters["middle"].contributions(frame)
             base, total = parts[:, -1], parts.sum(axis=1)
             names = columns(self.has_distance)
@@ -116,29 +119,14 @@ class TripModel:
     def _one_by_one(self, frame: Floats) -> dict[str, Floats]:
         names = columns(self.has_distance)
         shown = np.tile(self.typical, (len(frame), 1))
-        before = banded(self.fitted.predict(shown), self.widening)[:, 0]
+        before = banded(self.fitted.predict(shown), self.widening, SHORTEST_MINUTES)[:, 0]
         effects = {}
         for subject, own in SUBJECTS.items():
             chosen = [names.index(one) for one in own if one in names]
             shown[:, chosen] = frame[:, chosen]
-            now = banded(self.fitted.predict(shown), self.widening)[:, 0]
+            now = banded(self.fitted.predict(shown), self.widening, SHORTEST_MINUTES)[:, 0]
             effects[subject], before = now - before, now
         return effects
-
-
-def banded(roots: Floats, widening: float) -> Floats:
-    """Minutes and an 80 % band, shape (n, 3), of square roots, shape (3, n).
-
-    `widening` moves both sides out by that share of the band's width (inwards where negative).
-    Sides never cross the middle.
-    """
-    middle, lower, upper = roots
-    reach = np.maximum(upper - lower, 0.0) * widening
-    floor = np.sqrt(SHORTEST_MINUTES)
-    middle = np.maximum(middle, floor)
-    lower = np.clip(lower - reach, floor, middle)
-    upper = np.maximum(upper + reach, middle)
-    return np.column_stack([middle, lower, upper]) ** 2
 
 
 def inputs_as_json(inputs: TripInputs) -> dict[str, list[float | None]]:

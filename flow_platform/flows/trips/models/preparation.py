@@ -14,12 +14,8 @@ from flow_platform.flows.trips.models.data import Floats, TripData, TripSpec
 from flow_platform.flows.trips.models.history import Expanding, Table, features
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.moments import utc
+from flow_platform.models.records import MOST_BACKTEST_ROWS, WARM_UP_DAYS, backtest_start
 from flow_platform.models.sampling import evenly_placed
-
-# The first days show little of zones; the last part of the trips is kept for the backtest.
-WARM_UP_DAYS = 3
-BACKTEST_SHARE, MOST_BACKTEST_DAYS = 1 / 5, 28
-MOST_BACKTEST_ROWS = 150_000
 
 
 def has_enough_history(data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> bool:
@@ -73,9 +69,7 @@ class Prepared:
 
 
 def _fold(known: TripData, spec: TripSpec) -> Fold:
-    days = int(known.day.max() - known.day.min()) + 1
-    length = min(MOST_BACKTEST_DAYS, int(days * BACKTEST_SHARE))
-    start = int(known.day.max()) + 1 - length
+    start = backtest_start(known.day)
     # What was not over yet when the backtest began was not known either.
     earlier = known.take((known.day < start) & (known.known_day < start))
     chosen = np.flatnonzero(earlier.day >= int(known.day.min()) + WARM_UP_DAYS)

@@ -5,13 +5,12 @@ What candidates share is in `preparation`; how a vintage scores, in `model`.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from flow_platform.flows.trips.models.candidates import Fitted, fit_candidate
+from flow_platform.flows.trips.models.candidates import fit_candidate
 from flow_platform.flows.trips.models.data import Floats, TripSpec
 from flow_platform.flows.trips.models.history import columns, usual_minutes
-from flow_platform.flows.trips.models.model import TripModel, banded, inputs_as_json
+from flow_platform.flows.trips.models.model import SHORTEST_MINUTES, TripModel, inputs_as_json
 from flow_platform.flows.trips.models.preparation import Fold, Prepared
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.promotion import score
@@ -21,8 +20,10 @@ from flow_platform.models.records import (
     finite,
     learned_until,
     second,
+    tested_rows,
     typical_row,
 )
+from flow_platform.models.roots import Fitted, banded, widening_of
 from flow_platform.models.sampling import evenly_placed
 from flow_platform.models.vintage import TrainedModel
 
@@ -39,7 +40,7 @@ def fit(candidate: str, prepared: Prepared) -> TrainedModel:
     """
     fold, known, spec = prepared.fold, prepared.known, prepared.spec
     roots = fit_candidate(candidate, fold.frame, fold.minutes, spec).predict(fold.tested_frame)
-    widening = _widening(roots, fold.tested.minutes)
+    widening = widening_of(roots, fold.tested.minutes)
     tested = _tested(fold, roots, widening, spec)
     fitted = fit_candidate(candidate, prepared.frame, prepared.own.minutes, spec)
     days = [pd.Timestamp(day, unit="D") for day in (known.day.min(), known.day.max())]
@@ -55,31 +56,12 @@ def fit(candidate: str, prepared: Prepared) -> TrainedModel:
     )
 
 
-def _widening(roots: Floats, minutes: Floats) -> float:
-    """By what share of its width each side must move out for the band to hold 80 %."""
-    _, lower, upper = roots
-    root, width = np.sqrt(minutes), np.maximum(upper - lower, 1e-9)
-    strays = np.maximum((lower - root) / width, (root - upper) / width)
-    return float(np.quantile(strays, min(1.0, 0.8 * (1 + 1 / len(strays)))))
-
-
 def _tested(fold: Fold, roots: Floats, widening: float, spec: TripSpec) -> pd.DataFrame:
-    predicted = banded(roots, widening)
-    usual = usual_minutes(fold.tested_frame, spec.has_distance)
-    day = pd.DatetimeIndex(fold.tested.pickup_at).normalize()
-    return pd.DataFrame(
-        {
-            "unique_id": [f"{number}" for number in range(len(fold.tested))],
-            "issue": day,
-            "horizon": 1,
-            "ds": day,
-            "prediction": predicted[:, 0],
-            "lower_80": predicted[:, 1],
-            "upper_80": predicted[:, 2],
-            "y": fold.tested.minutes,
-            # MASE is against the zone pair's usual minutes, over the same trips.
-            "scale": float(np.abs(fold.tested.minutes - usual).mean()),
-        }
+    return tested_rows(
+        fold.tested.pickup_at,
+        banded(roots, widening, SHORTEST_MINUTES),
+        fold.tested.minutes,
+        usual_minutes(fold.tested_frame, spec.has_distance),
     )
 
 

@@ -5,10 +5,10 @@ Tables that dbt builds (staging, merged, accuracy, published views) are not made
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 SCHEMAS = ("raw", "staging", "merged", "ml", "monitoring", "ops", "published")
 
@@ -188,9 +188,7 @@ alter default privileges for role flow_transform in schema published
 def upgrade() -> None:
     for schema in SCHEMAS:
         op.execute(f"create schema {schema} authorization flow_owner")
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
     op.execute(RIGHTS)
 
 

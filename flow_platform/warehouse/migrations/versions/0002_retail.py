@@ -5,10 +5,10 @@ Two flows may have centres of one name: what is kept per centre is kept per flow
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table raw.retail (
@@ -64,9 +64,7 @@ grant select on raw.retail, raw.retail_days to flow_transform;
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
     # dbt cannot add a column to a seed; it makes the table and the views on it again.
     op.execute("drop table if exists staging.centres cascade")
 

@@ -2,20 +2,18 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute("alter table raw.calendar add column event_announced date")
-    op.execute(
+    as_owner(
+        "alter table raw.calendar add column event_announced date",
         "comment on column raw.calendar.event_announced is"
-        " 'Day on which the event became known, the last of several; null if it always was.'"
+        " 'Day on which the event became known, the last of several; null if it always was.'",
     )
-    op.execute("reset role")
 
 
 def downgrade() -> None:

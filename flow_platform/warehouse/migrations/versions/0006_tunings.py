@@ -2,10 +2,10 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0006"
 down_revision = "0005"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table ml.tunings (
@@ -35,9 +35,7 @@ RIGHTS = "grant select, insert on ml.tunings to flow_ml"
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
     op.execute(RIGHTS)
 
 

@@ -2,10 +2,10 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table raw.traffic (
@@ -76,9 +76,7 @@ grant select on raw.traffic, ops.offsets to flow_transform;
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
     # dbt cannot add a column to a seed; it makes the table and the views on it again.
     op.execute("drop table if exists staging.centres cascade")
 

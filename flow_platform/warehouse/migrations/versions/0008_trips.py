@@ -2,10 +2,10 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table raw.trip_zones (
@@ -72,9 +72,7 @@ grant select, insert, update, delete on ml.trips_scores to flow_ml;
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
 
 
 def downgrade() -> None:

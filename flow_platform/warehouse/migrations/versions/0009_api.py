@@ -2,10 +2,10 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table auth.accounts (
@@ -124,10 +124,7 @@ grant execute on function auth.shorten_audit() to flow_api;
 
 def upgrade() -> None:
     op.execute("create schema auth authorization flow_owner")
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute(RIGHTS)
-    op.execute("reset role")
+    as_owner(TABLES, RIGHTS)
 
 
 def downgrade() -> None:

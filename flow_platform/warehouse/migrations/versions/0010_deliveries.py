@@ -2,10 +2,10 @@
 
 from alembic import op
 
+from flow_platform.warehouse.migration_steps import as_owner
+
 revision = "0010"
 down_revision = "0009"
-branch_labels = None
-depends_on = None
 
 TABLES = """
 create table raw.orders (
@@ -261,9 +261,7 @@ grant select on all tables in schema published to flow_desk;
 
 
 def upgrade() -> None:
-    op.execute("set role flow_owner")
-    op.execute(TABLES)
-    op.execute("reset role")
+    as_owner(TABLES)
     op.execute(RIGHTS)
 
 

@@ -4,8 +4,6 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
-branch_labels = None
-depends_on = None
 
 # Rows, rights and indexes move with a table; names of its constraints do not. Their number depends
 # on the server: PostgreSQL 18 also names each `not null`.

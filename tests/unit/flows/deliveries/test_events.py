@@ -61,7 +61,7 @@ CORRECTED = FIRST | {"type": "corrected", "postal_code": 20040}
 
 def read(body: Any, topic: str = "orders", **more: Any) -> Event | Poison:
     payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-    arguments = {
+    arguments: dict[str, Any] = {
         "available_at": NOW,
         "source": f"kafka:{topic}/0",
         "source_position": 7,

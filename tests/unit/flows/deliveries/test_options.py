@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from flow_platform.flows.deliveries.options import DeliveriesSource
-from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import read_sources
+from tests.unit.refusals import assert_sources_refused, sources_file
 
 
 def written(folder: Path, text: str) -> Path:
-    path = folder / "sources.toml"
-    path.write_text(f"[deliveries]\n{text}", encoding="utf-8")
-    return path
+    return sources_file(folder, f"[deliveries]\n{text}")
 
 
 def test_deliveries_keep_their_own_keys_and_defaults_for_those_left_out(tmp_path: Path) -> None:
@@ -46,7 +44,7 @@ def test_a_folder_and_renamed_columns_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('kind = "mqtt"', "unknown kind 'mqtt'. Allowed: simulated, files, kafka"),
         ('kind = "files"', "needs path, the folder of its tables"),
@@ -74,9 +72,7 @@ def test_a_folder_and_renamed_columns_are_taken(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_fault_in_its_section_says_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
-    path = written(tmp_path, text)
-    with pytest.raises(ConfigurationError) as caught:
-        read_sources(path)
-    assert said in str(caught.value)
-    assert str(path) in str(caught.value)
+def test_a_fault_in_its_section_says_what_is_allowed(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    assert_sources_refused(tmp_path, f"[deliveries]\n{text}", message)

@@ -42,14 +42,14 @@ def events_of(orders: pd.DataFrame, market: Marketplace) -> dict[str, object]:
 
 def test_a_slice_made_alone_is_the_same_as_within_the_whole(market: Marketplace) -> None:
     whole = market.orders(FIRST, LAST)
-    told = events_of(whole, market)
+    every = events_of(whole, market)
     assert whole["order_id"].is_unique
     for day, regions in ((LAST, REGIONS[3:5]), (FIRST, REGIONS), (date(2025, 3, 30), REGIONS[7:])):
         alone = market.orders(day, day, regions)
         chosen = (whole["day"] == pd.Timestamp(day)) & whole["centre_id"].isin(regions)
         pd.testing.assert_frame_equal(alone, whole[chosen].reset_index(drop=True))
         again = events_of(alone, Marketplace(market.place, market.seed))
-        assert again == {name: told[name] for name in again}
+        assert again == {name: every[name] for name in again}
     assert not market.orders(FIRST, LAST).equals(
         Marketplace(market.place, market.seed + 1).orders(FIRST, LAST)
     )
@@ -116,8 +116,10 @@ def test_events_become_known_late_and_out_of_order(market: Marketplace) -> None:
 
 def test_a_life_goes_forward(market: Marketplace) -> None:
     orders = market.orders(date(2024, 10, 1), date(2024, 12, 31))
-    chain = ("placed_at", "paid_at", "approved_at", "handed_over_at", "left_at", "passed_at")
-    chain += ("out_for_delivery_at", "delivered_at", "returned_at")
+    chain = (
+        *("placed_at", "paid_at", "approved_at", "handed_over_at", "left_at", "passed_at"),
+        *("out_for_delivery_at", "delivered_at", "returned_at"),
+    )
     for place, earlier in enumerate(chain):
         for later in chain[place + 1 :]:
             both = orders[orders[earlier].notna() & orders[later].notna()]
@@ -139,7 +141,7 @@ def test_nothing_is_delivered_on_sundays_or_handed_over_on_holidays(year: pd.Dat
     assert not handed.isin([date(2024, 5, 1), date(2024, 7, 14), date(2024, 12, 25)]).any()
 
 
-def test_about_a_tenth_is_late_and_the_truth_tells_them_apart_well_but_not_surely(
+def test_about_a_tenth_is_late_and_the_truth_separates_them_well_but_not_surely(
     year: pd.DataFrame,
 ) -> None:
     assert 0.08 < year["was_late"].mean() < 0.12
@@ -153,12 +155,14 @@ def test_about_a_tenth_is_late_and_the_truth_tells_them_apart_well_but_not_surel
 def test_the_truth_is_calibrated_against_what_happens(year: pd.DataFrame) -> None:
     bucket = pd.cut(year["true_probability"], [-1, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1])
     by_bucket = year.groupby(bucket, observed=True).agg(
-        said=("true_probability", "mean"), late=("was_late", "mean"), orders=("was_late", "size")
+        expected=("true_probability", "mean"),
+        late=("was_late", "mean"),
+        orders=("was_late", "size"),
     )
     assert (by_bucket["orders"] > 50).all()
     # Four standard errors of each share.
-    error = np.sqrt(by_bucket["said"] * (1 - by_bucket["said"]) / by_bucket["orders"])
-    assert (np.abs(by_bucket["said"] - by_bucket["late"]) < 4 * error + 0.005).all()
+    error = np.sqrt(by_bucket["expected"] * (1 - by_bucket["expected"]) / by_bucket["orders"])
+    assert (np.abs(by_bucket["expected"] - by_bucket["late"]) < 4 * error + 0.005).all()
 
 
 def test_the_days_it_states_are_those_that_orders_take(year: pd.DataFrame) -> None:

@@ -15,10 +15,15 @@ from tests.unit.sources.samples import NOW
 
 KEY = b"a key for tests"
 FIRST, LAST = date(2010, 1, 4), date(2010, 1, 9)
-NEW = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price")
-NEW += ("Customer ID", "Country")
-OLD = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice")
-OLD += ("CustomerID", "Country")
+# The two headers that the shop's files have.
+NEW = (
+    *("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price"),
+    *("Customer ID", "Country"),
+)
+OLD = (
+    *("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice"),
+    *("CustomerID", "Country"),
+)
 UK, FRANCE = "United Kingdom", "France"
 
 LINES: list[tuple[Any, ...]] = [

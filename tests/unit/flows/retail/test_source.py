@@ -92,8 +92,10 @@ def test_a_source_that_writes_the_day_first_must_say_so(
 
 
 def test_columns_of_another_name_may_be_mapped(tmp_path: Path, plain: pd.DataFrame) -> None:
-    ours = ("invoice", "stock_code", "description", "quantity", "sold_at", "price")
-    ours += ("customer", "country")
+    ours = (
+        *("invoice", "stock_code", "description", "quantity", "sold_at", "price"),
+        *("customer", "country"),
+    )
     path = write(tmp_path / "a.csv", frame(names=[f"x_{name}" for name in ours]))
     assert content(read(path, columns={name: f"x_{name}" for name in ours})).equals(plain)
 
@@ -228,7 +230,7 @@ def test_a_day_says_whether_the_shop_traded_and_the_country_had_sold_before(
 
 
 def test_a_day_is_known_at_its_close_unless_the_source_says_later(tmp_path: Path) -> None:
-    made = frame().assign(known=["2010-01-20 10:00:00", *[None] * 9])
+    made = frame().assign(known=["2010-01-20 10:00:00", *[""] * 9])
     names = dict(
         zip(
             ("invoice", "stock_code", "description", "quantity", "sold_at", "price", "customer"),
@@ -264,7 +266,7 @@ def test_a_shop_country_that_is_not_known_is_refused(tmp_path: Path) -> None:
     toml = tmp_path / "sources.toml"
     toml.write_text('[retail]\nkind = "files"\npath = "x"\nshop_country = "Atlantis"\n')
     with pytest.raises(ConfigurationError, match="shop_country 'ATLANTIS' is not known"):
-        retail_centres(read_sources(toml)["retail"], tmp_path / "cache")
+        retail_centres(read_sources(toml).of(RetailSource), tmp_path / "cache")
     toml.write_text('[retail]\nkind = "files"\npath = "x"\nshop = "GB"\n')
     with pytest.raises(ConfigurationError, match="unknown key 'shop'"):
         read_sources(toml)

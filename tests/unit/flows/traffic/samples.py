@@ -80,8 +80,8 @@ def assert_balanced(landing: Landing) -> None:
 
 def facts(landing: Landing) -> pd.DataFrame:
     """What the rows say, whatever their order and the files that brought them."""
-    told = landing.rows.drop(columns=["source_file", "source_line"])
-    return told.sort_values(["centre_id", "counted_at", "vehicles"]).reset_index(drop=True)
+    rows = landing.rows.drop(columns=["source_file", "source_line"])
+    return rows.sort_values(["centre_id", "counted_at", "vehicles"]).reset_index(drop=True)
 
 
 def hours(landing: Landing) -> list[str]:

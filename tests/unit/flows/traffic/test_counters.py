@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from flow_platform.sources.ids import why_not_an_id
 from tests.unit.flows.traffic.samples import EXPORT, YEARLY, exported, write, yearly
 
 
-def files(path: Path, **options: object) -> TrafficSource:
+def files(path: Path, **options: Any) -> TrafficSource:
     return TrafficSource(kind="files", path=str(path), **options)
 
 
@@ -107,27 +108,27 @@ def test_declared_counters_are_the_only_ones_of_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "row", "said"),
+    ("header", "row", "message"),
     [
         ("id,name", "1,a", "has no column centre_id"),
         ("centre_id,name", "a|b,a", "partition keys cannot carry"),
-        ("centre_id,district", "1,all", "stands for all"),
+        ("centre_id,district", "1,all", "means all"),
         ("centre_id,latitude,longitude", "1,48.8,", "is not a latitude and a longitude"),
         ("centre_id,latitude,longitude", "1,98.8,2", "is not a latitude and a longitude"),
     ],
 )
 def test_a_fault_in_the_counters_file_names_line_and_remedy(
-    tmp_path: Path, header: str, row: str, said: str
+    tmp_path: Path, header: str, row: str, message: str
 ) -> None:
     path = write(tmp_path / "counters.csv", header, [row])
-    with pytest.raises(ConfigurationError, match=said) as caught:
+    with pytest.raises(ConfigurationError, match=message) as caught:
         declared_counters(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_counter_declared_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "counters.csv", "centre_id", ["1", "1.0"])
-    with pytest.raises(ConfigurationError, match="line 3: centre_id '1' stands twice"):
+    with pytest.raises(ConfigurationError, match="line 3: centre_id '1' is there twice"):
         declared_counters(path)
 
 

@@ -49,9 +49,9 @@ def since(portal: Portal, cursor: datetime | None = None, **keys: Any) -> list[P
 
 def readings(pages: list[Page]) -> list[tuple[str, str]]:
     return [
-        (one.centre_id, f"{one.counted_at:%d %H}")
+        (one["centre_id"], f"{one['counted_at']:%d %H}")
         for page in pages
-        for one in page.rows.sort_values(["counted_at", "centre_id"]).itertuples()
+        for one in page.rows.sort_values(["counted_at", "centre_id"]).to_dict("records")
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_fault_that_passes_is_not_noticed(portal: Portal, fault: int | str, se
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (429, "HTTP 429, too many requests. The portal is busy"),
         (500, "HTTP 500"),
@@ -132,15 +132,15 @@ def test_a_fault_that_passes_is_not_noticed(portal: Portal, fault: int | str, se
     ],
 )
 def test_a_fault_that_stays_is_an_error_that_says_what_to_do(
-    portal: Portal, fault: int | str, said: str
+    portal: Portal, fault: int | str, message: str
 ) -> None:
     portal.records = [record(counter, hour(1)) for counter in range(9)]
     portal.faults = dict.fromkeys(range(10), fault)
     day = date(2026, 5, 1)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         fetch_readings(config(portal), day, day, None, now=NOW)
     assert len(portal.asked) == (1 if fault == 404 else 3)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         since(portal)
 
 
@@ -202,9 +202,9 @@ def test_rows_that_appear_between_two_requests_shift_nothing(portal: Portal) -> 
             portal.records.append(record(f"new{number}", hour(13)))
 
     portal.before_answer = grow
-    told = readings(since(portal))
-    assert len(told) == len(set(told))
-    assert set(before) <= set(told)
+    found = readings(since(portal))
+    assert len(found) == len(set(found))
+    assert set(before) <= set(found)
 
 
 def test_rows_that_go_between_two_requests_take_no_other_along(portal: Portal) -> None:
@@ -215,9 +215,9 @@ def test_rows_that_go_between_two_requests_take_no_other_along(portal: Portal) -
             portal.records = [one for one in portal.records if one["iu_ac"] != "7"]
 
     portal.before_answer = shrink
-    told = readings(since(portal))
-    assert set(held(portal)) <= set(told)
-    assert len(told) == len(set(told))
+    found = readings(since(portal))
+    assert set(held(portal)) <= set(found)
+    assert len(found) == len(set(found))
 
 
 def test_two_readings_of_an_hour_both_come_and_a_poisoned_record_is_quarantined(

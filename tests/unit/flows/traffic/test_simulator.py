@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flow_platform.flows.traffic.counters import COUNTERS
 from flow_platform.flows.traffic.readings import occupancy_of, state_of, vehicles_of
 from flow_platform.flows.traffic.simulator import (
     COLUMNS,
-    COUNTERS,
     SHARED,
     expected,
     floor_mae,
@@ -165,8 +165,8 @@ def test_messages_say_what_the_readings_say_with_an_id_of_their_own() -> None:
     stamps = [datetime.fromisoformat(one["counted_at"]) for one in sent]
     assert stamps == sorted(stamps)
     assert {stamp.utcoffset() for stamp in stamps} == {timedelta(hours=1), timedelta(hours=2)}
-    told = {(one["counter"], at): one["vehicles"] for one, at in zip(sent, stamps, strict=True)}
-    for row in made.itertuples():
-        said = told[(row.centre_id, row.counted_at)]
-        assert said == row.vehicles or (said is None and np.isnan(row.vehicles))
+    counts = {(one["counter"], at): one["vehicles"] for one, at in zip(sent, stamps, strict=True)}
+    for row in made.to_dict("records"):
+        count = counts[(row["centre_id"], row["counted_at"])]
+        assert count == row["vehicles"] or (count is None and np.isnan(row["vehicles"]))
     assert sent == list(messages(SEED, ["101", "102"], *span))

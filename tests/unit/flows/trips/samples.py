@@ -28,7 +28,7 @@ ZONES = (
 
 
 def trip(pickup: str = "2023-01-10 12:00:00", minutes: float = 20.0, **other: Any) -> dict:
-    """A row of a green file that is a trip of twenty minutes, save what is said otherwise."""
+    """A row of a green file: a trip of twenty minutes; `other` replaces or adds values."""
     begin = pd.Timestamp(pickup)
     return {
         "VendorID": 2,

@@ -297,7 +297,7 @@ def without(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("g_2023-01.parquet", without("PULocationID"), "no column pulocationid or pickup_zone"),
         ("g_2023-01.parquet", without("trip_distance"), "no column trip_distance"),
@@ -322,7 +322,7 @@ def without(name: str) -> dict[str, Any]:
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_remedy_and_others_are_read(
-    tmp_path: Path, name: str, content: Any, said: str
+    tmp_path: Path, name: str, content: Any, message: str
 ) -> None:
     write(tmp_path / "a_2023-01.parquet", [trip()])
     if isinstance(content, bytes):
@@ -332,11 +332,11 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy_and_others_are_read
     rows, _, found = reading(tmp_path)
     assert len(rows) == 1
     (error,) = [file.error for file in found.files if file.error]
-    assert str(tmp_path / name) in error and said in error
+    assert str(tmp_path / name) in error and message in error
     assert error.endswith(".")
 
 
-def test_a_pattern_that_names_no_file_is_said(tmp_path: Path) -> None:
+def test_a_pattern_that_names_no_file_is_reported(tmp_path: Path) -> None:
     _, _, found = reading(tmp_path)
     assert "no file matches" in str(found.files[0].error)
 

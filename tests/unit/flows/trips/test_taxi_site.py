@@ -1,4 +1,4 @@
-"""The official site's files: fetched whole, resumed, fetched anew when changed, never half."""
+"""The official site's files: fetched whole, resumed, fetched again when changed, never half."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_month_is_fetched_once_and_its_checksum_kept(
     record = json.loads(path.with_name(f"{NAME}.json").read_text())
     assert record["sha256"] == hashlib.sha256(body).hexdigest()
     assert fetch(site, tmp_path).files == found.files
-    # The second time the site said that nothing has changed.
+    # The second time the site answered that nothing has changed.
     assert len(site.asked) == 2 and "if-none-match" in site.asked[1][1]
     assert not list(path.parent.glob("*.part*"))
 
@@ -147,16 +147,16 @@ def test_a_file_without_a_length_is_whole_when_its_footer_reads(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(b"<html>Welcome to our new site</html>", "<html>Welcome"), (b"PAR1 then cut", "damaged")],
 )
 def test_what_is_no_parquet_file_is_refused_and_not_kept(
-    site: TaxiSite, tmp_path: Path, content: bytes, said: str
+    site: TaxiSite, tmp_path: Path, content: bytes, message: str
 ) -> None:
     site.files[NAME] = content
     with pytest.raises(SourceError, match="no Parquet file") as caught:
         fetch(site, tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert list((tmp_path / "bronze").glob("green*")) == []
 
 

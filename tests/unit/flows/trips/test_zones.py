@@ -46,23 +46,23 @@ def test_an_own_file_may_say_where_zones_lie(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("zone_id,zone\n1,A\n", "no column borough"),
         ("zone_id,zone,borough\n1,A,B\n1,C,D\n", "already in line 2"),
         ("zone_id,zone,borough\nx,A,B\n", "'x' is not a whole number"),
         ("zone_id,zone,borough\n9999999999,A,B\n", "is not a whole number"),
         ("zone_id,zone,borough\n1,A,B|C\n", "partition keys"),
-        ("zone_id,zone,borough\n1,A,all\n", "stands for all"),
+        ("zone_id,zone,borough\n1,A,all\n", "means all"),
         ("zone_id,zone,borough\n1,A,Unknown\n", "no zone with a borough"),
         ("zone_id,zone,borough,latitude,longitude\n1,A,B,91,2\n", "latitude '91'"),
         ("zone_id,zone,borough,latitude,longitude\n1,A,B,41,\n", "Give both"),
     ],
 )
-def test_a_zone_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, said: str) -> None:
+def test_a_zone_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=r"zones\.csv") as caught:
         zones_of(tmp_path, text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_coordinates_come_from_the_shapes_of_the_official_export(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_coast_longer_than_the_csv_module_allows_is_read(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("LocationID,x\n1,2\n", "needs a column"),
         ("LocationID,the_geom\n1,POINT (1 2)\n", "no POLYGON"),
@@ -113,12 +113,14 @@ def test_a_coast_longer_than_the_csv_module_allows_is_read(tmp_path: Path) -> No
         ("zone_id,latitude,longitude\n1,north,3\n", "latitude 'north'"),
     ],
 )
-def test_a_geometry_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, said: str) -> None:
+def test_a_geometry_file_that_cannot_be_used_says_why(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "geometry.csv"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=r"geometry\.csv") as caught:
         read_places(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.real_data

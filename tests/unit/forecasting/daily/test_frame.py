@@ -61,7 +61,8 @@ def test_facts_known_after_the_issue_change_no_bit_of_its_features(
     panel_data: SeriesData, spec: SeriesSpec, kind: str
 ) -> None:
     issues = issues_on(panel_data, "2023-05-20", "2023-09-13")
-    for moment, own in issues.groupby("issued_at"):
+    for moment in issues["issued_at"].drop_duplicates().sort_values():
+        own = issues[issues["issued_at"] == moment]
         before = build_frame(panel_data, own, spec.horizons, spec).drop(columns=TARGET)
         changed = later_changed(panel_data, moment, kind)
         after = build_frame(changed, own, spec.horizons, spec).drop(columns=TARGET)

@@ -23,6 +23,8 @@ from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.forecasting.daily.world import make_world
 
+pytestmark = pytest.mark.slow
+
 Models = dict[str, TrainedModel]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -13,6 +16,7 @@ from flow_platform.models.vintage import TrainedModel
 
 DAY = pd.Timestamp("2023-10-10")
 SERIES = "C1"
+Ask = Callable[..., tuple[pd.Series, pd.Series]]
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +28,11 @@ def issue(panel_data: SeriesData) -> pd.DataFrame:
 @pytest.fixture
 def asked(
     panel_data: SeriesData, spec: SeriesSpec, models: dict[str, TrainedModel], issue: pd.DataFrame
-):  # type: ignore[no-untyped-def]
-    def ask(**change: object) -> tuple[pd.Series, pd.Series]:
-        wanted = Change(DAY + pd.Timedelta(days=1), DAY + pd.Timedelta(days=7), **change)  # type: ignore[arg-type]
+) -> Ask:
+    """The prediction of the issue as it is, and with one thing changed, each by target day."""
+
+    def ask(**change: Any) -> tuple[pd.Series, pd.Series]:
+        wanted = Change(DAY + pd.Timedelta(days=1), DAY + pd.Timedelta(days=7), **change)
         moment = issue["issued_at"].iloc[0]
         answers = []
         for data in (panel_data, altered(panel_data, SERIES, moment, wanted)):
@@ -37,7 +43,7 @@ def asked(
     return ask
 
 
-def test_a_campaign_raises_its_days_and_no_change_changes_nothing(asked) -> None:  # type: ignore[no-untyped-def]
+def test_a_campaign_raises_its_days_and_no_change_changes_nothing(asked: Ask) -> None:
     plain, same = asked()
     assert plain.equals(same)
     plain, changed = asked(event="Spring sale")
@@ -45,7 +51,7 @@ def test_a_campaign_raises_its_days_and_no_change_changes_nothing(asked) -> None
     assert (changed[inside] > 1.1 * plain[inside]).all()
 
 
-def test_heavy_rain_lowers_and_a_higher_level_raises(asked) -> None:  # type: ignore[no-untyped-def]
+def test_heavy_rain_lowers_and_a_higher_level_raises(asked: Ask) -> None:
     plain, wet = asked(weather={"precipitation_mm": 25.0})
     days = plain.index <= DAY + pd.Timedelta(days=7)
     assert (wet[days] < plain[days]).all()

@@ -226,7 +226,7 @@ def test_forecasts_are_whole_ordered_and_never_negative(
     assert (rows["lower_95"] >= 0).all()
     edges = rows[["lower_95", "lower_80", "prediction", "upper_80", "upper_95"]].to_numpy()
     assert (np.diff(edges, axis=1) >= 0).all()
-    ahead = (rows["ds"] - rows["issue"]) / pd.Timedelta(hours=1)
+    ahead = (rows["ds"] - rows["issue"]).dt.total_seconds() / 3600
     assert (ahead == rows["horizon"]).all()
     assert set(rows["level"]) <= set(LEVELS)
 

@@ -78,7 +78,7 @@ def marketplace(orders: int = 4_000, days: int = 200, seed: int = 5) -> Marketpl
             "paid_value": price,
         }
     )
-    # Told an hour after it happened.
+    # Known an hour after it happened.
     for name in ("handed_over", "delivered"):
         frame[f"{name}_known_at"] = frame[f"{name}_at"] + pd.Timedelta(hours=1)
     return Marketplace(frame, _tracking(frame), pd.Series(truth, index=frame["order_id"]))

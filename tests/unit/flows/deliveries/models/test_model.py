@@ -47,6 +47,8 @@ from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.flows.deliveries.models.marketplace import FIRST, Marketplace, marketplace
 
+pytestmark = pytest.mark.slow
+
 CUTOFF = FIRST + pd.Timedelta(days=180)
 # Of the rows on the way, which are many, an even part is enough to show what is asked here.
 SPECS = {measure: DeliverySpec(measure, seed=5, most_rows=6_000) for measure in MEASURES}
@@ -56,11 +58,6 @@ Vintages = dict[tuple[str, str], TrainedModel]
 @pytest.fixture(scope="module")
 def world() -> Marketplace:
     return marketplace(orders=5_000, days=260)
-
-
-@pytest.fixture(scope="module")
-def data(world: Marketplace) -> DeliveryData:
-    return world.data
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +131,8 @@ def test_facts_before_the_cutoff_and_costs_change_the_fingerprint(
 def test_a_vintage_has_the_time_until_which_it_learned(vintages: Vintages) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
-        assert backtest_scores(trained.artefacts).last_origin < CUTOFF.tz_localize(None)
+        last_origin = backtest_scores(trained.artefacts).last_origin
+        assert last_origin is not None and last_origin < CUTOFF.tz_localize(None)
 
 
 def test_learned_delays_are_nearer_than_the_regions_usual_days(

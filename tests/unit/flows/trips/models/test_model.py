@@ -15,11 +15,17 @@ from flow_platform.flows.trips.models.candidates import CANDIDATES
 from flow_platform.flows.trips.models.data import TripData, TripSpec, fingerprint
 from flow_platform.flows.trips.models.engine import ENGINE
 from flow_platform.flows.trips.models.fallback import fallback_scores
-from flow_platform.flows.trips.models.model import TripModel, banded, inputs_as_json, inputs_from
+from flow_platform.flows.trips.models.model import (
+    SHORTEST_MINUTES,
+    TripModel,
+    inputs_as_json,
+    inputs_from,
+)
 from flow_platform.flows.trips.models.preparation import has_enough_history
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.moments import naive
 from flow_platform.models.promotion import backtest_scores, trained_until
+from flow_platform.models.roots import banded
 from flow_platform.models.trainer import Trainer
 from flow_platform.models.vintage import TrainedModel
 from tests.unit.flows.trips.models.city import FIRST, SIGMA, city
@@ -76,7 +82,8 @@ def test_a_vintage_has_the_time_until_which_it_learned(
 ) -> None:
     for trained in vintages.values():
         assert trained_until(trained.artefacts) <= CUTOFF
-        assert backtest_scores(trained.artefacts).last_origin < CUTOFF.tz_localize(None)
+        last_origin = backtest_scores(trained.artefacts).last_origin
+        assert last_origin is not None and last_origin < CUTOFF.tz_localize(None)
 
 
 def test_boosting_finds_the_rush_hours_that_a_zone_pair_mean_cannot(
@@ -217,6 +224,6 @@ roots = st.lists(st.floats(-5, 20), min_size=3, max_size=3)
 def test_bands_never_cross_and_no_trip_takes_less_than_a_minute(
     rows: list[list[float]], widening: float
 ) -> None:
-    scores = banded(np.array(rows).T, widening)
+    scores = banded(np.array(rows).T, widening, SHORTEST_MINUTES)
     assert (scores >= 1.0 - 1e-12).all()
     assert (scores[:, 1] <= scores[:, 0]).all() and (scores[:, 0] <= scores[:, 2]).all()

@@ -1,0 +1,310 @@
+"""Counts per centre and day: read from files or a simulator, and judged row by row at the edge.
+
+Nothing is dropped in silence: each row of a file is stored, quarantined with its reason, or left
+for the partition it belongs to. Which measure is counted, and how it is simulated, is the flow's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flow_platform.sources import clocks, values
+from flow_platform.sources.centres import Centre
+from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.ids import natural_order
+from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
+from flow_platform.sources.landing import (
+    Landing,
+    RejectedRow,
+    all_stored,
+    broken_rows,
+    landed,
+    rejected_frame,
+    rejected_rows,
+)
+from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.reader import read_source
+from flow_platform.sources.simulated_world import EPOCH_FIRST
+from flow_platform.sources.tables import Column, Table, clean_text, objects
+
+# No site of any network handles near a billion a day; a larger count is a broken field.
+LARGEST_COUNT = 1e9
+
+# Counts of centres (ids) from a first to a last local day, as a simulator makes them: columns
+# centre_id, day, the measure, and available_at (UTC).
+Simulated = Callable[[Sequence[str], date, date], pd.DataFrame]
+
+
+@dataclass
+class _Judged:
+    """One file, judged: arrays with a value for each row."""
+
+    measure: str
+    file: str
+    table: Table
+    centre_id: np.ndarray
+    day: np.ndarray
+    counts: np.ndarray
+    available_at: pd.DatetimeIndex
+    reasons: Reasons
+
+    def rows(self, places: np.ndarray) -> pd.DataFrame:
+        """Some rows as rows of the raw table."""
+        return _rows_frame(
+            self.measure,
+            self.centre_id[places],
+            self.day[places],
+            self.counts[places],
+            self.available_at[places],
+            self.file,
+            self.table.lines[places],
+        )
+
+    def rejected(self) -> list[RejectedRow]:
+        """The rows that have a reason, and those that could not be cut."""
+        bad = self.reasons.bad
+        judged = rejected_rows(
+            self.file, self.table, self.reasons, self.day[bad], self.centre_id[bad]
+        )
+        return judged + broken_rows(self.file, self.table.broken)
+
+
+# -- one file ------------------------------------------------------------------------------------
+
+
+def _count(value: Any, measure: str, decimal: str) -> tuple[float, str | None]:
+    """A count, or NaN with the fault."""
+    count, fault = values.number(value, measure, decimal)
+    if fault is not None:
+        return count, fault
+    if count > LARGEST_COUNT:
+        return math.nan, f"too_large: {measure} is above {LARGEST_COUNT:.0f}"
+    if count < 0:
+        return math.nan, f"negative_count: {measure} is {count:g}"
+    return count + 0.0, None
+
+
+def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
+    if centre_id in centres:
+        return None
+    if centre_id.casefold() in values.MISSING:
+        return "missing_value: centre_id is empty"
+    return f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
+
+
+def _judge(
+    measure: str,
+    file: str,
+    table: Table,
+    config: SourceConfig,
+    centres: dict[str, Centre],
+    now: datetime,
+) -> _Judged:
+    reasons = Reasons(len(table))
+    ids = table.column("centre_id")
+    found = ids.parsed(values.text)
+    reasons.of_values([_centre_fault(one, centres) for one in found], ids.codes)
+    centre_of = [centres.get(one) for one in found]
+    day, available_at = _local_days(table, config, centre_of, now, reasons)
+    counts = judged_numbers(
+        table.column(measure), lambda value: _count(value, measure, config.decimal), reasons
+    )
+    if (stated := table.get("available_at")) is not None:
+        zones = objects([_timezone(one) for one in centre_of])[ids.codes]
+        clocks.hold_back(stated, available_at, zones, reasons)
+    known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
+    return _Judged(measure, file, table, found[ids.codes], day, counts, known_from, reasons)
+
+
+def _timezone(centre: Centre | None) -> str:
+    return "UTC" if centre is None else centre.timezone
+
+
+def _local_days(
+    table: Table,
+    config: SourceConfig,
+    centre_of: Sequence[Centre | None],
+    now: datetime,
+    reasons: Reasons,
+) -> tuple[np.ndarray, np.ndarray]:
+    """By row: the local day at its centre (a date, None where it cannot be read), and the local
+    midnight after it (naive UTC)."""
+    ids, column = table.column("centre_id"), table.column("day")
+    moments = column.parsed(lambda value: values.moment(value, "day", config.date_format))
+    timezones = [_timezone(one) for one in centre_of]
+    latest = [date.max if one is None else clocks.today_in(one.timezone, now) for one in centre_of]
+    # Many rows are of one centre and day: each pair is looked at once.
+    size = max(len(moments), 1)
+    pairs, codes = np.unique(ids.codes.astype("int64") * size + column.codes, return_inverse=True)
+    days: list[date | None] = []
+    faults: list[str | None] = []
+    for pair in pairs.tolist():
+        moment, fault = moments[pair % size]
+        day = None
+        if fault is None:
+            day = clocks.local_day(moment, timezones[pair // size])
+            fault = clocks.day_fault(day, "day", latest[pair // size])
+        days.append(day)
+        faults.append(fault)
+    reasons.of_values(faults, codes)
+    sound = [None if fault else day for day, fault in zip(days, faults, strict=True)]
+    over = clocks.midnights_after(sound, [timezones[pair // size] for pair in pairs.tolist()])
+    return objects(days)[codes], over[codes]
+
+
+# -- a load --------------------------------------------------------------------------------------
+
+
+def _mark_duplicates(files: Sequence[_Judged]) -> None:
+    """The second and further identical whole rows get their reason, across all files.
+
+    Rows are compared by the texts of their cells, whatever the order of the columns.
+    """
+    alike: dict[tuple[str, ...], list[_Judged]] = {}
+    for one in files:
+        alike.setdefault(tuple(sorted(one.table.names)), []).append(one)
+    for group in alike.values():
+        _mark_duplicates_among(group)
+
+
+def _mark_duplicates_among(files: Sequence[_Judged]) -> None:
+    good = np.flatnonzero(np.concatenate([one.reasons.good for one in files]))
+    orders = [sorted(one.table.columns, key=lambda at: one.table.names[at]) for one in files]
+    columns = [
+        _texts_numbered([one.table.columns[at] for one, at in zip(files, places, strict=True)])
+        for places in zip(*orders, strict=True)
+    ]
+    first = good[first_equal(*(column[good] for column in columns))]
+    starts = np.cumsum([0, *(len(one.table) for one in files)])
+    for row, original in zip(good[first != good], first[first != good], strict=True):
+        file, at = (int(np.searchsorted(starts, one, side="right")) - 1 for one in (row, original))
+        line = files[at].table.lines[original - starts[at]]
+        reason = f"duplicate: the same row as {files[at].file}:{line}"
+        files[file].reasons.at(row - starts[file], reason)
+
+
+def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
+    """A number for the text of each row's cell, one column after the other."""
+    numbers: dict[str, int] = {}
+    parts = []
+    for column in columns:
+        of_value = [numbers.setdefault(str(value), len(numbers)) for value in column.values]
+        parts.append(np.array(of_value, dtype="int32")[column.codes])
+    return np.concatenate(parts)
+
+
+def _rows_frame(
+    measure: str, centre_id: Any, day: Any, counts: Any, available_at: Any, file: str, lines: Any
+) -> pd.DataFrame:
+    size = len(counts)
+    return pd.DataFrame(
+        {
+            "centre_id": pd.Series(list(centre_id), dtype=object),
+            "day": pd.DatetimeIndex(pd.to_datetime(day)).as_unit("us"),
+            measure: np.asarray(counts, dtype=float),
+            "available_at": available_at,
+            "source_file": pd.Series([file] * size, dtype=object),
+            "source_line": np.asarray(lines, dtype="int64"),
+        }
+    )
+
+
+def _nothing(measure: str) -> pd.DataFrame:
+    none = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+    return _rows_frame(measure, [], pd.DatetimeIndex([]), [], none, "", [])
+
+
+def _known(made: pd.DataFrame, measure: str, now: datetime) -> Landing:
+    """Simulated counts that are known by `now`."""
+    made = made.loc[made["available_at"] <= pd.Timestamp(now)]
+    lines = (made["day"] - pd.Timestamp(EPOCH_FIRST)).dt.days + 1
+    rows = _rows_frame(
+        measure,
+        made["centre_id"],
+        made["day"].to_numpy(),
+        made[measure],
+        pd.DatetimeIndex(made["available_at"]),
+        "simulated",
+        lines,
+    )
+    return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
+
+
+def _layouts(config: SourceConfig, measure: str) -> Layouts:
+    names = config.columns or {name: name for name in ("centre_id", "day", measure)}
+    return Layouts((names,), tuple(names), every_column=True)
+
+
+def read_daily_counts(
+    config: SourceConfig,
+    measure: str,
+    centres: Sequence[Centre],
+    first_day: date,
+    last_day: date,
+    centre_ids: Collection[str],
+    *,
+    now: datetime,
+    simulated: Simulated | None = None,
+) -> Landing:
+    """The counts of local days `first_day` to `last_day` at `centre_ids`, from the source.
+
+    Rows have centre_id, day, `measure`, available_at (UTC), source_file and source_line. `now`
+    (aware) decides which days are in the future at each centre. Simulated counts need `simulated`,
+    and are there only once they are known. Days are ISO, with or without a time; a time
+    with an offset is turned into the centre's local day; other forms need `date_format`. Counts are
+    plain numbers ("1 234", "1,234" and "=1+1" are quarantined; "1,5" counts under decimal = ",").
+    A count is available at the local midnight after its day, or at the mapped available_at if that
+    is later.
+
+    Raises ValueError where the source is simulated and `simulated` is not given. A file that cannot
+    be read is an entry with `error` in `files`; it stops nothing else.
+    """
+    asked = list(dict.fromkeys(centre_ids))
+    if config.kind == "simulated":
+        if simulated is None:
+            raise ValueError("read_daily_counts needs `simulated` for a simulated source.")
+        return _known(simulated(asked, first_day, last_day), measure, now)
+
+    by_id = {centre.centre_id: centre for centre in centres}
+    found = [
+        (
+            file,
+            _judge(measure, file, table, config, by_id, now) if isinstance(table, Table) else table,
+        )
+        for file, table in read_source(config, _layouts(config, measure), only_first_sheet=True)
+    ]
+    _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
+
+    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
+        good = np.flatnonzero(one.reasons.good)
+        days = one.day[good].astype("datetime64[D]")
+        inside = (days >= np.datetime64(first_day)) & (days <= np.datetime64(last_day))
+        places = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
+        return len(good), one.rows(places)
+
+    return landed(found, chosen, lambda: _nothing(measure), str(config.path))
+
+
+def discover_centres(config: SourceConfig) -> list[str]:
+    """The distinct centre ids in a source's files, numbers in their order; files that cannot be
+    read are passed over. A simulated source has none of its own.
+    """
+    if config.kind != "files":
+        return []
+    name = config.columns.get("centre_id", "centre_id")
+    layouts = Layouts(({"centre_id": name},), ("centre_id",))
+    found = {
+        values.text(value)
+        for _, table in read_source(config, layouts, only_first_sheet=True)
+        if isinstance(table, Table)
+        for value in table.column("centre_id").values
+    }
+    known = sorted(one for one in found if one.casefold() not in values.MISSING)
+    return sorted(known, key=natural_order)
