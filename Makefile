@@ -9,11 +9,11 @@ PYTHON ?= python3
 FLOW := $(BIN)/flow
 # dg asks for a Dagster home; this one is empty and is thrown away.
 CHECK_DEFINITIONS = DAGSTER_HOME=$$(mktemp -d) $(BIN)/dg check defs
-# A worker takes a whole file: what its tests share is made once. `tests/conftest.py` orders them.
+# A worker takes a whole file: what its tests share is made once. Files marked `slow` come first.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo up down status test check lint types docs unit graph integration api app browser \
-	browser-deps broker-deps deep deep-install bench lock clean
+	browser-deps broker-deps every-test deep deep-install bench lock clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,7 +75,11 @@ browser-deps:
 broker-deps:
 	@scripts/install-mosquitto.sh
 
-test: setup browser-deps broker-deps lint types ## Everything: lint, types and all tests, those of the site among them
+# Without its cache mypy takes one core for a minute or two, in which tests can run.
+test: setup browser-deps broker-deps lint ## Everything: lint, types and all tests, those of the site among them
+	@$(MAKE) --no-print-directory -j 2 types every-test
+
+every-test: setup
 	$(BIN)/python -m pytest tests -q -n 2 $(BY_FILE)
 
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests

@@ -62,6 +62,20 @@ class RawRows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a flow takes place.
+
+    centres   its centres, in the order of their partitions
+    calendar  the calendar of its centres (CALENDAR_COLUMNS, and shop_holiday where it has one)
+    discover  rows of a centres file: every centre that its source names
+    """
+
+    centres: Callable[[Platform], tuple[Centre, ...]]
+    calendar: Callable[[Platform], pd.DataFrame]
+    discover: Callable[[Platform], list[dict[str, object]]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predictions:
     """Where what a flow's models predict is kept, and how a rectangle of it is made.
 
@@ -227,9 +241,7 @@ class ModelParts(Generic[Data, Spec, Prepared]):
 class FlowParts:
     """Everything of a flow that code outside of its package calls.
 
-    centres     its centres, in the order of their partitions
-    calendar    the calendar of its centres (CALENDAR_COLUMNS, and shop_holiday where it has one)
-    discover    rows of a centres file: every centre that its source names
+    places      where it takes place
     raw         how its rows are loaded
     models      how its models are trained, predict and are compared
     schedules   when its jobs run by themselves
@@ -240,9 +252,7 @@ class FlowParts:
     """
 
     flow: Flow
-    centres: Callable[[Platform], tuple[Centre, ...]]
-    calendar: Callable[[Platform], pd.DataFrame]
-    discover: Callable[[Platform], list[dict[str, object]]]
+    places: Places
     raw: RawRows
     models: ModelParts[Any, Any, Any]
     schedules: tuple[Schedule, ...]

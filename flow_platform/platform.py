@@ -6,11 +6,12 @@ build one on a home of their own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from flow_platform.flows.kinds import Flow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.ground.source_config import SourceConfig
-from flow_platform.parts import parts_of
+from flow_platform.parts import Places, parts_of
 from flow_platform.registry.tunings import Tunings
 from flow_platform.registry.vintages import Registry
 from flow_platform.settings import Settings
@@ -71,7 +72,7 @@ class Platform:
     def centres_of(self, flow: Flow) -> tuple[Centre, ...]:
         """The centres of a flow, in the order of their partitions."""
         if flow.name not in self._centres:
-            self._centres[flow.name] = parts_of(flow).centres(self)
+            self._centres[flow.name] = parts_of(flow).places.centres(self)
         return self._centres[flow.name]
 
     def centre_ids_of(self, flow: Flow) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class Platform:
         """The calendar of every flow's centres, as raw.calendar holds it."""
         parts = []
         for flow in CATALOGUE:
-            own = parts_of(flow).calendar(self)
+            own = parts_of(flow).places.calendar(self)
             if "shop_holiday" not in own:
                 own = own.assign(shop_holiday=None)
             if not own.empty:
@@ -166,7 +167,7 @@ class Platform:
         return DbtProject.of(self.settings)
 
 
-class FlowContext(Generic[Section]):
+class FlowContext(ABC, Generic[Section]):
     """What one flow knows of an installation: its source, and what the flow's own class adds.
 
     The class names its section of sources.toml; `Platform.kept` makes one for each installation.
@@ -181,6 +182,24 @@ class FlowContext(Generic[Section]):
         self.platform = platform
         self.source = cast(Section, platform.sources.of(self.section))
 
+    @property
+    @abstractmethod
+    def centres(self) -> tuple[Centre, ...]:
+        """The flow's centres, in the order of their partitions."""
+
+    @abstractmethod
+    def calendar(self) -> pd.DataFrame:
+        """The calendar of its centres."""
+
     def cache_file(self, name: str) -> Path:
         """Where a small document that the flow remembers is kept."""
         return self.platform.settings.home_path / "cache" / name
+
+
+def places_of(context: type[FlowContext[Any]]) -> Places:
+    """Where a flow takes place whose context knows its centres and their calendar."""
+    return Places(
+        centres=lambda platform: platform.kept(context).centres,
+        calendar=lambda platform: platform.kept(context).calendar(),
+        discover=lambda platform: [vars(one) for one in platform.kept(context).centres],
+    )

@@ -49,7 +49,7 @@ def discover(flow: FlowArgument = "parcels") -> None:
     from flow_platform.sources.centres import COLUMNS
 
     platform, chosen = new_platform(), flow_named(flow)
-    rows = parts_of(chosen).discover(platform)
+    rows = parts_of(chosen).places.discover(platform)
     # A centre's area and place are known from the source, not from a centres file.
     writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -35,6 +36,7 @@ CENTRES = f"""{HEADER},daily_capacity
 north,Strasbourg,48.6,7.8,FR,57,B,Europe/Paris,20000
 w,Montreal,45.5,-73.6,CA,QC,,America/Toronto,30000
 """
+FLOW = ("-m", "flow_platform.cli")
 # Tables whose rows must be the same however a backfill came to its end, and what is not a row's
 # content: when it was written.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -59,23 +61,60 @@ def make_settings(home: Path) -> Settings:
     return new_settings(home, centres=centres)
 
 
-def flow(settings: Settings, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the `flow` command in a process of its own on the home of `settings`."""
+def flow(
+    settings: Settings,
+    *arguments: str,
+    typed: str = "",
+    program: Sequence[str] = FLOW,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run the `flow` command in a process of its own on the home of `settings`.
+
+    `typed` is its input; `program` is the command as Python is to start it.
+    """
     return subprocess.run(
-        [sys.executable, "-m", "flow_platform.cli", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=PROJECT_ROOT,
-        env=environment(settings, **more),
+        env=environment(settings, **variables),
+        input=typed,
         capture_output=True,
         text=True,
-        timeout=500,
     )
 
 
+@contextmanager
+def killed_flow(
+    settings: Settings, *arguments: str, program: Sequence[str] = FLOW
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The `flow` command in a process of its own, killed with its children as the context ends."""
+    process = subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        cwd=PROJECT_ROOT,
+        env=environment(settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
 def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The variables of a process on the home of `settings`: none of flow's own of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOW_")}
     kept.pop("DAGSTER_HOME", None)
-    centres = {"FLOW_CENTRES": str(settings.centres)} if settings.centres else {}
-    return {**kept, "FLOW_HOME": str(settings.home), **centres, **more}
+    chosen = {
+        "FLOW_HOME": settings.home,
+        "FLOW_CENTRES": settings.centres,
+        "FLOW_SOURCES": settings.sources,
+        "FLOW_FIRST_DAY": settings.first_day,
+    }
+    given = {name: str(value) for name, value in chosen.items() if value is not None}
+    return {**kept, **given, **more}
 
 
 def ports_of_services() -> dict[str, str]:
@@ -133,7 +172,6 @@ def check_exactly_once(script: str, *arguments: str) -> None:
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
         capture_output=True,
         text=True,
-        timeout=500,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exactly once" in done.stdout
@@ -172,18 +210,11 @@ def filled(settings: Settings) -> Platform:
 
 def wait_for_rows(settings: Settings, query: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until a count in the home is above zero, or the process has ended."""
-
-    for _ in range(2000):
-        if process.poll() is not None:
-            return
+    while process.poll() is None:
         dsn = embedded.running_dsn(settings.home_path)
         if dsn:
-            try:
-                with psycopg.connect(dsn, dbname="flow") as connection:
-                    row = connection.execute(query).fetchone()
-                    if row and row[0] > 0:
-                        return
-            except psycopg.Error:
-                pass
+            with suppress(psycopg.Error), psycopg.connect(dsn, dbname="flow") as connection:
+                row = connection.execute(query).fetchone()
+                if row and row[0] > 0:
+                    return
         time.sleep(0.05)
-    raise AssertionError(f"No rows came: {query}")

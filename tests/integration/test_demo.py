@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,10 @@ from typing import Any
 import pytest
 
 from flow_platform.platform import Platform
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
-from tests.integration.conftest import environment
+from tests.integration.conftest import flow
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -60,14 +58,7 @@ VIEWS = (
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", SHORT, "demo", "--json"],
-        cwd=PROJECT_ROOT,
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    done = flow(settings, "demo", "--json", program=("-c", SHORT))
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told

@@ -27,6 +27,7 @@ from flow_platform.parts import (
     RawRows,
     Schedule,
 )
+from flow_platform.platform import places_of
 from flow_platform.stages.drift import record_features
 
 LIVE_TOPICS = tuple(
@@ -66,9 +67,7 @@ MODELS = ModelParts(
 
 PARTS = FlowParts(
     flow=DELIVERIES,
-    centres=lambda platform: platform.kept(DeliveriesContext).centres,
-    calendar=lambda platform: platform.kept(DeliveriesContext).calendar(),
-    discover=lambda platform: [vars(one) for one in platform.kept(DeliveriesContext).centres],
+    places=places_of(DeliveriesContext),
     raw=RawRows(
         table=RAW_ORDERS,
         load=load_deliveries,

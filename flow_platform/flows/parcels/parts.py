@@ -3,14 +3,16 @@
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.flows.parcels.stage import discover, load_parcels, parcels_calendar
 from flow_platform.ground.tables import Table
-from flow_platform.parts import DemoWindow, FlowParts, RawRows, Retention, Schedule
+from flow_platform.parts import DemoWindow, FlowParts, Places, RawRows, Retention, Schedule
 from flow_platform.stages.daily import daily_series
 
 PARTS = FlowParts(
     flow=PARCELS,
-    centres=lambda platform: platform.centres,
-    calendar=parcels_calendar,
-    discover=discover,
+    places=Places(
+        centres=lambda platform: platform.centres,
+        calendar=parcels_calendar,
+        discover=discover,
+    ),
     raw=RawRows(
         table=Table.of(
             "raw.parcels",

@@ -13,13 +13,12 @@ from flow_platform.parts import (
     RetentionRule,
     Schedule,
 )
+from flow_platform.platform import places_of
 from flow_platform.stages.daily import daily_series
 
 PARTS = FlowParts(
     flow=RETAIL,
-    centres=lambda platform: platform.kept(RetailContext).centres,
-    calendar=lambda platform: platform.kept(RetailContext).calendar(),
-    discover=lambda platform: [vars(one) for one in platform.kept(RetailContext).centres],
+    places=places_of(RetailContext),
     raw=RawRows(
         table=Table.of(
             "raw.retail",

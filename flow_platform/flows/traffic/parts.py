@@ -7,6 +7,7 @@ from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.tables import Table
 from flow_platform.parts import DemoWindow, FlowParts, LiveSource, RawRows, Retention, Schedule
+from flow_platform.platform import places_of
 from flow_platform.stages.hourly import hourly_series
 
 COUNTERS = LiveSource(
@@ -20,9 +21,7 @@ COUNTERS = LiveSource(
 
 PARTS = FlowParts(
     flow=TRAFFIC,
-    centres=lambda platform: platform.kept(TrafficContext).centres,
-    calendar=lambda platform: platform.kept(TrafficContext).calendar(),
-    discover=lambda platform: [vars(one) for one in platform.kept(TrafficContext).centres],
+    places=places_of(TrafficContext),
     raw=RawRows(
         table=Table.of(
             "raw.traffic",

@@ -16,6 +16,7 @@ from flow_platform.parts import (
     RetentionRule,
     Schedule,
 )
+from flow_platform.platform import places_of
 from flow_platform.stages.drift import record_features
 from flow_platform.stages.records import record_models
 
@@ -49,9 +50,7 @@ MODELS = record_models(
 
 PARTS = FlowParts(
     flow=TRIPS,
-    centres=lambda platform: platform.kept(TripsContext).centres,
-    calendar=lambda platform: platform.kept(TripsContext).calendar(),
-    discover=lambda platform: [vars(one) for one in platform.kept(TripsContext).centres],
+    places=places_of(TripsContext),
     raw=RawRows(
         table=Table.of(
             "raw.trips",

@@ -24,7 +24,7 @@ from tests.api.clients import PASSWORD, bearer, new_email, sign_in
 from tests.api.frame.conftest import opened, together
 from tests.api.world import execute
 from tests.conftest import new_settings
-from tests.integration.conftest import environment
+from tests.integration.conftest import flow
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -303,23 +303,9 @@ def test_accounts_are_listed_in_pages(
     assert not any("password" in name for row in parts for name in row)
 
 
-def _flow(
-    settings: Settings, *arguments: str, password: str | None = None, **more: str
-) -> tuple[int, str]:
-    import subprocess
-    import sys
-
-    from flow_platform.settings import PROJECT_ROOT
-
-    done = subprocess.run(
-        [sys.executable, "-m", "flow_platform.cli", *arguments],
-        cwd=PROJECT_ROOT,
-        env=environment(settings, **more),
-        input="" if password is None else password + "\n",
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+def _user(settings: Settings, *arguments: str, password: str | None = None) -> tuple[int, str]:
+    typed = "" if password is None else f"{password}\n"
+    done = flow(settings, "user", *arguments, typed=typed)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -328,22 +314,16 @@ def test_the_command_line_makes_the_first_admin_and_keeps_accounts(
 ) -> None:
     home = scratch / "users"
     home.mkdir()
-    settings = replace_centres(new_settings(home))
+    settings = new_settings(home)
     try:
-        code, output = _flow(
-            settings, "user", "create-admin", "boss@example.com", password="boss123"
-        )
+        code, output = _user(settings, "create-admin", "boss@example.com", password="boss123")
         assert code == 1 and "at least 8" in output
-        code, output = _flow(settings, "user", "create-admin", "boss", password=PASSWORD)
+        code, output = _user(settings, "create-admin", "boss", password=PASSWORD)
         assert code == 1 and "e-mail" in output
-        code, output = _flow(
-            settings, "user", "create-admin", "boss@example.com", password=PASSWORD
-        )
+        code, output = _user(settings, "create-admin", "boss@example.com", password=PASSWORD)
         assert code == 0, output
         assert PASSWORD not in output
-        code, output = _flow(
-            settings, "user", "create-admin", "Boss@example.com", password=PASSWORD
-        )
+        code, output = _user(settings, "create-admin", "Boss@example.com", password=PASSWORD)
         assert code == 1 and "already" in output
         dsn = Server(embedded.start(home), None).dsn("flow_api")
         with opened(replace(config, dsn=dsn)) as client:
@@ -351,35 +331,28 @@ def test_the_command_line_makes_the_first_admin_and_keeps_accounts(
             headers = bearer(tokens["access_token"])
             assert client.get("/me", headers=headers).json()["role"] == "admin"
             client.post("/register", json={"email": "hand@example.com", "password": PASSWORD})
-            code, output = _flow(settings, "user", "set-role", "hand@example.com", "operator")
+            code, output = _user(settings, "set-role", "hand@example.com", "operator")
             assert code == 0, output
             hand = sign_in(client, "hand@example.com").json()
-            code, _ = _flow(settings, "user", "reset-password", "hand@example.com", password="x")
+            code, _ = _user(settings, "reset-password", "hand@example.com", password="x")
             assert code == 1
-            code, output = _flow(
-                settings, "user", "reset-password", "hand@example.com", password="noch eins, 99"
+            code, output = _user(
+                settings, "reset-password", "hand@example.com", password="noch eins, 99"
             )
             assert code == 0, output
             assert sign_in(client, "hand@example.com").status_code == 401
             assert sign_in(client, "hand@example.com", "noch eins, 99").status_code == 200
             body = {"refresh_token": hand["refresh_token"]}
             assert client.post("/token/refresh", json=body).status_code == 401
-        code, output = _flow(settings, "user", "disable", "boss@example.com")
+        code, output = _user(settings, "disable", "boss@example.com")
         assert code == 1 and "last admin" in output
-        code, output = _flow(settings, "user", "set-role", "hand@example.com", "king")
+        code, output = _user(settings, "set-role", "hand@example.com", "king")
         assert code == 1 and "viewer, analyst, operator, admin" in output
-        code, output = _flow(settings, "user", "delete", "hand@example.com")
+        code, output = _user(settings, "delete", "hand@example.com")
         assert code == 0, output
-        code, output = _flow(settings, "user", "list", "--json")
+        code, output = _user(settings, "list", "--json")
         assert "boss@example.com" in output and "hand@example.com" not in output
-        code, output = _flow(settings, "user", "enable", "hand@example.com")
+        code, output = _user(settings, "enable", "hand@example.com")
         assert code == 1 and "no account" in output
     finally:
         embedded.stop(home)
-
-
-def replace_centres(settings: Settings) -> Settings:
-    """A centres file of its own, as `environment` names one."""
-    path = settings.home_path / "centres.csv"
-    path.write_text("centre_id\n1\n")
-    return settings.model_copy(update={"centres": path})

@@ -3,8 +3,6 @@ Dagster jobs, follows them and reads what they made."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from tests.api.clients import PASSWORD, bearer, sign_in
 from tests.integration.conftest import (
-    environment,
     flow,
     make_settings,
     ports_of_services,
@@ -49,17 +46,10 @@ def home(scratch: Path, ports: dict[str, str]) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def admin(home: Settings, ports: dict[str, str]) -> httpx.Client:
-    made = subprocess.run(
-        [sys.executable, "-m", "flow_platform.cli", "user", "create-admin", "chief@example.org"],
-        cwd=PROJECT_ROOT,
-        env=environment(home, **ports),
-        input=f"{PASSWORD}\n",
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    name = "chief@example.org"
+    made = flow(home, "user", "create-admin", name, typed=f"{PASSWORD}\n", **ports)
     assert made.returncode == 0, made.stderr
-    return signed_in(ports, "chief@example.org")
+    return signed_in(ports, name)
 
 
 def signed_in(ports: dict[str, str], email: str) -> httpx.Client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,7 +28,7 @@ from flow_platform.privacy.retention import KEPT, purge, retention_rules
 from flow_platform.settings import PROJECT_ROOT
 from flow_platform.warehouse import embedded
 from tests.canary import places_of
-from tests.integration.conftest import environment, make_settings
+from tests.integration.conftest import flow, make_settings
 from tests.integration.privacy.persons import (
     CUSTOMER,
     EMAIL,
@@ -68,20 +67,6 @@ def admin(platform: Platform) -> Iterator[psycopg.Connection]:
 @pytest.fixture(autouse=True)
 def world(platform: Platform, admin: psycopg.Connection) -> None:
     fill(platform, admin)
-
-
-def _flow(
-    platform: Platform, *arguments: str, said: str = "", **more: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "flow_platform.cli", *arguments],
-        cwd=PROJECT_ROOT,
-        env=environment(platform.settings, **more),
-        input=said,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_the_canary_is_found_before_it_is_erased(platform: Platform) -> None:
@@ -287,9 +272,9 @@ def test_the_command_reads_who_is_meant_from_its_input_and_leaves_no_word_of_the
 ) -> None:
     asked = ("privacy", "erase", "--customer", "-", "--email", "-", "--name", "-")
     said = f"{CUSTOMER}\n{EMAIL}\n{NAME}\n"
-    refused = _flow(platform, *asked, said=said)
+    refused = flow(platform.settings, *asked, typed=said)
     assert refused.returncode == 1 and "--yes" in refused.stderr
-    done = _flow(platform, *asked, "--yes", "--json", said=said)
+    done = flow(platform.settings, *asked, "--yes", "--json", typed=said)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["backfill"] == (
         "flow backfill deliveries --from 2026-03-02 --to 2026-03-03"
@@ -306,7 +291,7 @@ def test_killed_at_any_point_the_same_command_ends_what_was_begun(
     before = rows_of(admin)
     asked = ("privacy", "erase", "--customer", "-", "--email", "-", "--name", "-", "--yes")
     said = f"{CUSTOMER}\n{EMAIL}\n{NAME}\n"
-    killed = _flow(platform, *asked, said=said, FLOW_CRASH_AT=f"{point}:1")
+    killed = flow(platform.settings, *asked, typed=said, FLOW_CRASH_AT=f"{point}:1")
     assert killed.returncode == -9
     assert (rows_of(admin) == before) == (point != "after_commit")
     if point == "before_commit":

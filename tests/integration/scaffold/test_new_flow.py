@@ -233,7 +233,7 @@ def test_a_missing_part_is_named_when_definitions_load(project: Project) -> None
     parts = project.root / "flow_platform/flows/claims/parts.py"
     whole = parts.read_text()
     try:
-        parts.write_text(whole.replace("    calendar=calendar,\n", ""))
+        parts.write_text(whole.replace("        calendar=calendar,\n", ""))
         done = project.python("-c", _GRAPH)
         assert done.returncode != 0
         assert "The flow claims lacks a part in flow_platform/flows/claims/parts.py" in done.stderr

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,14 +20,14 @@ from flow_platform.models.boosters import Boosting
 from flow_platform.models.trainer import Trainer
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from flow_platform.stages.case import Case
 from flow_platform.stages.daily import read_history
 from flow_platform.stages.training import Trained, train_vintage
 from flow_platform.stages.tuning import tune_month
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.server import OPTUNA_DATABASE
-from tests.integration.conftest import environment, flow, land_history, make_settings
+from tests.integration.conftest import flow, killed_flow, land_history, make_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FIRST, LAST = date(2025, 1, 1), date(2025, 7, 31)
@@ -96,24 +92,10 @@ def used(home: Platform, vintage: Trained) -> Boosting:
 def test_a_search_killed_in_the_middle_keeps_its_trials_and_goes_on(
     home: Platform, settings: Settings
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flow_platform.cli", *COMMAND, "--seconds", "300"],
-        cwd=PROJECT_ROOT,
-        env=environment(settings),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(2000):
-            if states(home).count("COMPLETE") >= 3 and "RUNNING" in states(home):
-                break
+    with killed_flow(settings, *COMMAND, "--seconds", "300") as process:
+        while states(home).count("COMPLETE") < 3 or "RUNNING" not in states(home):
             assert process.poll() is None
             time.sleep(0.05)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
     before = states(home)
     kept = before.count("COMPLETE")
     assert kept >= 3

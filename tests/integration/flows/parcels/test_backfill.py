@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flow_platform.platform import Platform
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
 from tests.integration.conftest import (
     FIRST,
     LAST,
     checksums,
-    environment,
     flow,
+    killed_flow,
     make_settings,
     wait_for_rows,
 )
@@ -146,20 +144,8 @@ def test_a_backfill_killed_at_any_stage_ends_in_the_same_rows(
         "ml.forecasts": "select count(*) from ml.forecasts",
     }
     for stage, query in stages.items():
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flow_platform.cli", *COMMAND],
-            cwd=PROJECT_ROOT,
-            env=environment(second_home),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
+        with killed_flow(second_home, *COMMAND) as process:
             wait_for_rows(second_home, query, process)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
         if stage == "merged.parcels":
             pid = int(
                 (embedded.data_directory(second_home.home_path) / "postmaster.pid")

@@ -61,13 +61,11 @@ def backfilled(settings: Settings, centres: str) -> Platform:
         settings,
         *("backfill", "parcels", "--from", str(FIRST), "--to", str(first - timedelta(days=1))),
         *("--centres", centres, "--history"),
-        FLOW_SOURCES=str(settings.sources),
     )
     assert history.returncode == 0, history.stderr
     done = flow(
         settings,
         *("backfill", "parcels", "--from", str(first), "--to", str(LAST), "--centres", centres),
-        FLOW_SOURCES=str(settings.sources),
     )
     assert done.returncode == 0, done.stderr
     return Platform(settings)

@@ -1,9 +1,7 @@
-"""Homes of a few road counters: their files, and the `flow` command on them with few trees."""
+"""Homes of a few road counters, their files, and a `flow` command that grows few trees."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ from flow_platform.flows.traffic.simulator import simulated_readings
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from tests.conftest import new_settings
-from tests.integration.conftest import HEADER, environment
+from tests.integration.conftest import HEADER
 
 # 30 March has 23 local hours; April is the first month with enough history for a vintage.
 FIRST, LAST = date(2025, 2, 20), date(2025, 4, 3)
@@ -33,14 +31,17 @@ YEARLY = (
 )
 STATES = {"open": 1, "barred": 2, "invalid": 3, "unknown": 0}
 # The `flow` command with fewer trees: what is forecast is not at stake here, but how long it takes.
-QUICK = """
+QUICK = (
+    "-c",
+    """
 from functools import partial
 from flow_platform.cli.app import main
 from flow_platform.forecasting.hourly.data import HourlyBoosting, HourlySpec
 from flow_platform.stages import hourly
 hourly.HourlySpec = partial(HourlySpec, boosting=HourlyBoosting(rounds=20))
 main()
-"""
+""",
+)
 
 
 def readings(first: date, last: date, counters: tuple[str, ...] = COUNTERS) -> pd.DataFrame:
@@ -75,27 +76,6 @@ def make_settings(home: Path, kind: str = "files", **more: Any) -> Settings:
     (home / "sources.toml").write_text(f'[traffic]\nkind = "{kind}"\n{path}')
     given = {"first_day": FIRST, "centres": home / "centres.csv"} | more
     return new_settings(home, sources=home / "sources.toml", **given)
-
-
-def flow(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=PROJECT_ROOT,
-        env=variables(settings),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", QUICK, *arguments]
-
-
-def variables(settings: Settings) -> dict[str, str]:
-    return environment(
-        settings, FLOW_SOURCES=str(settings.sources), FLOW_FIRST_DAY=str(settings.first_day)
-    )
 
 
 def read(platform: Platform, query: str) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from flow_platform.orchestration import dagster_instance
 from flow_platform.platform import Platform
 from flow_platform.settings import Settings
 from flow_platform.warehouse import embedded
-from tests.integration.flows.traffic.roads import flow, make_settings, read
+from tests.integration.conftest import flow
+from tests.integration.flows.traffic.roads import QUICK, make_settings, read
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick"), pytest.mark.slow]
 
@@ -69,11 +70,11 @@ def test_a_run_for_one_area_touches_only_its_counters(cells: Settings) -> None:
     areas = platform.areas_of(TRAFFIC)
     assert areas == ("48.80N 2.30E", "48.85N 2.30E", "48.90N 2.30E")
     days = ("--from", "2025-02-03", "--to", "2025-02-05")
-    done = flow(cells, "backfill", "traffic", *days)
+    done = flow(cells, "backfill", "traffic", *days, program=QUICK)
     assert done.returncode == 0, done.stderr
     tables = ("raw.traffic", "merged.traffic", "ml.forecasts", "monitoring.traffic_accuracy")
     before = {table: stamps(platform, table) for table in tables}
-    again = flow(cells, "backfill", "traffic", *days, "--centres", areas[1])
+    again = flow(cells, "backfill", "traffic", *days, "--centres", areas[1], program=QUICK)
     assert again.returncode == 0, again.stderr
     own = {one.centre_id for one in platform.centres_of(TRAFFIC) if one.area == areas[1]}
     assert len(own) == 13

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -19,23 +16,21 @@ import pytest
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
-from flow_platform.settings import PROJECT_ROOT, Settings
+from flow_platform.settings import Settings
 from flow_platform.stages.case import Case
 from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import compare_vintages
 from flow_platform.warehouse import embedded
-from tests.integration.conftest import checksums, wait_for_rows
+from tests.integration.conftest import checksums, flow, killed_flow, wait_for_rows
 from tests.integration.flows.traffic.roads import (
     COUNTERS,
     FIRST,
     LAST,
-    command,
-    flow,
+    QUICK,
     make_settings,
     merge,
     read,
     readings,
-    variables,
     write_yearly,
 )
 
@@ -76,7 +71,7 @@ def settings(scratch: Path) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def filled(settings: Settings) -> Platform:
     """The home after one undisturbed backfill through the command line."""
-    done = flow(settings, *COMMAND)
+    done = flow(settings, *COMMAND, program=QUICK)
     assert done.returncode == 0, done.stderr
     return Platform(settings)
 
@@ -122,7 +117,7 @@ def test_days_after_the_first_vintage_are_forecast_by_it(filled: Platform) -> No
 
 def test_backfilling_twice_leaves_the_same_rows(filled: Platform, settings: Settings) -> None:
     before = checksums(filled, TABLES)
-    again = flow(settings, *COMMAND)
+    again = flow(settings, *COMMAND, program=QUICK)
     assert again.returncode == 0, again.stderr
     assert checksums(filled, TABLES) == before
 
@@ -150,21 +145,9 @@ def test_a_backfill_killed_at_any_stage_ends_in_the_same_rows(
     filled: Platform, second_home: Settings
 ) -> None:
     for table in ("raw.traffic", "merged.traffic", "ml.forecasts"):
-        process = subprocess.Popen(
-            command(*COMMAND),
-            cwd=PROJECT_ROOT,
-            env=variables(second_home),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
+        with killed_flow(second_home, *COMMAND, program=QUICK) as process:
             wait_for_rows(second_home, f"select count(*) from {table}", process)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
-    done = flow(second_home, *COMMAND)
+    done = flow(second_home, *COMMAND, program=QUICK)
     assert done.returncode == 0, done.stderr
     again, once = checksums(Platform(second_home), TABLES), checksums(filled, TABLES)
     # Files lie elsewhere, and are named where rows came from.
@@ -373,23 +356,23 @@ def test_two_vintages_of_hours_are_compared_on_days_after_both(filled: Platform)
 
 
 def test_commands_know_flows_with_hours(filled: Platform, settings: Settings) -> None:
-    listed = json.loads(flow(settings, "models", "list", "traffic", "--json").stdout)
+    listed = json.loads(flow(settings, "models", "list", "traffic", "--json", program=QUICK).stdout)
     assert {row["candidate"] for row in listed} == set(TRAFFIC.candidates)
     assert [row["is_serving"] for row in listed].count(True) == 1
     other = next(row["model_version"] for row in listed if not row["is_serving"])
-    refused = flow(settings, "models", "promote", other)
+    refused = flow(settings, "models", "promote", other, program=QUICK)
     assert refused.returncode == 1, refused.stderr
     assert refused.stdout.startswith("Refused: not enough evidence"), refused.stdout
 
-    discovered = flow(settings, "centres", "discover", "traffic")
+    discovered = flow(settings, "centres", "discover", "traffic", program=QUICK)
     assert discovered.returncode == 0, discovered.stderr
     rows = list(csv.DictReader(io.StringIO(discovered.stdout)))
     assert [row["centre_id"] for row in rows] == list(COUNTERS)
 
-    doctor = flow(settings, "doctor", "--json")
+    doctor = flow(settings, "doctor", "--json", program=QUICK)
     assert doctor.returncode == 0, doctor.stdout
     before = checksums(filled, TABLES)
-    trained = flow(settings, "train", "traffic", "--from", "2025-04")
+    trained = flow(settings, "train", "traffic", "--from", "2025-04", program=QUICK)
     assert trained.returncode == 0, trained.stderr
     assert checksums(filled, TABLES) == before
 
@@ -413,7 +396,7 @@ def test_commands_know_flows_with_hours(filled: Platform, settings: Settings) ->
 def test_what_hours_cannot_have_is_explained_without_a_trace(
     filled: Platform, settings: Settings, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = flow(settings, *arguments)
+    done = flow(settings, *arguments, program=QUICK)
     assert "Traceback" not in done.stderr
     assert done.returncode == 1, done.stdout
     assert words in " ".join(done.stderr.split())
