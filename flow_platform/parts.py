@@ -177,15 +177,19 @@ class DemoWindow:
     """Days up to yesterday that `flow demo` loads, and of these the last, which it predicts.
 
     `months_job` is one of the flow's own jobs that runs in between, for the months of the predicted
-    days. `loaded`, `months` and `predicted` are titles of the steps.
+    days. `loaded`, `months` and `predicted` are titles of the steps, with the seconds that each
+    takes on two quiet cores while another flow is made.
     """
 
     loaded_days: int
     loaded: str
+    loaded_seconds: int
     predicted_days: int
     predicted: str
+    predicted_seconds: int
     months_job: str | None = None
     months: str = ""
+    months_seconds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

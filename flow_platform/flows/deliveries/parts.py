@@ -102,11 +102,14 @@ PARTS = FlowParts(
     retention=RETENTION,
     demo=DemoWindow(
         loaded_days=150,
-        loaded="Five months of orders",
+        loaded="five months of orders",
+        loaded_seconds=10,
         predicted_days=28,
-        predicted="Delays and late risk, and how right they were",
+        predicted="delays and late risk, and how right they were",
+        predicted_seconds=30,
         months_job="segments",
-        months="Customers' segments",
+        months="customers' segments",
+        months_seconds=8,
     ),
     more=MoreParts(assets=segment_assets, jobs=segment_jobs, sensors=touched_sensors),
 )

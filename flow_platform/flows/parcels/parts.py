@@ -49,8 +49,10 @@ PARTS = FlowParts(
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
         loaded_days=730,
-        loaded="Two years of counts and weather",
+        loaded="two years of counts and weather",
+        loaded_seconds=12,
         predicted_days=60,
-        predicted="Vintages, forecasts, accuracy, drift",
+        predicted="models, forecasts, accuracy, drift",
+        predicted_seconds=25,
     ),
 )

@@ -66,9 +66,11 @@ PARTS = FlowParts(
         days={"retail": None}, rules=(RetentionRule("retail", "raw.retail", "day"),)
     ),
     demo=DemoWindow(
-        loaded_days=240,
-        loaded="Eight months of invoice lines",
-        predicted_days=14,
-        predicted="Forecasts of pieces, invoices and revenue",
+        loaded_days=180,
+        loaded="six months of invoice lines",
+        loaded_seconds=6,
+        predicted_days=28,
+        predicted="forecasts of items, invoices and revenue",
+        predicted_seconds=25,
     ),
 )

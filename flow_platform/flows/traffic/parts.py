@@ -64,9 +64,11 @@ PARTS = FlowParts(
     # Counts of vehicles are of no person.
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
-        loaded_days=90,
-        loaded="Three months of readings of road counters",
-        predicted_days=3,
-        predicted="Forecasts of every hour, and how right they were",
+        loaded_days=120,
+        loaded="four months of readings of road counters",
+        loaded_seconds=4,
+        predicted_days=7,
+        predicted="forecasts of every hour, and how right they were",
+        predicted_seconds=16,
     ),
 )

@@ -102,9 +102,11 @@ PARTS = FlowParts(
     ),
     demo=DemoWindow(
         loaded_days=60,
-        loaded="Two months of trips",
+        loaded="two months of trips",
+        loaded_seconds=2,
         predicted_days=14,
-        predicted="Arrival times, and how right they were",
+        predicted="arrival times, and how right they were",
+        predicted_seconds=13,
     ),
     more=MoreParts(
         assets=zone_assets,
