@@ -90,7 +90,8 @@ def new_account(client: TestClient, server: Server) -> Callable[..., dict[str, A
     return make
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: its tokens end after minutes.
+@pytest.fixture(scope="module")
 def accounts(new_account: Callable[..., dict[str, Any]]) -> dict[Role, dict[str, Any]]:
     """One signed-in account of each role."""
     return {role: new_account(role) for role in Role}

@@ -46,7 +46,8 @@ def service(api_home: Path, database: Server, dagster: DagsterStandIn) -> Iterat
         yield address
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: its tokens end after minutes.
+@pytest.fixture(scope="module")
 def signed_in(service: str, database: Server) -> Callable[[str], httpx.Client]:
     """A signed-in client of a role; the account is made as a person makes it."""
     clients: dict[str, httpx.Client] = {}
