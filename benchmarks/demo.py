@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -48,12 +48,15 @@ WORK = {
 }
 
 
+Seconds = defaultdict[str, float]
+
+
 class Profile:
     """Seconds of the processor by what they went into, since `begin`."""
 
     def __init__(self) -> None:
-        self.work: Counter[str] = Counter()
-        self.candidates: Counter[str] = Counter()
+        self.work: Seconds = defaultdict(float)
+        self.candidates: Seconds = defaultdict(float)
         self._last = time.process_time()
 
     def begin(self) -> None:
@@ -117,14 +120,14 @@ def measured_command() -> dict[str, Any]:
     return {**json.loads(done.stdout), "command_seconds": seconds, "postgres_seconds": postgres}
 
 
-def profiled_steps() -> tuple[dict[str, Counter[str]], Counter[str]]:
+def profiled_steps() -> tuple[dict[str, Seconds], Seconds]:
     """Seconds of the processor by step and work, and by candidate."""
-    steps: dict[str, Counter[str]] = defaultdict(Counter)
+    steps: dict[str, Seconds] = {}
     profile = Profile()
     signal.signal(signal.SIGPROF, profile.sample)
     signal.setitimer(signal.ITIMER_PROF, 0.01, 0.01)
     with new_home() as home:
-        platform = Platform(Settings(home=home))  # type: ignore[call-arg]
+        platform = Platform(Settings(home=home))
         before = 0.0
 
         def report(event: Step | Ended | str) -> None:
@@ -133,8 +136,8 @@ def profiled_steps() -> tuple[dict[str, Counter[str]], Counter[str]]:
                 profile.begin()
                 before = postgres_seconds(home)
             elif isinstance(event, Ended):
-                steps[event.step.title] += profile.work
-                steps[event.step.title]["PostgreSQL"] += postgres_seconds(home) - before
+                steps[event.step.title] = work = profile.work.copy()
+                work["PostgreSQL"] = postgres_seconds(home) - before
 
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         run_steps(platform, FOUNDATION, report)
@@ -160,15 +163,19 @@ def print_command(result: dict[str, Any]) -> None:
     print(f"\nPostgreSQL: {result['postgres_seconds']:.0f} s of processor.")
 
 
-def print_profile(steps: dict[str, Counter[str]], candidates: Counter[str]) -> None:
-    total: Counter[str] = sum(steps.values(), Counter())
-    kinds = [kind for kind, _ in total.most_common()]
+def print_profile(steps: dict[str, Seconds], candidates: Seconds) -> None:
+    total: Seconds = defaultdict(float)
+    for work in steps.values():
+        for kind, seconds in work.items():
+            total[kind] += seconds
+    kinds = sorted(total, key=lambda kind: total[kind], reverse=True)
     rows = [
         [title, *(f"{work[kind]:.1f}" if work[kind] >= 0.05 else "" for kind in kinds)]
         for title, work in [*steps.items(), ("all", total)]
     ]
     print(markdown(["step", *kinds], rows))
-    shares = ", ".join(f"`{name}` {seconds:.0f} s" for name, seconds in candidates.most_common())
+    costly = sorted(candidates.items(), key=lambda item: item[1], reverse=True)
+    shares = ", ".join(f"`{name}` {seconds:.0f} s" for name, seconds in costly)
     print(f"\nTraining by candidate: {shares}.")
 
 
