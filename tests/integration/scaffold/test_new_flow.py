@@ -180,13 +180,13 @@ def test_a_backfill_loads_trains_predicts_and_measures(project: Project) -> None
         json.dumps(
             {
                 "raw": "select count(*) from raw.returns union all select count(*) from raw.claims",
-                "forecasts": "select count(*), count(distinct centre_id)"
+                "forecasts": "select count(*) as rows, count(distinct centre_id) as centres"
                 " from published.predictions where flow = 'returns'",
-                "scores": "select count(*), count(distinct centre_id),"
-                " count(distinct model_version) from published.claims_predictions",
+                "scores": "select count(*) as rows, count(distinct centre_id) as centres,"
+                " count(distinct model_version) as versions from published.claims_predictions",
                 "models": "select count(*) from published.models where flow = 'claims'"
                 " and candidate = 'lightgbm'",
-                "accuracy": "select flow, n > 0, coverage_80 between 0.5 and 1"
+                "accuracy": "select flow, n > 0 as known, coverage_80 between 0.5 and 1 as held"
                 " from published.accuracy where flow in ('returns', 'claims')"
                 " and centre_id = '*' and horizon in (0, 1) order by flow",
                 "fresh": "select flow, dataset from published.freshness"

@@ -245,7 +245,7 @@ def test_the_asset_tells_what_was_rejected_and_what_the_tables_hold(
         " where table_schema = 'raw' and table_name = 'orders'",
     )
     assert set(columns["column_name"]) == {one.name for one in RAW_ORDERS.columns}
-    assert raw_key(DELIVERIES).path == ["raw", "deliveries"]
+    assert raw_key(DELIVERIES).path == ["raw", "deliveries_raw"]
 
 
 def test_the_calendar_has_the_holidays_of_each_region(platform: Platform, home: Path) -> None:
