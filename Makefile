@@ -24,7 +24,7 @@ $(STAMP): requirements.txt requirements-dev.txt scripts/setup.sh
 	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
 	@touch $@
 
-demo: setup ## Two simulated years through the whole lineage, forecasts for the last 60 days
+demo: setup ## Simulated days of all five flows through the whole lineage, the last of them predicted
 	$(FLOW) demo
 
 up: setup ## Start the database, the Dagster UI and daemon, and the app
