@@ -24,7 +24,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 from kafka_broker import KafkaBroker
-from live_stream import Database, IngestProcess, run_with_kills, wait_until
+from live_stream import Database, IngestProcess, parser_with_kills, run_with_kills, wait_until
 
 from flow_platform.flows.deliveries.events import TOPICS
 from flow_platform.ground.crash_points import INGEST_POINTS
@@ -499,14 +499,10 @@ def _stall(process: IngestProcess) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_with_kills(__doc__, kills=50, database_restarts=3)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--stalls", type=int, default=3)
-    parser.add_argument("--database-restarts", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     run_with_kills(chosen, run)
 

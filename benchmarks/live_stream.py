@@ -191,6 +191,18 @@ def check_mosquitto() -> None:
         sys.exit(f"{MOSQUITTO} is missing: run scripts/install-mosquitto.sh.")
 
 
+def parser_with_kills(
+    description: str | None, *, kills: int, database_restarts: int
+) -> argparse.ArgumentParser:
+    """The options that benchmarks with kills share, with these defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--kills", type=int, default=kills)
+    parser.add_argument("--database-restarts", type=int, default=database_restarts)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
 def run_with_kills(
     chosen: argparse.Namespace, run: Callable[[argparse.Namespace, Path], dict[str, Any]]
 ) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from live_stream import (
     Database,
     SubscriberProcess,
     check_mosquitto,
+    parser_with_kills,
     publisher,
     run_with_kills,
     wait_until,
@@ -361,14 +362,10 @@ def point_of(subscriber: SubscriberProcess) -> str | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_with_kills(__doc__, kills=20, database_restarts=2)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--duplicates", type=float, default=0.05)
     parser.add_argument("--poison", type=float, default=0.02)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--database-restarts", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     check_mosquitto()
     result = run_with_kills(chosen, run)

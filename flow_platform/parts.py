@@ -7,7 +7,7 @@ this?" asks these parts instead; nothing here knows which flows there are.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
     from flow_platform.models.engine import Engine
     from flow_platform.models.promotion import Comparison
-    from flow_platform.models.vintage import Vintage
     from flow_platform.platform import Platform
-    from flow_platform.registry.promotions import ServingPeriod
     from flow_platform.sources.centres import Centre
     from flow_platform.stages.case import Case
+    from flow_platform.stages.contest import Contest
     from flow_platform.stages.loading import Balance
     from flow_platform.stages.predictions import PredictionRun
     from flow_platform.stages.training import Progress
@@ -128,6 +127,17 @@ class Schedule:
     description: str
 
 
+def daily_run(name: str, cron: str, description: str) -> Schedule:
+    """The schedule of a flow's job "daily": its newest rows, and what is predicted from them."""
+    return Schedule(name=name, job="daily", cron=cron, description=description)
+
+
+def monthly_training(name: str, cron: str) -> Schedule:
+    """The schedule of a flow's job "models"."""
+    description = "vintages of the month that begins"
+    return Schedule(name=name, job="models", cron=cron, description=description)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LiveSource:
     """A source that sends rows by itself where the flow's `kind` is one of `kinds`.
@@ -172,24 +182,37 @@ class Retention:
     rules: tuple[RetentionRule, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DemoWindow:
-    """Days up to yesterday that `flow demo` loads, and of these the last, which it predicts.
+@dataclass(frozen=True)
+class DemoStep:
+    """A step of `flow demo`: the last `days` up to yesterday, and how long it takes.
 
-    `months_job` is one of the flow's own jobs that runs in between, for the months of the predicted
-    days. `loaded`, `months` and `predicted` are titles of the steps, with the seconds that each
-    takes on two quiet cores while another flow is made.
+    `seconds` are those on two quiet cores while another flow is made.
     """
 
-    loaded_days: int
-    loaded: str
-    loaded_seconds: int
-    predicted_days: int
-    predicted: str
-    predicted_seconds: int
-    months_job: str | None = None
-    months: str = ""
-    months_seconds: int = 0
+    title: str
+    days: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class DemoMonths:
+    """A step of `flow demo` that runs one of the flow's own jobs for the predicted months."""
+
+    title: str
+    job: str
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoWindow:
+    """What `flow demo` loads, and of these days the last, which it predicts.
+
+    `months` runs in between, where the flow has such a job.
+    """
+
+    loaded: DemoStep
+    predicted: DemoStep
+    months: DemoMonths | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +246,7 @@ class ModelParts(Generic[Data, Spec, Prepared]):
     shares_history     whether what is read for one measure serves the others too
     training_views     staging views that training and predictions read besides the merged table
     predictions        how a rectangle is forecast or scored
-    compare            replays two serving histories before a day, and judges them
+    compare            replays two serving histories, and judges them
     drift              what is watched for drift
     """
 
@@ -233,7 +256,7 @@ class ModelParts(Generic[Data, Spec, Prepared]):
     shares_history: bool
     training_views: tuple[str, ...]
     predictions: Predictions
-    compare: Callable[[Case, Vintage, Vintage, Sequence[Sequence[ServingPeriod]], date], Comparison]
+    compare: Callable[[Case, Contest], Comparison]
     drift: DriftFeatures
 
 

@@ -70,7 +70,7 @@ def _kept(days: dict[str, int | None]) -> str:
 def _demo(window: DemoWindow | None) -> str:
     if window is None:
         return NOTHING
-    return f"{window.loaded_days} days loaded, the last {window.predicted_days} predicted"
+    return f"{window.loaded.days} days loaded, the last {window.predicted.days} predicted"
 
 
 def _schedules(schedules: tuple[Schedule, ...], prefix: str) -> str:

@@ -56,7 +56,7 @@ class LastAdmin(FlowError):
 
 
 @dataclass(frozen=True)
-class AccountRow:
+class AccountView:
     """An account as an admin sees it. Moments in UTC."""
 
     id: uuid.UUID
@@ -144,7 +144,7 @@ class Accounts:
         )
         return row["id"], Role(row["role"])
 
-    async def page(self, limit: int, offset: int) -> tuple[list[AccountRow], int]:
+    async def page(self, limit: int, offset: int) -> tuple[list[AccountView], int]:
         """`limit` accounts after the first `offset`, oldest first, and the number of all."""
         rows = await self._database.rows(
             f"select {_COLUMNS} from auth.accounts order by created_at, id"
@@ -154,7 +154,7 @@ class Accounts:
         (count,) = await self._database.rows("select count(*) as n from auth.accounts")
         return [_account(row) for row in rows], count["n"]
 
-    async def find(self, email: str) -> AccountRow | None:
+    async def find(self, email: str) -> AccountView | None:
         """The account of an address, or None."""
         rows = await self._database.rows(
             f"select {_COLUMNS} from auth.accounts where email = %(email)s",
@@ -168,7 +168,7 @@ class Accounts:
         actor: str,
         role: Role | None = None,
         disabled: bool | None = None,
-    ) -> AccountRow | None:
+    ) -> AccountView | None:
         """Set the role, disable or enable. Returns None where there is no such account.
 
         Disabling ends its sessions. Raises LastAdmin when no enabled admin would be left.
@@ -244,5 +244,5 @@ async def _keep_an_admin(transaction: Transaction) -> None:
         )
 
 
-def _account(row: dict[str, Any]) -> AccountRow:
-    return AccountRow(**{**row, "role": Role(row["role"])})
+def _account(row: dict[str, Any]) -> AccountView:
+    return AccountView(**{**row, "role": Role(row["role"])})

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Query
 
 from flow_platform.api.database import Database
-from flow_platform.api.listing import Item, Listing, invalid
+from flow_platform.api.listing import AskedPage, Item, Listing, invalid
 from flow_platform.flows.kinds import Flow
 
 # Most centres that a refusal lists.
@@ -21,11 +21,10 @@ CentreOrAll = Annotated[
 ]
 
 
-async def check_centre(request: Request, flow: Flow, centre: str | None) -> None:
+async def check_centre(database: Database, flow: Flow, centre: str | None) -> None:
     """Raise Problem 422, which lists some centres, for a centre that the flow does not have."""
     if centre is None:
         return
-    database: Database = request.app.state.database
     rows = await database.rows(
         "select centre_id from published.centres where flow = %(flow)s"
         " order by centre_id = %(centre)s desc, centre_id limit %(examples)s",
@@ -39,20 +38,18 @@ async def check_centre(request: Request, flow: Flow, centre: str | None) -> None
         )
 
 
-async def check_centre_or_all(request: Request, flow: Flow, centre: str | None) -> None:
+async def check_centre_or_all(database: Database, flow: Flow, centre: str | None) -> None:
     """As `check_centre`, for figures that `*` has of all centres together."""
     if centre != "*":
-        await check_centre(request, flow, centre)
+        await check_centre(database, flow, centre)
 
 
 async def day_page(
     listing: Listing[Item],
-    request: Request,
+    asked: AskedPage,
     flow: Flow,
     day: date,
     centre: str | None,
-    limit: int,
-    cursor: str | None,
     equal: Mapping[str, Any],
 ) -> tuple[list[Item], str | None]:
     """A page of a record flow's rows of one partition day (UTC), in one centre or in all.
@@ -60,13 +57,11 @@ async def day_page(
     `equal` and what is returned are those of `Listing.page`. Raises Problem 422 for a centre that
     the flow does not have.
     """
-    await check_centre(request, flow, centre)
+    await check_centre(asked.database, flow, centre)
     # The centres are named, so that an index on (centre, day) serves for all of them too.
     every = "centre_id in (select centre_id from published.centres where flow = %(flow)s)"
     return await listing.page(
-        request,
-        limit,
-        cursor,
+        asked,
         {"centre_id": centre, "day": day, **equal},
         [every] if centre is None else [],
         {"flow": flow.name},

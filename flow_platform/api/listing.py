@@ -16,7 +16,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, TypeAdapter
 
 from flow_platform.api.database import Database
@@ -53,6 +53,25 @@ Cursor = Annotated[
 ]
 
 NEXT_DESCRIPTION = "Address of the next page; null on the last."
+
+
+class AskedPage:
+    """The page of a listing that a request asks for."""
+
+    def __init__(self, request: Request, limit: Limit = 100, cursor: Cursor = None) -> None:
+        self.url, self.limit, self.cursor = request.url, limit, cursor
+        self.database: Database = request.app.state.database
+
+
+class AskedFullPage(AskedPage):
+    """As `AskedPage`, of as many rows as a page may have unless the request asks for fewer."""
+
+    def __init__(self, request: Request, limit: Limit = MOST_ROWS, cursor: Cursor = None) -> None:
+        super().__init__(request, limit, cursor)
+
+
+Page = Annotated[AskedPage, Depends()]
+FullPage = Annotated[AskedFullPage, Depends()]
 
 
 def invalid(field: str, reason: str) -> Problem:
@@ -141,7 +160,7 @@ class Listing(Generic[Item]):
     fields may be computed too.
 
     >>> ALERTS = Listing(Alert, "published.alerts", text_key("kind"), text_key("centre_id"))
-    >>> items, following = await ALERTS.page(request, limit, cursor, {"flow": "parcels"})
+    >>> items, following = await ALERTS.page(page, {"flow": "parcels"})
     """
 
     def __init__(
@@ -156,33 +175,30 @@ class Listing(Generic[Item]):
 
     async def page(
         self,
-        request: Request,
-        limit: int,
-        cursor: str | None,
+        asked: AskedPage,
         equal: Mapping[str, Any],
         where: Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
     ) -> tuple[list[Item], str | None]:
-        """A page of at most `limit` items, and the address of the next page (None on the last).
+        """The items of a page, and the address of the next one (None on the last).
 
         `equal` keeps the rows whose columns have these values; a value of None keeps all. `where`
         are further conditions; their parameters are in `params`. Raises Problem 422 for a cursor
         that no page has given, DatabaseDown.
         """
-        after, values = self._after(cursor)
+        after, values = self._after(asked.cursor)
         wanted = {column: value for column, value in equal.items() if value is not None}
         conditions = [*(f"{column} = %({column})s" for column in wanted), *where]
-        database: Database = request.app.state.database
-        rows = await database.rows(
+        rows = await asked.database.rows(
             f"select * from ({self._select} where {' and '.join(conditions) or 'true'}) as listed"
             f" where {after} order by {', '.join(key.column for key in self._keys)}"
             " limit %(page_rows)s",
             # One more than is shown: then there is a next page.
-            {**wanted, **(params or {}), **values, "page_rows": limit + 1},
+            {**wanted, **(params or {}), **values, "page_rows": asked.limit + 1},
         )
-        shown, following = rows[:limit], None
-        if len(rows) > limit:
-            address = request.url.include_query_params(cursor=self._cursor(shown[-1]))
+        shown, following = rows[: asked.limit], None
+        if len(rows) > asked.limit:
+            address = asked.url.include_query_params(cursor=self._cursor(shown[-1]))
             # Relative: behind a gateway the service does not know its own name.
             following = f"{address.path}?{address.query}"
         return self._items.validate_python(shown), following

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from pydantic import BaseModel, Field
 
 from flow_platform.api.config import ApiConfig
@@ -96,41 +96,46 @@ class Start:
     run_config: Mapping[str, Any] | None = None
 
 
-async def start_run(
-    request: Request,
-    response: Response,
-    account: Account,
-    key: str | None,
-    body: Mapping[str, Any],
-    start: Start,
-) -> StartedRun:
-    """Start the run unless `key` has started it, and set the headers of a 202.
+class RunStarter:
+    """What an operation that starts a run needs of its request. Use it as `Runs`."""
 
-    Two requests with equal path and `body` are the same request. Raises Problem 409 while the first
-    request of a key is in progress, 422 for a key of another request, 503 when Dagster does not
-    answer.
-    """
-    client: DagsterClient = request.app.state.dagster
-    tags = {**start.tags, REQUESTED_BY_TAG: str(account.id)}
-    replayed = False
-    try:
-        if key is None:
-            run = await client.launch(start.job, tags, start.run_config)
-        else:
-            name = key.strip('"')
-            if not _KEY.fullmatch(name):
-                raise invalid("header.Idempotency-Key", "use only letters, digits and . _ : -.")
-            wanted = {"path": request.url.path, "body": dict(body)}
-            once = _Once(request.app.state.database, client, account, name, _sha256(wanted))
-            run, replayed = await once.run(start, {**tags, KEY_TAG: name})
-    except LaunchRefused as error:
-        raise Problem(409, detail=str(error), type="launch-refused") from error
-    except DagsterDown as error:
-        raise dagster_down(error) from error
-    response.headers["Location"] = f"/pipelines/runs/{run.run_id}"
-    if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return StartedRun(run_id=run.run_id, job=run.job, status=run.status, tags=own_tags(run))
+    def __init__(
+        self, request: Request, response: Response, idempotency_key: IdempotencyKey = None
+    ) -> None:
+        self._path, self._headers, self._key = request.url.path, response.headers, idempotency_key
+        self.database: Database = request.app.state.database
+        self.dagster: DagsterClient = request.app.state.dagster
+
+    async def start(self, account: Account, body: BaseModel, start: Start) -> StartedRun:
+        """Start the run unless the key of the request has started it; set the headers of a 202.
+
+        Two requests with equal path and `body` are the same request. Raises Problem 409 while the
+        first request of a key is in progress, 422 for a key of another request, 503 when Dagster
+        does not answer.
+        """
+        tags = {**start.tags, REQUESTED_BY_TAG: str(account.id)}
+        replayed = False
+        try:
+            if self._key is None:
+                run = await self.dagster.launch(start.job, tags, start.run_config)
+            else:
+                name = self._key.strip('"')
+                if not _KEY.fullmatch(name):
+                    raise invalid("header.Idempotency-Key", "use only letters, digits and . _ : -.")
+                wanted = {"path": self._path, "body": body.model_dump(mode="json", by_alias=True)}
+                once = _Once(self.database, self.dagster, account, name, _sha256(wanted))
+                run, replayed = await once.run(start, {**tags, KEY_TAG: name})
+        except LaunchRefused as error:
+            raise Problem(409, detail=str(error), type="launch-refused") from error
+        except DagsterDown as error:
+            raise dagster_down(error) from error
+        self._headers["Location"] = f"/pipelines/runs/{run.run_id}"
+        if replayed:
+            self._headers["Idempotency-Replayed"] = "true"
+        return StartedRun(run_id=run.run_id, job=run.job, status=run.status, tags=own_tags(run))
+
+
+Runs = Annotated[RunStarter, Depends()]
 
 
 def own_tags(run: Run) -> dict[str, str]:

@@ -12,7 +12,7 @@ import dagster as dg
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.tables import Table
-from flow_platform.partitions import rectangle_of
+from flow_platform.partitions import partitions_of, rectangle_of
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
 from flow_platform.sources.centres import Centre
@@ -33,6 +33,28 @@ _MOST_NAMED = 100
 _MOST_LOGGED = 8
 # A run with this tag at "stale" also retrains vintages whose training data changed.
 REFRESH_TAG = "flow/vintages"
+
+
+def by_centre_and_day(platform: Platform, flow: Flow, table: Table) -> dict[str, Any]:
+    """Options of an asset of a flow by its centres and days, stored in `table`."""
+    return {
+        "group_name": flow.name,
+        "kinds": {"python", "postgres"},
+        "owners": [flow.owner],
+        "partitions_def": partitions_of(platform, flow),
+        "backfill_policy": ONE_RUN,
+        "metadata": {**columns_metadata(table), **centres_metadata(platform.centres_of(flow))},
+    }
+
+
+def unpartitioned(group: str, owner: str, table: Table) -> dict[str, Any]:
+    """Options of an asset that is made whole, and stored in `table`."""
+    return {
+        "group_name": group,
+        "kinds": {"python", "postgres"},
+        "owners": [owner],
+        "metadata": columns_metadata(table),
+    }
 
 
 def refresh_of(context: dg.AssetExecutionContext) -> Refresh:

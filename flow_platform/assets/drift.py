@@ -4,17 +4,14 @@ import dagster as dg
 import pandas as pd
 
 from flow_platform.assets.common import (
-    ONE_RUN,
     PlatformParam,
-    centres_metadata,
-    columns_metadata,
+    by_centre_and_day,
     rectangle_rows,
     rows_metadata,
 )
 from flow_platform.assets.keys import drift_key, merged_key
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.tables import Table
-from flow_platform.partitions import partitions_of
 from flow_platform.platform import Platform
 from flow_platform.stages.drift import measure_rectangle
 
@@ -41,13 +38,8 @@ def build_drift_asset(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=drift_key(flow),
-        group_name=flow.name,
-        kinds={"python", "postgres"},
-        owners=[flow.owner],
-        partitions_def=partitions_of(platform, flow),
-        backfill_policy=ONE_RUN,
+        **by_centre_and_day(platform, flow, DRIFT_TABLE),
         deps=[merged_key(flow)],
-        metadata={**columns_metadata(DRIFT_TABLE), **centres_metadata(platform.centres_of(flow))},
         description=f"{flow.title}: PSI and KS of each feature over the last 28 days against the"
         " same season of earlier years.",
         check_specs=[

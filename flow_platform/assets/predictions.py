@@ -5,10 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flow_platform.assets.common import (
-    ONE_RUN,
     PlatformParam,
-    centres_metadata,
-    columns_metadata,
+    by_centre_and_day,
     picture,
     progress_of,
     rectangle_rows,
@@ -24,7 +22,7 @@ from flow_platform.assets.keys import (
 )
 from flow_platform.assets.models import log_vintages
 from flow_platform.flows.kinds import Flow
-from flow_platform.partitions import partitions_of, vintage_known_by_day
+from flow_platform.partitions import vintage_known_by_day
 from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.predictions import PredictionRun, predict
@@ -36,17 +34,12 @@ def build_predictions_asset(platform: Platform, flow: Flow) -> dg.AssetsDefiniti
 
     @dg.asset(
         key=key,
-        group_name=flow.name,
-        kinds={"python", "postgres"},
-        owners=[flow.owner],
-        partitions_def=partitions_of(platform, flow),
-        backfill_policy=ONE_RUN,
+        **by_centre_and_day(platform, flow, made.table),
         deps=[
             merged_key(flow),
             *training_view_keys(flow),
             dg.AssetDep(champion_key(flow), partition_mapping=vintage_known_by_day()),
         ],
-        metadata={**columns_metadata(made.table), **centres_metadata(platform.centres_of(flow))},
         description=made.description,
         check_specs=[
             dg.AssetCheckSpec("complete", asset=key, blocking=True, description=made.complete),

@@ -9,17 +9,19 @@ from flow_platform.assets.common import (
     SHARED_GROUP,
     SHARED_OWNER,
     PlatformParam,
+    by_centre_and_day,
     centres_metadata,
     columns_metadata,
     log_rectangle,
     rectangle_rows,
     rows_metadata,
+    unpartitioned,
 )
 from flow_platform.assets.keys import raw_key, table_key
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.tables import Table
-from flow_platform.partitions import centre_day_partitions, partitions_of, rectangle_of
+from flow_platform.partitions import centre_day_partitions, rectangle_of
 from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
@@ -81,11 +83,8 @@ def build_raw_assets(platform: Platform) -> list[dg.AssetsDefinition]:
 def _calendar() -> dg.AssetsDefinition:
     @dg.asset(
         key=CALENDAR,
-        group_name=SHARED_GROUP,
-        kinds={"python", "postgres"},
-        owners=[SHARED_OWNER],
+        **unpartitioned(SHARED_GROUP, SHARED_OWNER, CALENDAR_TABLE),
         deps=[table_key("staging.centres")],
-        metadata=columns_metadata(CALENDAR_TABLE),
         description="Public and school holidays, bridge days and known events of every centre,"
         " 2005 to 2030.",
     )
@@ -130,13 +129,8 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        group_name=flow.name,
-        kinds={"python", "postgres"},
-        owners=[flow.owner],
-        partitions_def=partitions_of(platform, flow),
-        backfill_policy=ONE_RUN,
+        **by_centre_and_day(platform, flow, rows.table),
         deps=[dg.AssetKey(one) for one in rows.after],
-        metadata={**columns_metadata(rows.table), **centres_metadata(platform.centres_of(flow))},
         description=f"{rows.description} Rows that cannot be used are in ops.quarantine, whole.",
         check_specs=_checks(key, rows),
     )

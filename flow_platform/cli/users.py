@@ -20,7 +20,7 @@ from flow_platform.ground.roles import API_ROLE
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
-    from flow_platform.api.accounts import AccountRow, Accounts
+    from flow_platform.api.accounts import Accounts, AccountView
 
 users_app = typer.Typer(
     no_args_is_help=True,
@@ -107,7 +107,7 @@ def delete(email: EmailArgument) -> None:
 
 
 def _for_account(
-    email: str, change: Callable[[Accounts, AccountRow], Awaitable[_Result]]
+    email: str, change: Callable[[Accounts, AccountView], Awaitable[_Result]]
 ) -> Callable[[Accounts], Awaitable[_Result]]:
     async def work(accounts: Accounts) -> _Result:
         row = await accounts.find(email)
@@ -118,8 +118,8 @@ def _for_account(
     return work
 
 
-async def _all(accounts: Accounts) -> list[AccountRow]:
-    found: list[AccountRow] = []
+async def _all(accounts: Accounts) -> list[AccountView]:
+    found: list[AccountView] = []
     while True:
         rows, total = await accounts.page(500, len(found))
         found += rows

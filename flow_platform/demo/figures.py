@@ -113,7 +113,7 @@ def _series(platform: Platform) -> pd.DataFrame:
 
 
 def _first_predicted(flow: Flow, last_day: date) -> date:
-    return newest_day(flow, last_day) - timedelta(days=windows()[flow].predicted_days - 1)
+    return newest_day(flow, last_day) - timedelta(days=windows()[flow].predicted.days - 1)
 
 
 def _trips(platform: Platform, last_day: date) -> pd.DataFrame:

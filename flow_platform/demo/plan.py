@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.parts import DemoWindow, parts_of
+from flow_platform.parts import DemoMonths, DemoStep, DemoWindow, parts_of
 from flow_platform.platform import Platform
 
 
@@ -82,18 +82,18 @@ def _steps(platform: Platform, flow: Flow, last_day: date) -> list[Step]:
     window, last = windows()[flow], newest_day(flow, last_day)
     centres = platform.areas_of(flow)
 
-    def step(title: str, expected: int, job: str, over: Rectangle | tuple[date, date]) -> Step:
-        return Step(f"{flow.title}: {title}", expected, f"{flow.name}_{job}", over)
+    def step(one: DemoStep | DemoMonths, job: str, over: Rectangle | tuple[date, date]) -> Step:
+        return Step(f"{flow.title}: {one.title}", one.seconds, f"{flow.name}_{job}", over)
 
-    def days(count: int) -> Rectangle:
-        return Rectangle(centres, last - timedelta(days=count - 1), last)
+    def days(one: DemoStep) -> Rectangle:
+        return Rectangle(centres, last - timedelta(days=one.days - 1), last)
 
-    predicted = days(window.predicted_days)
-    steps = [step(window.loaded, window.loaded_seconds, "history", days(window.loaded_days))]
-    if window.months_job is not None:
+    predicted = days(window.predicted)
+    steps = [step(window.loaded, "history", days(window.loaded))]
+    if window.months is not None:
         months = (predicted.first_day.replace(day=1), last.replace(day=1))
-        steps.append(step(window.months, window.months_seconds, window.months_job, months))
-    return [*steps, step(window.predicted, window.predicted_seconds, "daily", predicted)]
+        steps.append(step(window.months, window.months.job, months))
+    return [*steps, step(window.predicted, "daily", predicted)]
 
 
 def newest_day(flow: Flow, last_day: date) -> date:

@@ -55,9 +55,8 @@ class Engine(Generic[Data, Spec, Prepared]):
 
     candidates           simplest first: of candidates that do about as well, the earlier one leads
     fingerprint          of (data, cutoff, spec): sha256 of all that training may see
-    has_enough_history   of (data, cutoff, spec): whether `prepare` would find enough
     prepare              of (data, cutoff, spec): the shared work, computed as candidates need it;
-                         raises ModelError for too little history
+                         raises TooLittleHistory where no candidate could be trained
     fit                  of (candidate, prepared): a trained model; `train` is this with its checks
     missing_requirement  of (candidate): what must be installed first, None if nothing
     tuned                candidates whose LightGBM parameters `flow tune` seeks
@@ -75,7 +74,6 @@ class Engine(Generic[Data, Spec, Prepared]):
 
     candidates: tuple[str, ...]
     fingerprint: Callable[[Data, pd.Timestamp, Spec], str]
-    has_enough_history: Callable[[Data, pd.Timestamp, Spec], bool]
     prepare: Callable[[Data, pd.Timestamp, Spec], Prepared]
     fit: Callable[[str, Prepared], TrainedModel]
     missing_requirement: Callable[[str], str | None] = nothing_missing

@@ -16,21 +16,11 @@ from flow_platform.ground.errors import ModelError
 from flow_platform.models.metrics import summarise
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # What a vintage's `TrainedModel.backtest` has of each row.
 BACKTEST_COLUMNS = ["unique_id", "issue", "horizon", "ds", "prediction", "y"]
-
-
-# The first days of a history show little of what is usual; its last part is kept for the backtest.
-WARM_UP_DAYS = 3
-_BACKTEST_SHARE, _MOST_BACKTEST_DAYS = 1 / 5, 28
-MOST_BACKTEST_ROWS = 150_000
-
-
-def backtest_start(days: NDArray[np.int64]) -> int:
-    """The first day of the backtest, of a history with records on these days (since 1970)."""
-    length = int(days.max() - days.min()) + 1
-    return int(days.max()) + 1 - min(_MOST_BACKTEST_DAYS, int(length * _BACKTEST_SHARE))
 
 
 def tested_rows(

@@ -27,6 +27,7 @@ from flow_platform.registry.promotions import (
     vintage_for,
 )
 from flow_platform.stages.case import Case
+from flow_platform.stages.contest import Contest
 from flow_platform.stages.forecasting import Series, days_by_vintage, forecast_with
 
 # Issue days that a comparison replays at the most: a season's change, at a few seconds a vintage.
@@ -114,29 +115,20 @@ def compare_vintages(case: Case, champion: Vintage, challenger: Vintage, today: 
     each side is its kind: on a day, the kind's newest vintage up to the given one that was cut off
     before that day.
     """
+    vintages = case.vintages()
+
+    def history(own: Vintage) -> Sequence[ServingPeriod]:
+        kind = (v for v in vintages if v.candidate == own.candidate and v.month <= own.month)
+        return serving_history(kind, [])
+
+    contest = Contest(champion, challenger, (history(champion), history(challenger)), today)
     claimed, learned = challenger.cutoff, trained_until(case.load(challenger))
     if learned > claimed:
-        return refusal(
-            champion,
-            challenger,
+        return contest.refused(
             f"trained on test rows: its registered cut-off is {claimed:%Y-%m-%d %H:%M} UTC,"
-            f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}",
+            f" but its artefacts learned until {learned:%Y-%m-%d %H:%M}"
         )
-    vintages = case.vintages()
-    histories = [
-        serving_history(
-            (v for v in vintages if v.candidate == own.candidate and v.month <= own.month), []
-        )
-        for own in (champion, challenger)
-    ]
-    return case.parts.models.compare(case, champion, challenger, histories, today)
-
-
-def refusal(champion: Vintage, challenger: Vintage, reason: str) -> Comparison:
-    """A comparison that the challenger cannot win, and why."""
-    return Comparison(
-        champion.model_version, challenger.model_version, promoted=False, reason=reason
-    )
+    return case.parts.models.compare(case, contest)
 
 
 @dataclass(frozen=True)
@@ -156,28 +148,21 @@ class ReplayedSeries(Series[Data, Spec, Prepared], Protocol[Data, Spec, Prepared
 
 
 def compare_series(
-    series: ReplayedSeries[Data, Spec, Prepared],
-    case: Case,
-    champion: Vintage,
-    challenger: Vintage,
-    histories: Sequence[Sequence[ServingPeriod]],
-    today: date,
+    series: ReplayedSeries[Data, Spec, Prepared], case: Case, contest: Contest
 ) -> Comparison:
-    """The verdict on two serving histories over the same issues before `today` (UTC)."""
-    known = series.replayable(case, today)
+    """The verdict on two serving histories over the same issues."""
+    known = series.replayable(case, contest.today)
     issue_days = known.issues["issue"].dt.normalize()
     past = issue_days[issue_days < known.actuals["ds"].max()]
-    days = days_of_both(past, histories)[:REPLAYED_DAYS]
+    days = contest.newest_days(past, REPLAYED_DAYS)
     if not days:
-        return refusal(
-            champion,
-            challenger,
-            "not enough evidence: no day with a count is after the cut-offs of both",
-        )
+        return contest.without_evidence("day with a count")
     wanted = known.issues[issue_days.isin(days)]
     own, rival = (
         Replay(vintage.model_version, _replay(series.engine, case, periods, known.data, wanted))
-        for vintage, periods in zip((champion, challenger), histories, strict=True)
+        for vintage, periods in zip(
+            (contest.champion, contest.challenger), contest.histories, strict=True
+        )
     )
     return compare(
         own,
@@ -187,18 +172,6 @@ def compare_series(
         seed=case.spec.seed,
         frequency=series.engine.frequency,
     )
-
-
-def days_of_both(
-    days: pd.Series, histories: Sequence[Sequence[ServingPeriod]]
-) -> list[pd.Timestamp]:
-    """The days, newest first, that two serving histories give to different vintages."""
-    chosen = []
-    for day in sorted(days.unique(), reverse=True):
-        own, rival = (vintage_for(periods, pd.Timestamp(day).date()) for periods in histories)
-        if own and rival and own.model_version != rival.model_version:
-            chosen.append(day)
-    return chosen
 
 
 def _replay(

@@ -29,17 +29,17 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.models.engine import Engine
 from flow_platform.models.metrics import coverage, mae, r2, rmse
-from flow_platform.models.promotion import Comparison, judge, score, trained_until
+from flow_platform.models.promotion import Comparison, score, trained_until
 from flow_platform.models.records import Floats
 from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
 from flow_platform.parts import DriftFeatures, ModelParts, Predictions, Refresh
 from flow_platform.platform import Platform
 from flow_platform.registry.promotions import ServingPeriod, vintage_for
 from flow_platform.stages.case import Case, cases_of
+from flow_platform.stages.contest import Contest
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot
 from flow_platform.stages.predictions import PredictionRun
-from flow_platform.stages.promotion import days_of_both, refusal
 from flow_platform.stages.training import Progress, Trained, ensure_vintages
 
 # Records that are in memory at once while days are scored, and that a vintage may learn from.
@@ -185,40 +185,28 @@ class RecordScoring(Generic[Data, Spec]):
             [self.data_of(platform, self._read(platform, flow, block)) for block in blocks]
         )
 
-    def compare(
-        self,
-        case: Case,
-        champion: Vintage,
-        challenger: Vintage,
-        histories: Sequence[Sequence[ServingPeriod]],
-        today: date,
-    ) -> Comparison:
+    def compare(self, case: Case, contest: Contest) -> Comparison:
         """The verdict on two serving histories over the same records, each after both cut-offs.
 
-        Days before `today` (UTC) are compared, at most `COMPARED_DAYS` of them, newest first; on a
-        day each history scores by its newest vintage. Errors are scaled by that of the usual value,
-        and added up by day; the rest is `judge`.
+        At most `COMPARED_DAYS` are compared, newest first. Errors are scaled by that of the usual
+        value, and added up by day; the rest is `judge`.
         """
-        platform, flow = case.platform, case.flow
+        platform, flow, today = case.platform, case.flow, contest.today
         first = today - timedelta(days=case.spec.training_days)
         days = platform.store(ML_ROLE).read(
             f"select distinct day from {flow.merged} where day between %(first)s and %(last)s",
             {"first": first, "last": today - timedelta(days=1)},
         )["day"]
-        chosen = sorted(days_of_both(days, histories)[:COMPARED_DAYS])
+        chosen = sorted(contest.newest_days(days, COMPARED_DAYS))
         if not chosen:
-            return refusal(
-                champion,
-                challenger,
-                f"not enough evidence: no day with {flow.name} is after the cut-offs of both",
-            )
+            return contest.without_evidence(f"day with {flow.name}")
         rows: list[list[pd.DataFrame]] = [[], []]
         loaded: dict[str, _Loaded] = {}
         whole = Rectangle(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
         for block in _blocks(platform, flow, whole):
             frame = self._read(platform, flow, block)
             frame = frame[frame["day"].isin(chosen) & frame[self.outcome].notna()]
-            for side, periods in zip(rows, histories, strict=True):
+            for side, periods in zip(rows, contest.histories, strict=True):
                 for vintage, own_days in days_by_vintage(periods, frame["day"]):
                     assert vintage is not None
                     own = frame[frame["day"].isin(own_days)]
@@ -229,21 +217,14 @@ class RecordScoring(Generic[Data, Spec]):
                         )
                     one = loaded[vintage.model_version]
                     if one.until > own[self.began_at].min():
-                        return refusal(
-                            champion,
-                            challenger,
-                            f"trained on test rows: {vintage.model_version} learned until"
-                            f" {one.until:%Y-%m-%d %H:%M} UTC, after {flow.name} it is compared on",
-                        )
+                        return contest.trained_on_test(vintage, one.until, flow.name)
                     side.append(self._replayed(one.model, own))
         own_rows, rival_rows = (pd.concat(side, ignore_index=True) for side in rows)
         scale = float((own_rows["y"] - own_rows["usual"]).abs().mean())
-        return judge(
-            champion.model_version,
-            challenger.model_version,
+        return contest.judged(
             score(own_rows.assign(scale=scale)),
             score(rival_rows.assign(scale=scale)),
-            seed=case.spec.seed,
+            case.spec.seed,
         )
 
     def _read(self, platform: Platform, flow: Flow, rectangle: Rectangle) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.promotion import backtest_scores
@@ -137,12 +137,12 @@ def ensure_vintages(
                 progress(f"{flow.name} {candidate}: left out, {reason}")
         data = read() if due else None
         for month in due:
-            if not engine.has_enough_history(data, cutoff_of(month), case.spec):
-                progress(f"{flow.name} {month:%Y-%m}: too little history, the fallback forecasts")
-                continue
             for candidate in engine.trainable(flow.candidates):
                 try:
                     trained = train_vintage(case, trainer, candidate, month, data)
+                except TooLittleHistory as error:
+                    progress(f"{flow.name} {month:%Y-%m}: the fallback forecasts. {error}")
+                    break
                 except ModelError as error:
                     progress(f"{flow.name} {month:%Y-%m} {candidate}: left out, {error}")
                     continue

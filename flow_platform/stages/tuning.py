@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import SeriesFlow
 from flow_platform.forecasting.daily.data import CODE_VERSION, fingerprint
-from flow_platform.forecasting.daily.preparation import before_backtest, has_enough_history
+from flow_platform.forecasting.daily.preparation import before_backtest
 from flow_platform.forecasting.daily.tuning import SEARCH_VERSION, Clock, Standing, fold_rows, tune
-from flow_platform.ground.errors import ConfigurationError, ModelError
+from flow_platform.ground.errors import ConfigurationError, ModelError, TooLittleHistory
 from flow_platform.ground.periods import cutoff_of
 from flow_platform.platform import Platform
 from flow_platform.registry.tunings import Tuning
@@ -58,13 +58,14 @@ def tune_month(
         )
     spec, cutoff = case.spec, cutoff_of(chosen)
     data = read_history(case, chosen)
-    if not has_enough_history(data, cutoff, spec):
-        raise ModelError(
+    try:
+        known = before_backtest(data, cutoff, spec)
+    except TooLittleHistory as error:
+        raise TooLittleHistory(
             f"{flow.name} {measure} cannot be tuned for {chosen:%Y-%m}: fewer than"
             f" {spec.min_history_days} days were known before. Give a later month, or bring earlier"
             f" days in: flow backfill {flow.name}."
-        )
-    known = before_backtest(data, cutoff, spec)
+        ) from error
     folds = fold_rows(known)
     seen = fingerprint(data, known.moment, spec)[:12]
     name = f"{flow.name}.{measure}.{chosen:%Y-%m}.{CODE_VERSION}.{SEARCH_VERSION}.{seen}"

@@ -25,6 +25,7 @@ from flow_platform.models.trainer import Trainer
 from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import Server, create_roles_and_databases
+from tests.published_columns import SHARED
 
 ZONES = (
     (1, "Harbour", "South", 40.70, -74.01),
@@ -36,18 +37,13 @@ ZONES = (
 UNKNOWN_ZONE = 99
 TIMEZONE = "America/New_York"
 
-TABLES = {
-    "trip_zones": "zone_id int, zone text, centre_id text, latitude float8, longitude float8",
+TABLES = SHARED | {
     "trip_conditions": "place text, timezone text, date date, holiday text,"
     " is_public_holiday bool, is_bridge_day bool, is_school_holiday bool, temperature_mean float8,"
     " precipitation_mm float8, snowfall_cm float8, wind_max_kmh float8",
     "trip_predictions": "trip_id text, centre_id text, pickup_at timestamptz, model text,"
     " predicted_minutes float8, lower_80 float8, upper_80 float8, actual_minutes float8,"
     " model_version text, day date",
-    "delivery_predictions": "order_id text, centre_id text, scored_at timestamptz, stage text,"
-    " predicted_days float8, lower_80 float8, upper_80 float8, late_probability float8,"
-    " actual_days float8, was_late bool, model_version text, day date, late_version text,"
-    " threshold float8, is_high_risk bool",
     "delivery_orders": "order_id text, centre_id text, status text, shipper text, category text,"
     " price float8, placed_at timestamptz, promised_at timestamptz, predicted_at timestamptz,"
     " lower_80 float8, upper_80 float8, late_probability float8, threshold float8,"
@@ -70,22 +66,9 @@ TABLES = {
     " effective_day date, decided_at timestamptz default now(), kind text, champion_version text,"
     " challenger_version text, promoted bool, serving_candidate text, serving_month date,"
     " reason text, decided_by text",
-    "predictions": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
-    " horizon int, prediction float8, lower_80 float8, upper_80 float8, lower_95 float8,"
-    " upper_95 float8, issued_at timestamptz, issued_on date, model_version text, level text",
     "centres": "centre_id text, name text, latitude float8, longitude float8, country text,"
     " subdivision text, school_zone text, timezone text, daily_capacity float8, flow text,"
     " area text, place text",
-    "freshness": "flow text, dataset text, newest_day date, newest_at timestamptz, rows bigint",
-    "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
-    " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
-    " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8,"
-    " against_persistence float8",
-    "coverage": "flow text, measure text, cut text, key text, forecasts bigint, coverage_80 float8,"
-    " coverage_95 float8, expected_80 float8, expected_95 float8, mean_width_80 float8,"
-    " first_day date, last_day date",
-    "drift": "flow text, centre_id text, date date, feature text, psi float8, psi_critical float8,"
-    " ks_statistic float8, ks_pvalue float8, n_current int, n_reference int, status text",
     "alerts": "flow text, centre_id text, date date, kind text, subject text, state text,"
     " detail text",
     "loads": "flow text, load_id text, loaded_at timestamptz, file text, first_day date,"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import streamlit as st
 
+from streamlit_app.data import database
 from streamlit_app.pages_.deliveries import desk
 from tests.app.published.deliveries import desk_dsn, fill_deliveries
 from tests.app.published.parcels import fill, yesterday
@@ -91,3 +92,18 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
     monkeypatch.setattr(st, "download_button", download_button)
     return handed
+
+
+def check_an_outage_is_reported(server: Server, app: Screen) -> None:
+    """Stop the database under a page that is shown; then start it, and ask again."""
+    server.stop()
+    try:
+        database.forget()
+        app.run()
+        assert not app.exception
+        assert len(app.error) == 1 and app.shows("down.title")
+        assert "Traceback" not in app.shown
+    finally:
+        server.start()
+    app.button(key="retry").click().run()
+    assert app.is_well and app.table

@@ -11,7 +11,7 @@ import pytest
 
 from streamlit_app import texts
 from streamlit_app.data import database, series
-from tests.app.conftest import StartApp
+from tests.app.conftest import StartApp, check_an_outage_is_reported
 from tests.app.published.parcels import NEVER_REPORTED, fill, yesterday
 from tests.app.published.server import Published, Server
 from tests.app.published.tables import CENTRES, make_tables
@@ -217,17 +217,7 @@ def test_a_database_that_stops_and_starts_again(
 ) -> None:
     app = start_app(lang=language, centre="1")
     assert app.is_well
-    server.stop()
-    try:
-        database.forget()
-        app.run()
-        assert not app.exception
-        assert len(app.error) == 1 and app.shows("down.title")
-        assert "Traceback" not in app.shown
-    finally:
-        server.start()
-    app.button(key="retry").click().run()
-    assert app.is_well and app.table
+    check_an_outage_is_reported(server, app)
 
 
 @pytest.mark.parametrize("dsn", ["", "not a dsn", "host=/nowhere user=flow_dashboard"])

@@ -13,9 +13,8 @@ import pytest
 import streamlit as st
 
 from streamlit_app import choices, texts
-from streamlit_app.data import database
 from streamlit_app.pages_.traffic import charts, data
-from tests.app.conftest import StartApp
+from tests.app.conftest import StartApp, check_an_outage_is_reported
 from tests.app.published.server import Published, Server
 from tests.app.published.tables import make_tables
 from tests.app.published.traffic import CLOSED, ROADS, fill_traffic, this_hour
@@ -392,13 +391,4 @@ def test_a_database_that_went_away_is_reported(
     traffic: Published, server: Server, start_app: StartApp
 ) -> None:
     app = start_app(PAGE, lang="fr")
-    server.stop()
-    try:
-        database.forget()
-        app.run()
-        assert not app.exception
-        assert len(app.error) == 1 and app.shows("down.title")
-    finally:
-        server.start()
-    app.button(key="retry").click().run()
-    assert app.is_well and app.table
+    check_an_outage_is_reported(server, app)

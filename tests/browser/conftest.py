@@ -147,6 +147,14 @@ def fits_the_width(page: Page) -> bool:
     return bool(main.evaluate("main => main.scrollWidth <= main.clientWidth"))
 
 
+def fits_a_phone(page: Page, address: str, plots: int) -> bool:
+    """Whether a page with so many plots needs no sideways scrolling on a telephone."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address)
+    expect(page.locator(".js-plotly-plot").nth(plots - 1)).to_be_visible()
+    return fits_the_width(page)
+
+
 def hosts_asked(page: Page) -> set[str]:
     """The hosts that the page asks for anything from now on."""
     hosts: set[str] = set()

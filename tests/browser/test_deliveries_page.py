@@ -28,6 +28,7 @@ from tests.browser.conftest import (
     Served,
     choose,
     choose_language,
+    fits_a_phone,
     fits_the_width,
     hosts_asked,
     labelled,
@@ -190,12 +191,10 @@ def test_the_downloaded_list_is_the_one_shown(page: Page, served: Served, tmp_pa
 def test_a_phone_shows_the_pages_without_scrolling_sideways(
     page: Page, served: Served, path: str
 ) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{served.address}/{path}")
-    expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
+    assert fits_a_phone(page, f"{served.address}/{path}", plots=2)
     if "order" in path:
         expect(page.locator('[class*="st-key-order-page"]')).to_be_visible()
-    assert fits_the_width(page)
+        assert fits_the_width(page)
 
 
 @pytest.mark.parametrize("path", [f"deliveries?lang=en&order={RISKIEST}", "customers?lang=en"])

@@ -19,7 +19,7 @@ from tests.browser.conftest import (
     Served,
     choose,
     choose_language,
-    fits_the_width,
+    fits_a_phone,
     hosts_asked,
     labelled,
     reached_by_tab,
@@ -137,10 +137,7 @@ def test_the_language_is_switched_kept_in_the_address_and_declared(
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{served.address}/?lang=fr&centre=2")
-    expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible()
-    assert fits_the_width(page)
+    assert fits_a_phone(page, f"{served.address}/?lang=fr&centre=2", plots=2)
 
 
 def test_every_choice_is_reached_with_the_keyboard(page: Page, served: Served) -> None:

@@ -15,7 +15,7 @@ from tests.app.screen import view_of
 from tests.browser.conftest import (
     Served,
     choose_language,
-    fits_the_width,
+    fits_a_phone,
     hosts_asked,
     serving,
     title_of,
@@ -89,10 +89,7 @@ def test_a_desk_chooses_a_counter_on_the_map_and_reads_its_next_hour_in_both_lan
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{served.address}/traffic?lang=fr&counter={CHOSEN}")
-    expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    assert fits_the_width(page)
+    assert fits_a_phone(page, f"{served.address}/traffic?lang=fr&counter={CHOSEN}", plots=3)
 
 
 def test_the_map_asks_no_other_machine_for_anything(page: Page, served: Served) -> None:

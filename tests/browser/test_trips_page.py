@@ -18,7 +18,7 @@ from tests.browser.conftest import (
     Served,
     choose,
     choose_language,
-    fits_the_width,
+    fits_a_phone,
     labelled,
     serving,
     text,
@@ -78,7 +78,4 @@ def test_the_file_of_the_busiest_routes_is_the_table_shown(
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, served: Served) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{served.address}/trips?lang=fr")
-    expect(page.locator(".js-plotly-plot").nth(2)).to_be_visible()
-    assert fits_the_width(page)
+    assert fits_a_phone(page, f"{served.address}/trips?lang=fr", plots=3)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -27,6 +28,7 @@ from flow_platform.ground.rectangle import Rectangle, contiguous
 from flow_platform.partitions import rectangle_of, rectangle_tags
 from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
+from flow_platform.warehouse.store import WRITE_LOCKS
 from tests.conftest import new_settings
 
 
@@ -225,16 +227,20 @@ def test_every_asset_shows_the_columns_of_its_table_with_types_and_descriptions(
             assert column.description, (key, column.name)
 
 
+def two_dimensional(graph: AssetGraph) -> list[tuple[AssetNode, set[str]]]:
+    """The assets with two dimensions of partitions, and the names of these."""
+    return [
+        (node, set(node.partitions_def.partition_dimension_names))
+        for node in map(graph.get, graph.materializable_asset_keys)
+        if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+    ]
+
+
 def test_every_asset_by_centre_shows_the_names_of_its_centres(
     platform: Platform, definitions: dg.Definitions
 ) -> None:
     graph = definitions.resolve_asset_graph()
-    by_centre = [
-        node
-        for node in map(graph.get, graph.materializable_asset_keys)
-        if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
-        and "centre" in node.partitions_def.partition_dimension_names
-    ]
+    by_centre = [node for node, dimensions in two_dimensional(graph) if "centre" in dimensions]
     assert {node.key.path[0] for node in by_centre} == {"raw", "merged", "ml", "monitoring"}
     for node in by_centre:
         assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
@@ -247,7 +253,9 @@ def test_every_asset_by_centre_shows_the_names_of_its_centres(
     assert merged.records[0].data == lille
 
 
-def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: Platform) -> None:
+def test_partitioned_dbt_models_are_incremental_and_wait_for_their_other_writers(
+    platform: Platform,
+) -> None:
     nodes = platform.dbt.manifest(platform.centres_by_flow)["nodes"].values()
     partitioned = [
         node
@@ -259,6 +267,8 @@ def test_partitioned_dbt_models_are_incremental_and_use_their_window(platform: P
         assert node["config"]["materialized"] == "incremental", node["name"]
         assert "in_window(" in node["raw_code"], node["name"]
         assert node["config"]["contract"]["enforced"], node["name"]
+        hooks = [hook["sql"] for hook in node["config"]["pre-hook"]]
+        assert any(f"pg_advisory_xact_lock({WRITE_LOCKS}," in hook for hook in hooks), node["name"]
 
 
 def test_no_published_view_reads_another_view(platform: Platform) -> None:
@@ -275,12 +285,7 @@ def test_assets_of_one_grain_share_partitions_and_one_run_a_rectangle(
     definitions: dg.Definitions,
 ) -> None:
     graph = definitions.resolve_asset_graph()
-    daily = [
-        node
-        for node in map(graph.get, graph.materializable_asset_keys)
-        if isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
-        and set(node.partitions_def.partition_dimension_names) == {"centre", "day"}
-    ]
+    daily = [node for node, names in two_dimensional(graph) if names == {"centre", "day"}]
     assert all(node.backfill_policy == dg.BackfillPolicy.single_run() for node in daily)
     for flow, assets in (("parcels", 6), ("retail", 5), ("traffic", 5)):
         # Weather is shared, and has the centres of parcels.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,21 +38,40 @@ north,Strasbourg,48.6,7.8,FR,57,B,Europe/Paris,20000
 w,Montreal,45.5,-73.6,CA,QC,,America/Toronto,30000
 """
 FLOW = ("-m", "flow_platform.cli")
-# Tables whose rows must be the same however a backfill came to its end, and what is not a row's
-# content: when it was written.
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "raw.parcels": (),
-    "raw.weather": (),
-    "raw.calendar": (),
-    "merged.parcels": (),
-    "ml.vintages": ("trained_at", "artefact_path"),
-    "ml.promotions": ("decision_id", "decided_at"),
-    "ml.forecasts": (),
-    "monitoring.parcels_accuracy": (),
-    "monitoring.drift": (),
-    "ops.loads": ("loaded_at",),
-    "ops.quarantine": ("quarantined_at",),
-}
+
+
+def tables_of(flow: str) -> dict[str, tuple[str, ...]]:
+    """The tables that a backfill of a series flow writes, and their columns of when and where."""
+    return {
+        f"raw.{flow}": (),
+        "raw.weather": (),
+        "raw.calendar": (),
+        f"merged.{flow}": (),
+        "ml.vintages": ("trained_at", "artefact_path"),
+        "ml.promotions": ("decision_id", "decided_at"),
+        "ml.forecasts": (),
+        f"monitoring.{flow}_accuracy": (),
+        "monitoring.drift": (),
+        "ops.loads": ("loaded_at",),
+        "ops.quarantine": ("quarantined_at",),
+    }
+
+
+TABLES: Mapping[str, tuple[str, ...]] = tables_of("parcels")
+
+
+def prepared(home: Path, **changes: Any) -> Iterator[Platform]:
+    """A new home whose database has every table and view, stopped in the end."""
+    made = Platform(new_settings(home, **changes))
+    prepare(made)
+    yield made
+    embedded.stop(made.settings.home_path)
+
+
+def stopped_at_the_end(settings: Settings) -> Iterator[Settings]:
+    """The settings of a home, whose database is stopped in the end."""
+    yield settings
+    embedded.stop(settings.home_path)
 
 
 def make_settings(home: Path) -> Settings:
@@ -195,9 +215,7 @@ def database(one_database: Database, request: pytest.FixtureRequest) -> Database
 
 @pytest.fixture(scope="session")
 def settings(scratch: Path) -> Iterator[Settings]:
-    chosen = make_settings(scratch / "one")
-    yield chosen
-    embedded.stop(chosen.home_path)
+    yield from stopped_at_the_end(make_settings(scratch / "one"))
 
 
 @pytest.fixture(scope="session")

@@ -55,8 +55,9 @@ segmenting.SegmentSpec = partial(SegmentSpec, resamples=4)
 for flow in CATALOGUE:
     loaded, predicted = {DAYS}[flow.name]
     parts = parts_of(flow)
-    window = replace(parts.demo, loaded_days=loaded, predicted_days=predicted)
-    object.__setattr__(parts, "demo", window)
+    for name, days in (("loaded", loaded), ("predicted", predicted)):
+        step = replace(getattr(parts.demo, name), days=days)
+        object.__setattr__(parts.demo, name, step)
 if __name__ == "__main__":
     main()
 """

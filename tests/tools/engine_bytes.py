@@ -39,6 +39,7 @@ from flow_platform.forecasting.daily.engine import ENGINE as DAILY
 from flow_platform.forecasting.daily.frame import build_frame
 from flow_platform.forecasting.hourly.data import HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.engine import ENGINE as HOURLY
+from flow_platform.ground.errors import TooLittleHistory
 from flow_platform.models.boosters import Boosting
 from flow_platform.models.moments import naive
 from tests.stored import as_stored
@@ -95,7 +96,15 @@ def trained(
 def of_engine(label: str, engine: Any, data: Any, cutoff: pd.Timestamp, spec: Any) -> Named:
     """What an engine sees of data at a cut-off: their fingerprint, and whether they are enough."""
     yield f"{label} fingerprint", engine.fingerprint(data, cutoff, spec)
-    yield f"{label} history", str(engine.has_enough_history(data, cutoff, spec))
+    yield f"{label} history", str(_is_enough(engine, data, cutoff, spec))
+
+
+def _is_enough(engine: Any, data: Any, cutoff: pd.Timestamp, spec: Any) -> bool:
+    try:
+        engine.prepare(data, cutoff, spec)
+    except TooLittleHistory:
+        return False
+    return True
 
 
 def of_model(label: str, model: Any) -> Named:
@@ -193,15 +202,23 @@ def hourly() -> Named:
     yield from _hourly_case("hourly default", hourly_world(seed=4), cutoff, default, wanted)
 
 
+def served(
+    kind: Any, engine: Any, label: str, data: Any, cutoff: pd.Timestamp, spec: Any
+) -> Iterator[tuple[str, Any, Named]]:
+    """(label, model as it serves, checksums of its artefacts) of each candidate of records."""
+    for name, one in trained(engine, label, data, cutoff, spec):
+        model = kind.load(one.artefacts)
+        model.check_golden()
+        yield name, model, of_model(name, one)
+
+
 def _trips_case(label: str, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> Named:
     later = data.take(data.pickup_at >= cutoff.tz_localize(None).to_datetime64())
     known = data.take(data.pickup_at < cutoff.tz_localize(None).to_datetime64())
     yield from of_engine(label, TRIPS, data, cutoff, spec)
     yield f"{label} fallback", sha256(trip_fallback(known, later, spec))
-    for name, one in trained(TRIPS, label, data, cutoff, spec):
-        yield from of_model(name, one)
-        model = TripModel.load(one.artefacts)
-        model.check_golden()
+    for name, model, checksums in served(TripModel, TRIPS, label, data, cutoff, spec):
+        yield from checksums
         yield f"{name} scores", sha256(model.score(later.inputs))
         some = later.inputs.take(np.arange(min(50, len(later))))
         for subject, minutes in model.explain(some).items():
@@ -226,10 +243,8 @@ def _deliveries_case(
     yield f"{label} frame", sha256(frame)
     yield from of_engine(label, DELIVERIES, data, cutoff, spec)
     yield f"{label} fallback", sha256(delivery_fallback(data, asked, spec))
-    for name, one in trained(DELIVERIES, label, data, cutoff, spec):
-        yield from of_model(name, one)
-        model = DeliveryModel.load(one.artefacts)
-        model.check_golden()
+    for name, model, checksums in served(DeliveryModel, DELIVERIES, label, data, cutoff, spec):
+        yield from checksums
         yield f"{name} scores", sha256(model.score(frame))
         yield f"{name} reasons", sha256(model.reasons(frame[:200]))
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flow_platform.api.access import Account, Role, needs, signed_in
-from flow_platform.api.accounts import AccountRow, LastAdmin
+from flow_platform.api.accounts import AccountView, LastAdmin
 from flow_platform.api.problems import Problem, responses
 
 router = APIRouter(tags=["accounts"])
@@ -25,17 +24,6 @@ class Me(BaseModel):
     id: uuid.UUID
     email: str = Field(examples=["ada@example.com"])
     role: Role
-
-
-class AccountView(BaseModel):
-    """An account as an admin sees it. Moments in UTC."""
-
-    id: uuid.UUID
-    email: str
-    role: Role
-    disabled: bool
-    created_at: datetime
-    last_sign_in_at: datetime | None
 
 
 class AccountPage(BaseModel):
@@ -77,7 +65,7 @@ async def accounts(
 ) -> AccountPage:
     """Oldest first."""
     rows, total = await request.app.state.accounts.page(limit, offset)
-    return AccountPage(items=[_view(row) for row in rows], total=total)
+    return AccountPage(items=rows, total=total)
 
 
 @router.patch(
@@ -102,8 +90,4 @@ async def change(
     if row is None:
         raise Problem(404, detail="There is no account of this id.")
     request.app.state.sessions.forget()
-    return _view(row)
-
-
-def _view(row: AccountRow) -> AccountView:
-    return AccountView(**vars(row))
+    return row

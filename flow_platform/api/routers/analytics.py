@@ -21,9 +21,8 @@ from flow_platform.api.listing import (
     FLOW_NAMES,
     NEXT_DESCRIPTION,
     AskedDay,
-    Cursor,
-    Limit,
     Listing,
+    Page,
     check_order,
     day_key,
     flow_in,
@@ -261,7 +260,7 @@ async def _kpis(database: Database, flows: Sequence[Flow]) -> list[Kpi]:
 
 @router.get("/accuracy", summary="Errors by measure, centre and horizon")
 async def accuracy(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: FlowQuery,
     measure: MeasureQuery = None,
@@ -269,20 +268,18 @@ async def accuracy(
     horizon: Annotated[
         int | None, Query(ge=0, le=10_000, description="Steps ahead; without it, every horizon.")
     ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Accuracies:
     """Over the newest 60 days with actual values; every forecast was issued before its target."""
     chosen, own = _flow_and_measure(flow, measure)
-    await check_centre_or_all(request, chosen, centre)
+    await check_centre_or_all(page.database, chosen, centre)
     equal = {"flow": chosen.name, "measure": own, "centre_id": centre, "horizon": horizon}
-    items, following = await _ACCURACY.page(request, limit, cursor, equal)
+    items, following = await _ACCURACY.page(page, equal)
     return Accuracies(items=items, next=following)
 
 
 @router.get("/coverage", summary="How often actual values were inside the prediction bands")
 async def coverage(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: FlowQuery,
     measure: MeasureQuery = None,
@@ -290,19 +287,17 @@ async def coverage(
         Literal["overall", "horizon", "weekday", "centre"] | None,
         Query(description="What the forecasts are grouped by; without it, every grouping."),
     ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Coverages:
     """Over all forecasts ever issued whose actual value is known."""
     chosen, own = _flow_and_measure(flow, measure)
     equal = {"flow": chosen.name, "measure": own, "cut": cut}
-    items, following = await _COVERAGE.page(request, limit, cursor, equal)
+    items, following = await _COVERAGE.page(page, equal)
     return Coverages(flow=chosen.name, items=items, next=following)
 
 
 @router.get("/drift", summary="Drift readings by centre, day and feature")
 async def drift(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
     flow: FlowQuery,
     centre: CentreOrAll = None,
@@ -319,18 +314,14 @@ async def drift(
     last: Annotated[
         AskedDay | None, Query(alias="to", description="Last day; without it there is no end.")
     ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Drifts:
     """PSI and KS of each feature over the last 28 days against the same season of earlier years."""
     chosen = flow_in(flow, "query.flow")
     check_order(first, last)
-    await check_centre_or_all(request, chosen, centre)
+    await check_centre_or_all(page.database, chosen, centre)
     begin = first or datetime.now(UTC).date() - timedelta(days=_DRIFT_DAYS)
     items, following = await _DRIFT.page(
-        request,
-        limit,
-        cursor,
+        page,
         {"flow": chosen.name, "centre_id": centre, "feature": feature, "status": status},
         ["date >= %(from)s", *(["date <= %(to)s"] if last is not None else [])],
         {"from": begin, "to": last},
@@ -340,15 +331,13 @@ async def drift(
 
 @router.get("/alerts", summary="Open alerts")
 async def alerts(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
     flow: AnyFlow = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Alerts:
     """The readings that are out of bounds now, of every flow or of one."""
     chosen = flow_in(flow, "query.flow").name if flow is not None else None
-    items, following = await _ALERTS.page(request, limit, cursor, {"flow": chosen})
+    items, following = await _ALERTS.page(page, {"flow": chosen})
     return Alerts(items=items, next=following)
 
 

@@ -17,9 +17,8 @@ from flow_platform.api.flow_api import FlowApi
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
-    Cursor,
-    Limit,
     Listing,
+    Page,
     check_order,
     flow_at,
     invalid,
@@ -80,6 +79,7 @@ _ALL = Listing(Forecast, "published.predictions", *_KEYS)
 @router.get("/forecasts/{flow}", summary="Forecasts of a flow", responses=responses(404))
 async def forecasts(
     request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     flow: Annotated[str, Path(max_length=40, description=f"One of: {names_of(SERIES_FLOWS)}.")],
     centre: Annotated[
@@ -100,8 +100,6 @@ async def forecasts(
     measure: Annotated[
         str | None, Query(max_length=40, description="Without it, the flow's first measure.")
     ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Forecasts:
     """Without `horizon`: the newest forecast for each target. With it: the forecasts issued that
     many steps ahead, for past targets too; errors are measured on these.
@@ -110,7 +108,7 @@ async def forecasts(
     own = measure_of(chosen, measure) if measure is not None else chosen.measures[0]
     check_order(first, last)
     _check_horizon(chosen, horizon)
-    await check_centre(request, chosen, centre)
+    await check_centre(page.database, chosen, centre)
     begin = first or datetime.now(UTC).date()
     # By moment too, by which the forecasts are indexed.
     where = ["target_at >= %(from_at)s and date >= %(from)s"]
@@ -119,9 +117,7 @@ async def forecasts(
         where.append("target_at < %(to_at)s and date <= %(to)s")
         params |= {"to": last, "to_at": _midnight(last, 2 * _A_DAY)}
     items, following = await (_LATEST if horizon is None else _ALL).page(
-        request,
-        limit,
-        cursor,
+        page,
         {"flow": chosen.name, "measure": own, "centre_id": centre, "horizon": horizon},
         where,
         params,

@@ -9,18 +9,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow_platform.api.access import Account, Role, needs
-from flow_platform.api.database import Database
 from flow_platform.api.in_service import read_vintages_in_service
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
-    Cursor,
-    Limit,
     Listing,
+    Page,
     day_key,
     flow_at,
     flow_in,
@@ -30,7 +28,7 @@ from flow_platform.api.listing import (
     text_key,
 )
 from flow_platform.api.problems import responses
-from flow_platform.api.runs import STARTED_HEADERS, IdempotencyKey, Start, StartedRun, start_run
+from flow_platform.api.runs import STARTED_HEADERS, Runs, Start, StartedRun
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow
 
@@ -119,21 +117,17 @@ _STARTED: dict[int | str, dict[str, Any]] = {
 
 @router.get("", summary="Trained vintages, and which of them serve")
 async def models(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.ANALYST))],
     flow: Annotated[str | None, Query(max_length=40, description="Without it, every flow.")] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Models:
     """Of every flow, or of one."""
     flows = [flow_in(flow, "query.flow")] if flow is not None else CATALOGUE
     names = [one.name for one in flows]
-    in_service = await read_vintages_in_service(request.app.state.database, names)
+    in_service = await read_vintages_in_service(page.database, names)
     serving = ["|".join((*key, one.vintage.model_version)) for key, one in in_service.items()]
     items, following = await _MODELS.page(
-        request,
-        limit,
-        cursor,
+        page,
         {},
         ["flow = any(%(flows)s)"],
         {"flows": names, "serving": serving},
@@ -150,10 +144,8 @@ async def models(
 async def promote(
     flow: FlowPath,
     body: Promotion,
-    request: Request,
-    response: Response,
+    runs: Runs,
     account: Annotated[Account, Depends(needs(Role.ADMIN))],
-    idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
     """Starts the job that replays the vintage and the champion on days that neither was trained on:
     the vintage serves only if its error is smaller beyond noise. The outcome is in `decisions` of
@@ -162,16 +154,13 @@ async def promote(
     """
     chosen = flow_at(flow, CATALOGUE)
     _check_day(body.from_day)
-    database: Database = request.app.state.database
-    if not await database.rows(
+    if not await runs.database.rows(
         "select 1 from published.models where flow = %(flow)s and model_version = %(version)s",
         {"flow": chosen.name, "version": body.version},
     ):
         raise invalid("body.version", "There is no such vintage. `GET /models` lists them.")
     start = _start("promote", "compare", chosen, account, body, {"version": body.version})
-    return await start_run(
-        request, response, account, idempotency_key, body.model_dump(mode="json"), start
-    )
+    return await runs.start(account, body, start)
 
 
 @router.post(
@@ -183,10 +172,8 @@ async def promote(
 async def rollback(
     flow: FlowPath,
     body: Rollback,
-    request: Request,
-    response: Response,
+    runs: Runs,
     account: Annotated[Account, Depends(needs(Role.ADMIN))],
-    idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
     """Nothing is trained or compared. Days that are over keep their forecasts; a second rollback
     goes one champion further back. `decisions` of `GET /pipelines/runs/{run_id}` names the vintage
@@ -198,9 +185,7 @@ async def rollback(
     if body.measure is not None:
         asked["measure"] = measure_of(chosen, body.measure, "body.measure")
     start = _start("rollback", "take_back", chosen, account, body, asked)
-    return await start_run(
-        request, response, account, idempotency_key, body.model_dump(mode="json"), start
-    )
+    return await runs.start(account, body, start)
 
 
 def _check_day(day: date | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from flow_platform.api.access import Account, Role, needs
@@ -28,12 +28,11 @@ from flow_platform.api.listing import AskedDay, flow_in, invalid, names_of
 from flow_platform.api.problems import Problem, responses
 from flow_platform.api.runs import (
     STARTED_HEADERS,
-    IdempotencyKey,
+    Runs,
     Start,
     StartedRun,
     dagster_down,
     own_tags,
-    start_run,
 )
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.flows.kinds import Flow, SeriesFlow
@@ -121,10 +120,8 @@ class PipelineRun(BaseModel):
 async def start(
     pipeline: Pipeline,
     body: PipelineRange,
-    request: Request,
-    response: Response,
+    runs: Runs,
     account: Annotated[Account, Depends(needs(Role.OPERATOR))],
-    idempotency_key: IdempotencyKey = None,
 ) -> StartedRun:
     """**ingest** loads the source's rows, **etl** builds the merged table from them, **training**
     trains every candidate of the months and decides their champions, **predict** issues forecasts
@@ -135,17 +132,14 @@ async def start(
     chosen = flow_in(body.flow, "body.flow")
     if body.first > body.last:
         raise invalid("body.from", "is after `to`. Swap them.")
-    client: DagsterClient = request.app.state.dagster
     try:
         if pipeline == "training":
-            tags = await _months(client, chosen, body)
+            tags = await _months(runs.dagster, chosen, body)
         else:
-            tags = await _rectangle(client, request.app.state.database, chosen, body)
+            tags = await _rectangle(runs.dagster, runs.database, chosen, body)
     except DagsterDown as error:
         raise dagster_down(error) from error
-    wanted = Start(f"{chosen.name}_{_JOBS[pipeline]}", tags)
-    asked = body.model_dump(mode="json", by_alias=True)
-    return await start_run(request, response, account, idempotency_key, asked, wanted)
+    return await runs.start(account, body, Start(f"{chosen.name}_{_JOBS[pipeline]}", tags))
 
 
 @router.get("/runs/{run_id}", summary="The state of a run", responses=responses(404))

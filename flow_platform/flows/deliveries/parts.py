@@ -18,6 +18,8 @@ from flow_platform.flows.deliveries.scoring import (
 from flow_platform.flows.deliveries.sensors import touched_sensors
 from flow_platform.flows.deliveries.tables import RAW_ORDERS, SCORES
 from flow_platform.parts import (
+    DemoMonths,
+    DemoStep,
     DemoWindow,
     FlowParts,
     LiveSource,
@@ -26,6 +28,8 @@ from flow_platform.parts import (
     Predictions,
     RawRows,
     Schedule,
+    daily_run,
+    monthly_training,
 )
 from flow_platform.platform import places_of
 from flow_platform.stages.drift import record_features
@@ -79,18 +83,12 @@ PARTS = FlowParts(
     ),
     models=MODELS,
     schedules=(
-        Schedule(
-            name="score_deliveries_daily",
-            job="daily",
-            cron="0 7 * * *",
-            description="orders placed in the last seven weeks, their scores since, all regions",
+        daily_run(
+            "score_deliveries_daily",
+            "0 7 * * *",
+            "orders placed in the last seven weeks, their scores since, all regions",
         ),
-        Schedule(
-            name="train_deliveries_monthly",
-            job="models",
-            cron="0 6 1 * *",
-            description="vintages of the month that begins",
-        ),
+        monthly_training("train_deliveries_monthly", "0 6 1 * *"),
         Schedule(
             name="segment_customers_monthly",
             job="segments",
@@ -101,15 +99,9 @@ PARTS = FlowParts(
     live=LIVE_TOPICS,
     retention=RETENTION,
     demo=DemoWindow(
-        loaded_days=150,
-        loaded="five months of orders",
-        loaded_seconds=10,
-        predicted_days=28,
-        predicted="delays and late risk, and how right they were",
-        predicted_seconds=30,
-        months_job="segments",
-        months="customers' segments",
-        months_seconds=8,
+        loaded=DemoStep("five months of orders", days=150, seconds=10),
+        predicted=DemoStep("delays and late risk, and how right they were", days=28, seconds=30),
+        months=DemoMonths("customers' segments", "segments", seconds=8),
     ),
     more=MoreParts(assets=segment_assets, jobs=segment_jobs, sensors=touched_sensors),
 )

@@ -37,16 +37,15 @@ from flow_platform.ground.periods import cutoff_of, months_between
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import ML_ROLE
 from flow_platform.models.metrics import coverage, mae
-from flow_platform.models.promotion import Comparison, judge, score, trained_until
+from flow_platform.models.promotion import Comparison, score, trained_until
 from flow_platform.models.vintage import FALLBACK_VERSION, Vintage
 from flow_platform.parts import Refresh
 from flow_platform.platform import Platform
-from flow_platform.registry.promotions import ServingPeriod
 from flow_platform.stages.case import Case, cases_of
+from flow_platform.stages.contest import Contest
 from flow_platform.stages.forecasting import days_by_vintage
 from flow_platform.stages.plots import scores_plot
 from flow_platform.stages.predictions import PredictionRun
-from flow_platform.stages.promotion import days_of_both, refusal
 from flow_platform.stages.training import Progress, Trained, ensure_vintages
 
 # The moments at which an order is scored, and the models of its days and of its risk.
@@ -304,20 +303,13 @@ def _figures(rows: pd.DataFrame, actual: Outcomes) -> dict[str, float]:
     }
 
 
-def compare_orders(
-    case: Case,
-    champion: Vintage,
-    challenger: Vintage,
-    histories: Sequence[Sequence[ServingPeriod]],
-    today: date,
-) -> Comparison:
+def compare_orders(case: Case, contest: Contest) -> Comparison:
     """The verdict on two serving histories over the same moments, each after both cut-offs.
 
-    Moments before `today` (UTC) of orders whose outcome is known are compared, on at most
-    `COMPARED_DAYS`, newest first; on a day each history scores by its newest vintage. Errors are
-    those of `judged_rows`, added up by day; the rest is `judge`.
+    Moments of orders whose outcome is known are compared, on at most `COMPARED_DAYS`, newest first.
+    Errors are those of `judged_rows`, added up by day; the rest is `judge`.
     """
-    platform, flow, spec = case.platform, case.flow, case.spec
+    platform, flow, spec, today = case.platform, case.flow, case.spec, contest.today
     first = today - timedelta(days=spec.training_days // 2)
     history = first - timedelta(days=LOOKBACK_DAYS)
     data = read_orders(platform, flow, history, today).data.before(pd.Timestamp(today, tz="UTC"))
@@ -330,20 +322,16 @@ def compare_orders(
     else:
         known, late = outcomes.delays(at, outcomes.settle_days(at)), None
     days = _days(asked)
-    chosen = days_of_both(days[known], histories)[:COMPARED_DAYS]
+    chosen = contest.newest_days(days[known], COMPARED_DAYS)
     places = np.flatnonzero(known & days.isin(chosen).to_numpy())
     if not len(places):
-        return refusal(
-            champion,
-            challenger,
-            "not enough evidence: no order is after the cut-offs of both",
-        )
+        return contest.without_evidence("order")
     compared = asked.take(places)
     frame = features(data, compared, spec)
     moments = _days(compared)
     actual = Outcomes.of(data, compared)
     sides = []
-    for periods in histories:
+    for periods in contest.histories:
         served = np.zeros((len(compared), 1 if spec.is_late_risk else 3))
         for vintage, own_days in days_by_vintage(periods, moments):
             assert vintage is not None
@@ -351,12 +339,7 @@ def compare_orders(
             artefacts = case.load(vintage)
             until = trained_until(artefacts)
             if until > pd.Timestamp(compared.moment[rows].min(), tz="UTC"):
-                return refusal(
-                    champion,
-                    challenger,
-                    f"trained on test rows: {vintage.model_version} learned until"
-                    f" {until:%Y-%m-%d %H:%M} UTC, after orders it is compared on",
-                )
+                return contest.trained_on_test(vintage, until, "orders")
             served[rows] = _checked(artefacts).score(frame[rows])
         sides.append(
             judged_rows(
@@ -369,10 +352,4 @@ def compare_orders(
                 None if late is None else late[places].astype(np.float64),
             )
         )
-    return judge(
-        champion.model_version,
-        challenger.model_version,
-        score(sides[0]),
-        score(sides[1]),
-        seed=spec.seed,
-    )
+    return contest.judged(score(sides[0]), score(sides[1]), spec.seed)

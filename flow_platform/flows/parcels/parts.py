@@ -3,7 +3,16 @@
 from flow_platform.flows.parcels.flow import PARCELS
 from flow_platform.flows.parcels.stage import discover, load_parcels, parcels_calendar
 from flow_platform.ground.tables import Table
-from flow_platform.parts import DemoWindow, FlowParts, Places, RawRows, Retention, Schedule
+from flow_platform.parts import (
+    DemoStep,
+    DemoWindow,
+    FlowParts,
+    Places,
+    RawRows,
+    Retention,
+    daily_run,
+    monthly_training,
+)
 from flow_platform.stages.daily import daily_series
 
 PARTS = FlowParts(
@@ -31,28 +40,18 @@ PARTS = FlowParts(
     ),
     models=daily_series(PARCELS),
     schedules=(
-        Schedule(
-            name="predict_colis_daily",
-            job="daily",
-            cron="30 5 * * *",
-            description="yesterday's counts, today's forecasts, all centres",
+        daily_run(
+            "predict_colis_daily",
+            "30 5 * * *",
+            "yesterday's counts, today's forecasts, all centres",
         ),
-        Schedule(
-            name="train_colis_monthly",
-            job="models",
-            cron="0 4 1 * *",
-            description="vintages of the month that begins",
-        ),
+        monthly_training("train_colis_monthly", "0 4 1 * *"),
     ),
     live=(),
     # Counts of a centre and day are of no person.
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
-        loaded_days=730,
-        loaded="two years of counts and weather",
-        loaded_seconds=12,
-        predicted_days=60,
-        predicted="models, forecasts, accuracy, drift",
-        predicted_seconds=25,
+        loaded=DemoStep("two years of counts and weather", days=730, seconds=12),
+        predicted=DemoStep("models, forecasts, accuracy, drift", days=60, seconds=25),
     ),
 )

@@ -6,12 +6,14 @@ from flow_platform.flows.retail.stage import load_retail
 from flow_platform.flows.retail.trading import closed_weekdays
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
+    DemoStep,
     DemoWindow,
     FlowParts,
     RawRows,
     Retention,
     RetentionRule,
-    Schedule,
+    daily_run,
+    monthly_training,
 )
 from flow_platform.platform import places_of
 from flow_platform.stages.daily import daily_series
@@ -48,29 +50,19 @@ PARTS = FlowParts(
     ),
     models=daily_series(RETAIL, closed_weekdays=closed_weekdays),
     schedules=(
-        Schedule(
-            name="predict_retail_daily",
-            job="daily",
-            cron="0 6 * * *",
-            description="yesterday's invoice lines, today's forecasts, all countries",
+        daily_run(
+            "predict_retail_daily",
+            "0 6 * * *",
+            "yesterday's invoice lines, today's forecasts, all countries",
         ),
-        Schedule(
-            name="train_retail_monthly",
-            job="models",
-            cron="30 4 1 * *",
-            description="vintages of the month that begins",
-        ),
+        monthly_training("train_retail_monthly", "30 4 1 * *"),
     ),
     live=(),
     retention=Retention(
         days={"retail": None}, rules=(RetentionRule("retail", "raw.retail", "day"),)
     ),
     demo=DemoWindow(
-        loaded_days=180,
-        loaded="six months of invoice lines",
-        loaded_seconds=6,
-        predicted_days=28,
-        predicted="forecasts of items, invoices and revenue",
-        predicted_seconds=25,
+        loaded=DemoStep("six months of invoice lines", days=180, seconds=6),
+        predicted=DemoStep("forecasts of items, invoices and revenue", days=28, seconds=25),
     ),
 )

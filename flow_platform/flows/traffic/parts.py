@@ -6,7 +6,16 @@ from flow_platform.flows.traffic.context import TrafficContext
 from flow_platform.flows.traffic.flow import TRAFFIC
 from flow_platform.flows.traffic.stage import load_traffic
 from flow_platform.ground.tables import Table
-from flow_platform.parts import DemoWindow, FlowParts, LiveSource, RawRows, Retention, Schedule
+from flow_platform.parts import (
+    DemoStep,
+    DemoWindow,
+    FlowParts,
+    LiveSource,
+    RawRows,
+    Retention,
+    daily_run,
+    monthly_training,
+)
 from flow_platform.platform import places_of
 from flow_platform.stages.hourly import hourly_series
 
@@ -46,29 +55,19 @@ PARTS = FlowParts(
     ),
     models=hourly_series(TRAFFIC),
     schedules=(
-        Schedule(
-            name="predict_traffic_hourly",
-            job="daily",
-            # Counters report some minutes after the hour.
-            cron="10 * * * *",
-            description="today's readings so far, the forecasts of this hour, all counters",
+        # Counters report some minutes after the hour.
+        daily_run(
+            "predict_traffic_hourly",
+            "10 * * * *",
+            "today's readings so far, the forecasts of this hour, all counters",
         ),
-        Schedule(
-            name="train_traffic_monthly",
-            job="models",
-            cron="0 5 1 * *",
-            description="vintages of the month that begins",
-        ),
+        monthly_training("train_traffic_monthly", "0 5 1 * *"),
     ),
     live=(COUNTERS,),
     # Counts of vehicles are of no person.
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
-        loaded_days=120,
-        loaded="four months of readings of road counters",
-        loaded_seconds=4,
-        predicted_days=7,
-        predicted="forecasts of every hour, and how right they were",
-        predicted_seconds=16,
+        loaded=DemoStep("four months of readings of road counters", days=120, seconds=4),
+        predicted=DemoStep("forecasts of every hour, and how right they were", days=7, seconds=16),
     ),
 )

@@ -2,7 +2,11 @@
 
 import dagster as dg
 
-from flow_platform.assets.common import PlatformParam, columns_metadata, rows_metadata
+from flow_platform.assets.common import (
+    PlatformParam,
+    rows_metadata,
+    unpartitioned,
+)
 from flow_platform.flows.trips.flow import TRIPS
 from flow_platform.flows.trips.loading import load_zones
 from flow_platform.ground.asset_paths import asset_path
@@ -27,10 +31,7 @@ def zone_assets(platform: Platform) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=dg.AssetKey(ZONES),
-        group_name=TRIPS.name,
-        kinds={"python", "postgres"},
-        owners=[TRIPS.owner],
-        metadata=columns_metadata(ZONES_TABLE),
+        **unpartitioned(TRIPS.name, TRIPS.owner, ZONES_TABLE),
         description="Zones of the city that trips begin and end in, with their borough and, where"
         " known, the middle of each.",
     )

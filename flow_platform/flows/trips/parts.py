@@ -7,6 +7,7 @@ from flow_platform.flows.trips.loading import load_trips
 from flow_platform.flows.trips.scoring import SCORING
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
+    DemoStep,
     DemoWindow,
     FlowParts,
     MoreParts,
@@ -14,7 +15,8 @@ from flow_platform.parts import (
     RawRows,
     Retention,
     RetentionRule,
-    Schedule,
+    daily_run,
+    monthly_training,
 )
 from flow_platform.platform import places_of
 from flow_platform.stages.drift import record_features
@@ -79,18 +81,12 @@ PARTS = FlowParts(
     ),
     models=MODELS,
     schedules=(
-        Schedule(
-            name="score_trips_daily",
-            job="daily",
-            cron="30 6 * * *",
-            description="yesterday's trips, the scores of both models, all boroughs",
+        daily_run(
+            "score_trips_daily",
+            "30 6 * * *",
+            "yesterday's trips, the scores of both models, all boroughs",
         ),
-        Schedule(
-            name="train_trips_monthly",
-            job="models",
-            cron="30 5 1 * *",
-            description="vintages of the month that begins",
-        ),
+        monthly_training("train_trips_monthly", "30 5 1 * *"),
     ),
     live=(),
     retention=Retention(
@@ -101,12 +97,8 @@ PARTS = FlowParts(
         ),
     ),
     demo=DemoWindow(
-        loaded_days=60,
-        loaded="two months of trips",
-        loaded_seconds=2,
-        predicted_days=14,
-        predicted="arrival times, and how right they were",
-        predicted_seconds=13,
+        loaded=DemoStep("two months of trips", days=60, seconds=2),
+        predicted=DemoStep("arrival times, and how right they were", days=14, seconds=13),
     ),
     more=MoreParts(
         assets=zone_assets,

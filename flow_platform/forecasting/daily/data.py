@@ -16,6 +16,7 @@ from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.boosters import Boosting
 from flow_platform.models.fingerprints import hashed_rows
+from flow_platform.models.frames import check_columns, check_unique
 from flow_platform.models.moments import day_numbers, nanoseconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
@@ -90,22 +91,10 @@ class SeriesData:
             wanted["calendar"] = ("unique_id", "ds")
         if len(self.weather.columns):
             wanted["weather"] = ("unique_id", "ds", "vintage", "available_at")
-        for name, columns in wanted.items():
-            missing = [c for c in columns if c not in getattr(self, name).columns]
-            if missing:
-                raise ModelError(
-                    f"SeriesData.{name} lacks the column(s) {', '.join(missing)}. "
-                    "See the docstring of SeriesData for the columns of each frame."
-                )
-        for name, keys in (("actuals", ["unique_id", "ds"]), ("issues", ["unique_id", "issue"])):
-            frame = getattr(self, name)
-            twice = frame.duplicated(keys)
-            if twice.any():
-                row = frame.loc[twice, keys].iloc[0].tolist()
-                raise ModelError(
-                    f"SeriesData.{name} holds {int(twice.sum())} repeated row(s), first "
-                    f"{row}. Add up or drop repeated rows before forecasting."
-                )
+        check_columns(self, wanted)
+        remedy = "Add up or drop repeated rows before forecasting."
+        check_unique(self, "actuals", ["unique_id", "ds"], remedy)
+        check_unique(self, "issues", ["unique_id", "issue"], remedy)
 
     def before(self, cutoff: pd.Timestamp, spec: SeriesSpec) -> SeriesData:
         """The same panel as it was before `cutoff` (UTC): facts and issues strictly earlier.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec, fingerprint
 from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.daily.forecasting import fallback_forecast, forecast
-from flow_platform.forecasting.daily.preparation import Prepared, has_enough_history
+from flow_platform.forecasting.daily.preparation import Prepared
 from flow_platform.forecasting.daily.recipe import BOOSTED, CANDIDATES, missing_requirement
 from flow_platform.forecasting.daily.training import fit
 from flow_platform.models.boosters import Boosting
@@ -21,7 +21,6 @@ def _with_boosting(spec: SeriesSpec, boosting: Boosting) -> SeriesSpec:
 ENGINE: SeriesEngine[SeriesData, SeriesSpec, Prepared] = SeriesEngine(
     candidates=CANDIDATES,
     fingerprint=fingerprint,
-    has_enough_history=has_enough_history,
     prepare=Prepared,
     fit=fit,
     missing_requirement=missing_requirement,

@@ -15,14 +15,9 @@ from flow_platform.forecasting.daily import candidates, lstm, sarima
 from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.frame import build_frame, feature_names
 from flow_platform.forecasting.daily.panel import Panel, build_panel
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.models.metrics import seasonal_scale
 from flow_platform.models.moments import day_numbers, utc
-
-
-def has_enough_history(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> bool:
-    """Whether some series has `spec.min_history_days` known days before `cutoff` (UTC)."""
-    return _history_gap(data.before(cutoff, spec), spec) is None
 
 
 def _history_gap(visible: SeriesData, spec: SeriesSpec) -> str | None:
@@ -54,16 +49,14 @@ class Prepared:
     """
 
     def __init__(self, data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> None:
-        """Raises ModelError where too little was known before `cutoff` (UTC)."""
+        """Raises TooLittleHistory unless some series has `spec.min_history_days` known days before
+        `cutoff` (UTC), and ModelError where no issue can be learned from.
+        """
         self.spec = spec
         self.cutoff = utc(cutoff)
         self._data = data.before(self.cutoff, spec)
-        gap = _history_gap(self._data, spec)
-        if gap:
-            raise ModelError(
-                f"Cannot train at {self.cutoff}: {gap}. Use the fallback forecast until more days "
-                "are known, or lower SeriesSpec.min_history_days."
-            )
+        if gap := _history_gap(self._data, spec):
+            raise TooLittleHistory.at(self.cutoff, gap)
         known = self._data.actuals[self._data.actuals["y"].notna()]
         self.first, self.last = known["ds"].min(), known["ds"].max()
         self.known_days = len(known)
@@ -200,7 +193,7 @@ class BeforeBacktest:
 def before_backtest(data: SeriesData, cutoff: pd.Timestamp, spec: SeriesSpec) -> BeforeBacktest:
     """What choices may rest on that leave the backtest at `cutoff` (UTC) out of sample.
 
-    Raises ModelError for too little history, as `Prepared` does.
+    Raises TooLittleHistory and ModelError as `Prepared` does.
     """
     prepared = Prepared(data, cutoff, spec)
     moment = prepared.folds[0][0]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from flow_platform.ground.errors import ModelError
 from flow_platform.models.fingerprints import hashed_rows
+from flow_platform.models.frames import check_columns, check_unique
 from flow_platform.models.moments import seconds, utc
 
 # Raised whenever the same facts would give another model, so that vintages are trained again.
@@ -110,20 +111,9 @@ class HourlyData:
             wanted["calendar"] = ("place", "day", *FACT_COLUMNS)
         if len(self.weather.columns):
             wanted["weather"] = ("place", "day", "available_at")
-        for name, columns in wanted.items():
-            missing = [c for c in columns if c not in getattr(self, name).columns]
-            if missing:
-                raise ModelError(
-                    f"HourlyData.{name} lacks the column(s) {', '.join(missing)}. See the docstring"
-                    " of HourlyData for the columns of each frame."
-                )
-        twice = self.actuals.duplicated(["unique_id", "ds"])
-        if twice.any():
-            row = self.actuals.loc[twice, ["unique_id", "ds"]].iloc[0].tolist()
-            raise ModelError(
-                f"HourlyData.actuals holds {int(twice.sum())} repeated row(s), first {row}. Choose"
-                " one reading an hour before forecasting."
-            )
+        check_columns(self, wanted)
+        remedy = "Choose one reading an hour before forecasting."
+        check_unique(self, "actuals", ["unique_id", "ds"], remedy)
 
     def of(self, unique_ids: Collection[str]) -> HourlyData:
         """The same panel with these series alone."""

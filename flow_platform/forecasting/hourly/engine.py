@@ -9,14 +9,13 @@ from flow_platform.forecasting.hourly.forecasting import (
     fallback_forecast,
     forecast,
 )
-from flow_platform.forecasting.hourly.preparation import Prepared, has_enough_history
+from flow_platform.forecasting.hourly.preparation import Prepared
 from flow_platform.forecasting.hourly.training import fit
 from flow_platform.models.engine import SeriesEngine
 
 ENGINE: SeriesEngine[HourlyData, HourlySpec, Prepared] = SeriesEngine(
     candidates=CANDIDATES,
     fingerprint=fingerprint,
-    has_enough_history=has_enough_history,
     prepare=Prepared,
     fit=fit,
     forecast=forecast,

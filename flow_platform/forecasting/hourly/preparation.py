@@ -15,7 +15,7 @@ from flow_platform.forecasting.hourly.candidates import fit_boosters, fit_persis
 from flow_platform.forecasting.hourly.data import HOUR, HourlyData, HourlySpec
 from flow_platform.forecasting.hourly.frame import Frame, build_frame
 from flow_platform.forecasting.hourly.panel import build_panel
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.models.metrics import seasonal_scale
 from flow_platform.models.moments import utc
 from flow_platform.models.sampling import evenly_chosen
@@ -25,11 +25,6 @@ TRAINING_ROWS = {"next": 40_000, "later": 80_000}
 BACKTEST_ROWS = 45_000
 # A day with so many readings counts as known.
 _KNOWN_HOURS = 6
-
-
-def has_enough_history(data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> bool:
-    """Whether some series has `spec.min_history_days` days with readings before `cutoff` (UTC)."""
-    return _history_gap(data.before(cutoff), spec) is None
 
 
 def _history_gap(visible: HourlyData, spec: HourlySpec) -> str | None:
@@ -56,15 +51,13 @@ class Prepared:
     """
 
     def __init__(self, data: HourlyData, cutoff: pd.Timestamp, spec: HourlySpec) -> None:
-        """Raises ModelError where too little was known before `cutoff` (UTC)."""
+        """Raises TooLittleHistory unless some series has `spec.min_history_days` days with readings
+        before `cutoff` (UTC).
+        """
         self.spec, self.cutoff = spec, utc(cutoff)
         visible = data.before(self.cutoff)
-        gap = _history_gap(visible, spec)
-        if gap:
-            raise ModelError(
-                f"Cannot train at {self.cutoff}: {gap}. Use the fallback forecast until more is"
-                " known."
-            )
+        if gap := _history_gap(visible, spec):
+            raise TooLittleHistory.at(self.cutoff, gap)
         end = self.cutoff.tz_localize(None)
         first = max(visible.actuals["ds"].min(), end - pd.Timedelta(days=spec.training_days))
         # More series hardly improve a model.

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from flow_platform.forecasting.records.data import RecordSpec
 from flow_platform.forecasting.records.preparation import Prepared
 from flow_platform.models.artefacts import artefact
 from flow_platform.models.promotion import score
-from flow_platform.models.records import (
-    BACKTEST_COLUMNS,
-    figures,
-    finite,
-    learned_until,
-    second,
-    tested_rows,
-)
-from flow_platform.models.roots import Fitted, LightGBM, UsualValue, banded, widening_of
+from flow_platform.models.record_training import Calibrated, train_banded
+from flow_platform.models.records import learned_until, second
+from flow_platform.models.roots import Fitted, LightGBM, UsualValue
 from flow_platform.models.vintage import TrainedModel
 
 
 def fit(candidate: str, prepared: Prepared) -> TrainedModel:
     """`candidate` fitted on the records whose outcome was known before the cut-off.
 
-    The backtest is the last days before the cut-off: their records are predicted by a fit that
-    ended before them. Its errors give the figures, and how far the band has to be widened to hold
-    8 of 10. Then all is fitted. Equal data give equal bytes.
+    See `train_banded`.
     """
-    fold, known, spec = prepared.fold, prepared.known, prepared.spec
-    roots = _fit(candidate, fold.frame, fold.own.outcome, spec).predict(fold.tested_frame)
-    widening = widening_of(roots, fold.tested.outcome)
-    tested = tested_rows(
-        fold.tested.began_at,
-        banded(roots, widening, least=0.0),
-        fold.tested.outcome,
-        fold.tested_frame[:, 0],
-    )
-    fitted = _fit(candidate, prepared.frame, prepared.own.outcome, spec)
-    days = [pd.Timestamp(day, unit="D") for day in (known.day.min(), known.day.max())]
-    return TrainedModel(
-        candidate=candidate,
-        cutoff=prepared.cutoff,
-        artefacts=_artefacts(candidate, fitted, prepared, widening, tested),
-        metrics=finite(figures(tested)),
-        backtest=tested[BACKTEST_COLUMNS],
-        train_first=days[0],
-        train_last=days[1],
-        trained_rows=len(prepared.own),
+    return train_banded(
+        candidate,
+        prepared.cutoff,
+        prepared.fold,
+        prepared.frame,
+        prepared.own.outcome,
+        prepared.known.day,
+        fit=lambda frame, outcome: _fit(candidate, frame, outcome, prepared.spec),
+        least=0.0,
+        artefacts=lambda made: _artefacts(candidate, made, prepared),
     )
 
 
@@ -58,12 +39,10 @@ def _fit(candidate: str, frame: np.ndarray, outcome: np.ndarray, spec: RecordSpe
     return LightGBM.fit(frame, np.sqrt(outcome), spec.seed, range(first, frame.shape[1]))
 
 
-def _artefacts(
-    candidate: str, fitted: Fitted, prepared: Prepared, widening: float, tested: pd.DataFrame
-) -> dict[str, bytes]:
+def _artefacts(candidate: str, made: Calibrated, prepared: Prepared) -> dict[str, bytes]:
     columns = prepared.spec.columns
     return {
-        **fitted.artefacts(),
+        **made.fitted.artefacts(),
         "training.json": artefact(
             {
                 "candidate": candidate,
@@ -76,7 +55,7 @@ def _artefacts(
             }
         ),
         "calibration.json": artefact(
-            {"widening": widening, **learned_until(prepared.own.available_at.max())}
+            {"widening": made.widening, **learned_until(prepared.own.available_at.max())}
         ),
-        "backtest.json": artefact(score(tested).as_json()),
+        "backtest.json": artefact(score(made.tested).as_json()),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -32,6 +33,21 @@ def _refused(answer: httpx.Response, kind: str) -> None:
     assert answer.json()["type"].endswith(kind)
 
 
+@asynccontextmanager
+async def two_processes(
+    config: ApiConfig,
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """Clients of two apps on one database, as two processes of the service are."""
+    one, two = create_app(config), create_app(config)
+    async with (
+        one.router.lifespan_context(one),
+        two.router.lifespan_context(two),
+        httpx.AsyncClient(transport=httpx.ASGITransport(one), base_url="http://a") as first,
+        httpx.AsyncClient(transport=httpx.ASGITransport(two), base_url="http://b") as second,
+    ):
+        yield first, second
+
+
 @pytest.mark.parametrize("allowance", [7, 100, 1000])
 def test_two_processes_together_never_grant_more_than_the_allowance(
     config: ApiConfig, new_account: Callable[..., dict[str, Any]], allowance: int
@@ -39,15 +55,10 @@ def test_two_processes_together_never_grant_more_than_the_allowance(
     headers = new_account()["headers"]
     # A window of a day, whose end no run of the test meets but by a rare chance.
     limits = replace(PLENTY, account=Limit(allowance, 86_400))
-    apps = [create_app(replace(config, limits=limits)) for _ in range(2)]
+    limited = replace(config, limits=limits)
 
     async def run() -> list[int]:
-        async with (
-            apps[0].router.lifespan_context(apps[0]),
-            apps[1].router.lifespan_context(apps[1]),
-            httpx.AsyncClient(transport=httpx.ASGITransport(apps[0]), base_url="http://a") as one,
-            httpx.AsyncClient(transport=httpx.ASGITransport(apps[1]), base_url="http://b") as two,
-        ):
+        async with two_processes(limited) as (one, two):
             statuses: list[int] = []
             for start in range(0, allowance + 200, 100):
                 requests = [
@@ -175,15 +186,9 @@ def test_guesses_at_the_same_time_are_no_more_than_five(
     config: ApiConfig, new_account: Callable[..., dict[str, Any]]
 ) -> None:
     person = new_account()
-    apps = [create_app(config) for _ in range(2)]
 
     async def run() -> list[int]:
-        async with (
-            apps[0].router.lifespan_context(apps[0]),
-            apps[1].router.lifespan_context(apps[1]),
-            httpx.AsyncClient(transport=httpx.ASGITransport(apps[0]), base_url="http://a") as one,
-            httpx.AsyncClient(transport=httpx.ASGITransport(apps[1]), base_url="http://b") as two,
-        ):
+        async with two_processes(config) as (one, two):
             form = {"username": person["email"], "password": "guessed"}
             requests = [(one if n % 2 else two).post("/token", data=form) for n in range(24)]
             return [answer.status_code for answer in await asyncio.gather(*requests)]

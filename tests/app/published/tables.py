@@ -10,24 +10,14 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
-TABLES = {
-    "predictions": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
-    " horizon int, prediction float8, lower_80 float8, upper_80 float8, lower_95 float8,"
-    " upper_95 float8, issued_at timestamptz, issued_on date, model_version text, level text",
+from tests.published_columns import SHARED
+
+TABLES = SHARED | {
     "actuals": "flow text, measure text, centre_id text, target_at timestamptz, date date,"
     " value float8",
     "explanations": "flow text, measure text, centre_id text, date date, issued_on date,"
     " prediction float8, usual float8, by_calendar float8, by_weather float8, by_events float8,"
     " by_recent_level float8, by_trend float8",
-    "accuracy": "flow text, measure text, centre_id text, horizon int, first_date date,"
-    " last_date date, n int, mae float8, rmse float8, mape float8, wape float8, mase float8,"
-    " bias float8, coverage_80 float8, coverage_95 float8, mean_actual float8,"
-    " against_persistence float8",
-    "coverage": "flow text, measure text, cut text, key text, forecasts bigint, coverage_80 float8,"
-    " coverage_95 float8, expected_80 float8, expected_95 float8, mean_width_80 float8,"
-    " first_day date, last_day date",
-    "drift": "flow text, centre_id text, date date, feature text, psi float8, psi_critical float8,"
-    " ks_statistic float8, ks_pvalue float8, n_current int, n_reference int, status text",
     "models": "flow text, measure text, candidate text, month date, cutoff timestamptz,"
     " model_version text, is_champion bool, mae float8, wape float8, mase float8, rmse float8,"
     " coverage_80 float8, trained_rows bigint, train_first date, train_last date, sha256 text,"
@@ -45,7 +35,6 @@ TABLES = {
     "merged_traffic": "centre_id text, day date, target_at timestamptz, local_day date,"
     " local_hour int, vehicles float8, occupancy float8, level text, state text,"
     " available_at timestamptz, source_rows bigint",
-    "trip_zones": "zone_id int, zone text, centre_id text, latitude float8, longitude float8",
     "trip_durations_daily": "centre_id text, date date, weekday int, local_hour int,"
     " dropoff_centre_id text, trips bigint, minutes float8, distance_km float8",
     "trip_zone_pairs_daily": "centre_id text, date date, pickup_zone int, dropoff_zone int,"
@@ -55,15 +44,10 @@ TABLES = {
     "trip_accuracy": "centre_id text, date date, model text, trips bigint, mae float8, rmse float8,"
     " r2 float8, bias float8, coverage_80 float8, mean_width_80 float8, mean_actual float8,"
     " sd_actual float8, by_fallback bigint, model_version text",
-    "delivery_predictions": "order_id text, centre_id text, scored_at timestamptz, stage text,"
-    " predicted_days float8, lower_80 float8, upper_80 float8, late_probability float8,"
-    " actual_days float8, was_late bool, model_version text, day date, late_version text,"
-    " threshold float8, is_high_risk bool",
     "model_use": "flow text, measure text, model_version text, newest_day date, predictions bigint",
     "streams": "flow text, source text, partition text, position bigint, rows_stored bigint,"
     " rows_quarantined bigint, rows_repeated bigint, last_event_at timestamptz,"
     " last_message_at timestamptz",
-    "freshness": "flow text, dataset text, newest_day date, newest_at timestamptz, rows bigint",
     "loads": "flow text, load_id text, loaded_at timestamptz, file text, rows_read bigint,"
     " rows_stored bigint, rows_quarantined bigint, error text",
 }

@@ -14,10 +14,9 @@ from dagster._core.loader import LoadingContextForTest
 from flow_platform.ground.roles import DAGSTER_ROLE
 from flow_platform.orchestration import dagster_instance, prepare
 from flow_platform.platform import Platform
-from flow_platform.warehouse import embedded
 from flow_platform.warehouse.dagster_history import rename_assets_of_earlier_runs
 from flow_platform.warehouse.server import DAGSTER_DATABASE
-from tests.conftest import new_settings
+from tests.integration.conftest import prepared
 
 pytestmark = pytest.mark.integration
 
@@ -87,10 +86,7 @@ def run(instance: dg.DagsterInstance, definitions: dg.Definitions, *days: str) -
 
 @pytest.fixture(scope="module")
 def platform(scratch: Path) -> Iterator[Platform]:
-    made = Platform(new_settings(scratch / "renamed"))
-    prepare(made)
-    yield made
-    embedded.stop(made.settings.home_path)
+    yield from prepared(scratch / "renamed")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -229,11 +230,21 @@ def test_the_api_answers_for_both(project: Project) -> None:
         assert answer.get("items"), (path, answer)
 
 
+@contextmanager
+def changed(path: Path, old: str, new: str) -> Iterator[None]:
+    """A file with `new` in the place of `old`; whole again afterwards."""
+    whole = path.read_text()
+    assert old in whole
+    path.write_text(whole.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(whole)
+
+
 def test_a_missing_part_is_named_when_definitions_load(project: Project) -> None:
     parts = project.root / "flow_platform/flows/claims/parts.py"
-    whole = parts.read_text()
-    try:
-        parts.write_text(whole.replace("        calendar=calendar,\n", ""))
+    with changed(parts, "        calendar=calendar,\n", ""):
         done = project.python("-c", _GRAPH)
         assert done.returncode != 0
         assert "The flow claims lacks a part in flow_platform/flows/claims/parts.py" in done.stderr
@@ -243,17 +254,11 @@ def test_a_missing_part_is_named_when_definitions_load(project: Project) -> None
         assert "The flow claims has no parts. Write flow_platform/flows/claims/parts.py" in (
             done.stderr
         )
-    finally:
-        parts.write_text(whole)
 
 
 def test_a_missing_part_of_sql_is_named(project: Project) -> None:
     macros = project.root / "dbt_project/macros/flows/claims.sql"
-    whole = macros.read_text()
-    try:
-        macros.write_text(whole.replace("macro claims_coverage()", "macro claims_coverages()"))
+    with changed(macros, "macro claims_coverage()", "macro claims_coverages()"):
         done = project.python("-c", _GRAPH)
         assert done.returncode != 0
         assert "claims" in done.stderr and "claims_coverage" in done.stderr
-    finally:
-        macros.write_text(whole)

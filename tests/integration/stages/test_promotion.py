@@ -31,8 +31,7 @@ from flow_platform.stages.daily import read_history
 from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import promote, roll_back
 from flow_platform.stages.training import decide_champions, ensure_vintages, train_vintage
-from flow_platform.warehouse import embedded
-from tests.integration.conftest import flow, land_history, make_settings
+from tests.integration.conftest import flow, land_history, make_settings, stopped_at_the_end
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FIRST, LAST = date(2025, 1, 1), date(2025, 10, 31)
@@ -42,9 +41,7 @@ TODAY = date(2025, 10, 20)
 
 @pytest.fixture(scope="module")
 def settings(scratch: Path) -> Iterator[Settings]:
-    chosen = make_settings(scratch / "promo")
-    yield chosen
-    embedded.stop(chosen.home_path)
+    yield from stopped_at_the_end(make_settings(scratch / "promo"))
 
 
 def parcels(platform: Platform) -> Case:

@@ -25,9 +25,14 @@ from flow_platform.stages.case import Case
 from flow_platform.stages.daily import read_history
 from flow_platform.stages.training import Trained, train_vintage
 from flow_platform.stages.tuning import tune_month
-from flow_platform.warehouse import embedded
 from flow_platform.warehouse.server import OPTUNA_DATABASE
-from tests.integration.conftest import flow, killed_flow, land_history, make_settings
+from tests.integration.conftest import (
+    flow,
+    killed_flow,
+    land_history,
+    make_settings,
+    stopped_at_the_end,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FIRST, LAST = date(2025, 1, 1), date(2025, 7, 31)
@@ -38,9 +43,7 @@ SMALL = Boosting(num_leaves=7, rounds=40)
 
 @pytest.fixture(scope="module")
 def settings(scratch: Path) -> Iterator[Settings]:
-    chosen = make_settings(scratch / "tune")
-    yield chosen
-    embedded.stop(chosen.home_path)
+    yield from stopped_at_the_end(make_settings(scratch / "tune"))
 
 
 @pytest.fixture(scope="module")

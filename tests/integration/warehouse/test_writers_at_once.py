@@ -19,7 +19,7 @@ from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.store import WRITE_LOCKS, lock_writes
+from flow_platform.warehouse.store import lock_writes
 from tests.conftest import new_settings
 
 pytestmark = pytest.mark.integration
@@ -126,16 +126,3 @@ def test_a_build_waits_for_who_writes_its_table(platform: Platform) -> None:
         assert rows(platform, "select count(*) as n from merged.parcels") == 0
     build.join(timeout=60)
     assert rows(platform, "select count(*) as n from merged.parcels") == len(KEYS)
-
-
-def test_every_partitioned_model_waits_for_its_other_writers(platform: Platform) -> None:
-    nodes = platform.dbt.manifest(platform.centres_by_flow)["nodes"].values()
-    partitioned = [
-        node
-        for node in nodes
-        if node["resource_type"] == "model" and node["schema"] in ("merged", "monitoring")
-    ]
-    assert partitioned
-    for node in partitioned:
-        hooks = [hook["sql"] for hook in node["config"]["pre-hook"]]
-        assert any(f"pg_advisory_xact_lock({WRITE_LOCKS}," in hook for hook in hooks), node["name"]

@@ -61,7 +61,7 @@ def test_what_is_predicted_is_the_end_of_what_is_loaded(platform: Platform) -> N
             }
             loaded, predicted, window = over["history"], over["daily"], windows()[flow]
             assert isinstance(loaded, Rectangle) and isinstance(predicted, Rectangle)
-            assert (loaded.days, predicted.days) == (window.loaded_days, window.predicted_days)
+            assert (loaded.days, predicted.days) == (window.loaded.days, window.predicted.days)
             assert loaded.last_day == predicted.last_day == newest_day(flow, LAST)
             assert loaded.centres == predicted.centres == platform.areas_of(flow)
 

@@ -47,7 +47,6 @@ class Watched:
         return Engine(
             candidates=("simple", "better", "best"),
             fingerprint=lambda data, cutoff, spec: f"{data} {cutoff} {spec}",
-            has_enough_history=lambda data, cutoff, spec: True,
             prepare=self.prepare,
             fit=self.fit,
             missing_requirement=lambda name: "install it" if name == "best" else None,

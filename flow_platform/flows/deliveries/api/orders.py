@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
@@ -13,9 +13,8 @@ from flow_platform.api.centres import check_centre, day_page
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
-    Cursor,
-    Limit,
     Listing,
+    Page,
     day_key,
     moment_key,
     number_key,
@@ -128,7 +127,7 @@ _PROMISES = {"any": "true", "passed": _PASSED, "ahead": f"not coalesce({_PASSED}
 
 @router.get("/deliveries/predictions", summary="Predictions for orders, with outcomes")
 async def predictions(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     day: Annotated[AskedDay, Query(description="UTC day on which the orders were placed.")],
     centre: Region = None,
@@ -136,21 +135,17 @@ async def predictions(
         Literal["approved", "in_transit"] | None,
         Query(description="Where the order was at the time of the prediction; without it, both."),
     ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> OrderScores:
     """All predictions for the orders of a day: one when an order is approved, and one at each
     tracking event, by a vintage that was trained before that moment.
     """
-    items, following = await day_page(
-        _SCORES, request, DELIVERIES, day, centre, limit, cursor, {"stage": stage}
-    )
+    items, following = await day_page(_SCORES, page, DELIVERIES, day, centre, {"stage": stage})
     return OrderScores(day=day, items=items, next=following)
 
 
 @router.get("/deliveries/at-risk", summary="Open orders at high risk, the riskiest first")
 async def at_risk(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     centre: Region = None,
     promise: Annotated[
@@ -160,14 +155,10 @@ async def at_risk(
             " where it has passed."
         ),
     ] = "any",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> OrdersAtRisk:
     """The list of the deliveries desk: orders that are neither delivered nor cancelled, and that
     the desk has not resolved. The desk's notes and their authors are not included.
     """
-    await check_centre(request, DELIVERIES, centre)
-    items, following = await _AT_RISK.page(
-        request, limit, cursor, {"centre_id": centre}, [_OPEN, _PROMISES[promise]]
-    )
+    await check_centre(page.database, DELIVERIES, centre)
+    items, following = await _AT_RISK.page(page, {"centre_id": centre}, [_OPEN, _PROMISES[promise]])
     return OrdersAtRisk(items=items, next=following)

@@ -20,7 +20,7 @@ from flow_platform.flows.deliveries.models.data import (
 )
 from flow_platform.flows.deliveries.models.features import asked_of, features
 from flow_platform.flows.deliveries.models.outcomes import Outcomes
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import TooLittleHistory
 from flow_platform.models.moments import naive, utc
 from flow_platform.models.sampling import evenly_placed
 
@@ -30,11 +30,6 @@ FOLD_DAYS, MOST_FOLDS, LEAST_FOLD_DAYS = 28, 4, 14
 MOST_BACKTEST_ROWS = 40_000
 # With fewer late orders, or fewer in time, no model can learn the difference.
 LEAST_OF_BOTH = 10
-
-
-def has_enough_history(data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -> bool:
-    """Whether the outcomes of enough orders were known before `cutoff` (UTC)."""
-    return _history_gap(Rows(data, cutoff, spec)) is None
 
 
 @dataclass(frozen=True)
@@ -126,14 +121,13 @@ class Prepared:
     """What all candidates share at one cut-off: the rows and their features (`frame`)."""
 
     def __init__(self, data: DeliveryData, cutoff: pd.Timestamp, spec: DeliverySpec) -> None:
-        """Raises ModelError where too little was known before `cutoff` (UTC)."""
+        """Raises TooLittleHistory unless the outcomes of enough orders were known before `cutoff`
+        (UTC).
+        """
         self.cutoff, self.spec = utc(cutoff), spec
         self.rows = Rows(data, self.cutoff, spec)
         if gap := _history_gap(self.rows):
-            raise ModelError(
-                f"Cannot train {spec.measure} at {self.cutoff}: {gap}. Use the fallback until more"
-                " is known."
-            )
+            raise TooLittleHistory.at(self.cutoff, gap)
         self.frame = features(self.rows.seen, self.rows.asked, spec)
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
 from flow_platform.api.centres import CentreOrAll, check_centre_or_all
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
-    Cursor,
     Key,
-    Limit,
     Listing,
+    Page,
     integer_key,
     text_key,
 )
@@ -93,14 +92,12 @@ _LISTINGS: dict[Grouping, Listing[MeanTrip]] = {
 
 @router.get("/hourly-means", summary="Mean duration of trips by hour, and by other groupings")
 async def hourly_means(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     by: Annotated[Grouping, Query(description="What the trips are grouped by.")] = "hour",
     centre: CentreOrAll = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> MeanTrips:
     """Over all loaded days; the view `published.trip_durations_daily` has them day by day."""
-    await check_centre_or_all(request, TRIPS, centre)
-    items, following = await _LISTINGS[by].page(request, limit, cursor, {"centre_id": centre})
+    await check_centre_or_all(page.database, TRIPS, centre)
+    items, following = await _LISTINGS[by].page(page, {"centre_id": centre})
     return MeanTrips(by=by, items=items, next=following)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from flow_platform.api.access import Account, Role, needs
@@ -13,9 +13,9 @@ from flow_platform.api.centres import day_page
 from flow_platform.api.listing import (
     NEXT_DESCRIPTION,
     AskedDay,
-    Cursor,
-    Limit,
+    FullPage,
     Listing,
+    Page,
     day_key,
     integer_key,
     text_key,
@@ -77,19 +77,17 @@ _SCORES = Listing(
 
 @router.get("/trips/zones", summary="Zones that trips can begin and end in")
 async def zones(
-    request: Request,
+    page: FullPage,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
-    limit: Limit = 1000,
-    cursor: Cursor = None,
 ) -> TripZones:
     """Their ids are what `POST /predict` takes."""
-    items, following = await _ZONES.page(request, limit, cursor, {})
+    items, following = await _ZONES.page(page, {})
     return TripZones(items=items, next=following)
 
 
 @router.get("/trips/predictions", summary="Predictions for past trips, with actual durations")
 async def predictions(
-    request: Request,
+    page: Page,
     account: Annotated[Account, Depends(needs(Role.VIEWER))],
     day: Annotated[AskedDay, Query(description="UTC day of the pickups.")],
     centre: Annotated[
@@ -99,13 +97,9 @@ async def predictions(
         Literal["default", "planned_distance"],
         Query(description="The model whose predictions are listed."),
     ] = "default",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> TripScores:
     """Out of sample: each prediction is by a vintage that was trained before the trip's day. One
     day at a time, because a day has tens of thousands of trips.
     """
-    items, following = await day_page(
-        _SCORES, request, TRIPS, day, centre, limit, cursor, {"model": model}
-    )
+    items, following = await day_page(_SCORES, page, TRIPS, day, centre, {"model": model})
     return TripScores(model=model, day=day, items=items, next=following)

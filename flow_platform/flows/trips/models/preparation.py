@@ -5,42 +5,19 @@ How a candidate is fitted on them is in `candidates`, how it is judged in `train
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.trips.models.data import Floats, TripData, TripSpec
-from flow_platform.flows.trips.models.history import Expanding, Table, features
-from flow_platform.ground.errors import ModelError
+from flow_platform.flows.trips.models.data import TripData, TripSpec
+from flow_platform.flows.trips.models.history import Expanding, Table, features, usual_minutes
+from flow_platform.ground.errors import TooLittleHistory
 from flow_platform.models.moments import utc
-from flow_platform.models.records import MOST_BACKTEST_ROWS, WARM_UP_DAYS, backtest_start
-from flow_platform.models.sampling import evenly_placed
-
-
-def has_enough_history(data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> bool:
-    """Whether enough trips were over before `cutoff` (UTC)."""
-    return _history_gap(data.before(cutoff), spec) is None
-
-
-def _history_gap(known: TripData, spec: TripSpec) -> str | None:
-    """What is missing to train on `known`; None if nothing."""
-    if len(known) < spec.least_trips:
-        return f"{len(known)} trips are known, {spec.least_trips} are needed"
-    days = int(known.day.max() - known.day.min()) + 1
-    if days < spec.least_days:
-        return f"trips of {days} days are known, {spec.least_days} are needed"
-    return None
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to fit (`frame`, `minutes`), and later rows to test the fit on."""
-
-    frame: Floats
-    minutes: Floats
-    tested: TripData
-    tested_frame: Floats
+from flow_platform.models.record_training import (
+    Fold,
+    history_gap,
+    places_of_fold,
+    places_to_fit,
+)
 
 
 class Prepared:
@@ -53,33 +30,30 @@ class Prepared:
     """
 
     def __init__(self, data: TripData, cutoff: pd.Timestamp, spec: TripSpec) -> None:
-        """Raises ModelError where too little was known before `cutoff` (UTC)."""
+        """Raises TooLittleHistory unless enough trips were over before `cutoff` (UTC)."""
         self.cutoff, self.spec = utc(cutoff), spec
         self.known = known = data.before(self.cutoff)
-        if gap := _history_gap(known, spec):
-            raise ModelError(
-                f"Cannot train {spec.measure} at {self.cutoff}: {gap}. Use the fallback until more"
-                " is known."
-            )
+        if gap := history_gap(known.day, spec.least_trips, spec.least_days, "trips"):
+            raise TooLittleHistory.at(self.cutoff, gap)
         self.fold = _fold(known, spec)
-        chosen = np.flatnonzero(known.day >= int(known.day.min()) + WARM_UP_DAYS)
-        self.own = known.take(chosen[evenly_placed(len(chosen), spec.most_rows)])
+        every = np.ones(len(known), dtype=bool)
+        self.own = known.take(places_to_fit(known.day, every, spec.most_rows))
         self.frame = features(self.own.inputs, Expanding(known, self.own.day), spec.has_distance)
         self.table = Table.of(known)
 
 
 def _fold(known: TripData, spec: TripSpec) -> Fold:
-    start = backtest_start(known.day)
-    # What was not over yet when the backtest began was not known either.
-    earlier = known.take((known.day < start) & (known.known_day < start))
-    chosen = np.flatnonzero(earlier.day >= int(known.day.min()) + WARM_UP_DAYS)
-    own = earlier.take(chosen[evenly_placed(len(chosen), spec.most_rows)])
-    later = np.flatnonzero(known.day >= start)
-    tested = known.take(later[evenly_placed(len(later), MOST_BACKTEST_ROWS)])
+    was_known, tested_places = places_of_fold(known.day, known.known_day)
+    earlier = known.take(was_known)
+    own = known.take(places_to_fit(known.day, was_known, spec.most_rows))
+    tested = known.take(tested_places)
+    # As a vintage of that day would have: with what was known at its cut-off.
+    tested_frame = features(tested.inputs, Table.of(earlier), spec.has_distance)
     return Fold(
         frame=features(own.inputs, Expanding(earlier, own.day), spec.has_distance),
-        minutes=own.minutes,
-        tested=tested,
-        # As a vintage of that day would have: with what was known at its cut-off.
-        tested_frame=features(tested.inputs, Table.of(earlier), spec.has_distance),
+        outcome=own.minutes,
+        tested_at=tested.pickup_at,
+        tested_frame=tested_frame,
+        tested_outcome=tested.minutes,
+        tested_usual=usual_minutes(tested_frame, spec.has_distance),
     )

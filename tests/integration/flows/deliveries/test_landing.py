@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
-from flow_platform.warehouse import embedded
 from flow_platform.warehouse.migrate import migrate
 from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
@@ -50,12 +48,6 @@ def start(home: Path, section: str) -> Platform:
     create_roles_and_databases(chosen.server)
     migrate(chosen.server)
     return chosen
-
-
-@pytest.fixture(scope="module")
-def home(scratch: Path) -> Iterator[Path]:
-    yield scratch / "deliveries"
-    embedded.stop(scratch / "deliveries")
 
 
 @pytest.fixture

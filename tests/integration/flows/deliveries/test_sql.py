@@ -12,11 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.warehouse import embedded
-from tests.conftest import new_settings
-from tests.integration.conftest import checksums
+from tests.integration.conftest import checksums, prepared
 from tests.integration.flows.deliveries.small_world import (
     FEBRUARY,
     FIRST,
@@ -72,11 +69,7 @@ KPIS: dict[tuple[str, str | None, str], tuple[float | None, ...]] = {
 
 @pytest.fixture(scope="module")
 def platform(scratch: Path) -> Iterator[Platform]:
-    settings = new_settings(scratch / "deliveries-sql")
-    made = Platform(settings)
-    prepare(made)
-    yield made
-    embedded.stop(settings.home_path)
+    yield from prepared(scratch / "deliveries-sql")
 
 
 @pytest.fixture(scope="module")

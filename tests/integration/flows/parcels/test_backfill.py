@@ -20,6 +20,7 @@ from tests.integration.conftest import (
     flow,
     killed_flow,
     make_settings,
+    stopped_at_the_end,
     wait_for_rows,
 )
 
@@ -128,9 +129,7 @@ def test_forecasts_do_not_change_when_all_that_came_later_changes(
 
 @pytest.fixture
 def second_home(scratch: Path) -> Iterator[Settings]:
-    chosen = make_settings(scratch / "two")
-    yield chosen
-    embedded.stop(chosen.home_path)
+    yield from stopped_at_the_end(make_settings(scratch / "two"))
 
 
 def test_a_backfill_killed_at_any_stage_ends_in_the_same_rows(

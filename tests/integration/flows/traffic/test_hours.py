@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from flow_platform.stages.case import Case
 from flow_platform.stages.predictions import predict
 from flow_platform.stages.promotion import compare_vintages
 from flow_platform.warehouse import embedded
-from tests.integration.conftest import checksums, flow, killed_flow, wait_for_rows
+from tests.integration.conftest import checksums, flow, killed_flow, tables_of, wait_for_rows
 from tests.integration.flows.traffic.roads import (
     COUNTERS,
     FIRST,
@@ -37,19 +37,7 @@ from tests.integration.flows.traffic.roads import (
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick"), pytest.mark.slow]
 
 CHANGED_AT = pd.Timestamp("2025-04-02 12:00", tz="UTC")
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "raw.traffic": (),
-    "raw.weather": (),
-    "raw.calendar": (),
-    "merged.traffic": (),
-    "ml.vintages": ("trained_at", "artefact_path"),
-    "ml.promotions": ("decision_id", "decided_at"),
-    "ml.forecasts": (),
-    "monitoring.traffic_accuracy": (),
-    "monitoring.drift": (),
-    "ops.loads": ("loaded_at",),
-    "ops.quarantine": ("quarantined_at",),
-}
+TABLES = tables_of("traffic")
 COMMAND = ("backfill", "traffic", "--from", str(FIRST), "--to", str(LAST))
 # Two volumes for an hour, a silent line beside a volume, a line off the hour, and a broken one.
 MORE = (

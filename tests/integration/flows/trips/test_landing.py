@@ -68,12 +68,6 @@ def start(home: Path, section: str) -> Platform:
 FILES = 'kind = "files"\npath = "in/*.parquet"\nzones = "zones.csv"\n'
 
 
-@pytest.fixture(scope="module")
-def home(scratch: Path) -> Iterator[Path]:
-    yield scratch / "trips"
-    embedded.stop(scratch / "trips")
-
-
 @pytest.fixture
 def platform(home: Path) -> Platform:
     shutil.rmtree(home / "in", ignore_errors=True)

@@ -16,11 +16,8 @@ import pytest
 
 from flow_platform.assets.dbt import build_arguments, window_variables
 from flow_platform.ground.rectangle import Rectangle
-from flow_platform.orchestration import prepare
 from flow_platform.platform import Platform
-from flow_platform.warehouse import embedded
-from tests.conftest import new_settings
-from tests.integration.conftest import checksums
+from tests.integration.conftest import checksums, prepared
 
 pytestmark = pytest.mark.integration
 
@@ -51,11 +48,7 @@ TRIPS = (
 
 @pytest.fixture(scope="module")
 def platform(scratch: Path) -> Iterator[Platform]:
-    settings = new_settings(scratch / "trips-sql")
-    made = Platform(settings)
-    prepare(made)
-    yield made
-    embedded.stop(settings.home_path)
+    yield from prepared(scratch / "trips-sql")
 
 
 @pytest.fixture

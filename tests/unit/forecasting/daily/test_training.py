@@ -14,8 +14,7 @@ from flow_platform.forecasting.daily.data import SeriesData, SeriesSpec
 from flow_platform.forecasting.daily.engine import ENGINE
 from flow_platform.forecasting.daily.explanation import EXPLANATION_COLUMNS
 from flow_platform.forecasting.daily.forecasting import fallback_forecast, forecast
-from flow_platform.forecasting.daily.preparation import has_enough_history
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.models.champions import choose_champion
 from flow_platform.models.engine import FORECAST_COLUMNS
 from flow_platform.models.metrics import summarise
@@ -200,8 +199,7 @@ def test_too_little_history_is_an_error_and_the_fallback_serves(
     panel_data: SeriesData, spec: SeriesSpec
 ) -> None:
     early = pd.Timestamp("2023-02-01", tz="UTC")
-    assert not has_enough_history(panel_data, early, spec)
-    with pytest.raises(ModelError, match="known days"):
+    with pytest.raises(TooLittleHistory, match="known days"):
         Trainer(ENGINE).train("blend", panel_data, early, spec)
     issues = issues_between(panel_data, "2023-01-01", "2023-02-10")
     rows = fallback_forecast(panel_data, issues, spec)

@@ -21,8 +21,7 @@ from flow_platform.forecasting.hourly.engine import ENGINE
 from flow_platform.forecasting.hourly.forecasting import fallback_forecast, forecast
 from flow_platform.forecasting.hourly.levels import LEVELS, THRESHOLDS
 from flow_platform.forecasting.hourly.panel import build_panel
-from flow_platform.forecasting.hourly.preparation import has_enough_history
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.models.engine import FORECAST_COLUMNS
 from flow_platform.models.moments import utc
 from flow_platform.models.promotion import backtest_scores, trained_until
@@ -356,9 +355,7 @@ def test_levels_are_those_of_the_merged_table() -> None:
 
 def test_too_little_history_is_an_error_and_forecast_by_the_fallback(world: HourlyData) -> None:
     early = pd.Timestamp("2024-01-20", tz="UTC")
-    assert not has_enough_history(world, early, SPEC)
-    assert has_enough_history(world, CUTOFF, SPEC)
-    with pytest.raises(ModelError, match="35 are needed"):
+    with pytest.raises(TooLittleHistory, match="35 are needed"):
         Trainer(ENGINE).train("lightgbm", world, early, SPEC)
     rows = fallback_forecast(world, issues("2024-01-19 08:00", "2024-01-19 09:00"), SPEC)
     assert set(rows["unique_id"]) == {"a", "b"} and len(rows) == 96

@@ -19,7 +19,7 @@ from flow_platform.forecasting.records.data import (
 from flow_platform.forecasting.records.engine import ENGINE
 from flow_platform.forecasting.records.frame import Expanding, Known
 from flow_platform.forecasting.records.model import RecordModel, fallback_scores
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.models.promotion import trained_until
 from flow_platform.models.vintage import TrainedModel
@@ -139,14 +139,14 @@ def test_blocks_joined_are_the_whole(world: pd.DataFrame) -> None:
 def test_too_little_history_is_refused_with_what_is_missing(world: pd.DataFrame) -> None:
     data = records_of(world, COLUMNS)
     early = pd.Timestamp("2025-03-10", tz="UTC")
-    assert not ENGINE.has_enough_history(data, early, SPEC)
-    with pytest.raises(ModelError, match=r"Cannot train amount .* outcomes are known, 300"):
+    with pytest.raises(TooLittleHistory, match=r"Cannot train at .* outcomes are known, 300"):
         ENGINE.prepare(data, early, SPEC)
     short = pd.Timestamp("2025-03-12", tz="UTC")
-    with pytest.raises(ModelError, match="14 are needed"):
+    with pytest.raises(TooLittleHistory, match="14 are needed"):
         ENGINE.prepare(data, short, replace(SPEC, least_records=1))
     nothing = records_of(world.iloc[:0], COLUMNS)
-    assert not ENGINE.has_enough_history(nothing, CUTOFF, SPEC)
+    with pytest.raises(TooLittleHistory, match="0 outcomes are known"):
+        ENGINE.prepare(nothing, CUTOFF, SPEC)
 
 
 def test_a_vintage_of_other_columns_and_a_broken_one_are_refused(

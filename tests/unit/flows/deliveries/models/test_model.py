@@ -37,8 +37,7 @@ from flow_platform.flows.deliveries.models.fallback import fallback_scores
 from flow_platform.flows.deliveries.models.features import FEATURES, asked_of, columns, features
 from flow_platform.flows.deliveries.models.model import DeliveryModel, frame_from
 from flow_platform.flows.deliveries.models.outcomes import Outcomes
-from flow_platform.flows.deliveries.models.preparation import has_enough_history
-from flow_platform.ground.errors import ModelError
+from flow_platform.ground.errors import ModelError, TooLittleHistory
 from flow_platform.models.boosters import Booster
 from flow_platform.models.champions import choose_champion, succeed
 from flow_platform.models.moments import naive
@@ -327,11 +326,9 @@ def test_artefacts_that_are_not_whole_are_refused(vintages: Vintages, candidate:
 def test_too_few_orders_train_nothing(data: DeliveryData) -> None:
     soon = FIRST + pd.Timedelta(days=60)
     for spec in SPECS.values():
-        assert not has_enough_history(data, soon, spec)
-        assert has_enough_history(data, CUTOFF, spec)
-        with pytest.raises(ModelError, match="56 are needed"):
+        with pytest.raises(TooLittleHistory, match="56 are needed"):
             Trainer(ENGINE).train("lightgbm", data, soon, spec)
-    with pytest.raises(ModelError, match="9000 are needed"):
+    with pytest.raises(TooLittleHistory, match="9000 are needed"):
         Trainer(ENGINE).train("usual", data, CUTOFF, replace(SPECS["delay"], least_orders=9_000))
 
 
@@ -339,7 +336,8 @@ def test_where_nobody_is_late_no_risk_is_trained(world: Marketplace) -> None:
     orders = world.orders.assign(promised_at=world.orders["placed_at"] + pd.Timedelta(days=90))
     orders["delivered_at"] = orders["placed_at"] + pd.Timedelta(days=5)
     orders["delivered_known_at"] = orders["delivered_at"]
-    assert not has_enough_history(deliveries_of(orders), CUTOFF, SPECS["late_risk"])
+    with pytest.raises(TooLittleHistory, match="orders were late, 10 of each kind are needed"):
+        ENGINE.prepare(deliveries_of(orders), CUTOFF, SPECS["late_risk"])
 
 
 def test_an_unknown_candidate_is_named_with_those_that_exist(data: DeliveryData) -> None:
