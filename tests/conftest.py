@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,27 @@ def real_data() -> Path:
     return folder
 
 
+@cache
+def _parsed_dbt() -> Path:
+    """The folder of dbt of a home whose project is parsed: made once for all workers and sessions.
+
+    Parsing takes seven seconds, and is the same for every home.
+    """
+    from flow_platform.platform import Platform
+
+    platform = Platform(Settings(home=PROJECT_ROOT / ".pytest_cache" / "flow-home"))
+    platform.dbt.manifest(platform.centres_by_flow)
+    return platform.dbt.home
+
+
 def new_settings(home: Path, **changes: object) -> Settings:
     """Settings of a home of its own, independent of the developer's environment."""
-    return Settings(home=home, **changes)  # type: ignore[arg-type]
+    settings = Settings(home=home, **changes)  # type: ignore[arg-type]
+    own, parsed = settings.home_path / "dbt", _parsed_dbt()
+    if not own.exists():
+        shutil.copytree(parsed / "target", own / "target")
+        shutil.copyfile(parsed / "parsed", own / "parsed")
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def measure_rectangle(platform: Platform, flow: Flow, rectangle: Rectangle) -> p
 
 
 def _against_its_weekday(history: pd.DataFrame, measure: str) -> pd.Series:
-    weekday = history["day"].dt.weekday
+    weekday = history["day"].dt.day_of_week
     usual = history.groupby([history["centre_id"], weekday])[measure].transform(
         lambda values: values.shift(1).rolling(52, min_periods=4).mean()
     )

@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class DbtProject:
         return tuple(variables["flows"])
 
     def manifest(self, centres: Mapping[str, Sequence[Centre]]) -> dict[str, Any]:
-        """The parsed manifest; parsed again when a file of the project or a flow's centres changed.
+        """The manifest; parsed again when a file of the project or dbt's version changed.
 
         Needs no database. Raises ConfigurationError with dbt's message when a file does not parse.
         """
@@ -76,7 +77,8 @@ class DbtProject:
         with _locked(self.home / "parse.lock"):
             self._link_project()
             self._write_seeds(centres)
-            stamp, state = self.home / "parsed", self._state()
+            # Another version of dbt may not read what this one keeps of it.
+            stamp, state = self.home / "parsed", f"{version('dbt-core')} {_digest(DBT_PROJECT)}"
             if not (self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state):
                 outcome = self._invoke(["parse", "--no-partial-parse"], None)
                 if not outcome.success:
@@ -86,6 +88,11 @@ class DbtProject:
                 stamp.write_text(state)
             parsed: dict[str, Any] = json.loads(self.manifest_path.read_text())
             return parsed
+
+    @property
+    def state(self) -> str:
+        """Changes with every file of the project and with the home's own seeds."""
+        return _digest(DBT_PROJECT, self.seeds)
 
     def run(self, server: Server, arguments: Sequence[str], variables: Mapping[str, Any]) -> Any:
         """Run one dbt command, such as ["build", "--select", "merged__parcels"].
@@ -118,18 +125,6 @@ class DbtProject:
             raise WarehouseError(f"dbt docs generate stopped: {outcome.exception}")
         return self.home / "target" / "index.html"
 
-    def _state(self) -> str:
-        digest = hashlib.sha256()
-        files = [
-            path
-            for folder in (DBT_PROJECT, self.seeds)
-            for path in sorted(folder.rglob("*"))
-            if path.suffix in (".sql", ".yml", ".csv") and "target" not in path.parts
-        ]
-        for path in files:
-            digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
-        return digest.hexdigest()
-
     def _link_project(self) -> None:
         for shared in DBT_PROJECT.iterdir():
             link = self.folder / shared.name
@@ -160,7 +155,12 @@ class DbtProject:
         key = (path, path.stat().st_mtime_ns)
         if key not in _manifests:
             _manifests.clear()
-            _manifests[key] = Manifest.from_msgpack(path.read_bytes(), extended_mashumuro_decoder)
+            parsed = Manifest.from_msgpack(path.read_bytes(), extended_mashumuro_decoder)
+            for seed in parsed.nodes.values():
+                # Where the home was when it was parsed; it may have been moved or copied since.
+                if hasattr(seed, "root_path"):
+                    seed.root_path = str(self.folder)
+            _manifests[key] = parsed
         return _manifests[key]
 
     def _invoke(self, arguments: Sequence[str], manifest: Any) -> Any:
@@ -192,6 +192,17 @@ class DbtProject:
             FLOW_DBT_PASSWORD=str(parts.get("password", "")),
             FLOW_DBT_DATABASE=str(parts["dbname"]),
         )
+
+
+def _digest(*folders: Path) -> str:
+    """A checksum of the names and contents of all files of dbt in some folders."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if path.suffix in (".sql", ".yml", ".csv") and "target" not in name.parts:
+                digest.update(str(name).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _spare_the_search_for_flags() -> None:

@@ -35,6 +35,13 @@ class Server:
     admin_dsn: str
     password_secret: str | None
 
+    @property
+    def identity(self) -> str:
+        """Which server it is: that of the home, wherever the home is, or the one at an address."""
+        if self.password_secret is None:
+            return "embedded"
+        return hashlib.sha256(self.admin_dsn.encode()).hexdigest()
+
     def dsn(self, role: str, database: str = WAREHOUSE_DATABASE) -> str:
         """libpq connection string of `role` on `database`.
 
