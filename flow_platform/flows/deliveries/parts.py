@@ -99,9 +99,9 @@ PARTS = FlowParts(
     live=LIVE_TOPICS,
     retention=RETENTION,
     demo=DemoWindow(
-        loaded=DemoStep("five months of orders", days=150, seconds=10),
-        predicted=DemoStep("delays and late risk, and how right they were", days=28, seconds=30),
-        months=DemoMonths("customers' segments", "segments", seconds=8),
+        loaded=DemoStep("five months of orders", days=150, seconds=28),
+        predicted=DemoStep("delays and late risk, and how right they were", days=28, seconds=50),
+        months=DemoMonths("customers' segments", "segments", seconds=11),
     ),
     more=MoreParts(assets=segment_assets, jobs=segment_jobs, sensors=touched_sensors),
 )

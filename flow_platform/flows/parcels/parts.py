@@ -51,7 +51,7 @@ PARTS = FlowParts(
     # Counts of a centre and day are of no person.
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
-        loaded=DemoStep("two years of counts and weather", days=730, seconds=12),
-        predicted=DemoStep("models, forecasts, accuracy, drift", days=60, seconds=25),
+        loaded=DemoStep("two years of counts and weather", days=730, seconds=22),
+        predicted=DemoStep("models, forecasts, accuracy, drift", days=60, seconds=27),
     ),
 )

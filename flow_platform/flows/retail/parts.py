@@ -62,7 +62,7 @@ PARTS = FlowParts(
         days={"retail": None}, rules=(RetentionRule("retail", "raw.retail", "day"),)
     ),
     demo=DemoWindow(
-        loaded=DemoStep("six months of invoice lines", days=180, seconds=6),
-        predicted=DemoStep("forecasts of items, invoices and revenue", days=28, seconds=25),
+        loaded=DemoStep("six months of invoice lines", days=180, seconds=4),
+        predicted=DemoStep("forecasts of items, invoices and revenue", days=28, seconds=16),
     ),
 )

@@ -67,7 +67,7 @@ PARTS = FlowParts(
     # Counts of vehicles are of no person.
     retention=Retention(days={}, rules=()),
     demo=DemoWindow(
-        loaded=DemoStep("four months of readings of road counters", days=120, seconds=4),
-        predicted=DemoStep("forecasts of every hour, and how right they were", days=7, seconds=16),
+        loaded=DemoStep("four months of readings of road counters", days=120, seconds=7),
+        predicted=DemoStep("forecasts of every hour, and how right they were", days=7, seconds=25),
     ),
 )

@@ -97,8 +97,8 @@ PARTS = FlowParts(
         ),
     ),
     demo=DemoWindow(
-        loaded=DemoStep("two months of trips", days=60, seconds=2),
-        predicted=DemoStep("arrival times, and how right they were", days=14, seconds=13),
+        loaded=DemoStep("two months of trips", days=60, seconds=3),
+        predicted=DemoStep("arrival times, and how right they were", days=14, seconds=15),
     ),
     more=MoreParts(
         assets=zone_assets,
