@@ -72,6 +72,12 @@ class SourceConfig(BaseModel):
         default_factory=dict,
         description="Names of columns: the platform's on the left, the source's on the right.",
     )
+    key: tuple[str, ...] = Field(
+        (),
+        description="Columns of the source that together identify a row: of rows in which they are"
+        " equal the first counts, the others go to quarantine. Without it, equal rows of a file are"
+        " added up.",
+    )
     encoding: str | None = Field(
         None, description="Encoding of CSV files, such as gb18030. Detected if it is not set."
     )
@@ -82,7 +88,15 @@ class SourceConfig(BaseModel):
         description="Separator of CSV files. Detected if it is not set.",
     )
     decimal: str = Field(".", pattern=r"^[.,]$", description="Decimal mark of CSV files: . or ,")
-    sheet: str | None = Field(None, description="The sheet of Excel files to read.")
+    sheet: str | None = Field(
+        None, description="The sheet of Excel files to read. Without it every sheet is read."
+    )
+    skip_rows: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Lines above the header of CSV files and sheets. Found if it is not set.",
+    )
     date_format: str | None = Field(
         None, description="strptime format of days and moments that are not in ISO format."
     )

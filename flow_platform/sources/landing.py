@@ -145,13 +145,21 @@ class JudgedFile(Protocol):
 Judged = TypeVar("Judged", bound=JudgedFile)
 
 
+class Chosen(NamedTuple):
+    """How many rows of a file are good, those of them to store, and how many repeat others."""
+
+    good: int
+    rows: pd.DataFrame
+    repeated: int = 0
+
+
 def landed(
     found: Iterable[tuple[str, Judged | FileUnreadableError]],
-    chosen: Callable[[Judged], tuple[int, pd.DataFrame]],
+    chosen: Callable[[Judged], Chosen],
     empty: Callable[[], pd.DataFrame],
     path: str,
 ) -> Landing:
-    """What files gave: `chosen` is how many rows of a file are good, and those that were asked for.
+    """What files gave, as `chosen` says it of each.
 
     A file that could not be read is in the balance, and stops no other. `empty` makes a frame
     without rows, `path` is what the source names.
@@ -161,9 +169,9 @@ def landed(
         if isinstance(one, FileUnreadableError):
             load.unreadable(file, one)
             continue
-        good, rows = chosen(one)
+        good, rows, repeated = chosen(one)
         load.judged(file, good=good, rejected=one.rejected())
-        load.stored(file, len(rows))
+        load.stored(file, len(rows), repeated)
         stored += [rows] if len(rows) else []
     return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
 

@@ -19,8 +19,10 @@ from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.ids import unknown_id
 from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
 from flow_platform.sources.landing import (
+    Chosen,
     Landing,
     RejectedRow,
     all_stored,
@@ -87,14 +89,14 @@ def read_records(
     layouts = Layouts((names,), tuple(names))
     found = [
         (file, _judge(file, one, columns, config, by_id, now) if isinstance(one, Table) else one)
-        for file, one in read_source(config, layouts, only_first_sheet=True)
+        for file, one in read_source(config, layouts)
     ]
     _keep_the_newest([one for _, one in found if isinstance(one, _Judged)], columns.key)
 
-    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
+    def chosen(one: _Judged) -> Chosen:
         good = one.rows[one.reasons.good]
         inside = good["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
-        return len(good), good[inside & good["centre_id"].isin(asked)]
+        return Chosen(len(good), good[inside & good["centre_id"].isin(asked)])
 
     return landed(found, chosen, lambda: _rows(columns, {}, "", []), str(config.path))
 
@@ -112,7 +114,7 @@ def _judge(
     for name, found in ((columns.key, keys), ("centre_id", centre_ids)):
         reasons.where(found == "", f"{_EMPTY}: {name} is empty")
     for one in sorted(set(centre_ids) - set(centres) - {""}):
-        fault = f"unknown_centre: no centre has the id {clean_text(one)[:60]!r}"
+        fault = f"unknown_centre: {unknown_id(one, centres)}"
         reasons.where(centre_ids == one, fault)
     zones = [centres[one].timezone if one in centres else "UTC" for one in centre_ids]
     limit = now.astimezone(UTC).replace(tzinfo=None)
@@ -140,7 +142,7 @@ def _judge(
 
 def _texts(table: Table, name: str) -> np.ndarray:
     column = table.column(name)
-    return column.parsed(values.text)[column.codes]
+    return column.parsed(values.whole_id)[column.codes]
 
 
 def _or_none(texts: np.ndarray) -> np.ndarray:
