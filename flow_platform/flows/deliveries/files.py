@@ -21,6 +21,7 @@ from flow_platform.flows.deliveries.layouts import (
     NEEDED,
     Layout,
     delivery_layouts,
+    is_id,
     table_of,
 )
 from flow_platform.flows.deliveries.options import DeliveriesSource
@@ -175,7 +176,8 @@ def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock)
             made[ours] = _texts(ours, column, is_required, reasons)
     if layout.name == "customers":
         region = table.column("region")
-        reasons.of_values(region.parsed(lambda value: _region_fault(_text(value))), region.codes)
+        faults = [_region_fault(one) for one in region.parsed(values.whole_id)]
+        reasons.of_values(faults, region.codes)
     good = pd.DataFrame(
         {**made, "line": table.lines, "reason": reasons.texts(np.arange(len(table)))}
     )
@@ -197,7 +199,7 @@ def _texts(ours: str, column: Column | None, is_required: bool, reasons: Reasons
     """The texts of a column by row, "" where there is none."""
     if column is None:
         return np.full(len(reasons), "", dtype=object)
-    texts = column.parsed(_text)
+    texts = column.parsed(values.whole_id if is_id(ours) else _text)
     if is_required:
         fault = f"missing_value: {ours} is empty"
         reasons.of_values([None if text else fault for text in texts], column.codes)

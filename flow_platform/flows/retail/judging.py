@@ -112,8 +112,8 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
         clocks.hold_back(stated, available_at, zones, reasons)
     lines = pd.DataFrame(
         {
-            "invoice": texts("invoice"),
-            "stock_code": texts("stock_code"),
+            "invoice": texts("invoice", values.whole_id),
+            "stock_code": texts("stock_code", values.whole_id),
             "description": texts("description"),
             "quantity": quantity,
             "sold_at": sold_at,
@@ -138,8 +138,7 @@ def _bounded(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
 
 
 def _invoice_fault(invoice: str) -> str | None:
-    missing = invoice.casefold() in values.MISSING
-    return "missing_value: invoice is empty" if missing else None
+    return None if invoice else "missing_value: invoice is empty"
 
 
 def _moments(
