@@ -18,8 +18,8 @@ import pandas as pd
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.ids import natural_order, unknown_id
-from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
+from flow_platform.sources.ids import natural_order
+from flow_platform.sources.judging import Reasons, first_equal, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
     Chosen,
     Landing,

@@ -7,9 +7,6 @@ business of each flow's module.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-
-from flow_platform.sources.tables import clean_text
 
 # What the key of a multi-partition cannot carry, or what Dagster's UI reads as a range or list.
 _FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
@@ -32,16 +29,6 @@ def why_not_an_id(centre_id: str) -> str | None:
     if not centre_id.isprintable():
         return f"centre_id {centre_id!r} contains a control character or an unusual line or space"
     return None
-
-
-def unknown_id(centre_id: str, known: Collection[str]) -> str:
-    """That no centre has this id, with those that differ from it by leading zeros alone."""
-    bare = centre_id.lstrip("0")
-    alike = sorted(one for one in known if one.lstrip("0") == bare) if bare else []
-    text = f"no centre has the id {clean_text(centre_id)[:60]!r}"
-    if not alike:
-        return text
-    return f"{text}; {' and '.join(map(repr, alike))} differs from it by leading zeros only"
 
 
 def natural_order(written: str) -> list[tuple[int, str]]:

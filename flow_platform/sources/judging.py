@@ -5,13 +5,13 @@ Which reasons there are is decided in each flow's module; the texts are "code: w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.sources.tables import Column, objects
+from flow_platform.sources.tables import Column, clean_text, objects
 
 # A value and None, or what a column holds in its place and the fault.
 Parsed = tuple[Any, str | None]
@@ -108,3 +108,13 @@ def first_equal(*columns: np.ndarray) -> np.ndarray:
     group = frame.groupby(list(frame.columns), sort=False, dropna=False).ngroup().to_numpy()
     _, firsts = np.unique(group, return_index=True)
     return np.asarray(firsts[group])
+
+
+def unknown_id(centre_id: str, known: Collection[str]) -> str:
+    """That no centre has this id, with those that differ from it by leading zeros alone."""
+    bare = centre_id.lstrip("0")
+    alike = sorted(one for one in known if one.lstrip("0") == bare) if bare else []
+    text = f"no centre has the id {clean_text(centre_id)[:60]!r}"
+    if not alike:
+        return text
+    return f"{text}; {' and '.join(map(repr, alike))} differs from it by leading zeros only"

@@ -19,8 +19,7 @@ from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.ids import unknown_id
-from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
+from flow_platform.sources.judging import Parsed, Reasons, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
     Chosen,
     Landing,
