@@ -26,7 +26,7 @@ from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
-from flow_platform.stages.refusals import refused
+from flow_platform.stages.refusals import detected, refused
 from flow_platform.stages.weather import load_weather
 
 CALENDAR = table_key("raw.calendar")
@@ -137,7 +137,11 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         rectangle = rectangle_rows(context, platform, flow)
         balance = rows.load(platform, rectangle)
         platform.loads.append((flow.name, balance))
-        for warning in (*balance.warnings, *refused(flow.name, balance)):
+        for warning in (
+            *balance.warnings,
+            *detected(flow.name, balance),
+            *refused(flow.name, balance),
+        ):
             context.log.warning(warning)
         context.log.info(
             "%s: %d rows read, %d stored, %d in quarantine, %d of other partitions left out",

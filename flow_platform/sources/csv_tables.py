@@ -10,12 +10,14 @@ import codecs
 import csv
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.heads import cut_line, head_of, named
 from flow_platform.sources.layouts import Layouts
@@ -220,7 +222,8 @@ def careful_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
 
     Raises FileUnreadableError where the header lacks a wanted column, or it cannot be decoded.
     """
-    text = _decode(data, config.encoding)
+    detected = None if config.encoding else detected_encoding(data)
+    text = _decode(data, config.encoding or detected)
     lines = list(StringIO(text, newline=None if "\r" in text else "\n"))
     head = head_of(lines, config, layouts)
     if head is None:
@@ -236,7 +239,8 @@ def careful_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
     broken = [_unbalanced(place, line) for place, line in faulty]
     is_suspicious = bad_characters(text) is not None
     rows, numbers = _sound_records(records, places, names, is_suspicious, broken)
-    return table_of_rows(names, rows, numbers, broken, layouts.header_in(names))
+    table = table_of_rows(names, rows, numbers, broken, layouts.header_in(names))
+    return replace(table, encoding=detected)
 
 
 def _keep_bad_bytes(error: UnicodeError) -> tuple[str, int]:

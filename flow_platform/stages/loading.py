@@ -125,6 +125,7 @@ def record_loads(
                 "rows_left": file.rows_left,
                 "rows_repeated": file.rows_repeated,
                 "error": file.error,
+                "encoding": file.encoding,
             }
             for file in files
         ]
@@ -148,11 +149,14 @@ def record_loads(
             loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
             rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
             rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
-            rows_repeated = excluded.rows_repeated, error = excluded.error
+            rows_repeated = excluded.rows_repeated, error = excluded.error,
+            encoding = excluded.encoding
         where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
-               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
+               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error,
+               ops.loads.encoding)
             is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
-               excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
+               excluded.rows_quarantined, excluded.rows_repeated, excluded.error,
+               excluded.encoding)
         """
     )
 

@@ -47,6 +47,16 @@ def refused(flow: str, balance: Balance) -> list[str]:
     ]
 
 
+def detected(flow: str, balance: Balance) -> list[str]:
+    """A sentence for each file whose encoding was detected, and how to make it certain."""
+    return [
+        f"{file.file} is not UTF-8: it was read as {file.encoding}, which was detected. Set"
+        f" encoding in section [{flow}] of sources.toml to be certain."
+        for file in balance.files
+        if file.encoding
+    ]
+
+
 def _sentence(flow: str, file: FileBalance, reason: str) -> str:
     remedy = _REMEDIES.get(reason.partition(":")[0], _ANY_REMEDY).format(flow=flow)
     because = f", most often because of {reason}" if reason else ""
@@ -77,7 +87,8 @@ class Loads:
         """What was refused, could not be read, or was not there; each once."""
         found: list[str] = []
         for flow, balance in self.balances:
-            found += [*balance.broken_files, *balance.warnings, *refused(flow, balance)]
+            found += [*balance.broken_files, *balance.warnings, *detected(flow, balance)]
+            found += refused(flow, balance)
         left = sum(file.rows_left for file in self.files.values())
         if self.has_nothing and left:
             found.append(

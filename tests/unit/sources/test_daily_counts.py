@@ -173,10 +173,13 @@ def test_a_declared_encoding_is_used(tmp_path: Path, encoding: str) -> None:
 
 def test_bytes_that_cannot_be_decoded_cost_their_row_only(tmp_path: Path) -> None:
     text = "centre_id,day,parcels,note\n1,2025-03-28,1,\xe9t\xe9\n1,2025-03-29,2,ete\n"
-    landing = of_text(tmp_path, text.encode("cp1252"))
+    other = "1,2025-03-30,3,\xe9t\xe9s, \xe9t\xe9s\n".replace(", ", " ").encode()
+    landing = of_text(tmp_path, text.encode("cp1252") + other)
     assert codes(landing) == ["undecodable"]
     assert json.loads(landing.rejected["payload"][0])["note"] == r"\xe9t\xe9"
-    assert of_text(tmp_path, text.encode("cp1252"), encoding="cp1252").rejected.empty
+    # A file of which nothing is UTF-8 is one of another encoding, detected or set.
+    for settings in ({}, {"encoding": "cp1252"}):
+        assert of_text(tmp_path, text.encode("cp1252"), **settings).rejected.empty
 
 
 def test_a_quoted_note_may_run_over_lines_and_an_open_quote_swallows_nothing(

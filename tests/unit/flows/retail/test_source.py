@@ -335,3 +335,11 @@ def test_lines_that_pandas_saved_again_are_the_same_lines() -> None:
     landing = read(case / "*.csv", *days, [FRANCE])
     assert len(landing.rows) == len(read(case / "a_original.csv", *days, [FRANCE]).rows) == 30
     assert [(file.rows_stored, file.rows_repeated) for file in landing.files] == [(30, 0), (0, 30)]
+
+
+def test_a_file_that_is_not_utf_8_is_read_whole_and_its_encoding_is_noted() -> None:
+    case = CASES / "part-of-a-file-refused-in-silence"
+    landing = read(case / "data.csv", date(2010, 12, 1), date(2010, 12, 10), [FRANCE])
+    assert len(landing.rows) == 60 and landing.rejected.empty
+    assert landing.files[0].encoding == "cp1252"
+    assert "MUG £2" in set(landing.rows["description"])
