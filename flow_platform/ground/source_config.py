@@ -72,12 +72,6 @@ class SourceConfig(BaseModel):
         default_factory=dict,
         description="Names of columns: the platform's on the left, the source's on the right.",
     )
-    key: tuple[str, ...] = Field(
-        (),
-        description="Columns of the source that together identify a row: of rows in which they are"
-        " equal the first counts, the others go to quarantine. Without it, equal rows of a file are"
-        " added up.",
-    )
     encoding: str | None = Field(
         None, description="Encoding of CSV files, such as gb18030. Detected if it is not set."
     )
@@ -130,4 +124,15 @@ class SourceConfig(BaseModel):
         None,
         description="Weather only: folder in which Open-Meteo's answers are kept. Without it"
         " FLOW_HOME/cache.",
+    )
+
+
+class CountsSource(SourceConfig):
+    """Where counts per centre and day come from, see `sources/daily_counts.py`."""
+
+    key: list[Text] = Field(
+        default_factory=list,
+        description="Columns of the source that together identify a row: of rows in which they are"
+        " equal the first counts, the others go to quarantine. Without it, equal rows of a file are"
+        " added up.",
     )

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.source_config import CountsSource
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.ids import natural_order
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
@@ -106,7 +106,7 @@ def _judge(
     measure: str,
     file: str,
     table: Table,
-    config: SourceConfig,
+    config: CountsSource,
     centres: dict[str, Centre],
     now: datetime,
 ) -> _Judged:
@@ -135,7 +135,7 @@ def _timezone(centre: Centre | None) -> str:
 
 def _local_days(
     table: Table,
-    config: SourceConfig,
+    config: CountsSource,
     centre_of: Sequence[Centre | None],
     now: datetime,
     reasons: Reasons,
@@ -261,13 +261,15 @@ def _known(made: pd.DataFrame, measure: str, now: datetime) -> Landing:
     return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
 
 
-def _layouts(config: SourceConfig, measure: str) -> Layouts:
+def _layouts(config: CountsSource, measure: str) -> Layouts:
     names = config.columns or {name: name for name in ("centre_id", "day", measure)}
-    return Layouts((names,), tuple(names), every_column=True)
+    # What a key names must be there too.
+    keys = {name: name for name in config.key if name not in names.values()}
+    return Layouts(({**names, **keys},), (*names, *keys), every_column=True)
 
 
 def read_daily_counts(
-    config: SourceConfig,
+    config: CountsSource,
     measure: str,
     centres: Sequence[Centre],
     first_day: date,
@@ -320,7 +322,7 @@ def read_daily_counts(
     return landed(found, chosen, lambda: _nothing(measure), str(config.path))
 
 
-def discover_centres(config: SourceConfig) -> list[str]:
+def discover_centres(config: CountsSource) -> list[str]:
     """The distinct centre ids in a source's files, numbers in their order; files that cannot be
     read are passed over. A simulated source has none of its own.
     """

@@ -128,10 +128,12 @@ def test_equal_rows_of_a_file_are_so_many_counts_and_over_files_the_union_counts
 def test_a_declared_key_makes_duplicates(tmp_path: Path) -> None:
     rows = "a,1,2025-03-28,1\na,1,2025-03-28,2\nb,1,2025-03-28,1\n"
     (tmp_path / "a.csv").write_text("wave,centre_id,day,parcels\n" + rows)
-    landing = load(tmp_path, key=("wave", "day"))
+    landing = load(tmp_path, key=["wave", "day"])
     assert landing.rows["parcels"].tolist() == [1, 1]
     assert codes(landing) == ["duplicate"]
     assert landing.rejected["reason"][0].endswith("a.csv:2 has the same wave, day")
+    error = load(tmp_path, key=["waybill"]).files[0].error
+    assert error is not None and "no column waybill in the header" in error
 
 
 def test_rows_that_differ_in_an_unmapped_column_are_no_duplicates(tmp_path: Path) -> None:
