@@ -81,7 +81,7 @@ def fast_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table | Non
     numbers = {
         names.index(header[ours])
         for ours in layouts.numbers
-        if ours in header and config.decimal == "."
+        if ours in header and config.marks == "."
     }
     size = body.count(b"\n", end + 1) + (not body.endswith(b"\n"))
     columns = _fast_columns(body, separator, len(names), wanted, numbers)

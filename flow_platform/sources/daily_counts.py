@@ -18,7 +18,7 @@ import pandas as pd
 from flow_platform.ground.source_config import CountsSource
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.ids import natural_order
+from flow_platform.sources.ids import is_total, natural_order
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
     Chosen,
@@ -82,9 +82,9 @@ class _Judged:
 # -- one file ------------------------------------------------------------------------------------
 
 
-def _count(value: Any, measure: str, decimal: str) -> tuple[float, str | None]:
+def _count(value: Any, measure: str, marks: str) -> tuple[float, str | None]:
     """A count, or NaN with the fault."""
-    count, fault = values.number(value, measure, decimal)
+    count, fault = values.number(value, measure, marks)
     if fault is not None:
         return count, fault
     if count > LARGEST_COUNT:
@@ -99,7 +99,7 @@ def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
         return None
     if not centre_id:
         return "missing_value: centre_id is empty"
-    return f"unknown_centre: {unknown_id(centre_id, centres)}"
+    return unknown_id(centre_id, centres)
 
 
 def _judge(
@@ -117,7 +117,7 @@ def _judge(
     centre_of = [centres.get(one) for one in found]
     day, available_at = _local_days(table, config, centre_of, now, reasons)
     counts = judged_numbers(
-        table.column(measure), lambda value: _count(value, measure, config.decimal), reasons
+        table.column(measure), lambda value: _count(value, measure, config.marks), reasons
     )
     if (stated := table.get("available_at")) is not None:
         zones = objects([_timezone(one) for one in centre_of])[ids.codes]
@@ -336,5 +336,5 @@ def discover_centres(config: CountsSource) -> list[str]:
         if isinstance(table, Table)
         for value in table.column("centre_id").values
     }
-    known = sorted(found - {""})
+    known = sorted(one for one in found - {""} if not is_total(one))
     return sorted(known, key=natural_order)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.sources.ids import is_total
 from flow_platform.sources.tables import Column, clean_text, objects
 
 # A value and None, or what a column holds in its place and the fault.
@@ -111,10 +112,15 @@ def first_equal(*columns: np.ndarray) -> np.ndarray:
 
 
 def unknown_id(centre_id: str, known: Collection[str]) -> str:
-    """That no centre has this id, with those that differ from it by leading zeros alone."""
+    """The reason of a row whose centre does not exist ("code: words").
+
+    A totals row is named as such, and so are centres that differ by leading zeros alone.
+    """
+    if is_total(centre_id):
+        return f"totals_row: centre_id is {clean_text(centre_id)[:60]!r}, so it adds up other rows"
     bare = centre_id.lstrip("0")
     alike = sorted(one for one in known if one.lstrip("0") == bare) if bare else []
-    text = f"no centre has the id {clean_text(centre_id)[:60]!r}"
+    text = f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
     if not alike:
         return text
     return f"{text}; {' and '.join(map(repr, alike))} differs from it by leading zeros only"

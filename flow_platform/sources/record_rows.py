@@ -113,8 +113,7 @@ def _judge(
     for name, found in ((columns.key, keys), ("centre_id", centre_ids)):
         reasons.where(found == "", f"{_EMPTY}: {name} is empty")
     for one in sorted(set(centre_ids) - set(centres) - {""}):
-        fault = f"unknown_centre: {unknown_id(one, centres)}"
-        reasons.where(centre_ids == one, fault)
+        reasons.where(centre_ids == one, unknown_id(one, centres))
     zones = [centres[one].timezone if one in centres else "UTC" for one in centre_ids]
     limit = now.astimezone(UTC).replace(tzinfo=None)
     began = _moments(table, columns.began_at, config, zones, limit, reasons, required=True)
@@ -152,7 +151,7 @@ def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) ->
     """A column's numbers, NaN where it is empty."""
 
     def parse(value: Any) -> Parsed:
-        found, fault = values.number(value, name, config.decimal)
+        found, fault = values.number(value, name, config.marks)
         if fault is None and not math.isfinite(found):
             fault = f"not_finite: {name} is {clean_text(str(value))[:60]}"
         return (math.nan, None) if fault and fault.startswith(_EMPTY) else (found, fault)

@@ -49,12 +49,14 @@ class MarketTable:
     `rows`: our columns (texts, "" where there is none; numbers NaN; moments naive UTC, NaT), and
     `file` (position in `files`), `line`, `reason` (None for a good row), `is_repeated`. Rows that
     could not be split into cells have only a reason. `payloads` gives rows whole, as JSON.
+    `encodings` are those of the files where they were detected.
     """
 
     name: str
     files: list[str]
     rows: pd.DataFrame
     payloads: Callable[[Sequence[int]], list[str]]
+    encodings: list[str | None]
 
 
 @dataclass
@@ -159,7 +161,8 @@ def _table(
         return found
 
     _mark_repeated(layout, rows)
-    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads)
+    encodings = [table.encoding for table in tables]
+    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads, encodings)
 
 
 def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock) -> pd.DataFrame:
@@ -225,7 +228,7 @@ def _numbers(
     lowest = -180.0 if ours in ("latitude", "longitude") else 0.0
 
     def parse(value: Any) -> tuple[float, str | None]:
-        number, why = values.number(value, ours, config.decimal)
+        number, why = values.number(value, ours, config.marks)
         if why is not None and (is_required or not why.startswith("missing_value")):
             return np.nan, f"{why.partition(':')[0]}: {ours} is no plain number"
         if why is None and not lowest <= number <= _LARGEST:

@@ -95,7 +95,7 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
 
     def numbers(ours: str) -> np.ndarray:
         return judged_numbers(
-            table.column(ours), lambda value: _bounded(value, ours, config.decimal), reasons
+            table.column(ours), lambda value: _bounded(value, ours, config.marks), reasons
         )
 
     def faults(ours: str, fault_of: Callable[[str], str | None]) -> None:
@@ -130,8 +130,8 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
     return JudgedLines(file, table, lines, reasons)
 
 
-def _bounded(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
-    found, fault = values.number(value, name, decimal)
+def _bounded(value: Any, name: str, marks: str) -> tuple[float, str | None]:
+    found, fault = values.number(value, name, marks)
     if fault is None and abs(found) > LARGEST_NUMBER:
         return math.nan, f"too_large: {name} is beyond {LARGEST_NUMBER:.0f}"
     return found + 0.0, fault

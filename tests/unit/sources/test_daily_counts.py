@@ -446,3 +446,37 @@ def test_a_word_for_nothing_is_an_id_and_only_an_empty_field_is_missing(
     landing = of_text(tmp_path, f"{HEADER}{word},2025-03-28,1\n,2025-03-28,1\n")
     assert codes(landing) == ["unknown_centre", "missing_value"]
     assert discover_centres(ParcelsSource(kind="files", path=str(tmp_path / "*"))) == [word]
+
+
+@pytest.mark.parametrize(
+    ("written", "decimal", "thousands", "count"),
+    [
+        ("1.234.567,5", ",", ".", 1_234_567.5),
+        ("1,234", ".", ",", 1234),
+        ("1 234", ",", " ", 1234),
+        ("1\u202f234\u00a0567", ",", " ", 1_234_567),
+        ("12'345.5", ".", "'", 12_345.5),
+        ("1234", ".", ",", 1234),
+        ("999", ",", ".", 999),
+    ],
+)
+def test_thousands_are_read_where_their_mark_is_set(
+    tmp_path: Path, written: str, decimal: str, thousands: str, count: float
+) -> None:
+    text = f'{HEADER.replace(",", ";")}1;2025-03-28;"{written}"\n'
+    landing = of_text(tmp_path, text, decimal=decimal, thousands=thousands)
+    assert landing.rows["parcels"].tolist() == [count]
+
+
+@pytest.mark.parametrize("written", ["1,23", "12,3456", ",123", "1,,234", "1.5,000"])
+def test_thousands_in_the_wrong_place_are_no_number(tmp_path: Path, written: str) -> None:
+    text = f'{HEADER.replace(",", ";")}1;2025-03-28;"{written}"\n'
+    assert codes(of_text(tmp_path, text, thousands=",")) == ["wrong_type"]
+
+
+@pytest.mark.parametrize("word", ["Total", "TOTAUX:", "Grand total", "合计"])
+def test_a_totals_row_is_refused_as_such_and_is_no_centre(tmp_path: Path, word: str) -> None:
+    landing = of_text(tmp_path, f"{HEADER}1,2025-03-28,10\n{word},2025-03-28,10\n{word},,20\n")
+    assert codes(landing) == ["totals_row", "totals_row"]
+    assert landing.rows["parcels"].tolist() == [10]
+    assert discover_centres(ParcelsSource(kind="files", path=str(tmp_path / "*"))) == ["1"]

@@ -345,6 +345,8 @@ def test_ragged_and_undecodable_rows_are_rejected_whole(tmp_path: Path) -> None:
     with (tmp_path / ORDERS).open("ab") as file:
         file.write(b"o7,customer-1,delivered\n")
         file.write(b"o8,\xff\xfe,delivered,2018-03-05,,,,2018-03-20\n")
+        # The file is UTF-8 all the same.
+        file.write("o9,clién-té,delivered,2018-03-05,,,,2018-03-20\n".encode())
     reading = read(tmp_path)
     assert {"ragged", "undecodable"} <= set(reasons(reading))
     assert all(json.loads(one.payload) for one in reading.rejects())
