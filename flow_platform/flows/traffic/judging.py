@@ -43,7 +43,8 @@ class Readings:
     reading's own moment, or the end of its hour where it is a share of `minutes` that ends at the
     minute `until`; of other readings both are 60. `newest` is the latest counted_at, NaT without
     any; `ahead` is whether a row was rejected because its hour was still in the future. `unclear`
-    is whether nobody knows what several readings of an hour would mean.
+    is whether nobody knows what several readings of an hour would mean; `has_shares`, whether any
+    reading is one.
     """
 
     centre_ids: tuple[str, ...]
@@ -59,14 +60,10 @@ class Readings:
     newest: np.datetime64
     ahead: bool
     unclear: bool
+    has_shares: bool
 
     def __len__(self) -> int:
         return len(self.lines)
-
-    @property
-    def has_shares(self) -> bool:
-        """Whether any reading is a share of an hour."""
-        return bool((self.minutes < shares.HOUR).any())
 
 
 def judge(
@@ -86,7 +83,7 @@ def judge(
     reasons = Reasons(size)
     centre_ids, centre = _counters(table.column("centre_id"), known, reasons)
     zones = clock.zones(centre_ids, of_paris=is_of_paris(table.header))
-    at, first = _moments(table.column("counted_at"), config, zones, centre, now, reasons)
+    at, turns = _moments(table.column("counted_at"), config, zones, centre, now, reasons)
     vehicles = judged_numbers(
         table.column("vehicles"),
         lambda value: readings.vehicles_of(value, decimal),
@@ -106,22 +103,23 @@ def judge(
         found, codes = judged(column, readings.state_of, reasons)
         state = np.array([STATES.index(one or "unknown") for one in found], dtype="int8")[codes]
 
-    twice = np.flatnonzero(reasons.good & ~np.isnat(first))
-    if len(twice):
-        set_first_turns(twice, centre, at, first, vehicles, occupancy, state)
+    if turns is not None:
+        twice = np.flatnonzero(reasons.good & ~np.isnat(turns))
+        set_first_turns(twice, centre, at, turns, vehicles, occupancy, state)
     unclear = config.kind == "files" and config.values is None and not is_of_paris(table.header)
     if unclear:
         _refuse_split_hours(centre_ids, centre, at, reasons)
     counted_at, minutes, until = _hours(config, centre, at, vehicles, now, reasons)
     good, bad = np.flatnonzero(reasons.good), reasons.bad
+    whole = shares.whole_hours(len(good))
     named = (centre_ids[place] for place in centre[bad])
     rejected = rejected_rows(file, table, reasons, day_of(counted_at[bad]), named)
     return Readings(
         centre_ids,
         centre[good],
         counted_at[good],
-        minutes[good],
-        until[good],
+        whole if minutes is None else minutes[good],
+        whole if until is None else until[good],
         vehicles[good],
         occupancy[good],
         state[good],
@@ -130,6 +128,7 @@ def judge(
         counted_at[good].max() if len(good) else NO_MOMENT,
         any(row.reason.startswith(_FUTURE) for row in rejected),
         unclear,
+        has_shares=minutes is not None and bool((minutes[good] < shares.HOUR).any()),
     )
 
 
@@ -166,9 +165,9 @@ def _moments(
     centre: np.ndarray,
     now: datetime,
     reasons: Reasons,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Each row's moment in UTC and, where its local time occurs twice, the first turn's (else NaT);
-    `zones` are the time zones of the counters."""
+    None where no row's does. `zones` are the time zones of the counters."""
     distinct = list(dict.fromkeys(zones)) or [None]
     found = [stamps_of(times.values, config.date_format, now, zone) for zone in distinct]
     codes = times.codes
@@ -184,7 +183,7 @@ def _moments(
             " time_zone, such as America/Chicago, or place in sources.toml, section [traffic]."
         )
     reasons.of_values(faults, codes)
-    return at[codes], first[codes]
+    return at[codes], None if np.isnat(first).all() else first[codes]
 
 
 def _refuse_split_hours(
@@ -205,13 +204,13 @@ def _hours(
     vehicles: np.ndarray,
     now: datetime,
     reasons: Reasons,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each row counted_at, minutes and until, as in `Readings`."""
-    minutes = np.full(len(at), shares.HOUR, dtype="int64")
-    until = np.full(len(at), shares.HOUR, dtype="int16")
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Of each row counted_at, minutes and until, as in `Readings`; None where all are hours."""
     good = np.flatnonzero(reasons.good)
-    if config.kind != "files" or not len(good):
-        return at, minutes, until
+    is_plain = config.values is None and config.stamp == "end"
+    if config.kind != "files" or is_plain or not len(good):
+        return at, None, None
+    minutes = np.full(len(at), shares.HOUR, dtype="int64")
     if config.step_minutes is not None:
         minutes[:] = config.step_minutes
     elif config.values is not None:
@@ -222,7 +221,7 @@ def _hours(
         late = f"{_FUTURE}: counted_at is the start of an interval that is still in the future"
         reasons.where(end > latest_stamp(now), late)
     if config.values is None:
-        return end, minutes, until
+        return end, None, None
     step = np.where(minutes < shares.HOUR, minutes, 0)
     for one in np.unique(step[step > 0]).tolist():
         here = step == one
@@ -236,6 +235,6 @@ def _hours(
                 here & (vehicles > most),
                 f"too_large: vehicles in {one} minutes are above {most:g}",
             )
-    share = step > 0
+    share, until = step > 0, np.full(len(at), shares.HOUR, dtype="int16")
     until[share & ~np.isnat(end)] = shares.minute_of(end[share & ~np.isnat(end)])
     return np.where(share, shares.hour_end(end), end), minutes, until

@@ -21,6 +21,11 @@ _MINUTE = np.timedelta64(1, "m")
 _ENOUGH_GAPS = 4
 
 
+def whole_hours(size: int) -> np.ndarray:
+    """The minutes of so many readings of whole hours."""
+    return np.broadcast_to(np.int16(HOUR), size)
+
+
 def hour_end(at: np.ndarray) -> np.ndarray:
     """The end of the UTC hour in which each moment (naive UTC) is; a full hour is its own."""
     begin = at.astype("datetime64[h]")
@@ -32,7 +37,10 @@ def hour_end(at: np.ndarray) -> np.ndarray:
 
 def split_hours(centre: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The places of readings whose counter has another one in the same hour, at another moment."""
-    stamps = pd.DataFrame({"centre": centre, "hour": hour_end(at), "at": at})
+    hours = hour_end(at)
+    if (hours == at).all():
+        return np.array([], dtype="int64")
+    stamps = pd.DataFrame({"centre": centre, "hour": hours, "at": at})
     distinct = stamps.drop_duplicates()
     several = distinct[distinct.duplicated(["centre", "hour"], keep=False)]
     if several.empty:
