@@ -115,7 +115,8 @@ columns = { event_id = "uuid", vehicles = "q" }
     time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
         None,
         description="IANA time zone of moments without an offset. Without it that of place, else"
-        " Paris for layouts of Paris, else that of the centre nearest to the counter.",
+        " Paris for layouts of Paris, else that of the centre nearest to the counter. Messages have"
+        " that of Paris without it.",
     )
     values: Annotated[str, AfterValidator(_values)] | None = Field(
         None,

@@ -43,7 +43,7 @@ _FIELDS = ("iu_ac", "libelle", "t_1h", "q", "k", "etat_barre", "geo_point_2d")
 # With more counters than this the address would grow too long: all are asked, and some are left.
 _MOST_IDS = 60
 _CHUNK_BYTES = 1 << 18
-# Answers have offsets, as they are asked for; a portal that writes none has Paris in mind.
+# Answers have offsets, as they are asked for; without one a moment is local time of Paris.
 _CLOCK = Clock(PARIS_TIMEZONE)
 _BOM = b"\xef\xbb\xbf"
 
