@@ -51,6 +51,7 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
         *days,
         rectangle.centres,
         paths=None if fetched is None else fetched.files,
+        scratch=platform.settings.home_path,
     )
     for block in reading.blocks():
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
@@ -62,7 +63,7 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     return replace(
         balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
         rejected=reading.rejected,
-        warnings=fetched.warnings if fetched else (),
+        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
     )
 
 

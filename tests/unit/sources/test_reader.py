@@ -261,7 +261,15 @@ def test_floating_numbers_of_a_file_are_numbers_at_once() -> None:
 
 # -- who reads -----------------------------------------------------------------------------------
 
-READERS = {"csv_tables", "parquet_tables", "workbooks", "parts", "reader", "settings_files"}
+READERS = {
+    "csv_tables",
+    "parquet_tables",
+    "workbooks",
+    "parts",
+    "parts_head",
+    "reader",
+    "settings_files",
+}
 # What looks whether a download is whole, and what reads shapes of zones, longer than any field.
 OTHERS = {"taxi_site": {"pyarrow.parquet"}, "school_holidays": {"csv"}}
 LIBRARIES = {"csv", "openpyxl", "pyarrow.csv", "pyarrow.parquet"}
