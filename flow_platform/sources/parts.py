@@ -156,7 +156,9 @@ def open_parts(
 def unreadable(error: BaseException) -> FileUnreadableError:
     """What is wrong with a file of which reading failed, with the remedy."""
     cause = summary_of(error)
-    remedy = "Name its encoding in sources.toml" if "UTF8" in cause else "Fetch or export it again"
+    # Arrow shows a row that it cannot cut, and what in it is not UTF-8 as U+FFFD.
+    is_text = "UTF8" not in cause and "\ufffd" not in cause
+    remedy = "Fetch or export it again" if is_text else "Name its encoding in sources.toml"
     return FileUnreadableError(f"cannot be read ({cause}). {remedy}.")
 
 

@@ -51,12 +51,12 @@ def head_of(
     The header is the first line that `fits`, cut by the separator that is set or else by any of
     , ; tab and |. Where none does it is the first line, cut into the most fields.
 
-    Raises FileUnreadableError where there is no line, or no header and bytes that are not UTF-8;
+    Raises FileUnreadableError where there is no line, or no encoding is set and it is not in UTF-8;
     LookupError where the encoding that is set does not exist.
     """
     wide = config.encoding is None and head.startswith(_WIDE)
     encoding = config.encoding or ("utf-16" if wide else "utf-8")
-    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    text = _decoded(head, encoding, is_stated=config.encoding is not None)
     whole = re.split(r"\r\n|\n|\r", text)[: 2 * _MOST_LINES_ABOVE]
     lines = [(number, line) for number, line in enumerate(whole, start=1) if line.strip()]
     stated = _EXCEL_SEPARATOR.fullmatch(lines[0][1]) if lines else None
@@ -69,19 +69,26 @@ def head_of(
         raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
     place, separator = _header_of(lines, candidates, fits)
     number, line = lines[place]
-    names = cut(line, separator)
-    is_known = fits is not None and fits(names)
-    if not is_known and config.encoding is None and "\ufffd" in line:
-        raise FileUnreadableError(
-            "is not in UTF-8. Name its encoding in sources.toml, such as windows-1252."
-        )
-    header = _without_empty_end(names)
+    header = _without_empty_end(cut(line, separator))
     following = cut(lines[place + 1][1], separator) if len(lines) > place + 1 else []
     beyond = following[len(header) :]
     # A row with something beyond the header is a broken one, and shows nothing of the others.
     width = len(following) if beyond and not any(beyond) else len(header)
     named = [name if name.strip() else f"(column {at})" for at, name in enumerate(header, start=1)]
     return Head(encoding, separator, named, width, number)
+
+
+def _decoded(head: bytes, encoding: str, *, is_stated: bool) -> str:
+    """The beginning of a file as text, of which the last character may be cut off."""
+    errors = "replace" if is_stated else "strict"
+    try:
+        text = codecs.getincrementaldecoder(encoding)(errors).decode(head)
+    except UnicodeDecodeError as error:
+        raise FileUnreadableError(
+            f"is not in {encoding.upper()}. Name its encoding in sources.toml, such as"
+            " windows-1252."
+        ) from error
+    return text.removeprefix("\ufeff")
 
 
 def _header_of(
