@@ -22,7 +22,7 @@ from flow_platform.flows.trips.layouts import layout_of
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import numbered, rows_of
 from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
-from flow_platform.flows.trips.waiting import Waiting
+from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.landing import (
@@ -31,7 +31,6 @@ from flow_platform.sources.landing import (
     broken_rows,
     day_of,
     no_file,
-    rejected_frame,
     rejected_rows,
 )
 from flow_platform.sources.parts import RAGGED
@@ -48,14 +47,14 @@ _NAMED_FILES = 5
 class TripBlock:
     """The trips of whole UTC days, of all asked centres, and what was found in reading on to here.
 
-    `rows` have COLUMNS of `trip_rows`; times are UTC, `day` is a naive midnight. `rejected`
-    (REJECTED_COLUMNS) are all rejects of the files in `judged`, each of which is in one block only.
+    `rows` have COLUMNS of `trip_rows`; times are UTC, `day` is a naive midnight. `rejected` are all
+    rejects of the files in `judged`, each of which is in one block only.
     """
 
     first_day: date
     last_day: date
     rows: pd.DataFrame
-    rejected: pd.DataFrame
+    rejected: tuple[Rejects, ...]
     judged: tuple[str, ...]
 
 
@@ -84,8 +83,8 @@ class TripReading:
         """The asked days in order, each in exactly one block; a day's rows are from all its files.
 
         The pickups of a file are read for its days, then the whole of it once. Memory is one part
-        of a file, one block, and the rejects of the files since the last one; trips that wait for
-        other files are on disk. Raises SourceError where that is full.
+        of a file and one block; trips that wait for other files, and rejects, are on disk. Raises
+        SourceError where that is full.
         """
         return _Reader(self).blocks()
 
@@ -156,39 +155,36 @@ class _Asked:
 
 @dataclass
 class _Tally:
-    """How many rows of a file are trips or rejected; `busy` are asked days on which one began."""
+    """How many rows of a file are trips, and which are not; `busy` are asked days with trips."""
 
     name: str
+    rejects: Rejects
     service: str = ""
     good: int = 0
-    rejected: int = 0
     busy: set[int] = field(default_factory=set)
     is_whole: bool = False
 
 
 def _read_file(
     file: _File, config: TripsSource, asked: _Asked, tally: _Tally, number: int, waiting: Waiting
-) -> list[RejectedRow]:
-    """The rejects of a file; its trips that are asked for go to `waiting`, under this number.
+) -> None:
+    """Fill the tally of a file; its trips that are asked for go to `waiting`, under this number.
 
-    Raises FileUnreadableError where it cannot be read to its end; the trips are not to be used.
+    Raises FileUnreadableError where it cannot be read to its end: nothing of it is to be used.
     """
-    rejected: list[RejectedRow] = []
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
     tally.service = layout.service
     for table in opened.tables(layout.names):
         rows = columns_of(table, config)
         judged = judge(rows, file.span.limits, asked.city)
-        rejected += _rejected(file.name, table, judged, asked.city)
+        tally.rejects.add(_rejected(file.name, table, judged, asked.city))
         trips = trips_of(rows, judged, table.lines, asked.city, layout.service)
         trips["file"] = number
         tally.good += len(trips)
         waiting.add(asked.chosen(trips, tally.busy))
-    rejected += broken_rows(file.name, opened.broken)
-    tally.rejected = len(rejected)
+    tally.rejects.add(broken_rows(file.name, opened.broken))
     tally.is_whole = True
-    return rejected
 
 
 def _rejected(name: str, table: Table, judged: JudgedTrips, city: City) -> list[RejectedRow]:
@@ -219,9 +215,8 @@ class _Reader:
         # Which days each file that can be read has, in words, by how far from the asked ones.
         self.days_found: list[tuple[int, str]] = []
         self.waiting = Waiting(reading.scratch)
-        self.rejected: list[RejectedRow] = []
-        self.judged: list[str] = []
-        self.reasons: Counter[str] = Counter()
+        # Files whose rejects are not given out yet.
+        self.judged: list[_Tally] = []
 
     def blocks(self) -> Iterator[TripBlock]:
         reading = self.reading
@@ -272,18 +267,16 @@ class _Reader:
         self.days_found.append((off, text))
 
     def _take(self, file: _File) -> None:
-        tally, number = _Tally(file.name), len(self.read)
+        tally = _Tally(file.name, Rejects(self.reading.scratch))
+        number = len(self.read)
         self.read.append(tally)
         try:
-            rejected = _read_file(
-                file, self.reading.config, self.asked, tally, number, self.waiting
-            )
+            _read_file(file, self.reading.config, self.asked, tally, number, self.waiting)
         except FileUnreadableError as error:
+            tally.rejects.close()
             self.others.append(FileBalance.unreadable(file.name, error))
             return
-        self.rejected += rejected
-        self.judged.append(tally.name)
-        self.reasons.update(row.reason.partition(":")[0] for row in rejected)
+        self.judged.append(tally)
 
     # -- giving out days -----------------------------------------------------------------------
 
@@ -317,9 +310,9 @@ class _Reader:
         services = [file.service for file in self.read]
         names = [file.name for file in self.read]
         rows = rows_of(trips, self.asked.city.boroughs, services, names)
-        rejected, judged = rejected_frame(self.rejected), tuple(self.judged)
-        self.rejected, self.judged = [], []
-        return TripBlock(first, last, rows, rejected, judged)
+        judged, self.judged = self.judged, []
+        rejects = tuple(file.rejects for file in judged)
+        return TripBlock(first, last, rows, rejects, tuple(file.name for file in judged))
 
     def _count(self, counter: Counter[int], trips: np.ndarray) -> None:
         numbers = np.bincount(trips["file"], minlength=len(self.read)).tolist()
@@ -331,7 +324,7 @@ class _Reader:
             FileBalance.of(
                 file.name,
                 good=file.good,
-                rejected=file.rejected,
+                rejected=len(file.rejects),
                 stored=self.stored[place],
                 repeated=self.repeated[place],
             )
@@ -340,9 +333,10 @@ class _Reader:
         ]
         busy = set[int]().union(*(file.busy for file in self.read if file.is_whole))
         reading.files = (*reading.files, *balances, *self.others)
-        reading.rejected = {
-            code: self.reasons[code] for code in (*REASONS, RAGGED) if self.reasons[code]
-        }
+        reasons: Counter[str] = Counter()
+        for file in self.read:
+            reasons += file.rejects.reasons if file.is_whole else Counter()
+        reading.rejected = {code: reasons[code] for code in (*REASONS, RAGGED) if reasons[code]}
         reading.quiet_days = (reading.last_day - reading.first_day).days + 1 - len(busy)
         reading.warnings = () if busy else self._without_trips()
 

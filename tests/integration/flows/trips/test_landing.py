@@ -218,7 +218,7 @@ def test_a_file_of_a_year_lands_whole_by_month_and_twice(platform: Platform, hom
     )
     made.to_parquet(path)
     balance = load_trips(platform, keys(platform, march))
-    in_march = int(((pickup >= "2024-03-01") & (pickup < "2024-04-01")).sum())
+    in_march = int((pickup.month == 3).sum())
     assert (balance.rows_stored, balance.rows_left) == (in_march, 120 - in_march)
     assert balance.warnings == ()
     loads = platform.store("admin").read("select file, rows_stored, rows_left from ops.loads")
