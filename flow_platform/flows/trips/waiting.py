@@ -180,8 +180,8 @@ class Rejects:
                 end = file.tell()
                 file.seek(0)
                 while file.tell() < end:
-                    rows = zip(*pickle.load(file), strict=True)
-                    yield rejected_frame([RejectedRow(*row) for row in rows])
+                    columns = pickle.load(file)
+                    yield rejected_frame([RejectedRow(*row) for row in zip(*columns, strict=True)])
         rows, self._rows = self._rows, []
         if rows:
             yield rejected_frame(rows)

@@ -127,6 +127,22 @@ def test_a_row_that_its_file_has_mended_is_marked_as_repaired(
     assert states["payload"].iloc[0]["trip_distance"] == -1.0
 
 
+def test_rejects_that_are_recorded_in_parts_stay_open_until_their_file_is_mended(
+    platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flow_platform.flows.trips.waiting.MEMORY_REJECTS", 2)
+    faulty = trips("2023-01-05 10:00", 9).assign(trip_distance=[0.0] * 7 + [3.5] * 2)
+    faulty.to_parquet(home / "in" / GREEN)
+    for _ in range(2):
+        load_trips(platform, keys(platform, JANUARY))
+        states = platform.store("admin").read("select state from ops.quarantine")
+        assert states["state"].tolist() == ["open"] * 7
+    trips("2023-01-05 10:00", 9).to_parquet(home / "in" / GREEN)
+    load_trips(platform, keys(platform, JANUARY))
+    states = platform.store("admin").read("select state from ops.quarantine")
+    assert states["state"].tolist() == ["repaired"] * 7
+
+
 def test_days_without_trips_are_emptied_and_told(platform: Platform, home: Path) -> None:
     write_months(home)
     load_trips(platform, keys(platform, JANUARY))

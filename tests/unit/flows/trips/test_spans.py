@@ -18,6 +18,7 @@ from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import TRIP
 from flow_platform.flows.trips.spans import DAY, days_without_stray, named_month, span_in
 from flow_platform.flows.trips.waiting import Waiting
+from flow_platform.ground.errors import SourceError
 from flow_platform.sources import parts
 from tests.unit.flows.trips.samples import ZONES, reading, trip, write
 
@@ -281,3 +282,25 @@ def test_trips_that_wait_on_disk_come_back_by_day_and_in_order(
         for pickup in np.unique(part["pickup"]):
             assert np.all(np.diff(part["line"][part["pickup"] == pickup]) > 0)
     waits.close()
+
+
+def test_rejects_of_a_file_are_given_out_whole_and_in_order_from_disk_or_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trip(f"2023-01-{day:02d}", trip_distance=-1.0) for day in range(1, 30)]
+    write(tmp_path / "green_tripdata_2023-01.parquet", [*rows, trip()])
+    _, kept, found = reading(tmp_path)
+    monkeypatch.setattr(waiting, "MEMORY_REJECTS", 4)
+    _, moved, again = reading(tmp_path)
+    assert kept["source_line"].tolist() == list(range(1, 30))
+    pd.testing.assert_frame_equal(kept, moved)
+    assert found.rejected == again.rejected == {"no_distance": 29}
+    assert found.files == again.files
+
+
+def test_a_disk_without_room_is_an_error_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MEMORY_ROWS", 1)
+    with pytest.raises(SourceError, match=r"cannot be kept in .*missing.*Free space there"):
+        Waiting(tmp_path / "missing").add(np.zeros(2, dtype=TRIP))
