@@ -212,8 +212,9 @@ class _Reader:
         self.repeated: Counter[int] = Counter()
         # Files of other days, and files that cannot be read.
         self.others: list[FileBalance] = []
-        # Which days each file that can be read has, in words, by how far from the asked ones.
-        self.days_found: list[tuple[int, str]] = []
+        # By the name of a file that can be read: how far its days are from the asked ones, and a
+        # text of which they are.
+        self.days_found: dict[str, tuple[int, str]] = {}
         self.waiting = Waiting(reading.scratch)
         # Files whose rejects are not given out yet.
         self.judged: list[_Tally] = []
@@ -241,7 +242,7 @@ class _Reader:
             name, month = clean_text(str(path)), named_month(path)
             if month is not None and not Span.of_month(month).may_have(*asked):
                 self.others.append(FileBalance(f"{name} [not opened: named for {month:%Y-%m}]"))
-                self._note(month, month, f"{name} is named for {month:%Y-%m} and was not opened")
+                self._note(name, month, month, f"is named for {month:%Y-%m} and was not opened")
                 continue
             try:
                 span = span_in(path, reading.config, reading.first_day)
@@ -250,21 +251,20 @@ class _Reader:
                 continue
             # A file without any time is read for its rows to be rejected.
             if span.first is None or span.last is None:
-                self._note(*asked, f"{name} has no trip that can be used")
+                self._note(name, *asked, "has no pickup that can be read")
             else:
-                self._note(
-                    span.first, span.last, f"{name} has trips from {span.first} to {span.last}"
-                )
+                has = f"has trips from {span.first} to {span.last}"
+                self._note(name, span.first, span.last, has)
                 if not span.may_have(*asked):
                     self.others.append(FileBalance.of(name, good=span.rows, rejected=0, stored=0))
                     continue
             found.append(_File(path, name, span))
         return sorted(found, key=lambda file: (file.span.start, file.name))
 
-    def _note(self, first: date, last: date, text: str) -> None:
+    def _note(self, name: str, first: date, last: date, text: str) -> None:
         """Keep which days a file has, for the case that no file has any that is asked for."""
         off = max((first - self.reading.last_day).days, (self.reading.first_day - last).days, 0)
-        self.days_found.append((off, text))
+        self.days_found[name] = off, f"{name} {text}"
 
     def _take(self, file: _File) -> None:
         tally = _Tally(file.name, Rejects(self.reading.scratch))
@@ -274,9 +274,14 @@ class _Reader:
             _read_file(file, self.reading.config, self.asked, tally, number, self.waiting)
         except FileUnreadableError as error:
             tally.rejects.close()
+            self.days_found.pop(file.name)
             self.others.append(FileBalance.unreadable(file.name, error))
             return
         self.judged.append(tally)
+        if not tally.good and tally.rejects:
+            off, _ = self.days_found[file.name]
+            text = f"{file.name} has no valid trip (rows in quarantine: {len(tally.rejects)})"
+            self.days_found[file.name] = off, text
 
     # -- giving out days -----------------------------------------------------------------------
 
@@ -342,7 +347,7 @@ class _Reader:
 
     def _without_trips(self) -> tuple[str, ...]:
         """The warning that no file has a trip of the asked days, if there is a file at all."""
-        found = [text for _, text in sorted(self.days_found)]
+        found = [text for _, text in sorted(self.days_found.values())]
         if not found:
             return ()
         more = [f"and so on for {len(found) - _NAMED_FILES} more files"]

@@ -237,7 +237,7 @@ def test_a_load_without_a_trip_of_its_days_names_the_files_and_their_days(tmp_pa
     assert warning.startswith("No trip of the asked days, 2024-03-01 to 2024-03-31: ")
     assert f"{tmp_path / '2023_trips.csv'} has trips from 2023-01-01 to 2023-12-31" in warning
     assert "green_tripdata_2022-06.parquet is named for 2022-06 and was not opened" in warning
-    assert "no_time.parquet has no trip that can be used" in warning
+    assert "no_time.parquet has no valid trip (rows in quarantine: 1)" in warning
     assert len(found.files) == 3
 
 
@@ -248,6 +248,22 @@ def test_a_warning_names_the_files_nearest_to_the_asked_days(tmp_path: Path) -> 
     (warning,) = found.warnings
     assert "2023-12 and was not opened" in warning and "2023-07" not in warning
     assert "and so on for 7 more files" in warning
+
+
+def test_a_load_whose_rows_were_all_rejected_is_a_warning_too(tmp_path: Path) -> None:
+    rows = [trip(f"2024-03-{day:02d}", DOLocationID=999) for day in range(1, 30)]
+    write(tmp_path / "march.parquet", rows)
+    _, _, found = reading(tmp_path, *MARCH)
+    (warning,) = found.warnings
+    assert "march.parquet has no valid trip (rows in quarantine: 29)" in warning
+
+
+def test_files_that_cannot_be_read_are_errors_and_no_days(tmp_path: Path) -> None:
+    (tmp_path / "trips.csv").write_text("a,b\n1,2\n")
+    write(tmp_path / "2024.parquet", [trip("2024-05-01")])
+    _, _, found = reading(tmp_path, *MARCH)
+    (warning,) = found.warnings
+    assert "trips.csv" not in warning and "2024.parquet has trips from 2024-05-01" in warning
 
 
 def test_boroughs_without_a_trip_on_days_with_trips_are_no_warning(tmp_path: Path) -> None:
