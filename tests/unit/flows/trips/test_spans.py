@@ -9,17 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flow_platform.flows.trips import source, waiting
+from flow_platform.flows.trips.files import pickups_of
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import TRIP
 from flow_platform.flows.trips.spans import DAY, days_without_stray, named_month, span_in
 from flow_platform.flows.trips.waiting import Waiting
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources import parts
+from flow_platform.sources.tables import Column, Table
 from tests.unit.flows.trips.samples import ZONES, reading, trip, write
 
 YEAR = (date(2024, 1, 1), date(2024, 12, 31))
@@ -320,3 +323,44 @@ def test_a_disk_without_room_is_an_error_with_the_remedy(
     monkeypatch.setattr(waiting, "MEMORY_ROWS", 1)
     with pytest.raises(SourceError, match=r"cannot be kept in .*missing.*Free space there"):
         Waiting(tmp_path / "missing").add(np.zeros(2, dtype=TRIP))
+
+
+# -- times -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-05T03:14:18.000",
+        "2024-01-05T03:14:18.123456",
+        "2024-01-05 03:14:18.123456789",
+        "2024-01-05 03:14:18",
+        "2024-01-05 03:14",
+        "2024-01-05T03",
+        "2024-01-05",
+        "2024-01",
+        "20240105",
+        " 2024-01-05 03:14:18 ",
+        "2024-02-30",
+        "2024-01-05 24:00:00",
+        "2024-01-05 03:14:60",
+        "1704424458",
+        "0001-01-01",
+        "0000-01-01",
+        "10000-01-01",
+        "",
+        "soon",
+    ],
+)
+def test_a_time_is_the_same_whatever_other_times_its_file_has(text: str) -> None:
+    config = TripsSource(kind="files", path="x", zones="x")
+
+    def first_of(*texts: str) -> int:
+        batch = pa.RecordBatch.from_pydict({"pickup_at": pa.array(texts)})
+        columns = {0: Column.of_arrow(batch.column(0))}
+        header = {"pickup_at": "pickup_at"}
+        table = Table(["pickup_at"], np.arange(len(texts)), columns, list, [], header, batch)
+        return int(pickups_of(table, config).at[0])
+
+    # A time that is none makes all be read in the slow way.
+    assert first_of(text) == first_of(text, "soon")
