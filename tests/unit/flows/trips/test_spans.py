@@ -359,7 +359,9 @@ def test_a_time_is_the_same_whatever_other_times_its_file_has(text: str) -> None
         batch = pa.RecordBatch.from_pydict({"pickup_at": pa.array(texts)})
         columns = {0: Column.of_arrow(batch.column(0))}
         header = {"pickup_at": "pickup_at"}
-        table = Table(["pickup_at"], np.arange(len(texts)), columns, list, [], header, batch)
+        table = Table(
+            ["pickup_at"], np.arange(len(texts)), columns, lambda _: [], [], header, batch
+        )
         return int(pickups_of(table, config).at[0])
 
     # A time that is none makes all be read in the slow way.
