@@ -97,8 +97,8 @@ def readers() -> dict[str, Callable[[], tuple[list[Any], list[Any], tuple[Any, .
         days = date(2022, 12, 25), date(2023, 3, 10)
         reading = read_trips(taxi, zones, "America/New_York", *days, boroughs_of(zones))
         blocks = list(reading.blocks())
-        rejected = [block.rejected.assign(day=block.rejected["day"].astype(str).str[:10])
-                    for block in blocks]  # fmt: skip
+        frames = [frame for block in blocks for file in block.rejected for frame in file.frames()]
+        rejected = [frame.assign(day=frame["day"].astype(str).str[:10]) for frame in frames]
         return [block.rows for block in blocks], rejected, reading.files
 
     def deliveries() -> Any:

@@ -1,16 +1,15 @@
 """Files of rows too large for memory, read in parts: Parquet and CSV, packed or not.
 
 The parts are tables as `reader.py` gives them of whole files. Rows are numbered from 1, without
-header and blank lines. Unlike there, a row with more or fewer fields than the header is always a
-broken one, and a file that cannot be decoded is an error.
+blank lines, the header and what is above it. A file that cannot be decoded is an error. Where the
+table of a CSV file begins, and what separates its fields, is found in `parts_head.py`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import open_arrow
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, summary_of
+from flow_platform.sources.parts_head import Head, cut, head_of
 from flow_platform.sources.tables import BrokenRow, Column, Table, clean_text
 
 # The code of the reason of rows that cannot be cut into columns.
@@ -26,6 +26,44 @@ RAGGED = "ragged"
 
 _BATCH_ROWS = 262_144
 _CSV_BLOCK_BYTES = 1 << 24
+_HEAD_BYTES = 1 << 16
+
+
+class _Ragged:
+    """The rows of a CSV file that are not as wide as Arrow expects, by their numbers.
+
+    Spreadsheets end some rows in more empty fields than others: such a row is whole.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.whole: dict[int, list[str]] = {}
+        self.broken: dict[int, str] = {}
+
+    def add(self, number: int, text: str, head: Head) -> None:
+        fields, width = cut(text, head.separator), head.width
+        self.numbers.append(number)
+        if len(fields) >= len(head.header) and not any(fields[len(head.header) :]):
+            self.whole[number] = [*fields, *[""] * width][:width]
+        else:
+            self.broken[number] = text
+
+    def taken(self, names: list[str], columns: Sequence[str]) -> tuple[Any, np.ndarray] | None:
+        """The whole rows since the last call, as a batch of text, and their numbers."""
+        import pyarrow as pa
+
+        rows, numbers = list(self.whole.values()), np.array(list(self.whole), dtype="int64")
+        self.whole = {}
+        if not rows:
+            return None
+        places = [names.index(name) for name in columns]
+        texts = [pa.array([row[place] or None for row in rows], pa.string()) for place in places]
+        return pa.RecordBatch.from_arrays(texts, list(columns)), numbers
+
+
+# What reads a file from its beginning: the batches of some columns, or of all; rows that are not as
+# wide as the header go to the second argument.
+_Read = Callable[[Sequence[str] | None, _Ragged], Iterator[Any]]
 
 
 class Parts:
@@ -34,35 +72,49 @@ class Parts:
     `broken` are the rows that could not be cut; it is whole once the tables have been read.
     """
 
-    def __init__(self, names: list[str], batches: Iterator[Any], ragged: dict[int, str]) -> None:
+    def __init__(self, names: list[str], every_name: list[str], read: _Read) -> None:
         self.names = names
-        self._batches = batches
-        # Row number to its text, of the rows that were passed over.
-        self._ragged = ragged
+        # With those of the fields beyond the header.
+        self._every_name = every_name
+        self._read = read
+        self._ragged = _Ragged()
 
-    def tables(self, header: Mapping[str, str]) -> Iterator[Table]:
-        """The parts of the file; `header` maps our names to those of it.
+    def tables(self, header: Mapping[str, str], only: Sequence[str] = ()) -> Iterator[Table]:
+        """The parts of the file from its beginning, with all columns or `only` some.
 
-        Raises FileUnreadableError where the rest of the file cannot be read.
+        `header` maps our names, which `only` has too, to those of the file. Raises
+        FileUnreadableError where the rest of the file cannot be read.
         """
+        self._ragged = ragged = _Ragged()
+        chosen = [header[ours] for ours in only] or None
         start = 1
-        for batch in _guarded(self._batches):
+        for batch in _guarded(self._read(chosen, ragged)):
             lines, start = self._numbers(batch.num_rows, start)
             yield _table(batch, lines, header)
+            mended = ragged.taken(self._every_name, batch.schema.names)
+            if mended is not None:
+                yield _table(*mended, header)
+        mended = ragged.taken(self._every_name, chosen or self._every_name)
+        if mended is not None:
+            yield _table(*mended, header)
 
     def _numbers(self, size: int, start: int) -> tuple[np.ndarray, int]:
         """The numbers of the next `size` rows, and where the following begin."""
-        found = np.arange(start, start + size + len(self._ragged))
-        if self._ragged:
-            found = found[~np.isin(found, list(self._ragged))][:size]
-        return found, int(found[-1]) + 1 if size else start
+        ragged = self._ragged.numbers
+        found = np.arange(start, start + size + len(ragged))
+        if not ragged:
+            return found, start + size
+        found = found[~np.isin(found, ragged)][:size]
+        start = int(found[-1]) + 1 if size else start
+        self._ragged.numbers = [number for number in ragged if number >= start]
+        return found, start
 
     @property
     def broken(self) -> list[BrokenRow]:
         reason = f"{RAGGED}: the row has more or fewer fields than the header"
         return [
             BrokenRow(line, reason, json.dumps({"(line)": clean_text(text)}, ensure_ascii=False))
-            for line, text in self._ragged.items()
+            for line, text in self._ragged.broken.items()
         ]
 
 
@@ -76,16 +128,20 @@ def _table(batch: Any, lines: np.ndarray, header: Mapping[str, str]) -> Table:
     return Table(list(batch.schema.names), lines, columns, rows_at, [], header, batch)
 
 
-def open_parts(path: Path, config: SourceConfig) -> Parts:
+def open_parts(
+    path: Path, config: SourceConfig, fits: Callable[[Sequence[str]], bool] | None = None
+) -> Parts:
     """A file by its suffix: .parquet and .pq are Parquet, everything else CSV, packed or not.
 
-    Raises FileUnreadableError where it cannot be opened, or two of its columns have one name.
+    `fits` tells whether names are the header that is looked for: the lines of a CSV file above it
+    are passed over. Raises FileUnreadableError where the file cannot be opened, or two of its
+    columns have one name.
     """
     try:
         if not path.stat().st_size:
             raise FileUnreadableError("is empty. Remove it, or fetch it again.")
         is_parquet = kind_of(path) is Kind.PARQUET
-        opened = _open_parquet(path) if is_parquet else _open_csv(path, config)
+        opened = _open_parquet(path) if is_parquet else _open_csv(path, config, fits)
     except OSError as error:
         raise unreadable(error) from error
     twice = [name for name, count in Counter(opened.names).items() if count > 1]
@@ -100,7 +156,9 @@ def open_parts(path: Path, config: SourceConfig) -> Parts:
 def unreadable(error: BaseException) -> FileUnreadableError:
     """What is wrong with a file of which reading failed, with the remedy."""
     cause = summary_of(error)
-    remedy = "Name its encoding in sources.toml" if "UTF8" in cause else "Fetch or export it again"
+    # Arrow shows a row that it cannot cut, and what in it is not UTF-8 as U+FFFD.
+    is_text = "UTF8" not in cause and "\ufffd" not in cause
+    remedy = "Fetch or export it again" if is_text else "Name its encoding in sources.toml"
     return FileUnreadableError(f"cannot be read ({cause}). {remedy}.")
 
 
@@ -109,72 +167,53 @@ def _open_parquet(path: Path) -> Parts:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        names = list(file.schema_arrow.names)
+        with pq.ParquetFile(path) as file:
+            names = list(file.schema_arrow.names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(error) from error
 
-    def batches() -> Iterator[Any]:
-        with file:
-            yield from file.iter_batches(batch_size=_BATCH_ROWS)
+    def read(columns: Sequence[str] | None, _ragged: _Ragged) -> Iterator[Any]:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=columns)
 
-    return Parts(names, batches(), {})
-
-
-def _open_csv(path: Path, config: SourceConfig) -> Parts:
-    import pyarrow as pa
-
-    encoding, separator = config.encoding or "utf-8-sig", config.separator or ","
-    header, width, skipped = _header(path, encoding, separator)
-    # Some years have more fields in each row than in the header, all of them empty.
-    names = [*header, *(f"(beyond the header {place})" for place in range(len(header), width))]
-    ragged: dict[int, str] = {}
-    try:
-        reader = open_arrow(
-            path,
-            separator=separator,
-            names=names,
-            types={name: pa.string() for name in names},
-            skip_rows=skipped,
-            block_bytes=_CSV_BLOCK_BYTES,
-            # As it is in the file: "N/A" is a text.
-            nothing=[""],
-            texts_can_be_null=True,
-            encoding="utf-8" if encoding == "utf-8-sig" else encoding,
-            on_ragged=_passing_over(ragged, skipped),
-        )
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(error) from error
-    return Parts(header, iter(reader), ragged)
+    return Parts(names, names, read)
 
 
-def _passing_over(ragged: dict[int, str], skipped: int) -> Callable[[Any], str]:
-    def pass_over(row: Any) -> str:
-        ragged[row.number - skipped] = row.text or ""
-        return "skip"
-
-    return pass_over
-
-
-def _header(path: Path, encoding: str, separator: str) -> tuple[list[str], int, int]:
-    """The header of a CSV file, how many fields its rows have, and the lines before its rows."""
+def _open_csv(
+    path: Path, config: SourceConfig, fits: Callable[[Sequence[str]], bool] | None
+) -> Parts:
     import pyarrow as pa
 
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            start = stream.read(1 << 16)
-        text = bytes(start).decode(encoding, errors="replace")
+            head = head_of(bytes(stream.read(_HEAD_BYTES)), config, fits)
     except (pa.ArrowException, LookupError) as error:
         raise unreadable(error) from error
-    numbered = [(number, line) for number, line in enumerate(text.split("\n")[:20], start=1)]
-    lines = [(number, line.rstrip("\r")) for number, line in numbered if line.strip()]
-    if not lines:
-        raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
-    header, *rows = csv.reader([line for _, line in lines], delimiter=separator)
-    fields = rows[0] if rows else header
-    beyond = fields[len(header) :]
-    width = len(fields) if beyond and not any(beyond) else len(header)
-    return header, width, lines[0][0]
+    # Some years have more fields in each row than in the header, all of them empty.
+    beyond = range(len(head.header), head.width)
+    names = [*head.header, *(f"(beyond the header {place})" for place in beyond)]
+
+    def read(columns: Sequence[str] | None, ragged: _Ragged) -> Iterator[Any]:
+        def pass_over(row: Any) -> str:
+            ragged.add(row.number - head.lines_above, row.text or "", head)
+            return "skip"
+
+        yield from open_arrow(
+            path,
+            separator=head.separator,
+            names=names,
+            types={name: pa.string() for name in names},
+            only=columns or (),
+            skip_rows=head.lines_above,
+            block_bytes=_CSV_BLOCK_BYTES,
+            # As it is in the file: "N/A" is a text.
+            nothing=[""],
+            texts_can_be_null=True,
+            encoding=head.encoding,
+            on_ragged=pass_over,
+        )
+
+    return Parts(head.header, names, read)
 
 
 def _guarded(batches: Iterator[Any]) -> Iterator[Any]:
@@ -183,5 +222,5 @@ def _guarded(batches: Iterator[Any]) -> Iterator[Any]:
 
     try:
         yield from batches
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(error) from error

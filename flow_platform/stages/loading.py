@@ -7,7 +7,7 @@ recorded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -165,22 +165,23 @@ def record_rejects(
     cursor: psycopg.Cursor,
     flow: str,
     rectangle: Rectangle,
-    rejected: pd.DataFrame,
+    rejected: pd.DataFrame | Iterable[pd.DataFrame],
     files: Sequence[str],
 ) -> None:
     """Keep the rejects of whole `files`; those there that are rejects no more are repaired.
 
-    `rejected` may say by which digest a row is known, where its payload is another each time.
+    `rejected`, a frame or the parts of one, may say by which digest a row is known, where its
+    payload is another each time.
     """
-    if not files and rejected.empty:
-        return
-    if "payload_sha256" not in rejected:
-        digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
-        rejected = rejected.assign(payload_sha256=digests)
+    if isinstance(rejected, pd.DataFrame):
+        if not files and rejected.empty:
+            return
+        rejected = [rejected]
     cursor.execute(
         "create temporary table new_rejects (like ops.quarantine including defaults) on commit drop"
     )
-    copy_rows(cursor, "new_rejects", rejected.assign(flow=flow))
+    for part in rejected:
+        copy_rows(cursor, "new_rejects", _with_digests(part).assign(flow=flow))
     # Without statistics the planner would compare every row with every other.
     cursor.execute("analyze new_rejects")
     cursor.execute(
@@ -211,3 +212,10 @@ def record_rejects(
             "centres": list(rectangle.centres),
         },
     )
+
+
+def _with_digests(rejected: pd.DataFrame) -> pd.DataFrame:
+    if "payload_sha256" in rejected:
+        return rejected
+    digests = [hashlib.sha256(payload.encode()).hexdigest() for payload in rejected["payload"]]
+    return rejected.assign(payload_sha256=digests)

@@ -1,29 +1,26 @@
-"""Files of trips: which month one is of, and the columns that a trip is made of, typed.
+"""Files of trips, opened, and the columns that a trip is made of, typed.
 
-Whether a row is a trip is decided in `judging.py`; names of columns are in `layouts.py`.
+Whether a row is a trip is decided in `judging.py`; names of columns are in `layouts.py`, the days
+of a file in `spans.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.trips.layouts import layout_of
+from flow_platform.flows.trips.layouts import is_header
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of
 from flow_platform.sources.parts import Parts, open_parts, unreadable
 from flow_platform.sources.tables import Column, Table, clean_text
 
 KILOMETRES_A_MILE = 1.609344
-_MONTH_NAMED = re.compile(r"(?<!\d)(20\d\d)[-_]?(0[1-9]|1[0-2])(?!\d)")
 
 # What represents nothing in columns of integers.
 NO_TIME = np.iinfo("int64").min
@@ -60,10 +57,10 @@ def open_trips(path: Path, config: TripsSource) -> Parts:
     """A file of trips, to be read in parts. Raises FileUnreadableError, here or in reading it."""
     if kind_of(path) in (Kind.WORKBOOK, Kind.OTHER_WORKBOOK):
         raise FileUnreadableError(
-            f"is a {path.suffix.casefold()} workbook, which holds no month of trips. Save it as"
+            f"is a {path.suffix.casefold()} workbook, which is not read in parts. Save it as"
             " Parquet or CSV."
         )
-    return open_parts(path, config)
+    return open_parts(path, config, lambda names: is_header(names, config))
 
 
 # -- typed columns -------------------------------------------------------------------------------
@@ -75,6 +72,16 @@ def columns_of(table: Table, config: TripsSource) -> TripColumns:
 
     try:
         return _columns_of(table, config)
+    except pa.ArrowException as error:
+        raise unreadable(error) from error
+
+
+def pickups_of(table: Table, config: TripsSource) -> Moments:
+    """The pickups of a part. Raises FileUnreadableError where the column is of another kind."""
+    import pyarrow as pa
+
+    try:
+        return _moments(table.column("pickup_at"), table.header["pickup_at"], config)
     except pa.ArrowException as error:
         raise unreadable(error) from error
 
@@ -134,6 +141,12 @@ def _moments(column: Column, name: str, config: TripsSource) -> Moments:
         raise FileUnreadableError(
             f"column {clean_text(name)} holds {kind}, not times. Export it as a timestamp or text."
         )
+    if config.date_format is None:
+        try:
+            # Some ten times faster than pandas, but all must be in the one form that files have.
+            return Moments(_integers(pc.cast(arrow, pa.timestamp("us"))), False)
+        except pa.ArrowInvalid:
+            pass
     texts = pd.Series(arrow.to_pandas(), dtype=object).str.strip()
     try:
         parsed = pd.to_datetime(texts, format=config.date_format or "ISO8601", errors="coerce")
@@ -183,33 +196,6 @@ def _zones(found: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         whole = (found >= 0) & (found < 2**31) & (found == np.floor(found))
     return np.where(whole, np.where(whole, found, 0).astype("i8"), NO_ZONE)
-
-
-# -- the month of a file -------------------------------------------------------------------------
-
-
-def month_of(path: Path, config: TripsSource) -> date | None:
-    """The month in a file's name, else that of most of its pickups; None without any."""
-    named = set(_MONTH_NAMED.findall(path.stem))
-    if len(named) == 1:
-        ((year, number_of_month),) = named
-        return date(int(year), int(number_of_month), 1)
-    opened = open_trips(path, config)
-    layout = layout_of(opened.names, config, path)
-    counts: Counter[int] = Counter()
-    for table in opened.tables(layout.names):
-        at = _moments(table.column("pickup_at"), layout.names["pickup_at"], config).at
-        months = at[at != NO_TIME].view("M8[us]").astype("M8[M]").astype("i8")
-        found, number = np.unique(months, return_counts=True)
-        counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
-    if not counts:
-        return None
-    # Of two that are as common the earlier one.
-    best = min(counts, key=lambda month: (-counts[month], month))
-    found_month = np.datetime64(best, "M").astype("M8[D]").astype(object)
-    # Years beyond 9999 come out as a number; at the ends of the calendar no neighbour month exists.
-    is_plausible = isinstance(found_month, date) and 1900 <= found_month.year <= 2200
-    return found_month if is_plausible else None
 
 
 # -- rejected rows -------------------------------------------------------------------------------

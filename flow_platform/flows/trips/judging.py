@@ -18,7 +18,7 @@ from flow_platform.sources.judging import Reasons
 
 # Why a row is no trip, in the order in which they are looked at; the first that holds is given.
 REASONS: dict[str, str] = {
-    "stray_month": "the pickup is more than a week outside of the file's month",
+    "stray_month": "the pickup is far from the file's days, or more than a week from its month",
     "missing_time": "pickup or drop-off is empty or cannot be read",
     "skipped_hour": "pickup or drop-off is in an hour that the city's clock skips",
     "not_after": "the drop-off is not after the pickup",
@@ -82,11 +82,11 @@ class JudgedTrips:
     centre: np.ndarray
 
 
-def judge(rows: TripColumns, month: tuple[np.int64, np.int64], city: City) -> JudgedTrips:
-    """Which rows are trips. `month`: the local times (from, before) that a pickup may have."""
+def judge(rows: TripColumns, limits: tuple[np.int64, np.int64], city: City) -> JudgedTrips:
+    """Which rows are trips. `limits`: the local times (from, before) that a pickup may have."""
     pickup_local, dropoff_local = rows.pickup.at, rows.dropoff.at
     no_pickup, no_dropoff = pickup_local == NO_TIME, dropoff_local == NO_TIME
-    stray = ~no_pickup & ((pickup_local < month[0]) | (pickup_local >= month[1]))
+    stray = ~no_pickup & ((pickup_local < limits[0]) | (pickup_local >= limits[1]))
     # What is far off is found by the local times alone: not every clock reaches that far.
     near = ~no_pickup & ~no_dropoff & ~stray
     near &= np.abs(np.where(near, dropoff_local - pickup_local, 0)) < _FAR_APART

@@ -51,18 +51,21 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
         *days,
         rectangle.centres,
         paths=None if fetched is None else fetched.files,
+        scratch=platform.settings.home_path,
     )
     for block in reading.blocks():
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
-        with store.connect() as connection, connection.cursor() as cursor:
-            record_rejects(cursor, "trips", rectangle, block.rejected, block.judged)
+        if block.judged:
+            rejected = (frame for file in block.rejected for frame in file.frames())
+            with store.connect() as connection, connection.cursor() as cursor:
+                record_rejects(cursor, "trips", rectangle, rejected, block.judged)
     with store.connect() as connection, connection.cursor() as cursor:
         record_loads(cursor, "trips", rectangle, reading.files)
     return replace(
         balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
         rejected=reading.rejected,
-        warnings=fetched.warnings if fetched else (),
+        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
     )
 
 

@@ -29,7 +29,7 @@ def _url(value: str) -> str:
 
 
 class TripsSource(SourceConfig):
-    """Where taxi trips come from: monthly files, the official site, or the simulator."""
+    """Where taxi trips come from: files of any span, the official site, or the simulator."""
 
     section = "trips"
     kinds = ("simulated", "files", "http")

@@ -84,12 +84,15 @@ def hashed(
     return found
 
 
-def numbered(found: np.ndarray) -> np.ndarray:
-    """The hashes, with the second, third ... of equal ones made different by their number."""
-    order = np.argsort(found, kind="stable")
-    ordered = found[order]
+def numbered(found: np.ndarray, files: np.ndarray | None = None) -> np.ndarray:
+    """The hashes, with the second, third ... of equal ones made different by their number, in each
+    of the `files` by itself."""
+    if files is None:
+        files = np.zeros(len(found), dtype="i4")
+    order = np.lexsort((files, found))
+    ordered, of_file = found[order], files[order]
     new = np.ones(len(found), dtype=bool)
-    new[1:] = ordered[1:] != ordered[:-1]
+    new[1:] = (ordered[1:] != ordered[:-1]) | (of_file[1:] != of_file[:-1])
     if new.all():
         return found
     place = np.arange(len(found))

@@ -1,8 +1,8 @@
-"""Taxi trips: monthly files as they are, read in parts, judged row by row, given out by days.
+"""Taxi trips: files of any span, read in parts, judged row by row, given out by days.
 
 No row is dropped: it is given out, rejected with its reason, left for the partition it belongs to,
-or known already from another file. Rows are judged in `judging.py`, files fetched in
-`taxi_site.py`, rows written in `loading.py`.
+or known already from another file. Rows are judged in `judging.py`, the days of a file found in
+`spans.py`, files fetched in `taxi_site.py`, rows written in `loading.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.trips.files import columns_of, month_of, open_trips, payloads
+from flow_platform.flows.trips.files import columns_of, open_trips, payloads
 from flow_platform.flows.trips.judging import REASONS, City, JudgedTrips, judge, trips_of
 from flow_platform.flows.trips.layouts import layout_of
 from flow_platform.flows.trips.options import TripsSource
-from flow_platform.flows.trips.rows import TRIP, numbered, rows_of
+from flow_platform.flows.trips.rows import numbered, rows_of
+from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
+from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.landing import (
@@ -29,35 +31,30 @@ from flow_platform.sources.landing import (
     broken_rows,
     day_of,
     no_file,
-    rejected_frame,
     rejected_rows,
 )
 from flow_platform.sources.parts import RAGGED
 from flow_platform.sources.tables import Table, clean_text
 
-# Meters report up to a week late, into the next month's file; what is farther off is a wrong clock.
-_STRAY_DAYS = 7
-# A local and a UTC day are less than one day apart.
-EDGE = timedelta(days=_STRAY_DAYS + 1)
-
 # A block is written in one transaction: it bounds memory, and the work a crash throws away.
 BLOCK_ROWS = 250_000
 
-_DAY = np.int64(86_400_000_000)
+# A warning names so many files, those nearest to the asked days.
+_NAMED_FILES = 5
 
 
 @dataclass(frozen=True)
 class TripBlock:
     """The trips of whole UTC days, of all asked centres, and what was found in reading on to here.
 
-    `rows` have COLUMNS of `trip_rows`; times are UTC, `day` is a naive midnight. `rejected`
-    (REJECTED_COLUMNS) are all rejects of the files in `judged`, each of which is in one block only.
+    `rows` have COLUMNS of `trip_rows`; times are UTC, `day` is a naive midnight. `rejected` are all
+    rejects of the files in `judged`, each of which is in one block only.
     """
 
     first_day: date
     last_day: date
     rows: pd.DataFrame
-    rejected: pd.DataFrame
+    rejected: tuple[Rejects, ...]
     judged: tuple[str, ...]
 
 
@@ -66,7 +63,7 @@ class TripReading:
     """A reading of files, for some centres and UTC days; its tallies are right once it has ended.
 
     `files`: one balance a file. `rejected`: rejects by reason. `quiet_days`: asked days on which no
-    trip began in any borough.
+    trip began in any borough. `warnings`: where that is all of them, which days the files have.
     """
 
     paths: Sequence[Path]
@@ -76,15 +73,18 @@ class TripReading:
     first_day: date
     last_day: date
     centre_ids: Collection[str]
+    scratch: Path | None = None
     files: tuple[FileBalance, ...] = ()
     rejected: dict[str, int] = field(default_factory=dict)
     quiet_days: int = 0
+    warnings: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[TripBlock]:
         """The asked days in order, each in exactly one block; a day's rows are from all its files.
 
-        A file is read once, and kept no longer than files that may share a day with it: memory
-        grows with the largest month, not with the range.
+        The pickups of a file are read for its days, then the whole of it once. Memory is one part
+        of a file and one block; trips that wait for other files, and rejects, are on disk. Raises
+        SourceError where that is full.
         """
         return _Reader(self).blocks()
 
@@ -98,14 +98,16 @@ def read_trips(
     centre_ids: Collection[str],
     *,
     paths: Sequence[Path] | None = None,
+    scratch: Path | None = None,
 ) -> TripReading:
     """The trips that begin on the UTC days `first_day` to `last_day` in the boroughs `centre_ids`.
 
     `timezone` is the clock that times without an offset are written in. `paths` are the files;
-    without it those of the source's pattern. Files of other months are not opened.
+    without it those of the source's pattern. A file that is named for another month is not opened.
+    `scratch` is the folder for trips that wait for files which may share their days.
     """
     found = source_files(config) if paths is None else list(paths)
-    reading = TripReading(found, config, zones, timezone, first_day, last_day, centre_ids)
+    reading = TripReading(found, config, zones, timezone, first_day, last_day, centre_ids, scratch)
     if not found and paths is None:
         reading.files = (no_file(config.path or ""),)
     return reading
@@ -116,28 +118,15 @@ def read_trips(
 
 @dataclass(frozen=True)
 class _File:
-    """A file and its month: the first local day of it."""
+    """A file and the days it is of."""
 
     path: Path
     name: str
-    month: date
-
-    @property
-    def limits(self) -> tuple[np.int64, np.int64]:
-        """The local times (from, before) that a pickup of the file may have."""
-        stray = timedelta(days=_STRAY_DAYS)
-        return (
-            _microseconds(self.month - stray),
-            _microseconds(_next_month(self.month) + stray),
-        )
+    span: Span
 
 
-def _next_month(month: date) -> date:
-    return (month + timedelta(days=32)).replace(day=1)
-
-
-def _microseconds(day: date) -> np.int64:
-    return np.int64(np.datetime64(day, "us").astype("i8"))
+def _day_number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
 
 
 @dataclass
@@ -157,49 +146,45 @@ class _Asked:
 
     def chosen(self, trips: np.ndarray, busy: set[int]) -> np.ndarray:
         """The trips that are asked for; days on which one began in any borough go to `busy`."""
-        days = trips["pickup"] // _DAY
-        first, last = (_microseconds(day) // _DAY for day in (self.first_day, self.last_day))
+        days = trips["pickup"] // DAY
+        first, last = _day_number(self.first_day), _day_number(self.last_day)
         inside = (days >= first) & (days <= last)
         busy.update(np.unique(days[inside]).tolist())
         return trips[inside & self.boroughs[trips["centre"]]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Tally:
-    """How many rows of a file are trips or rejected; `busy` are asked days on which one began."""
+    """How many rows of a file are trips, and which are not; `busy` are asked days with trips."""
 
     name: str
-    service: str
-    good: int
-    rejected: int
-    busy: set[int]
+    rejects: Rejects
+    service: str = ""
+    good: int = 0
+    busy: set[int] = field(default_factory=set)
+    is_whole: bool = False
 
 
 def _read_file(
-    file: _File, config: TripsSource, asked: _Asked
-) -> tuple[_Tally, np.ndarray, list[RejectedRow]]:
-    """The tally of a file, its trips that are asked for (TRIP, by pickup), and its rejects.
+    file: _File, config: TripsSource, asked: _Asked, tally: _Tally, number: int, waiting: Waiting
+) -> None:
+    """Fill the tally of a file; its trips that are asked for go to `waiting`, under this number.
 
-    Raises FileUnreadableError where it cannot be read to its end.
+    Raises FileUnreadableError where it cannot be read to its end: nothing of it is to be used.
     """
-    kept: list[np.ndarray] = []
-    rejected: list[RejectedRow] = []
-    busy: set[int] = set()
-    good = 0
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
+    tally.service = layout.service
     for table in opened.tables(layout.names):
         rows = columns_of(table, config)
-        judged = judge(rows, file.limits, asked.city)
-        rejected += _rejected(file.name, table, judged, asked.city)
+        judged = judge(rows, file.span.limits, asked.city)
+        tally.rejects.add(_rejected(file.name, table, judged, asked.city))
         trips = trips_of(rows, judged, table.lines, asked.city, layout.service)
-        good += len(trips)
-        kept.append(asked.chosen(trips, busy))
-    rejected += broken_rows(file.name, opened.broken)
-    trips = np.concatenate(kept) if kept else np.zeros(0, dtype=TRIP)
-    trips["hash"] = numbered(trips["hash"])
-    tally = _Tally(file.name, layout.service, good, len(rejected), busy)
-    return tally, trips[np.argsort(trips["pickup"], kind="stable")], rejected
+        trips["file"] = number
+        tally.good += len(trips)
+        waiting.add(asked.chosen(trips, tally.busy))
+    tally.rejects.add(broken_rows(file.name, opened.broken))
+    tally.is_whole = True
 
 
 def _rejected(name: str, table: Table, judged: JudgedTrips, city: City) -> list[RejectedRow]:
@@ -216,7 +201,7 @@ def _rejected(name: str, table: Table, judged: JudgedTrips, city: City) -> list[
 
 
 class _Reader:
-    """Reads files in the order of their months, and gives out days as they fill."""
+    """Reads files in the order of their days, and gives out days as they fill."""
 
     def __init__(self, reading: TripReading) -> None:
         self.reading = reading
@@ -225,82 +210,99 @@ class _Reader:
         self.read: list[_Tally] = []
         self.stored: Counter[int] = Counter()
         self.repeated: Counter[int] = Counter()
-        self.errors: list[FileBalance] = []
-        # The trips that are not given out yet, an array a file.
-        self.pool: list[np.ndarray] = []
-        self.rejected: list[RejectedRow] = []
-        self.judged: list[str] = []
-        self.reasons: Counter[str] = Counter()
+        # Files of other days, and files that cannot be read.
+        self.others: list[FileBalance] = []
+        # By the name of a file that can be read: how far its days are from the asked ones, and a
+        # text of which they are.
+        self.days_found: dict[str, tuple[int, str]] = {}
+        self.waiting = Waiting(reading.scratch)
+        # Files whose rejects are not given out yet.
+        self.judged: list[_Tally] = []
 
     def blocks(self) -> Iterator[TripBlock]:
         reading = self.reading
         day = reading.first_day
-        for file in self._files():
-            # Later files have no trips of the days before this one's reach.
-            until = min(file.month - EDGE - timedelta(days=1), reading.last_day)
-            yield from self._given_out(day, until)
-            day = max(day, until + timedelta(days=1))
-            try:
-                self._take(*_read_file(file, reading.config, self.asked))
-            except FileUnreadableError as error:
-                self.errors.append(FileBalance.unreadable(file.name, error))
-        yield from self._given_out(day, reading.last_day)
+        try:
+            for file in self._files():
+                # Later files have no trips of the days before this one's.
+                until = min(file.span.first_utc - timedelta(days=1), reading.last_day)
+                yield from self._given_out(day, until)
+                day = max(day, until + timedelta(days=1))
+                self._take(file)
+            yield from self._given_out(day, reading.last_day)
+        finally:
+            self.waiting.close()
         self._close()
 
     def _files(self) -> list[_File]:
-        """The files that may have trips of the asked days, by month."""
+        """The files that may have trips of the asked days, by their first day."""
         reading, found = self.reading, []
+        asked = reading.first_day, reading.last_day
         for path in reading.paths:
-            name = clean_text(str(path))
+            name, month = clean_text(str(path)), named_month(path)
+            if month is not None and not Span.of_month(month).may_have(*asked):
+                self.others.append(FileBalance(f"{name} [not opened: named for {month:%Y-%m}]"))
+                self._note(name, month, month, f"is named for {month:%Y-%m} and was not opened")
+                continue
             try:
-                month = month_of(path, reading.config)
+                span = span_in(path, reading.config, reading.first_day)
             except FileUnreadableError as error:
-                self.errors.append(FileBalance.unreadable(name, error))
+                self.others.append(FileBalance.unreadable(name, error))
                 continue
             # A file without any time is read for its rows to be rejected.
-            month = month or reading.first_day.replace(day=1)
-            is_later = month - EDGE > reading.last_day
-            if not is_later and _next_month(month) + EDGE > reading.first_day:
-                found.append(_File(path, name, month))
-        return sorted(found, key=lambda file: (file.month, file.name))
+            if span.first is None or span.last is None:
+                self._note(name, *asked, "has no pickup that can be read")
+            else:
+                has = f"has trips from {span.first} to {span.last}"
+                self._note(name, span.first, span.last, has)
+                if not span.may_have(*asked):
+                    self.others.append(FileBalance.of(name, good=span.rows, rejected=0, stored=0))
+                    continue
+            found.append(_File(path, name, span))
+        return sorted(found, key=lambda file: (file.span.start, file.name))
 
-    def _take(self, tally: _Tally, trips: np.ndarray, rejected: list[RejectedRow]) -> None:
-        trips["file"] = len(self.read)
+    def _note(self, name: str, first: date, last: date, text: str) -> None:
+        """Keep which days a file has, for the case that no file has any that is asked for."""
+        off = max((first - self.reading.last_day).days, (self.reading.first_day - last).days, 0)
+        self.days_found[name] = off, f"{name} {text}"
+
+    def _take(self, file: _File) -> None:
+        tally = _Tally(file.name, Rejects(self.reading.scratch))
+        number = len(self.read)
         self.read.append(tally)
-        self.pool.append(trips)
-        self.rejected += rejected
-        self.judged.append(tally.name)
-        self.reasons.update(row.reason.partition(":")[0] for row in rejected)
+        try:
+            _read_file(file, self.reading.config, self.asked, tally, number, self.waiting)
+        except FileUnreadableError as error:
+            tally.rejects.close()
+            self.days_found.pop(file.name)
+            self.others.append(FileBalance.unreadable(file.name, error))
+            return
+        self.judged.append(tally)
+        if not tally.good and tally.rejects:
+            off, _ = self.days_found[file.name]
+            text = f"{file.name} has no valid trip (rows in quarantine: {len(tally.rejects)})"
+            self.days_found[file.name] = off, text
 
     # -- giving out days -----------------------------------------------------------------------
 
     def _given_out(self, first: date, last: date) -> Iterator[TripBlock]:
-        """The days from first to last, in blocks of some 250,000 rows; what they hold is let go."""
+        """The days from first to last, in blocks of some 250,000 rows."""
         if first > last:
             return
-        start, end = _microseconds(first), _microseconds(last) + _DAY
-        taken = []
-        for place, trips in enumerate(self.pool):
-            low, high = np.searchsorted(trips["pickup"], [start, end])
-            taken.append(trips[low:high])
-            # A copy: a view would keep the whole array alive.
-            self.pool[place] = trips[high:].copy()
-        self.pool = [trips for trips in self.pool if len(trips)]
-        counts = np.zeros((last - first).days + 1, dtype="i8")
-        for trips in taken:
-            counts += np.bincount((trips["pickup"] - start) // _DAY, minlength=len(counts))
+        start = _day_number(first)
+        counts = [self.waiting.count(start + day) for day in range((last - first).days + 1)]
         for begin, finish in _cuts(counts):
-            low_high = [start + begin * _DAY, start + finish * _DAY]
-            parts = []
-            for trips in taken:
-                low, high = np.searchsorted(trips["pickup"], low_high)
-                parts.append(trips[low:high])
             yield self._block(
-                first + timedelta(days=begin), first + timedelta(days=finish - 1), parts
+                first + timedelta(days=begin),
+                first + timedelta(days=finish - 1),
+                self.waiting.before(start + finish),
             )
 
-    def _block(self, first: date, last: date, parts: list[np.ndarray]) -> TripBlock:
-        trips = np.concatenate(parts) if parts else np.zeros(0, dtype=TRIP)
+    def _block(self, first: date, last: date, trips: np.ndarray) -> TripBlock:
+        broken = [number for number, file in enumerate(self.read) if not file.is_whole]
+        if broken:
+            trips = trips[~np.isin(trips["file"], broken)]
+        trips["hash"] = numbered(trips["hash"], trips["file"])
         # Of equal trips of several files the first file's stays.
         trips = trips[np.lexsort((trips["file"], trips["hash"], trips["pickup"]))]
         again = np.zeros(len(trips), dtype=bool)
@@ -313,9 +315,9 @@ class _Reader:
         services = [file.service for file in self.read]
         names = [file.name for file in self.read]
         rows = rows_of(trips, self.asked.city.boroughs, services, names)
-        rejected, judged = rejected_frame(self.rejected), tuple(self.judged)
-        self.rejected, self.judged = [], []
-        return TripBlock(first, last, rows, rejected, judged)
+        judged, self.judged = self.judged, []
+        rejects = tuple(file.rejects for file in judged)
+        return TripBlock(first, last, rows, rejects, tuple(file.name for file in judged))
 
     def _count(self, counter: Counter[int], trips: np.ndarray) -> None:
         numbers = np.bincount(trips["file"], minlength=len(self.read)).tolist()
@@ -327,24 +329,41 @@ class _Reader:
             FileBalance.of(
                 file.name,
                 good=file.good,
-                rejected=file.rejected,
+                rejected=len(file.rejects),
                 stored=self.stored[place],
                 repeated=self.repeated[place],
             )
             for place, file in enumerate(self.read)
+            if file.is_whole
         ]
-        busy = set[int]().union(*(file.busy for file in self.read))
-        reading.files = (*reading.files, *balances, *self.errors)
-        reading.rejected = {
-            code: self.reasons[code] for code in (*REASONS, RAGGED) if self.reasons[code]
-        }
+        busy = set[int]().union(*(file.busy for file in self.read if file.is_whole))
+        reading.files = (*reading.files, *balances, *self.others)
+        reasons: Counter[str] = Counter()
+        for file in self.read:
+            reasons += file.rejects.reasons if file.is_whole else Counter()
+        reading.rejected = {code: reasons[code] for code in (*REASONS, RAGGED) if reasons[code]}
         reading.quiet_days = (reading.last_day - reading.first_day).days + 1 - len(busy)
+        reading.warnings = () if busy else self._without_trips()
+
+    def _without_trips(self) -> tuple[str, ...]:
+        """The warning that no file has a trip of the asked days, if there is a file at all."""
+        found = [text for _, text in sorted(self.days_found.values())]
+        if not found:
+            return ()
+        more = [f"and so on for {len(found) - _NAMED_FILES} more files"]
+        named = found if len(found) <= _NAMED_FILES else [*found[:_NAMED_FILES], *more]
+        first, last = self.reading.first_day, self.reading.last_day
+        days = str(first) if first == last else f"{first} to {last}"
+        return (
+            f"No trip of the asked days, {days}: {'; '.join(named)}. Ask for days that the files"
+            " have, or correct path in sources.toml.",
+        )
 
 
-def _cuts(counts: np.ndarray) -> list[tuple[int, int]]:
+def _cuts(counts: Sequence[int]) -> list[tuple[int, int]]:
     """Runs of whole days (from, before) of at most BLOCK_ROWS rows; a fuller day is one alone."""
     cuts, begin, rows = [], 0, 0
-    for day, count in enumerate(counts.tolist()):
+    for day, count in enumerate(counts):
         if rows and rows + count > BLOCK_ROWS:
             cuts.append((begin, day))
             begin, rows = day, 0

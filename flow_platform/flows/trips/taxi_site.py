@@ -21,7 +21,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from flow_platform.flows.trips.options import TripsSource
-from flow_platform.flows.trips.source import EDGE
+from flow_platform.flows.trips.spans import EDGE
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.tables import clean_text

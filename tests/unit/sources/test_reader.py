@@ -265,6 +265,7 @@ READERS = {
     "parquet_tables",
     "workbooks",
     "parts",
+    "parts_head",
     "reader",
     "settings_files",
 }

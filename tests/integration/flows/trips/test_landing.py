@@ -127,6 +127,22 @@ def test_a_row_that_its_file_has_mended_is_marked_as_repaired(
     assert states["payload"].iloc[0]["trip_distance"] == -1.0
 
 
+def test_rejects_that_are_recorded_in_parts_stay_open_until_their_file_is_mended(
+    platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flow_platform.flows.trips.waiting.MEMORY_REJECTS", 2)
+    faulty = trips("2023-01-05 10:00", 9).assign(trip_distance=[0.0] * 7 + [3.5] * 2)
+    faulty.to_parquet(home / "in" / GREEN)
+    for _ in range(2):
+        load_trips(platform, keys(platform, JANUARY))
+        states = platform.store("admin").read("select state from ops.quarantine")
+        assert states["state"].tolist() == ["open"] * 7
+    trips("2023-01-05 10:00", 9).to_parquet(home / "in" / GREEN)
+    load_trips(platform, keys(platform, JANUARY))
+    states = platform.store("admin").read("select state from ops.quarantine")
+    assert states["state"].tolist() == ["repaired"] * 7
+
+
 def test_days_without_trips_are_emptied_and_told(platform: Platform, home: Path) -> None:
     write_months(home)
     load_trips(platform, keys(platform, JANUARY))
@@ -206,6 +222,51 @@ def test_files_of_the_site_land_and_a_month_that_is_not_there_is_a_warning(
     again = platform.store("admin").read("select trip_id from raw.trips order by trip_id")
     assert again.equals(stored)
     assert (home / "bronze" / "trips" / GREEN).exists()
+
+
+def test_a_file_of_a_year_lands_whole_by_month_and_twice(platform: Platform, home: Path) -> None:
+    year = (date(2024, 1, 1), date(2024, 12, 31))
+    march = (date(2024, 3, 1), date(2024, 3, 31))
+    path = home / "in" / "2024_Green_Taxi_Trip_Data.parquet"
+    pickup = pd.date_range("2024-01-02 10:00", periods=120, freq="3D").as_unit("us")
+    made = trips("2024-01-02 10:00", 120).assign(
+        lpep_pickup_datetime=pickup, lpep_dropoff_datetime=pickup + pd.Timedelta(minutes=14)
+    )
+    made.to_parquet(path)
+    balance = load_trips(platform, keys(platform, march))
+    in_march = int((pickup.month == 3).sum())
+    assert (balance.rows_stored, balance.rows_left) == (in_march, 120 - in_march)
+    assert balance.warnings == ()
+    loads = platform.store("admin").read("select file, rows_stored, rows_left from ops.loads")
+    assert loads.values.tolist() == [[str(path), in_march, 120 - in_march]]
+    balance = load_trips(platform, keys(platform, year))
+    assert (balance.rows_stored, balance.rows_quarantined) == (120, 0)
+    every = {**TABLES, "ops.loads": ()}
+    sums = checksums(platform, every)
+    assert load_trips(platform, keys(platform, year)) == balance
+    load_trips(platform, keys(platform, march))
+    assert checksums(platform, every) == sums
+
+
+def test_a_load_of_days_that_no_file_has_is_a_warning_with_the_files_in_the_balance(
+    platform: Platform, home: Path
+) -> None:
+    write_months(home)
+    trips("2023-06-01 10:00", 30).to_parquet(home / "in" / "summer.parquet")
+    balance = load_trips(platform, keys(platform, (date(2024, 3, 1), date(2024, 3, 31))))
+    (warning,) = balance.warnings
+    assert "summer.parquet has trips from 2023-06-01 to 2023-06-0" in warning
+    assert (balance.rows_stored, balance.rows_left, balance.broken_files) == (0, 30, ())
+    loads = platform.store("admin").read(
+        "select file, rows_in_file, rows_left, error from ops.loads order by file"
+    )
+    assert loads["file"].str.removeprefix(f"{home / 'in'}/").tolist() == [
+        f"{GREEN} [not opened: named for 2023-01]",
+        "green_tripdata_2023-02.parquet [not opened: named for 2023-02]",
+        "summer.parquet",
+    ]
+    assert loads["rows_left"].tolist() == loads["rows_in_file"].tolist() == [0, 0, 30]
+    assert loads["error"].isna().all()
 
 
 @pytest.mark.real_data

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.source import TripReading, read_trips
 from flow_platform.flows.trips.zones import Zone, boroughs_of
+from flow_platform.sources.landing import rejected_frame
 
 NEW_YORK = "America/New_York"
 JANUARY = (date(2023, 1, 1), date(2023, 1, 31))
@@ -74,10 +75,10 @@ def reading(
     assert blocks[0].first_day == first and blocks[-1].last_day == last
     for block, following in pairwise(blocks):
         assert (following.first_day - block.last_day).days == 1
-    rows, rejected = (
-        pd.concat([getattr(block, name) for block in blocks], ignore_index=True)
-        for name in ("rows", "rejected")
-    )
+    rows = pd.concat([block.rows for block in blocks], ignore_index=True)
+    files = [file for block in blocks for file in block.rejected]
+    frames = [frame for file in files for frame in file.frames()]
+    rejected = pd.concat([rejected_frame([]), *frames], ignore_index=True)
     for file in found.files:
         assert file.rows_read == file.rows_stored + file.rows_quarantined
     assert sum(file.rows_stored for file in found.files) == len(rows)

@@ -100,7 +100,7 @@ def test_what_is_odd_but_possible_is_a_trip(tmp_path: Path, row: dict[str, Any])
 
 def test_the_first_reason_that_holds_is_given(tmp_path: Path) -> None:
     worst = trip("2009-01-01", minutes=-1, trip_distance=0.0, PULocationID=265, fare_amount=-1.0)
-    write(tmp_path / "green_tripdata_2023-01.parquet", [worst])
+    write(tmp_path / "green_tripdata_2023-01.parquet", [trip(), worst])
     _, _, found = reading(tmp_path)
     assert found.rejected == {"stray_month": 1}
 
@@ -344,18 +344,26 @@ def test_a_pattern_that_names_no_file_is_reported(tmp_path: Path) -> None:
 # -- months, days and files ----------------------------------------------------------------------
 
 
-def test_files_of_other_months_are_not_opened(tmp_path: Path) -> None:
+def test_a_file_that_is_named_for_another_month_is_in_the_balance_and_not_opened(
+    tmp_path: Path,
+) -> None:
     write(tmp_path / "green_tripdata_2023-01.parquet", [trip()])
     (tmp_path / "green_tripdata_2022-06.parquet").write_bytes(b"never read")
     _, _, found = reading(tmp_path)
-    assert [file.error for file in found.files] == [None]
+    read, other = found.files
+    assert (read.rows_stored, other.rows_in_file, other.error) == (1, 0, None)
+    assert other.file.endswith("green_tripdata_2022-06.parquet [not opened: named for 2022-06]")
+    assert found.warnings == ()
 
 
-def test_the_month_is_that_of_most_rows_where_the_name_says_none(tmp_path: Path) -> None:
-    rows = [trip("2023-01-08"), trip("2023-01-09"), trip("2022-06-01")]
-    write(tmp_path / "from_2022-01_to_2023-01.parquet", rows)
-    kept, _, found = reading(tmp_path)
-    assert len(kept) == 2 and found.rejected == {"stray_month": 1}
+def test_a_file_of_other_days_is_in_the_balance_with_all_its_rows(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", [trip("2022-06-01"), trip("2022-06-03", trip_distance=0.0)])
+    write(tmp_path / "b.parquet", [trip()])
+    _, rejected, found = reading(tmp_path)
+    left = next(file for file in found.files if file.file.endswith("a.parquet"))
+    assert (left.rows_in_file, left.rows_left, left.error) == (2, 2, None)
+    # Its rows are judged by the load that asks for their days.
+    assert rejected.empty
 
 
 @pytest.mark.parametrize("year", ["0001", "9999"])
