@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ def test_timestamps_and_their_zone_are_read_and_steps_are_counted_across_months(
     path.write_text(
         "unique_id,ds,y\na,2024-01-31T23:00:00+01:00,1\na,2024-02-29T23:00:00+01:00,2\n"
     )
-    frame = read_panel_file(path)
+    frame = read_panel_file(path, "h")
     assert frame["ds"].tolist() == [
         pd.Timestamp("2024-01-31 22:00"),
         pd.Timestamp("2024-02-29 22:00"),
@@ -37,4 +38,5 @@ def test_timestamps_and_their_zone_are_read_and_steps_are_counted_across_months(
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, words: str) -> None:
-    assert_refused(read_panel_file, tmp_path / "panel.csv", text, ModelError, words)
+    read = partial(read_panel_file, freq="h")
+    assert_refused(read, tmp_path / "panel.csv", text, ModelError, words)
