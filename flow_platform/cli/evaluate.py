@@ -122,8 +122,8 @@ def _report_unknown(rows: pd.DataFrame, path: Path) -> None:
     if not unknown.any():
         return
     lost = rows["unique_id"].nunique() - rows.loc[~unknown, "unique_id"].nunique()
-    series = f" {lost} series have no y at all and are left out." if lost else ""
-    _print_note(f"{path}: {int(unknown.sum())} row(s) without y are steps not known.{series}")
+    series = f" Series without any y, which are left out: {lost}." if lost else ""
+    _print_note(f"{path}: rows without y, taken as not known: {int(unknown.sum())}.{series}")
 
 
 def _report_unused(panel: SeriesMatrix, result: Evaluation, holdout: pd.DataFrame | None) -> None:
@@ -131,15 +131,15 @@ def _report_unused(panel: SeriesMatrix, result: Evaluation, holdout: pd.DataFram
     left = len(panel.ids) - result.forecasts["unique_id"].nunique()
     if left:
         _print_note(
-            f"{left} of {len(panel.ids)} series have no row before the steps that are scored, and"
-            " no forecast. Give fewer windows, a shorter horizon or a hold-out."
+            f"Series without a forecast: {left} of {len(panel.ids)}. They have no row before the"
+            " steps that are scored. Give fewer windows, a shorter horizon or a hold-out."
         )
     if holdout is not None:
         given, scored = int(holdout["y"].notna().sum()), result.metrics["panel"]["scored_rows"]
         if scored < given:
             _print_note(
-                f"{given - scored} of {given} rows of the hold-out are not scored: they are of"
-                f" other series, or not within the steps that follow the panel."
+                f"Rows of the hold-out that are not scored: {given - scored} of {given}. They are"
+                " of other series, or not within the steps that follow the panel."
             )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, BusinessHour, Tick
+from pandas.tseries.offsets import BaseOffset, BusinessHour, Day, Tick
 
 from flow_platform.ground.errors import ModelError
 
@@ -72,7 +73,7 @@ def offset_of(freq: str) -> BaseOffset:
 def is_within_a_day(freq: str) -> bool:
     """Whether the steps are hours or finer."""
     offset = offset_of(freq)
-    return isinstance(offset, Tick | BusinessHour) and not isinstance(offset, pd.offsets.Day)
+    return isinstance(offset, Tick | BusinessHour) and not isinstance(offset, Day)
 
 
 def can_be_named_by(freq: str, period: str) -> bool:
@@ -90,3 +91,26 @@ def days_of(periods: pd.PeriodIndex, freq: str) -> pd.DatetimeIndex:
     starts = periods.start_time
     steps = pd.DatetimeIndex([offset.rollforward(start) for start in starts])
     return pd.DatetimeIndex(steps.where(steps <= periods.end_time, starts))
+
+
+def are_steps(times: pd.DatetimeIndex, freq: str) -> bool:
+    """Whether the times can all be steps of the calendar frequency."""
+    offset = offset_of(freq)
+    if isinstance(offset, Tick | Day):
+        return not equal_steps(times, offset)[1].any()
+    if current_name(freq).lstrip("0123456789") == "W":
+        return times.day_of_week.nunique() == 1
+    return all(map(offset.is_on_offset, times))
+
+
+def equal_steps(times: pd.DatetimeIndex, offset: Tick | Day) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the step of each time from the first on, and the nanoseconds after it.
+
+    The times are without a zone, so that a day is always as long.
+    """
+    step = pd.Timedelta(days=offset.n) if isinstance(offset, Day) else pd.Timedelta(offset)
+    # Without a sign: spans of more than 292 years do not fit into signed nanoseconds.
+    since = times.as_unit("ns").asi8.view("uint64")
+    since = since - times.min().as_unit("ns").to_numpy().view("int64").astype("uint64")
+    number, after = np.divmod(since, np.uint64(step.as_unit("ns").value))
+    return np.minimum(number, np.uint64(2**62)).astype("int64"), after

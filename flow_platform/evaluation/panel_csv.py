@@ -73,7 +73,7 @@ def _typed(path: Path, layout: _Layout) -> pa.Table:
     try:
         return _read(path, layout, pa.string(), pa.float64())
     except pa.ArrowInvalid as error:
-        if "conversion error to" not in str(error):
+        if "conversion error to double" not in str(error):
             raise ModelError(_why_unreadable(path, str(error))) from error
     return _read(path, layout, pa.string(), pa.string())
 
@@ -83,11 +83,10 @@ def _read(path: Path, layout: _Layout, ds: Any, y: Any) -> pa.Table:
 
     Raises ArrowInvalid for values of another type, ModelError for rows of another length.
     """
-    ragged: list[str] = []
+    ragged: list[Any] = []
 
     def keep_first(row: Any) -> str:
-        if not ragged:
-            ragged.append(f"{row.actual_columns} fields ({row.text[:80]!r})")
+        ragged.extend([row] if not ragged else [])
         return "skip"
 
     table = arrow_csv.read_csv(
@@ -108,12 +107,25 @@ def _read(path: Path, layout: _Layout, ds: Any, y: Any) -> pa.Table:
         ),
     )
     if ragged:
-        raise ModelError(
-            f"{path}: a row has {ragged[0]}, others {len(layout.names)}. Write numbers without"
-            " separators of thousands and with a decimal point, or quote fields that hold"
-            f" {layout.separator!r}."
-        )
+        raise ModelError(_why_ragged(path, ragged[0], layout))
     return table
+
+
+def _why_ragged(path: Path, row: Any, layout: _Layout) -> str:
+    """The sentence for a row that has more or fewer fields than the header."""
+    if "\n" in row.text:
+        remedy = "Its quotes do not match: correct them."
+    elif row.actual_columns < row.expected_columns:
+        remedy = "Complete the row, with an empty y where it is not known, or remove it."
+    else:
+        remedy = (
+            "Write numbers with a decimal point and without separators of thousands, and quote"
+            f" fields that hold {layout.separator!r}."
+        )
+    return (
+        f"{path}: the row {row.text[:80]!r} has {row.actual_columns} field(s),"
+        f" not {row.expected_columns}. {remedy}"
+    )
 
 
 def _layout(path: Path) -> _Layout:
@@ -131,8 +143,10 @@ def _layout(path: Path) -> _Layout:
         for separator in _SEPARATORS:
             names = _fields(line, separator)
             if set(COLUMNS) <= set(names):
-                rest = (one for one in lines[number + 1 :] if one.strip())
-                first = _fields(next(rest, ""), separator)
+                row = next((one for one in lines[number + 1 :] if one.strip()), None)
+                if row is None:
+                    raise ModelError(f"{path} has no rows after its header; give some.")
+                first = _fields(row, separator)
                 return _Layout(
                     "utf-16" if wide else "utf-8",
                     separator,

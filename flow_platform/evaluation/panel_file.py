@@ -15,6 +15,8 @@ from flow_platform.evaluation.panel_csv import COLUMNS, UNKNOWN, read_csv
 from flow_platform.evaluation.panel_times import times_of
 from flow_platform.ground.errors import ModelError
 
+# Squares of larger values, and what is computed of them, may not be finite.
+_LARGEST = 1e100
 # A whole number as pandas and spreadsheets write it as a float.
 _WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9]\d*))\.0")
 
@@ -36,6 +38,9 @@ def read_panel_file(path: Path, freq: str) -> pd.DataFrame:
         raise ModelError(f"{path} lacks the column(s) {', '.join(missing)}; it has {names}.")
     if frame.empty:
         raise ModelError(f"{path} has no rows; give rows of unique_id, ds, y.")
+    for name in COLUMNS:
+        if isinstance(frame[name].iloc[0], np.ndarray | list | dict):
+            raise ModelError(f"{path}: {name} holds lists. Write one value in each row.")
     result = pd.DataFrame({"unique_id": _ids(frame["unique_id"], path)})
     result["y"] = _values(frame["y"], path)
     result.insert(1, "ds", times_of(frame["ds"], freq, str(path)).to_numpy())
@@ -71,11 +76,16 @@ def _ids(column: pd.Series, path: Path) -> pd.Series:
 
 
 def _name(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _values(column: pd.Series, path: Path) -> pd.Series:
-    """y as floats, NaN where it is unknown. Raises ModelError for what is no finite number."""
+    """y as floats, NaN where it is unknown.
+
+    Raises ModelError for what is no number, or beyond _LARGEST.
+    """
     kind = column.dtype.kind
     if kind == "f" and isinstance(column.dtype, np.dtype):
         values, unknown = column.astype(float), column.isna()
@@ -84,19 +94,20 @@ def _values(column: pd.Series, path: Path) -> pd.Series:
         values = pd.to_numeric(column.mask(unknown), errors="coerce").astype(float)
     else:
         values, unknown = pd.Series(np.nan, index=column.index), column.isna()
-    wrong = ~(np.isfinite(values) | unknown)
+    wrong = ~((values.abs() <= _LARGEST) | unknown)
     if wrong.any():
-        raise ModelError(f"{path}: y holds {column[wrong].iloc[0]!r}, {_remedy(column[wrong])}")
+        value = column[wrong].iloc[0]
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise ModelError(f"{path}: y holds {shown[:80]}, {_remedy(shown)}")
     return values
 
 
-def _remedy(wrong: pd.Series) -> str:
-    """What is wrong with the first of these values, and what to do."""
-    written = str(wrong.iloc[0]).strip()
-    if re.fullmatch(r"[+-]?[\d., '\u00a0\u202f]+", written):
+def _remedy(shown: str) -> str:
+    """What is wrong with this value, and what to do."""
+    if re.fullmatch(r"'\s*[+-]?[\d., '\u00a0\u202f]+'", shown):
         return (
             "which is not a number. Write a decimal point, and no separator of thousands: 1234.5."
         )
-    if re.fullmatch(r"(?i)[+-]?inf(inity)?", written):
-        return "which is not finite. Correct it, or leave y empty where it is not known."
+    if re.fullmatch(r"[+-]?(inf|\d.*e\+\d+)", shown):
+        return "which is too large. Correct it, or leave y empty where it is not known."
     return "which is not a number. Correct it, or leave y empty where it is not known."

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flow_platform.evaluation.frequency import (
+    are_steps,
     can_be_named_by,
     days_of,
     is_within_a_day,
-    offset_of,
     whole_step,
 )
 from flow_platform.evaluation.whole_number_dates import read_numbers
@@ -27,7 +27,8 @@ from flow_platform.ground.errors import ModelError
 
 # Times that are kept in nanoseconds with room for a horizon.
 _FIRST, _LAST = pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")
-_MOST_DIGITS = 10**15
+# Larger whole numbers are not exact as floats, and no file counts so far.
+_LARGEST = 10**15
 _ISO_DATES = "Write ISO dates such as 2024-01-31."
 
 _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:\.\d+)?)?)?"
@@ -48,6 +49,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
 _DAY_NAMED = re.compile(r"(\d{1,2})[-/. ]+([A-Za-z]{3,9})[-/., ]+(\d{4})")
 _MONTH_NAMED = re.compile(r"([A-Za-z]{3,9})[-/. ]+(\d{1,2}),? +(\d{4})")
+_FORMS = (_YEAR_FIRST, _YEAR_LAST, _DAY_NAMED, _MONTH_NAMED)
 _MONTHS = tuple(name.casefold() for name in calendar.month_name)
 
 
@@ -120,9 +122,8 @@ def _of_numbers(numbers: np.ndarray, freq: str, where: str) -> pd.Series:
         raise ModelError(
             f"{where}: ds {numbers[wrong][0]} is neither a time nor a whole number. {_ISO_DATES}"
         )
-    large = (numbers < -_MOST_DIGITS) | (numbers > _MOST_DIGITS)
-    # Epoch nanoseconds are the only larger numbers that files have.
-    if large.any() and whole_step(freq) is None:
+    large = (numbers < -_LARGEST) | (numbers > _LARGEST)
+    if large.any() and (whole_step(freq) is None or numbers.dtype.kind != "i"):
         raise ModelError(f"{where}: ds {numbers[large][0]} is too large a number. {_ISO_DATES}")
     return pd.Series(numbers.astype("int64"))
 
@@ -226,31 +227,24 @@ def _of_other_forms(texts: list[str], freq: str, where: str) -> pd.DatetimeIndex
     readings = _readings(dates, texts, where)
     clocks = [_clock(moment) for moment in moments]
     found: list[tuple[str, pd.DatetimeIndex]] = []
-    fault: ModelError | None = None
+    faults: list[str] = []
     for name, days in readings.items():
-        column = pa.array(
-            [day + clock for day, clock in zip(days, clocks, strict=True)], pa.string()
-        )
-        try:
-            if not _all(column, _ISO):
-                wrong = texts[days.index("")] if "" in days else _first_without(column, _ISO)
-                raise ModelError(f"{where}: ds {wrong!r} is not read {name}. {_ISO_DATES}")
-            times = _of_iso(column, freq, where)
-        except ModelError as error:
-            fault = fault or error
+        if "" in days:
+            faults.append(f"{texts[days.index('')]!r} is no day {name}")
             continue
-        if _are_steps(times, freq) and not any(times.equals(other) for _, other in found):
+        column = pa.array([day + clock for day, clock in zip(days, clocks, strict=True)])
+        times = _of_iso(column, freq, where)
+        if not are_steps(times, freq):
+            faults.append(f"{texts[0]!r} and others are no steps of --freq {freq} {name}")
+        elif not any(times.equals(other) for _, other in found):
             found.append((name, times))
+    if not found:
+        raise ModelError(f"{where}: ds {', and '.join(faults)}. {_ISO_DATES}")
     if len(found) > 1:
         names = " and ".join(name for name, _ in found)
         raise ModelError(
             f"{where}: ds such as {texts[0]!r} can be read {names}, and no value decides it."
             f" {_ISO_DATES}"
-        )
-    if not found:
-        raise fault or ModelError(
-            f"{where}: ds such as {texts[0]!r} are no steps of --freq {freq}, whichever part is"
-            f" the month. {_ISO_DATES}"
         )
     return found[0][1]
 
@@ -263,11 +257,10 @@ def _readings(dates: list[str], texts: list[str], where: str) -> dict[str, list[
     for read in (_year_first, _month_by_name):
         days = [read(text) for text in dates]
         if all(day is not None for day in days):
-            return {"as a date": [day or "" for day in days]}
+            return {"of the calendar": [day or "" for day in days]}
     parts = [_YEAR_LAST.fullmatch(text) for text in dates]
     if not all(parts):
-        wrong = next(i for i, part in enumerate(parts) if part is None)
-        raise ModelError(_why_no_date(texts[wrong], texts, where))
+        raise ModelError(_why_no_date(dates, texts, where))
     fields = [(int(p[1]), int(p[3]), p[4]) for p in parts if p is not None]
     long = [year if len(year) == 4 else f"20{year}" for _, _, year in fields]
     readings = {
@@ -317,28 +310,23 @@ def _clock(moment: re.Match[str] | None) -> str:
     )
 
 
-def _are_steps(times: pd.DatetimeIndex, freq: str) -> bool:
-    """Whether the times can be steps of weeks, months and coarser; always for days and finer."""
-    offset = offset_of(freq)
-    if offset.freqstr.split("-")[0].lstrip("0123456789") in ("D", "B", "C") or is_within_a_day(
-        freq
-    ):
-        return True
-    if freq.upper() == "W":
-        return times.day_of_week.nunique() == 1
-    return all(map(offset.is_on_offset, times))
-
-
-def _why_no_date(wrong: str, texts: list[str], where: str) -> str:
-    """The sentence for a text that is no date, or not written as the others are."""
-    if week := _WEEK.fullmatch(wrong):
-        try:
-            monday = f", its Monday {date.fromisocalendar(int(week[1]), int(week[2]), 1)}"
-        except ValueError:
-            monday = ""
+def _why_no_date(dates: list[str], texts: list[str], where: str) -> str:
+    """The sentence for texts of which some are no dates, or which have several forms."""
+    forms = [
+        next((n for n, form in enumerate(_FORMS) if form.fullmatch(day)), None) for day in dates
+    ]
+    if None not in forms:
+        other = next(n for n, form in enumerate(forms) if form != forms[0])
         return (
-            f"{where}: ds {wrong!r} is an ISO week, which is no day. Write its first day{monday}."
+            f"{where}: ds {texts[0]!r} and {texts[other]!r} are dates of different forms."
+            f" {_ISO_DATES}"
         )
-    other = next((text for text in texts if text != wrong), None)
-    hint = f" The first ds is {texts[0]!r}; all are to be written alike." if other else ""
-    return f"{where}: ds {wrong!r} is neither a time nor a whole number. {_ISO_DATES}{hint}"
+    wrong = texts[forms.index(None)]
+    week = _WEEK.fullmatch(wrong)
+    if week is None:
+        return f"{where}: ds {wrong!r} is neither a time nor a whole number. {_ISO_DATES}"
+    try:
+        monday = f", its Monday {date.fromisocalendar(int(week[1]), int(week[2]), 1)}"
+    except ValueError:
+        monday = ""
+    return f"{where}: ds {wrong!r} is an ISO week, which is no day. Write its first day{monday}."

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import Day, Tick
 
-from flow_platform.evaluation.frequency import current_name, offset_of, whole_step
+from flow_platform.evaluation.frequency import current_name, equal_steps, offset_of, whole_step
 from flow_platform.ground.errors import ModelError
 
 # The longer cycle that series of a frequency often have though it is not given: the week of hours,
@@ -23,7 +23,7 @@ STEPS_BEYOND = 8
 MOST_CELLS = 100_000_000
 # Above so many steps, series with a row at fewer than this share of them are refused: their ds are
 # of a finer unit than the frequency, and all but these steps would be filled.
-MANY_STEPS, LEAST_KNOWN = 1_000_000, 0.01
+MANY_STEPS, LEAST_KNOWN = 100_000, 0.01
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,10 @@ def _refuse_too_large(spans: np.ndarray, rows: int, freq: str) -> None:
 
 def _current_name(freq: str, ds: pd.Series) -> str:
     """The name that pandas has for `freq` today; plain weeks end on the weekday of the rows."""
-    if freq.upper() == "W" and ds.dtype.kind == "M" and ds.dt.day_of_week.nunique() == 1:
-        return f"W-{ds.iloc[0]:%a}".upper()
-    return current_name(freq)
+    name = current_name(freq)
+    if name.lstrip("0123456789") == "W" and ds.dtype.kind == "M":
+        return f"{name}-{ds.iloc[0]:%a}".upper() if ds.dt.day_of_week.nunique() == 1 else name
+    return name
 
 
 def _step_numbers(ds: pd.Series, freq: str) -> np.ndarray:
@@ -248,7 +249,6 @@ def _calendar_steps(times: pd.DatetimeIndex, freq: str) -> tuple[np.ndarray, np.
     """
     offset = offset_of(freq)
     if isinstance(offset, Tick | Day):
-        unit = pd.Timedelta(days=offset.n) if isinstance(offset, Day) else pd.Timedelta(offset)
-        return np.divmod((times - times.min()).as_unit("ns").asi8, unit.as_unit("ns").value)
+        return equal_steps(times, offset)
     position = pd.date_range(times.min(), times.max(), freq=offset).get_indexer(times)
     return position, position < 0

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from flow_platform.evaluation.frequency import can_be_named_by, days_of, is_within_a_day
+from flow_platform.evaluation.frequency import are_steps, can_be_named_by, days_of, is_within_a_day
 from flow_platform.ground.errors import ModelError
 
 # Days that a whole number may mean; outside of them a likeness is chance.
@@ -131,6 +131,9 @@ def read_numbers(numbers: np.ndarray, freq: str, where: str) -> pd.DatetimeIndex
     # Numbers of weeks up to 12 are months too; the frequency tells which.
     if len(fitting) > 1:
         fitting = [r for r in fitting if r.period != "W"]
+    # 2024033000 can be epoch seconds of 2034; only as hours are such numbers an hour apart.
+    if len(fitting) > 1:
+        fitting = [r for r in fitting if are_steps(found[r], freq)] or fitting
     if len(fitting) > 1:
         names = " and like ".join(reading.name for reading in fitting)
         raise ModelError(f"{where}: ds are whole numbers that look like {names}. {_REMEDY}")
