@@ -53,7 +53,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         parquet = path.suffix.lower() in (".parquet", ".pq")
         return pd.read_parquet(path) if parquet else read_csv(path)
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError, NotImplementedError, KeyError, TypeError) as error:
         cause = " ".join(str(error).split())
         raise ModelError(f"{path} cannot be read ({cause}); give CSV or Parquet.") from error
 

@@ -35,7 +35,13 @@ _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:\.\d+)?)?)?"
 _OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _ISO = rf"^\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]{_CLOCK} ?{_OFFSET}?)?$"
 _WITH_OFFSET = rf"([T ]{_CLOCK}) ?{_OFFSET}$"
-_MIDNIGHT = r"([T ])24(:00(?::00(?:\.0+)?)?)"
+_MIDNIGHT = rf"([T ])24(:00(?::00(?:\.0+)?)?)( ?{_OFFSET})?$"
+# ISO without signs between its parts, and UTC by its name; each with what it is written as here.
+_OTHER_ISO = (
+    (r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", r"\1-\2-\3T\4:\5:\6"),
+    (r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", r"\1-\2-\3T\4:\5"),
+    (r"(:\d\d(?:\.\d+)?) (?:UTC|GMT)$", r"\1Z"),
+)
 _NUMBER = r"^-?\d+(?:\.\d*)?$"
 _WEEK = re.compile(r"(\d{4})-?W(\d{1,2})(?:-?\d)?")
 _PERIODS = {"M": re.compile(r"(\d{4})[-/.](\d{1,2})"), "Q": re.compile(r"(\d{4})[- ]?Q([1-4])")}
@@ -45,7 +51,7 @@ _MOMENT = re.compile(
     r"(?P<date>.+?)(?:(?:[T ]|, ?) ?(?P<hour>\d{1,2})(?P<rest>:\d{2}(?::\d{2}(?:\.\d+)?)?)"
     rf" ?(?P<half>[AaPp]\.?[Mm]\.?)?(?P<offset> ?{_OFFSET})?|(?P<zone>[Zz]|[+-]\d\d:\d\d))?"
 )
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})")
+_YEAR_FIRST = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|(\d\d)(\d\d))")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
 _DAY_NAMED = re.compile(r"(\d{1,2})[-/. ]+([A-Za-z]{3,9})[-/., ]+(\d{4})")
 _MONTH_NAMED = re.compile(r"([A-Za-z]{3,9})[-/. ]+(\d{1,2}),? +(\d{4})")
@@ -63,15 +69,15 @@ def times_of(ds: pd.Series, freq: str, where: str) -> pd.Series:
 
     Example: times_of(pd.Series(["2024-01-31"]), "D", "panel.csv")
     """
-    if isinstance(ds.dtype, pd.PeriodDtype):
-        _refuse_missing(ds.isna().to_numpy(), where)
-        return _kept_in_bounds(days_of(pd.PeriodIndex(ds), freq), where)
     if ds.dtype.kind == "M":
         _refuse_missing(ds.isna().to_numpy(), where)
         return _kept_in_bounds(_without_zone(pd.DatetimeIndex(ds), freq), where)
     if ds.dtype == np.int64 and whole_step(freq) is not None:
         return ds
     codes, distinct = pd.factorize(ds)
+    if isinstance(ds.dtype, pd.PeriodDtype):
+        _refuse_missing(codes < 0, where)
+        return _kept_in_bounds(days_of(pd.PeriodIndex(distinct), freq), where).take(codes)
     values = np.asarray(distinct)
     if values.dtype.kind in "iuf":
         _refuse_missing(codes < 0, where)
@@ -134,6 +140,9 @@ def _of_numbers(numbers: np.ndarray, freq: str, where: str) -> pd.Series:
 def _of_texts(texts: list[str], freq: str, where: str) -> pd.Series:
     """Distinct texts as times, or as whole numbers."""
     column = pa.array(texts, pa.string())
+    if "T" in texts[0][8:9] or texts[0].endswith(("UTC", "GMT")):
+        for written, iso in _OTHER_ISO:
+            column = pc.replace_substring_regex(column, written, iso)
     if _all(column, _NUMBER):
         return _of_numbers(_numbers(texts), freq, where)
     if whole_step(freq) is not None:
@@ -200,7 +209,7 @@ def _of_iso(column: pa.Array, freq: str, where: str) -> pd.DatetimeIndex:
         plain = pc.replace_substring_regex(plain, _WITH_OFFSET, r"\1")
     midnight = pc.match_substring_regex(plain, _MIDNIGHT).to_numpy(zero_copy_only=False)
     if midnight.any():
-        plain = pc.replace_substring_regex(plain, _MIDNIGHT, r"\1" "00" r"\2")
+        plain = pc.replace_substring_regex(plain, _MIDNIGHT, r"\1" "00" r"\2\3")
     utc = bool(count) and within_a_day
     texts = pd.Index(plain.to_pandas())
     try:
@@ -281,7 +290,7 @@ def _day(year: str, month: int, day: int) -> str:
 
 def _year_first(text: str) -> str | None:
     parts = _YEAR_FIRST.fullmatch(text)
-    return _day(parts[1], int(parts[3]), int(parts[4])) if parts else None
+    return _day(parts[1], int(parts[3] or parts[5]), int(parts[4] or parts[6])) if parts else None
 
 
 def _month_by_name(text: str) -> str | None:

@@ -5,6 +5,7 @@ How ds are read is in `test_panel_times`.
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -177,6 +178,22 @@ def test_a_file_that_is_no_table_of_rows_is_refused_in_one_sentence(
     with pytest.raises(ModelError, match=words) as caught:
         matrix_of(read_text(tmp_path, text, "D"), "D", (1,))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1abcdPAR1", b"unique_id,ds,y\n"])
+def test_a_broken_parquet_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "panel.parquet"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_panel_file(path, "D")
+
+
+def test_a_compressed_file_is_read_and_a_folder_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "panel.csv.gz"
+    path.write_bytes(gzip.compress(PLAIN.encode()))
+    assert len(read_panel_file(path, "D")) == 120
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_panel_file(tmp_path, "D")
 
 
 @settings(deadline=None, max_examples=150)

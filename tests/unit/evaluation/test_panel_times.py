@@ -215,6 +215,15 @@ def test_two_digits_of_a_year_are_read_only_where_they_can_be_nothing_else(tmp_p
         ds_of(tmp_path, list(DAYS.strftime("%d/%m/%y")), "D")
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%Y%m%dT%H%M%S", "%Y%m%dT%H%MZ", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%HZ", "%Y-%m-%d %H:%M+00"],
+)
+def test_other_forms_of_iso_are_moments(tmp_path: Path, form: str) -> None:
+    assert ds_of(tmp_path, list(HOURS.strftime(form)), "h") == HOURS.tolist()
+    assert ds_of(tmp_path, list(DAYS.strftime(form)), "D") == DAYS.tolist()
+
+
 @pytest.mark.parametrize("form", ["%Y-%m-%d {}:00", "%Y-%m-%dT{}:00:00Z", "%d/%m/%Y {}:00"])
 def test_the_hour_24_is_midnight_of_the_next_day(tmp_path: Path, form: str) -> None:
     day = pd.Timestamp("2024-01-31")
@@ -230,6 +239,7 @@ def test_the_hour_24_is_midnight_of_the_next_day(tmp_path: Path, form: str) -> N
         ("2024-W05-1", "is an ISO week"),
         ("2024-02-30", "is no date or time that exists"),
         ("2024-01-31 24:30", "is no date or time that exists"),
+        ("2024-01-31 24:00:30", "is no date or time that exists"),
         ("30/02/2024", "'30/02/2024' is no day day-first"),
         ("2024-01-31 13:00 PM", "is no date or time that exists"),
         ("10:30", "neither a time nor a whole number"),
