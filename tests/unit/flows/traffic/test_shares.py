@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flow_platform.ground.errors import ConfigurationError
@@ -257,6 +257,9 @@ def test_a_true_hourly_series_cut_into_shares_comes_back(
     has_offset: bool,
     seed: int,
 ) -> None:
+    # Lord Howe's clock goes back by half an hour: of 20 minutes some local times occur once only,
+    # in the first turn, and their second would be between two steps. They go to quarantine.
+    assume(has_offset or zone != "Australia/Lord_Howe" or 30 % minutes == 0)
     count = 48 * 60 // minutes
     begin = pd.Timestamp(f"{day} 10:00", tz="UTC")
     ends = pd.date_range(begin, periods=count + 1, freq=f"{minutes}min")[1:]
