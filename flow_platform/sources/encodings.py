@@ -43,7 +43,16 @@ def detected_encoding(data: bytes) -> str | None:
     except LookupError:
         return _LIKELIEST
     # What Windows writes has more letters than the standard of this name.
-    return _LIKELIEST if found in ("utf-8", "ascii", "iso8859-1") else found
+    is_likeliest = found in ("utf-8", "ascii", "iso8859-1") or _means_the_same(sample, found)
+    return _LIKELIEST if is_likeliest else found
+
+
+def _means_the_same(sample: bytes, encoding: str) -> bool:
+    """Whether the likeliest encoding makes the same text: few letters show no difference."""
+    try:
+        return sample.decode(_LIKELIEST) == sample.decode(encoding)
+    except UnicodeDecodeError:
+        return False
 
 
 def _of_latin(sample: bytes) -> str | None:

@@ -59,9 +59,24 @@ def header_place(rows: Sequence[Row], fits: Callable[[Row], bool]) -> int:
 
 
 def head_of(lines: Sequence[str], config: SourceConfig, layouts: Layouts) -> Head | None:
-    """Where the table begins in the lines of a CSV file; None where all are blank.
+    """`found_head` of a header that fits these layouts.
 
     Raises FileUnreadableError where the header lacks a wanted column.
+    """
+    head = found_head(lines, config, layouts.fits)
+    if head is not None:
+        layouts.check(head.names, "; encoding, separator and skip_rows are set there too.")
+    return head
+
+
+def found_head(
+    lines: Sequence[str], config: SourceConfig, fits: Callable[[Sequence[str]], bool]
+) -> Head | None:
+    """Where the table begins in the lines of a CSV file; None where all are blank.
+
+    The header is the line after `skip_rows`, where that is set; else the first whose names `fits`,
+    so that titles above it are passed over; else the first. It is cut by the separator that is set,
+    or that Excel states, or else by the first with which it fits, or has the most fields.
     """
     filled = [place for place, line in enumerate(lines) if line.strip()]
     if not filled:
@@ -77,18 +92,16 @@ def head_of(lines: Sequence[str], config: SourceConfig, layouts: Layouts) -> Hea
     def cuts(place: int) -> dict[str, list[str]]:
         return {one: names_of(cut_line(lines[place], one)) for one in separators}
 
-    def fits(place: int) -> bool:
-        return any(map(layouts.fits, cuts(place).values()))
+    def is_header(place: int) -> bool:
+        return any(map(fits, cuts(place).values()))
 
     if config.skip_rows is not None:
         # Lines as an editor counts them, blank ones too.
         filled = [place for place in filled if place >= config.skip_rows] or filled[-1:]
         place = filled[0]
     else:
-        place = filled[header_place(filled, fits)]
+        place = filled[header_place(filled, is_header)]
     found = cuts(place)
-    fitting = [one for one, names in found.items() if layouts.fits(names)]
+    fitting = [one for one, names in found.items() if fits(names)]
     separator = fitting[0] if fitting else max(found, key=lambda one: len(found[one]))
-    names = found[separator]
-    layouts.check(names, "; encoding, separator and skip_rows are set there too.")
-    return Head(separator, names, place)
+    return Head(separator, found[separator], place)

@@ -18,7 +18,8 @@ import numpy as np
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import open_arrow
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, summary_of
-from flow_platform.sources.parts_head import Head, cut, head_of
+from flow_platform.sources.heads import cut_line
+from flow_platform.sources.parts_head import PartsHead, parts_head
 from flow_platform.sources.tables import BrokenRow, Column, Table, clean_text
 
 # The code of the reason of rows that cannot be cut into columns.
@@ -40,8 +41,8 @@ class _Ragged:
         self.whole: dict[int, list[str]] = {}
         self.broken: dict[int, str] = {}
 
-    def add(self, number: int, text: str, head: Head) -> None:
-        fields, width = cut(text, head.separator), head.width
+    def add(self, number: int, text: str, head: PartsHead) -> None:
+        fields, width = cut_line(text, head.separator), head.width
         self.numbers.append(number)
         if len(fields) >= len(head.header) and not any(fields[len(head.header) :]):
             self.whole[number] = [*fields, *[""] * width][:width]
@@ -69,11 +70,15 @@ _Read = Callable[[Sequence[str] | None, _Ragged], Iterator[Any]]
 class Parts:
     """A file that is open: the `names` of its header, and its tables one after the other.
 
+    `encoding` is that of a CSV file where it was detected and not set.
     `broken` are the rows that could not be cut; it is whole once the tables have been read.
     """
 
-    def __init__(self, names: list[str], every_name: list[str], read: _Read) -> None:
+    def __init__(
+        self, names: list[str], every_name: list[str], read: _Read, encoding: str | None = None
+    ) -> None:
         self.names = names
+        self.encoding = encoding
         # With those of the fields beyond the header.
         self._every_name = every_name
         self._read = read
@@ -186,7 +191,7 @@ def _open_csv(
 
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            head = head_of(bytes(stream.read(_HEAD_BYTES)), config, fits)
+            head = parts_head(bytes(stream.read(_HEAD_BYTES)), config, fits)
     except (pa.ArrowException, LookupError) as error:
         raise unreadable(error) from error
     # Some years have more fields in each row than in the header, all of them empty.
@@ -213,7 +218,7 @@ def _open_csv(
             on_ragged=pass_over,
         )
 
-    return Parts(head.header, names, read)
+    return Parts(head.header, names, read, head.detected)
 
 
 def _guarded(batches: Iterator[Any]) -> Iterator[Any]:

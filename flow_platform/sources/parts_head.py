@@ -1,113 +1,60 @@
-"""Where the table of a CSV file that is read in parts begins, and how it is cut: marks of the
-encoding, Excel's line `sep=`, titles above the header, empty fields at its end.
+"""How a CSV file that is read in parts is to be cut: its encoding, and what is above its rows.
 
-Files that are read whole are in `csv_tables.py`.
+Where the header is, is found in `heads.py`; files that are read whole are in `csv_tables.py`.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.heads import cut_line, found_head, named
 
-_SEPARATORS = (",", ";", "\t", "|")
-_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
-# A title, a period, who exported it, and blank lines between them: what is longer is no title.
-_MOST_LINES_ABOVE = 40
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
-class Head:
+class PartsHead:
     """How a CSV file is to be cut: the names of its `header` without empty ones at the end, how
-    many fields its rows have, and the lines up to the header, which is one of them.
+    many fields its rows have, and the lines up to the header, which is one of them. `detected` is
+    its encoding where none is set and it is not UTF-8.
     """
 
     encoding: str
+    detected: str | None
     separator: str
     header: list[str]
     width: int
     lines_above: int
 
 
-def cut(line: str, separator: str) -> list[str]:
-    """The fields of one line, quotes respected where they match."""
-    try:
-        return next(csv.reader([line], delimiter=separator, strict=True), [])
-    except csv.Error:
-        return line.rstrip("\r\n").split(separator)
-
-
-def head_of(
+def parts_head(
     head: bytes, config: SourceConfig, fits: Callable[[Sequence[str]], bool] | None
-) -> Head:
-    """The head of a file that begins with these bytes.
+) -> PartsHead:
+    """The head of a file that begins with these bytes; `fits` knows the header.
 
-    The header is the first line that `fits`, cut by the separator that is set or else by any of
-    , ; tab and |. Where none does it is the first line, cut into the most fields.
-
-    Raises FileUnreadableError where there is no line, or no encoding is set and it is not in UTF-8;
-    LookupError where the encoding that is set does not exist.
+    Raises FileUnreadableError where there is no line; LookupError where the encoding that is set
+    does not exist.
     """
+    detected = None if config.encoding else detected_encoding(head[: head.rfind(b"\n") + 1] or head)
     wide = config.encoding is None and head.startswith(_WIDE)
-    encoding = config.encoding or ("utf-16" if wide else "utf-8")
-    text = _decoded(head, encoding, is_stated=config.encoding is not None)
-    whole = re.split(r"\r\n|\n|\r", text)[: 2 * _MOST_LINES_ABOVE]
-    lines = [(number, line) for number, line in enumerate(whole, start=1) if line.strip()]
-    stated = _EXCEL_SEPARATOR.fullmatch(lines[0][1]) if lines else None
-    candidates: tuple[str, ...] = _SEPARATORS
-    if stated is not None:
-        lines, candidates = lines[1:], (stated[1], *_SEPARATORS)
-    if config.separator:
-        candidates = (config.separator,)
-    if not lines:
+    encoding = config.encoding or detected or ("utf-16" if wide else "utf-8")
+    # The last character may be cut off.
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+    lines = re.split(r"\r\n|\n|\r", text)
+    found = found_head(lines, config, fits or (lambda names: False))
+    if found is None:
         raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
-    place, separator = _header_of(lines, candidates, fits)
-    number, line = lines[place]
-    header = _without_empty_end(cut(line, separator))
-    following = cut(lines[place + 1][1], separator) if len(lines) > place + 1 else []
+    header = found.names[: max(named(found.names), 1)]
+    rows = (line for line in lines[found.place + 1 :] if line.strip())
+    following = cut_line(next(rows, ""), found.separator)
     beyond = following[len(header) :]
     # A row with something beyond the header is a broken one, and shows nothing of the others.
     width = len(following) if beyond and not any(beyond) else len(header)
-    named = [name if name.strip() else f"(column {at})" for at, name in enumerate(header, start=1)]
-    return Head(encoding, separator, named, width, number)
-
-
-def _decoded(head: bytes, encoding: str, *, is_stated: bool) -> str:
-    """The beginning of a file as text, of which the last character may be cut off."""
-    errors = "replace" if is_stated else "strict"
-    try:
-        text = codecs.getincrementaldecoder(encoding)(errors).decode(head)
-    except UnicodeDecodeError as error:
-        raise FileUnreadableError(
-            f"is not in {encoding.upper()}. Name its encoding in sources.toml, such as"
-            " windows-1252."
-        ) from error
-    return text.removeprefix("\ufeff")
-
-
-def _header_of(
-    lines: Sequence[tuple[int, str]],
-    separators: Sequence[str],
-    fits: Callable[[Sequence[str]], bool] | None,
-) -> tuple[int, str]:
-    """The place of the header among the lines, and the separator of the file."""
-    if fits is not None:
-        for place, (_, line) in enumerate(lines[:_MOST_LINES_ABOVE]):
-            for separator in separators:
-                if fits(cut(line, separator)):
-                    return place, separator
-    first = lines[0][1]
-    return 0, max(separators, key=lambda separator: len(cut(first, separator)))
-
-
-def _without_empty_end(names: list[str]) -> list[str]:
-    width = len(names)
-    while width > 1 and not names[width - 1].strip():
-        width -= 1
-    return names[:width]
+    names = [name or f"(column {place})" for place, name in enumerate(header, start=1)]
+    return PartsHead(encoding, detected, found.separator, names, width, found.place + 1)

@@ -160,6 +160,7 @@ class _Tally:
     name: str
     rejects: Rejects
     service: str = ""
+    encoding: str | None = None
     good: int = 0
     busy: set[int] = field(default_factory=set)
     is_whole: bool = False
@@ -174,7 +175,7 @@ def _read_file(
     """
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
-    tally.service = layout.service
+    tally.service, tally.encoding = layout.service, opened.encoding
     for table in opened.tables(layout.names):
         rows = columns_of(table, config)
         judged = judge(rows, file.span.limits, asked.city)
@@ -332,6 +333,7 @@ class _Reader:
                 rejected=len(file.rejects),
                 stored=self.stored[place],
                 repeated=self.repeated[place],
+                encoding=file.encoding,
             )
             for place, file in enumerate(self.read)
             if file.is_whole

@@ -123,14 +123,15 @@ def test_the_separator_that_is_set_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["site;day;n", "Société;;\nsite;day;n"])
-def test_a_file_that_is_not_in_utf_8_is_an_error_with_the_remedy(
+def test_a_file_that_is_not_in_utf_8_is_read_in_the_encoding_that_it_shows(
     tmp_path: Path, header: str
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(f"{header}\n1;2;é\n".encode("latin-1"))
-    with pytest.raises(FileUnreadableError, match=r"Name its encoding in sources\.toml"):
-        rows_of(opened(path))
+    assert rows_of(opened(path))[1] == ["1", "2", "é"]
+    assert opened(path).encoding == "cp1252"
     assert rows_of(opened(path, encoding="latin-1"))[1] == ["1", "2", "é"]
+    assert opened(path, encoding="latin-1").encoding is None
 
 
 def test_bytes_that_are_not_utf_8_far_behind_the_header_are_an_error_with_the_remedy(
@@ -142,7 +143,6 @@ def test_bytes_that_are_not_utf_8_far_behind_the_header_are_an_error_with_the_re
         rows_of(opened(tmp_path / "a.csv"))
 
 
-def test_a_header_that_is_not_known_and_not_in_utf_8_is_no_header(tmp_path: Path) -> None:
+def test_a_header_that_is_not_known_is_read_in_the_encoding_that_it_shows(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("durée;b\n1;2\n".encode("latin-1"))
-    with pytest.raises(FileUnreadableError, match=r"not in UTF-8\. Name its encoding"):
-        opened(tmp_path / "a.csv")
+    assert opened(tmp_path / "a.csv").names == ["durée", "b"]

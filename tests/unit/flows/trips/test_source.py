@@ -315,7 +315,10 @@ def without(name: str) -> dict[str, Any]:
         ("g_2023-01.csv", b"a,b\n1,2\n", "no column"),
         (
             "g_2023-01.csv",
-            b"pickup_at,dropoff_at,pickup_zone,dropoff_zone,distance_km,x\n,,1,1,1,\xe9\n",
+            # Beyond what is looked at to detect an encoding.
+            b"pickup_at,dropoff_at,pickup_zone,dropoff_zone,distance_km,x\n"
+            + b",,1,1,1,e\n" * 10_000
+            + b",,1,1,1,\xe9\n",
             "encoding",
         ),
         ("g_2023-01.xlsx", b"PK", "workbook"),
