@@ -59,13 +59,13 @@ _FORMS = (_YEAR_FIRST, _YEAR_LAST, _DAY_NAMED, _MONTH_NAMED)
 _MONTHS = tuple(name.casefold() for name in calendar.month_name)
 
 
-def times_of(ds: pd.Series, freq: str, where: str) -> pd.Series:
+def times_of(ds: pd.Series, freq: str, where: str, after: pd.Timestamp | None = None) -> pd.Series:
     """ds as timestamps without a zone, or as whole numbers that count steps.
 
     Moments with an offset or a zone are in UTC where the steps of `freq` are hours or finer, else
     local days as they are written. Numbers are dates where `freq` is of the calendar and they can
-    only be that. `where` names the file. Raises ModelError with the value, the fault and the
-    remedy.
+    only be that. `where` names the file. Of two orders of a date, the one counts whose times are
+    all later than `after`. Raises ModelError with the value, the fault and the remedy.
 
     Example: times_of(pd.Series(["2024-01-31"]), "D", "panel.csv")
     """
@@ -85,7 +85,7 @@ def times_of(ds: pd.Series, freq: str, where: str) -> pd.Series:
     column = pc.utf8_trim_whitespace(pa.array(texts, pa.string()))
     empty = pc.equal(column, "").to_numpy(zero_copy_only=False)
     _refuse_missing(empty[codes], where)
-    return _of_texts(column, freq, where).take(codes)
+    return _of_texts(column, freq, where, after).take(codes)
 
 
 def _refuse_missing(unknown: np.ndarray, where: str) -> None:
@@ -138,7 +138,7 @@ def _of_numbers(numbers: np.ndarray, freq: str, where: str) -> pd.Series:
 # -- texts ---------------------------------------------------------------------------------------
 
 
-def _of_texts(column: pa.Array, freq: str, where: str) -> pd.Series:
+def _of_texts(column: pa.Array, freq: str, where: str, after: pd.Timestamp | None) -> pd.Series:
     """Distinct texts as times, or as whole numbers."""
     first = column[0].as_py()
     if "T" in first[8:9] or first.endswith(("UTC", "GMT")):
@@ -158,7 +158,7 @@ def _of_texts(column: pa.Array, freq: str, where: str) -> pd.Series:
     for period, form in _PERIODS.items():
         if all(map(form.fullmatch, texts)):
             return _kept_in_bounds(_of_periods(texts, period, freq, where), where)
-    return _kept_in_bounds(_of_other_forms(texts, freq, where), where)
+    return _kept_in_bounds(_of_other_forms(texts, freq, where, after), where)
 
 
 def _all(column: pa.Array, form: str) -> bool:
@@ -229,7 +229,9 @@ def _first_impossible(texts: pd.Index, written: pa.Array) -> str:
     return str(written[int(known.isna().argmax())].as_py())
 
 
-def _of_other_forms(texts: list[str], freq: str, where: str) -> pd.DatetimeIndex:
+def _of_other_forms(
+    texts: list[str], freq: str, where: str, after: pd.Timestamp | None
+) -> pd.DatetimeIndex:
     """Moments whose date is not ISO: their dates are read as one, then what follows them."""
     moments = [_MOMENT.fullmatch(text) for text in texts]
     dates = [
@@ -251,6 +253,8 @@ def _of_other_forms(texts: list[str], freq: str, where: str) -> pd.DatetimeIndex
             found.append((name, times))
     if not found:
         raise ModelError(f"{where}: ds {', and '.join(faults)}. {_ISO_DATES}")
+    if len(found) > 1 and after is not None:
+        found = [(name, times) for name, times in found if times.min() > after] or found
     if len(found) > 1:
         names = " and ".join(name for name, _ in found)
         raise ModelError(
