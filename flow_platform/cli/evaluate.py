@@ -74,6 +74,8 @@ def evaluate(
     """
     import os
 
+    import pandas as pd
+
     from flow_platform.evaluation.options import NAMES, Options
     from flow_platform.evaluation.panel_file import read_panel_file
     from flow_platform.evaluation.series_matrix import matrix_of
@@ -94,8 +96,11 @@ def evaluate(
     )
     after = None
     if holdout is not None:
-        # A panel that counts steps is followed by counts, whatever dates these look like.
-        after = read_panel_file(holdout, freq if rows["ds"].dtype.kind == "M" else "1")
+        if rows["ds"].dtype.kind == "M":
+            after = read_panel_file(holdout, freq, pd.Timestamp(matrix.last.min()))
+        else:
+            # A panel that counts steps is followed by counts, whatever dates these look like.
+            after = read_panel_file(holdout, "1")
         _report_unknown(after, holdout)
     result = _with_progress_bar(matrix, options, after)
     text = _write(result, out)

@@ -21,12 +21,13 @@ _LARGEST = 1e100
 _WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9]\d*))\.0")
 
 
-def read_panel_file(path: Path, freq: str) -> pd.DataFrame:
+def read_panel_file(path: Path, freq: str, after: pd.Timestamp | None = None) -> pd.DataFrame:
     """The rows of a CSV or Parquet file as unique_id (str), ds, y (float, NaN where unknown).
 
     unique_id is as it is written, but whole numbers that were written as floats (7.0) are whole.
     ds is a timestamp without a zone: UTC where the steps of `freq` are hours or finer, else the
-    local day. It is a whole number where `freq` is one, or where the file counts steps. Raises
+    local day. It is a whole number where `freq` is one, or where the file counts steps. `after` is
+    the time that all rows of a hold-out follow: it may decide the order of day and month. Raises
     ModelError with the file, the fault and the remedy where the file cannot be used.
 
     Example: read_panel_file(Path("hourly.csv"), "h")
@@ -43,7 +44,7 @@ def read_panel_file(path: Path, freq: str) -> pd.DataFrame:
             raise ModelError(f"{path}: {name} holds lists. Write one value in each row.")
     result = pd.DataFrame({"unique_id": _ids(frame["unique_id"], path)})
     result["y"] = _values(frame["y"], path)
-    result.insert(1, "ds", times_of(frame["ds"], freq, str(path)).to_numpy())
+    result.insert(1, "ds", times_of(frame["ds"], freq, str(path), after).to_numpy())
     return result
 
 

@@ -59,13 +59,13 @@ _FORMS = (_YEAR_FIRST, _YEAR_LAST, _DAY_NAMED, _MONTH_NAMED)
 _MONTHS = tuple(name.casefold() for name in calendar.month_name)
 
 
-def times_of(ds: pd.Series, freq: str, where: str) -> pd.Series:
+def times_of(ds: pd.Series, freq: str, where: str, after: pd.Timestamp | None = None) -> pd.Series:
     """ds as timestamps without a zone, or as whole numbers that count steps.
 
     Moments with an offset or a zone are in UTC where the steps of `freq` are hours or finer, else
     local days as they are written. Numbers are dates where `freq` is of the calendar and they can
-    only be that. `where` names the file. Raises ModelError with the value, the fault and the
-    remedy.
+    only be that. `where` names the file. Of two orders of a date, the one counts whose times are
+    all later than `after`. Raises ModelError with the value, the fault and the remedy.
 
     Example: times_of(pd.Series(["2024-01-31"]), "D", "panel.csv")
     """
@@ -75,16 +75,17 @@ def times_of(ds: pd.Series, freq: str, where: str) -> pd.Series:
     if ds.dtype == np.int64 and whole_step(freq) is not None:
         return ds
     codes, distinct = pd.factorize(ds)
+    _refuse_missing(codes < 0, where)
     if isinstance(ds.dtype, pd.PeriodDtype):
-        _refuse_missing(codes < 0, where)
         return _kept_in_bounds(days_of(pd.PeriodIndex(distinct), freq), where).take(codes)
     values = np.asarray(distinct)
     if values.dtype.kind in "iuf":
-        _refuse_missing(codes < 0, where)
         return _of_numbers(values, freq, where).take(codes)
-    texts = [str(value).strip() for value in values]
-    _refuse_missing((codes < 0) | np.isin(codes, [n for n, t in enumerate(texts) if not t]), where)
-    return _of_texts(texts, freq, where).take(codes)
+    texts = distinct if isinstance(ds.dtype, pd.StringDtype) else map(str, values)
+    column = pc.utf8_trim_whitespace(pa.array(texts, pa.string()))
+    empty = pc.equal(column, "").to_numpy(zero_copy_only=False)
+    _refuse_missing(empty[codes], where)
+    return _of_texts(column, freq, where, after).take(codes)
 
 
 def _refuse_missing(unknown: np.ndarray, where: str) -> None:
@@ -137,26 +138,27 @@ def _of_numbers(numbers: np.ndarray, freq: str, where: str) -> pd.Series:
 # -- texts ---------------------------------------------------------------------------------------
 
 
-def _of_texts(texts: list[str], freq: str, where: str) -> pd.Series:
+def _of_texts(column: pa.Array, freq: str, where: str, after: pd.Timestamp | None) -> pd.Series:
     """Distinct texts as times, or as whole numbers."""
-    column = pa.array(texts, pa.string())
-    if "T" in texts[0][8:9] or texts[0].endswith(("UTC", "GMT")):
+    first = column[0].as_py()
+    if "T" in first[8:9] or first.endswith(("UTC", "GMT")):
         for written, iso in _OTHER_ISO:
             column = pc.replace_substring_regex(column, written, iso)
     if _all(column, _NUMBER):
-        return _of_numbers(_numbers(texts), freq, where)
+        return _of_numbers(_numbers(column.to_pylist()), freq, where)
     if whole_step(freq) is not None:
         wrong = _first_without(column, _NUMBER)
         raise ModelError(
             f"{where}: ds {wrong!r} is not a whole number, which --freq {freq} counts. Give the"
             " frequency of the rows by its name in pandas: h, D, W-SUN."
         )
+    if _all(column, _ISO):
+        return _kept_in_bounds(_of_iso(column, freq, where), where)
+    texts = column.to_pylist()
     for period, form in _PERIODS.items():
         if all(map(form.fullmatch, texts)):
             return _kept_in_bounds(_of_periods(texts, period, freq, where), where)
-    if _all(column, _ISO):
-        return _kept_in_bounds(_of_iso(column, freq, where), where)
-    return _kept_in_bounds(_of_other_forms(texts, freq, where), where)
+    return _kept_in_bounds(_of_other_forms(texts, freq, where, after), where)
 
 
 def _all(column: pa.Array, form: str) -> bool:
@@ -227,7 +229,9 @@ def _first_impossible(texts: pd.Index, written: pa.Array) -> str:
     return str(written[int(known.isna().argmax())].as_py())
 
 
-def _of_other_forms(texts: list[str], freq: str, where: str) -> pd.DatetimeIndex:
+def _of_other_forms(
+    texts: list[str], freq: str, where: str, after: pd.Timestamp | None
+) -> pd.DatetimeIndex:
     """Moments whose date is not ISO: their dates are read as one, then what follows them."""
     moments = [_MOMENT.fullmatch(text) for text in texts]
     dates = [
@@ -249,6 +253,8 @@ def _of_other_forms(texts: list[str], freq: str, where: str) -> pd.DatetimeIndex
             found.append((name, times))
     if not found:
         raise ModelError(f"{where}: ds {', and '.join(faults)}. {_ISO_DATES}")
+    if len(found) > 1 and after is not None:
+        found = [(name, times) for name, times in found if times.min() > after] or found
     if len(found) > 1:
         names = " and ".join(name for name, _ in found)
         raise ModelError(

@@ -64,6 +64,19 @@ def test_ids_are_written_as_they_are_read_and_found_again_in_the_hold_out(tmp_pa
     assert metrics["panel"]["scored_rows"] == 28
 
 
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_a_hold_out_of_dates_that_can_be_of_two_days_follows_the_panel(
+    tmp_path: Path, form: str
+) -> None:
+    days = pd.date_range("2025-02-01", periods=66)
+    (tmp_path / "panel.csv").write_text(csv_of(days[:59].strftime(form)))
+    (tmp_path / "after.csv").write_text(csv_of(days[59:].strftime(form)))
+    done = evaluate(tmp_path, "--freq", "D", "--holdout", str(tmp_path / "after.csv"))
+    assert done.exit_code == 0, done.output
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["panel"]["scored_rows"] == 7
+
+
 def test_counts_of_a_hold_out_are_counts_though_they_look_like_years(tmp_path: Path) -> None:
     (tmp_path / "panel.csv").write_text(csv_of(range(1, 1990)))
     (tmp_path / "after.csv").write_text(csv_of(range(1990, 1997)))

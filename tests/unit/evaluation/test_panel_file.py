@@ -180,6 +180,24 @@ def test_a_file_that_is_no_table_of_rows_is_refused_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("unique_id", "2 row.s. have no unique_id"),
+        ("ds", "2 row.s. have no ds"),
+        ("y", "no row with a y"),
+    ],
+)
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+def test_a_column_that_holds_nothing_is_refused(
+    tmp_path: Path, name: str, words: str, nothing: object
+) -> None:
+    columns: dict[str, object] = {"unique_id": ["a", "a"], "ds": DAYS[:2], "y": [1.0, 2.0]}
+    columns[name] = [nothing, nothing]
+    with pytest.raises(ModelError, match=words):
+        matrix_of(read_parquet(tmp_path, "D", **columns), "D", (1,))
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1abcdPAR1", b"unique_id,ds,y\n"])
 def test_a_broken_parquet_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "panel.parquet"
