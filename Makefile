@@ -79,9 +79,9 @@ broker-deps:
 test: setup browser-deps broker-deps lint ## Everything: lint, types and all tests, those of the site among them
 	@$(MAKE) --no-print-directory -j 2 types every-test
 
-# Three at a time on two cores: a quarter of the time they wait for services and for clocks.
+# Four at a time on two cores: a third of the time they wait for services and for clocks.
 every-test: setup
-	$(BIN)/python -m pytest tests -q -n 3 $(BY_FILE)
+	$(BIN)/python -m pytest tests -q -n 4 $(BY_FILE)
 
 deep: ## An environment for the LSTMs, apart (.venv-deep, 2 GB), and their tests
 	PYTHON=$(PYTHON) scripts/setup-deep.sh .venv-deep

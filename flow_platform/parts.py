@@ -45,11 +45,11 @@ Prepared = TypeVar("Prepared")
 class RawRows:
     """How the rows of a flow are loaded, and what its raw asset shows.
 
-    table           the table that the asset stands for, with its columns
-    load            replaces the rows of a rectangle and accounts for every row of the source
-    empty_means     what a partition without rows means
-    after           keys of the assets that must be there first
-    limits_rejects  whether too many rejected rows are warned of (`rows_kept`)
+    table          the table of the asset, with its columns
+    load           replaces the rows of a rectangle and accounts for every row of the source
+    empty_means    what a partition without rows means
+    after          keys of the assets that must be there first
+    most_rejected  the share of a file's rows above which rejects are warned of (`rows_kept`)
     """
 
     table: Table
@@ -57,7 +57,7 @@ class RawRows:
     description: str
     empty_means: str
     after: tuple[tuple[str, ...], ...] = ()
-    limits_rejects: bool = False
+    most_rejected: float = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import pandas as pd
 
@@ -33,6 +33,9 @@ from flow_platform.warehouse.dbt import DbtProject
 from flow_platform.warehouse.server import Server, locate_server
 from flow_platform.warehouse.store import Store
 
+if TYPE_CHECKING:
+    from flow_platform.stages.loading import Balance
+
 Made = TypeVar("Made")
 Section = TypeVar("Section", bound=SourceConfig)
 
@@ -51,6 +54,8 @@ class Platform:
         self.settings = settings
         # Gets a line for each long step as it ends; a command that shows progress replaces it.
         self.announce: Callable[[str], None] = lambda message: None
+        # The flows that this process loaded, each with the balance of its rows.
+        self.loads: list[tuple[str, Balance]] = []
         self._kept: dict[object, object] = {}
         self._centres: dict[str, tuple[Centre, ...]] = {}
 

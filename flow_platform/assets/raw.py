@@ -26,14 +26,11 @@ from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
+from flow_platform.stages.refusals import detected, refused
 from flow_platform.stages.weather import load_weather
 
 CALENDAR = table_key("raw.calendar")
 WEATHER = table_key("raw.weather")
-# Some six rows in a hundred of official files are rejected; at three times as many the file is not
-# what its name says.
-_MOST_REJECTED = 0.2
-
 CALENDAR_TABLE = Table.of(
     "raw.calendar",
     """
@@ -139,7 +136,12 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         rectangle = rectangle_rows(context, platform, flow)
         balance = rows.load(platform, rectangle)
-        for warning in balance.warnings:
+        platform.loads.append((flow.name, balance))
+        for warning in (
+            *balance.warnings,
+            *detected(flow.name, balance),
+            *refused(flow.name, balance),
+        ):
             context.log.warning(warning)
         context.log.info(
             "%s: %d rows read, %d stored, %d in quarantine, %d of other partitions left out",
@@ -171,12 +173,9 @@ def _checks(key: dg.AssetKey, rows: RawRows) -> list[dg.AssetCheckSpec]:
         "rows_balance": "Rows read = rows stored + rows quarantined.",
         "files_readable": "Every file could be read.",
         "days_reported": rows.empty_means,
+        "rows_kept": f"At most {rows.most_rejected:.0%} of the rows of each file were rejected;"
+        " counted by reason.",
     }
-    if rows.limits_rejects:
-        described["rows_kept"] = (
-            f"At most {_MOST_REJECTED:.0%} of the rows of the files were rejected; counted by"
-            " reason."
-        )
     return [
         dg.AssetCheckSpec(name, asset=key, description=text) for name, text in described.items()
     ]
@@ -184,7 +183,7 @@ def _checks(key: dg.AssetKey, rows: RawRows) -> list[dg.AssetCheckSpec]:
 
 def _judged(balance: Balance, rows: RawRows, partitions: int) -> list[dg.AssetCheckResult]:
     """The results of the checks of a load."""
-    results = [
+    return [
         dg.AssetCheckResult(
             check_name="rows_balance",
             passed=balance.rows_read == balance.rows_stored + balance.rows_quarantined,
@@ -203,14 +202,14 @@ def _judged(balance: Balance, rows: RawRows, partitions: int) -> list[dg.AssetCh
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"empty": balance.empty_partitions, "partitions": partitions},
         ),
+        _rows_kept(balance, rows.most_rejected),
     ]
-    return [*results, _rows_kept(balance)] if rows.limits_rejects else results
 
 
-def _rows_kept(balance: Balance) -> dg.AssetCheckResult:
+def _rows_kept(balance: Balance, most: float) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name="rows_kept",
-        passed=balance.rows_quarantined <= _MOST_REJECTED * balance.rows_in_files,
+        passed=all(one.rows_quarantined <= most * one.rows_in_file for one in balance.files),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "rows_in_files": balance.rows_in_files,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flow_platform.cli.options import print_json
+
+if TYPE_CHECKING:
+    from flow_platform.stages.loading import Balance
 
 console = Console(stderr=True)
 
@@ -36,12 +40,40 @@ def announce(message: str) -> None:
     console.print(f"  {message}", highlight=False, style="dim")
 
 
-def report(as_json: bool, runs: list[str], sentence: str) -> None:
-    """Say what was done, and by which runs."""
+def report(
+    as_json: bool,
+    runs: list[str],
+    sentence: str,
+    loads: Sequence[tuple[str, Balance]] = (),
+    strict: bool = False,
+) -> None:
+    """Show what was done, and by which runs; then `judge_loads`."""
+    from flow_platform.stages.refusals import Loads
+
     if as_json:
         print_json({"runs": runs})
     else:
-        console.print(f"{sentence} Runs: {', '.join(runs)}")
+        done = "No row was stored." if Loads(loads).has_nothing else sentence
+        console.print(f"{done} Runs: {', '.join(runs)}")
+    judge_loads(loads, strict)
+
+
+def judge_loads(loads: Sequence[tuple[str, Balance]], strict: bool) -> None:
+    """Warn of rows that were refused and files that could not be read.
+
+    Exits with 3 where all rows of a file were refused and nothing was stored, and with `strict`
+    where any row was refused.
+    """
+    from flow_platform.stages.refusals import Loads
+
+    judged = Loads(loads)
+    for sentence in judged.sentences():
+        # Names of files and sections have brackets, which are no markup.
+        console.print(
+            f"Warning: {sentence}", highlight=False, markup=False, style="yellow", soft_wrap=True
+        )
+    if code := judged.exit_code(strict):
+        raise typer.Exit(code)
 
 
 def show_forecasts(rows: Any, title: str, by_day: bool = True) -> None:

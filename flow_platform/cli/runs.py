@@ -15,6 +15,7 @@ import typer
 
 from flow_platform.cli.console import (
     announce,
+    judge_loads,
     progress_bars,
     report,
     show_forecasts,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from flow_platform.platform import Platform
 
 FirstMonthOption = Annotated[str, typer.Option("--from", help="First month, such as 2025-01.")]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with 3 if any row of a file was refused.")
+]
 LastMonthOption = Annotated[
     str | None, typer.Option("--to", help="Last month; without it the first.")
 ]
@@ -46,6 +50,7 @@ def backfill(
     history: Annotated[
         bool, typer.Option("--history", help="Load and merge alone: what models learn from.")
     ] = False,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every stage of centres x days: load, merge, train what is needed, forecast, measure.
@@ -68,7 +73,9 @@ def backfill(
             runs = _every_stage(chosen, parts, runner, {REFRESH_TAG: "stale"})
     partitions = sum(len(part) for part in parts)
     stages = "history" if history else "every stage"
-    report(as_json, runs, f"{partitions} partitions of {stages} are in place.")
+    report(
+        as_json, runs, f"{partitions} partitions of {stages} are in place.", platform.loads, strict
+    )
 
 
 def train(
@@ -79,6 +86,7 @@ def train(
         str | None,
         typer.Option(help="First load and merge the rows from this day up to the last cut-off."),
     ] = None,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train every candidate with its cut-off at the start of these months, and name champions.
@@ -105,7 +113,7 @@ def train(
         f"Without {name}: {reason}." for name in chosen.candidates if (reason := missing(name))
     ]
     done = f"Vintages of {start:%Y-%m} to {end:%Y-%m} are registered."
-    report(as_json, runs, " ".join([done, *left_out]))
+    report(as_json, runs, " ".join([done, *left_out]), platform.loads, strict)
 
 
 def segment(
@@ -133,6 +141,7 @@ def forecast(
         str | None, typer.Option(help="Issue day; without it the last complete UTC day.")
     ] = None,
     centres: Annotated[str | None, typer.Option(help="Centre ids, separated by commas.")] = None,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Issue the forecasts of one day, as its schedule does, and print those one step ahead.
@@ -159,8 +168,9 @@ def forecast(
         )
     if as_json:
         print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
-        return
-    show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not series.is_hourly)
+    else:
+        show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not series.is_hourly)
+    judge_loads(platform.loads, strict)
 
 
 def _days(name: str, first: str, last: str) -> tuple[date, date]:

@@ -6,10 +6,10 @@ reading the file is in `sources/config.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -82,7 +82,21 @@ class SourceConfig(BaseModel):
         description="Separator of CSV files. Detected if it is not set.",
     )
     decimal: str = Field(".", pattern=r"^[.,]$", description="Decimal mark of CSV files: . or ,")
-    sheet: str | None = Field(None, description="The sheet of Excel files to read.")
+    thousands: str | None = Field(
+        None,
+        pattern=r"^[.,' ]$",
+        description="Mark between thousands in numbers of CSV files: . or , or ' or a space, which"
+        " also stands for a no-break space.",
+    )
+    sheet: str | None = Field(
+        None, description="The sheet of Excel files to read. Without it every sheet is read."
+    )
+    skip_rows: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Lines above the header of CSV files and sheets. Found if it is not set.",
+    )
     date_format: str | None = Field(
         None, description="strptime format of days and moments that are not in ISO format."
     )
@@ -116,4 +130,29 @@ class SourceConfig(BaseModel):
         None,
         description="Weather only: folder in which Open-Meteo's answers are kept. Without it"
         " FLOW_HOME/cache.",
+    )
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            raise refused(
+                f"decimal and thousands are both {self.decimal!r}. Set decimal to the mark before"
+                " fractions."
+            )
+        return self
+
+    @property
+    def marks(self) -> str:
+        """The decimal mark, and after it that between thousands where there is one."""
+        return self.decimal + (self.thousands or "")
+
+
+class CountsSource(SourceConfig):
+    """Where counts per centre and day come from, see `sources/daily_counts.py`."""
+
+    key: list[Text] = Field(
+        default_factory=list,
+        description="Columns of the source that together identify a row: of rows in which they are"
+        " equal the first counts, the others go to quarantine. Without it, equal rows of a file are"
+        " added up.",
     )

@@ -10,13 +10,16 @@ import codecs
 import csv
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.heads import cut_line, head_of, named
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.tables import (
     UNDECODABLE,
@@ -32,10 +35,11 @@ from flow_platform.sources.values import MISSING
 # A quoted field may run over this many lines; a longer one is an unbalanced quote that would
 # swallow the rest of the file.
 _LONGEST_RECORD = 50
-_SEPARATORS = (",", ";", "\t", "|")
 _BOM = b"\xef\xbb\xbf"
 # One Arrow batch: larger than any line of a source, small compared with the file.
 _BLOCK_BYTES = 1 << 23
+# The header of a file that is read at once is in so many of its first bytes.
+_HEAD_BYTES = 1 << 16
 
 
 def read_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
@@ -47,32 +51,6 @@ def read_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
     return careful_csv(data, config, layouts) if fast is None else fast
 
 
-# -- the header ----------------------------------------------------------------------------------
-
-
-def _cut_line(line: str, separator: str) -> list[str]:
-    """The fields of one line, quotes respected where they match."""
-    try:
-        return next(csv.reader([line], delimiter=separator, strict=True), [])
-    except csv.Error:
-        return line.rstrip("\r\n").split(separator)
-
-
-def _cut_header(line: str, config: SourceConfig, layouts: Layouts) -> tuple[str, list[str]]:
-    """The separator of a CSV file and the names in its header line.
-
-    Raises FileUnreadableError where it lacks a wanted column.
-    """
-    candidates = (config.separator,) if config.separator else _SEPARATORS
-    cuts = {
-        separator: [name.strip() for name in _cut_line(line, separator)] for separator in candidates
-    }
-    fitting = [separator for separator, names in cuts.items() if layouts.fits(names)]
-    chosen = fitting[0] if fitting else max(cuts, key=lambda separator: len(cuts[separator]))
-    layouts.check(cuts[chosen], "; encoding and separator are set there too.")
-    return chosen, cuts[chosen]
-
-
 # -- columns at once -----------------------------------------------------------------------------
 
 
@@ -81,16 +59,21 @@ def fast_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table | Non
 
     Raises FileUnreadableError where the header lacks a wanted column.
     """
-    body = data.removeprefix(_BOM)
+    whole = data.removeprefix(_BOM)
+    if not (_is_plain(whole, config) and _is_utf8(whole)):
+        return None
+    lines = whole[:_HEAD_BYTES].decode("utf-8", "replace").split("\n")
+    # A line that is cut off at the end is no header.
+    head = head_of(lines[: len(lines) - 1], config, layouts) if len(lines) > 1 else None
+    if head is None:
+        return None
+    separator, names, place = head
+    # From the header on: what is above it has no rows.
+    body = whole[sum(len(line.encode()) + 1 for line in lines[:place]) :]
+    # Arrow makes a row of an empty line.
+    if b"\n\n" in body or b"\n\r\n" in body or not _quotes_match(body, separator):
+        return None
     end = body.find(b"\n")
-    if end < 1 or not _is_plain(body, config):
-        return None
-    first = body[:end].decode("utf-8", "replace")
-    if not first.strip() or not _is_utf8(body):
-        return None
-    separator, names = _cut_header(first, config, layouts)
-    if not _quotes_match(body, separator):
-        return None
     header = layouts.header_in(names)
     wanted = {names.index(theirs) for theirs in header.values()}
     if layouts.every_column:
@@ -98,16 +81,16 @@ def fast_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table | Non
     numbers = {
         names.index(header[ours])
         for ours in layouts.numbers
-        if ours in header and config.decimal == "."
+        if ours in header and config.marks == "."
     }
-    lines = body.count(b"\n", end + 1) + (not body.endswith(b"\n"))
+    size = body.count(b"\n", end + 1) + (not body.endswith(b"\n"))
     columns = _fast_columns(body, separator, len(names), wanted, numbers)
     if columns is None and numbers:
         columns = _fast_columns(body, separator, len(names), wanted, set())
     # A line break within quotes, or an empty line: line numbers would not hold.
-    if columns is None or columns[1] != lines:
+    if columns is None or columns[1] != size:
         return None
-    numbered = np.arange(2, lines + 2, dtype="int64")
+    numbered = np.arange(place + 2, place + size + 2, dtype="int64")
     return Table(names, numbered, columns[0], _rows_of(body, separator), [], header)
 
 
@@ -115,10 +98,9 @@ def _is_plain(body: bytes, config: SourceConfig) -> bool:
     """Whether these bytes can be cut at line breaks and separators, as far as they show."""
     if (config.encoding or "utf-8").replace("_", "-").casefold() not in ("utf-8", "utf-8-sig"):
         return False
-    if b"\0" in body or body.startswith(_BOM) or body.count(b"\r") != body.count(b"\r\n"):
+    if b"\0" in body or body.startswith(_BOM):
         return False
-    # Arrow makes a row of an empty line.
-    return b"\n\n" not in body and b"\n\r\n" not in body
+    return body.count(b"\r") == body.count(b"\r\n")
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -227,7 +209,7 @@ def _rows_of(body: bytes, separator: str) -> Callable[[Sequence[int]], list[list
             starts.extend((breaks + 1).tolist())
             starts.append(len(body) + 1)
         texts = (body[starts[place] : starts[place + 1]].decode("utf-8") for place in places)
-        return [_cut_line(text.rstrip("\r\n"), separator) for text in texts]
+        return [cut_line(text.rstrip("\r\n"), separator) for text in texts]
 
     return rows_at
 
@@ -240,13 +222,13 @@ def careful_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
 
     Raises FileUnreadableError where the header lacks a wanted column, or it cannot be decoded.
     """
-    text = _decode(data, config.encoding)
+    detected = None if config.encoding else detected_encoding(data)
+    text = _decode(data, config.encoding or detected)
     lines = list(StringIO(text, newline=None if "\r" in text else "\n"))
-    start = next((place for place, line in enumerate(lines) if line.strip()), None)
-    if start is None:
+    head = head_of(lines, config, layouts)
+    if head is None:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
-    separator, names = _cut_header(lines[start], config, layouts)
-    start += 1
+    separator, names, start = head.separator, head.names, head.place + 1
     faulty: list[tuple[int, str]] = []
     if '"' in text:
         wanted = layouts.wanted_in(names)
@@ -257,7 +239,8 @@ def careful_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
     broken = [_unbalanced(place, line) for place, line in faulty]
     is_suspicious = bad_characters(text) is not None
     rows, numbers = _sound_records(records, places, names, is_suspicious, broken)
-    return table_of_rows(names, rows, numbers, broken, layouts.header_in(names))
+    table = table_of_rows(names, rows, numbers, broken, layouts.header_in(names))
+    return replace(table, encoding=detected)
 
 
 def _keep_bad_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -346,10 +329,14 @@ def _sound_records(
 ) -> tuple[list[list[str]], list[int]]:
     """The records that are as long as the header, and their line numbers; others go to `broken`,
     blank lines nowhere."""
-    width = len(names)
+    width, least = len(names), named(names)
     rows: list[list[str]] = []
     lines: list[int] = []
-    for place, fields in zip(places, records, strict=True):
+    for place, cut in zip(places, records, strict=True):
+        # A separator at the end of a line, or of the header alone, makes a field that is none.
+        fields = cut[:width] if len(cut) > width and not "".join(cut[width:]).strip() else cut
+        if least <= len(fields) < width and len(fields) > 1:
+            fields = fields + [""] * (width - len(fields))
         if len(fields) == width > 1 and not is_suspicious:
             rows.append(fields)
             lines.append(place + 1)

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.ground.source_config import CountsSource
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.ids import natural_order
-from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
+from flow_platform.sources.ids import is_total, natural_order
+from flow_platform.sources.judging import Reasons, first_equal, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
+    Chosen,
     Landing,
     RejectedRow,
     all_stored,
@@ -32,7 +33,7 @@ from flow_platform.sources.landing import (
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_source
 from flow_platform.sources.simulated_world import EPOCH_FIRST
-from flow_platform.sources.tables import Column, Table, clean_text, objects
+from flow_platform.sources.tables import Column, Table, objects
 
 # No site of any network handles near a billion a day; a larger count is a broken field.
 LARGEST_COUNT = 1e9
@@ -54,6 +55,8 @@ class _Judged:
     counts: np.ndarray
     available_at: pd.DatetimeIndex
     reasons: Reasons
+    # Good rows that an earlier file has already.
+    repeated: np.ndarray
 
     def rows(self, places: np.ndarray) -> pd.DataFrame:
         """Some rows as rows of the raw table."""
@@ -79,9 +82,9 @@ class _Judged:
 # -- one file ------------------------------------------------------------------------------------
 
 
-def _count(value: Any, measure: str, decimal: str) -> tuple[float, str | None]:
+def _count(value: Any, measure: str, marks: str) -> tuple[float, str | None]:
     """A count, or NaN with the fault."""
-    count, fault = values.number(value, measure, decimal)
+    count, fault = values.number(value, measure, marks)
     if fault is not None:
         return count, fault
     if count > LARGEST_COUNT:
@@ -94,33 +97,36 @@ def _count(value: Any, measure: str, decimal: str) -> tuple[float, str | None]:
 def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
     if centre_id in centres:
         return None
-    if centre_id.casefold() in values.MISSING:
+    if not centre_id:
         return "missing_value: centre_id is empty"
-    return f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
+    return unknown_id(centre_id, centres)
 
 
 def _judge(
     measure: str,
     file: str,
     table: Table,
-    config: SourceConfig,
+    config: CountsSource,
     centres: dict[str, Centre],
     now: datetime,
 ) -> _Judged:
     reasons = Reasons(len(table))
     ids = table.column("centre_id")
-    found = ids.parsed(values.text)
+    found = ids.parsed(values.whole_id)
     reasons.of_values([_centre_fault(one, centres) for one in found], ids.codes)
     centre_of = [centres.get(one) for one in found]
     day, available_at = _local_days(table, config, centre_of, now, reasons)
     counts = judged_numbers(
-        table.column(measure), lambda value: _count(value, measure, config.decimal), reasons
+        table.column(measure), lambda value: _count(value, measure, config.marks), reasons
     )
     if (stated := table.get("available_at")) is not None:
         zones = objects([_timezone(one) for one in centre_of])[ids.codes]
         clocks.hold_back(stated, available_at, zones, reasons)
     known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
-    return _Judged(measure, file, table, found[ids.codes], day, counts, known_from, reasons)
+    repeated = np.zeros(len(table), dtype=bool)
+    return _Judged(
+        measure, file, table, found[ids.codes], day, counts, known_from, reasons, repeated
+    )
 
 
 def _timezone(centre: Centre | None) -> str:
@@ -129,7 +135,7 @@ def _timezone(centre: Centre | None) -> str:
 
 def _local_days(
     table: Table,
-    config: SourceConfig,
+    config: CountsSource,
     centre_of: Sequence[Centre | None],
     now: datetime,
     reasons: Reasons,
@@ -162,32 +168,50 @@ def _local_days(
 # -- a load --------------------------------------------------------------------------------------
 
 
-def _mark_duplicates(files: Sequence[_Judged]) -> None:
-    """The second and further identical whole rows get their reason, across all files.
+def _mark_repeated(files: Sequence[_Judged]) -> None:
+    """Mark the rows that another file has already: over files the union counts.
 
-    Rows are compared by the texts of their cells, whatever the order of the columns.
+    A row has no identity but its cells, and its number among the equal rows of its file: equal rows
+    of one file are so many counts, such as a line a lorry. Cells are compared by their texts,
+    whatever the order of the columns.
     """
     alike: dict[tuple[str, ...], list[_Judged]] = {}
     for one in files:
         alike.setdefault(tuple(sorted(one.table.names)), []).append(one)
     for group in alike.values():
-        _mark_duplicates_among(group)
+        if len(group) > 1:
+            _mark_repeated_among(group)
 
 
-def _mark_duplicates_among(files: Sequence[_Judged]) -> None:
+def _mark_repeated_among(files: Sequence[_Judged]) -> None:
     good = np.flatnonzero(np.concatenate([one.reasons.good for one in files]))
     orders = [sorted(one.table.columns, key=lambda at: one.table.names[at]) for one in files]
     columns = [
         _texts_numbered([one.table.columns[at] for one, at in zip(files, places, strict=True)])
         for places in zip(*orders, strict=True)
     ]
-    first = good[first_equal(*(column[good] for column in columns))]
-    starts = np.cumsum([0, *(len(one.table) for one in files)])
-    for row, original in zip(good[first != good], first[first != good], strict=True):
-        file, at = (int(np.searchsorted(starts, one, side="right")) - 1 for one in (row, original))
-        line = files[at].table.lines[original - starts[at]]
-        reason = f"duplicate: the same row as {files[at].file}:{line}"
-        files[file].reasons.at(row - starts[file], reason)
+    sizes = [len(one.table) for one in files]
+    file = np.repeat(np.arange(len(files)), sizes)[good]
+    content = first_equal(*(column[good] for column in columns))
+    number = pd.DataFrame({"file": file, "content": content}).groupby(["file", "content"])
+    first = first_equal(content, number.cumcount().to_numpy())
+    repeated = np.zeros(sum(sizes), dtype=bool)
+    repeated[good] = first != np.arange(len(good))
+    for one, own in zip(files, np.split(repeated, np.cumsum(sizes)[:-1]), strict=True):
+        one.repeated = own
+
+
+def _mark_same_keys(files: Sequence[_Judged], key: Sequence[str]) -> None:
+    """The second and further rows of a declared key get their reason, across all files."""
+    seen: dict[tuple[str, ...], str] = {}
+    for one in files:
+        columns = [one.table.columns[one.table.names.index(name)].by_row(str) for name in key]
+        for place in np.flatnonzero(one.reasons.good).tolist():
+            own = tuple(column[place] for column in columns)
+            here = f"{one.file}:{one.table.lines[place]}"
+            before = seen.setdefault(own, here)
+            if before != here:
+                one.reasons.at(place, f"duplicate: {before} has the same {', '.join(key)}")
 
 
 def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
@@ -237,13 +261,15 @@ def _known(made: pd.DataFrame, measure: str, now: datetime) -> Landing:
     return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
 
 
-def _layouts(config: SourceConfig, measure: str) -> Layouts:
+def _layouts(config: CountsSource, measure: str) -> Layouts:
     names = config.columns or {name: name for name in ("centre_id", "day", measure)}
-    return Layouts((names,), tuple(names), every_column=True)
+    # What a key names must be there too.
+    keys = {name: name for name in config.key if name not in names.values()}
+    return Layouts(({**names, **keys},), (*names, *keys), every_column=True)
 
 
 def read_daily_counts(
-    config: SourceConfig,
+    config: CountsSource,
     measure: str,
     centres: Sequence[Centre],
     first_day: date,
@@ -278,21 +304,25 @@ def read_daily_counts(
             file,
             _judge(measure, file, table, config, by_id, now) if isinstance(table, Table) else table,
         )
-        for file, table in read_source(config, _layouts(config, measure), only_first_sheet=True)
+        for file, table in read_source(config, _layouts(config, measure))
     ]
-    _mark_duplicates([one for _, one in found if isinstance(one, _Judged)])
+    judged = [one for _, one in found if isinstance(one, _Judged)]
+    if config.key:
+        _mark_same_keys(judged, config.key)
+    _mark_repeated(judged)
 
-    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
+    def chosen(one: _Judged) -> Chosen:
         good = np.flatnonzero(one.reasons.good)
         days = one.day[good].astype("datetime64[D]")
         inside = (days >= np.datetime64(first_day)) & (days <= np.datetime64(last_day))
         places = good[inside & pd.Series(one.centre_id[good]).isin(asked).to_numpy()]
-        return len(good), one.rows(places)
+        again = one.repeated[places]
+        return Chosen(len(good), one.rows(places[~again]), int(again.sum()))
 
     return landed(found, chosen, lambda: _nothing(measure), str(config.path))
 
 
-def discover_centres(config: SourceConfig) -> list[str]:
+def discover_centres(config: CountsSource) -> list[str]:
     """The distinct centre ids in a source's files, numbers in their order; files that cannot be
     read are passed over. A simulated source has none of its own.
     """
@@ -301,10 +331,10 @@ def discover_centres(config: SourceConfig) -> list[str]:
     name = config.columns.get("centre_id", "centre_id")
     layouts = Layouts(({"centre_id": name},), ("centre_id",))
     found = {
-        values.text(value)
-        for _, table in read_source(config, layouts, only_first_sheet=True)
+        values.whole_id(value)
+        for _, table in read_source(config, layouts)
         if isinstance(table, Table)
         for value in table.column("centre_id").values
     }
-    known = sorted(one for one in found if one.casefold() not in values.MISSING)
+    known = sorted(one for one in found - {""} if not is_total(one))
     return sorted(known, key=natural_order)

@@ -13,6 +13,17 @@ _FORBIDDEN_IN_IDS = ("|", ",", "[", "]", '"', "...")
 # Words that mean "all centres" in events and in published.accuracy.
 _RESERVED_IDS = frozenset({"*", "all"})
 _LONGEST_ID = 100
+# What spreadsheets write where a centre would be, in a row that adds up the others.
+_TOTALS = frozenset(
+    {"total", "totals", "grand total", "subtotal", "sub-total", "sum", "total général", "totaux"}
+    | {"total general", "sous-total", "somme", "gesamt", "gesamtsumme", "summe", "totale", "suma"}
+    | {"итого", "合计", "合計", "总计", "總計"}
+)
+
+
+def is_total(centre_id: str) -> bool:
+    """Whether a text is what a totals row has in the place of a centre."""
+    return centre_id.casefold().rstrip(":").strip() in _TOTALS
 
 
 def why_not_an_id(centre_id: str) -> str | None:
@@ -21,6 +32,8 @@ def why_not_an_id(centre_id: str) -> str | None:
         return "centre_id is empty: give each centre an id"
     if centre_id.casefold() in _RESERVED_IDS:
         return f'centre_id "{centre_id}" means all centres: choose another id'
+    if is_total(centre_id):
+        return f"centre_id {centre_id!r} is what a totals row has: choose another id"
     if len(centre_id) > _LONGEST_ID:
         return f"centre_id is longer than {_LONGEST_ID} characters: choose a shorter id"
     for text in _FORBIDDEN_IN_IDS:

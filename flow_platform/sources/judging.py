@@ -5,13 +5,14 @@ Which reasons there are is decided in each flow's module; the texts are "code: w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flow_platform.sources.tables import Column, objects
+from flow_platform.sources.ids import is_total
+from flow_platform.sources.tables import Column, clean_text, objects
 
 # A value and None, or what a column holds in its place and the fault.
 Parsed = tuple[Any, str | None]
@@ -108,3 +109,18 @@ def first_equal(*columns: np.ndarray) -> np.ndarray:
     group = frame.groupby(list(frame.columns), sort=False, dropna=False).ngroup().to_numpy()
     _, firsts = np.unique(group, return_index=True)
     return np.asarray(firsts[group])
+
+
+def unknown_id(centre_id: str, known: Collection[str]) -> str:
+    """The reason of a row whose centre does not exist ("code: words").
+
+    A totals row is named as such, and so are centres that differ by leading zeros alone.
+    """
+    if is_total(centre_id):
+        return f"totals_row: centre_id is {clean_text(centre_id)[:60]!r}, so it adds up other rows"
+    bare = centre_id.lstrip("0")
+    alike = sorted(one for one in known if one.lstrip("0") == bare) if bare else []
+    text = f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
+    if not alike:
+        return text
+    return f"{text}; {' and '.join(map(repr, alike))} differs from it by leading zeros only"

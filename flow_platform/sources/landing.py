@@ -38,7 +38,7 @@ class FileBalance:
     """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
     rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
     (rows that this or another file has already). With an `error`, which names file, fault and
-    remedy, the file has no rows.
+    remedy, the file has no rows. `encoding` is what it was read in, where that was detected.
     """
 
     file: str
@@ -48,15 +48,23 @@ class FileBalance:
     rows_left: int = 0
     rows_repeated: int = 0
     error: str | None = None
+    encoding: str | None = None
 
     @classmethod
     def of(
-        cls, file: str, *, good: int, rejected: int, stored: int, repeated: int = 0
+        cls,
+        file: str,
+        *,
+        good: int,
+        rejected: int,
+        stored: int,
+        repeated: int = 0,
+        encoding: str | None = None,
     ) -> FileBalance:
         """The balance of a file with so many good rows, of which some were stored or repeated, and
         rejected ones, those included that could not be cut."""
         left = good - stored - repeated
-        return cls(file, good + rejected, stored, rejected, left, repeated)
+        return cls(file, good + rejected, stored, rejected, left, repeated, encoding=encoding)
 
     @classmethod
     def unreadable(cls, file: str, error: Exception) -> FileBalance:
@@ -114,10 +122,19 @@ class Load:
         """A file cannot be read: its error names it, the fault and the remedy."""
         self._balances[file] = FileBalance.unreadable(file, error)
 
-    def judged(self, file: str, *, good: int, rejected: Sequence[RejectedRow]) -> None:
+    def judged(
+        self,
+        file: str,
+        *,
+        good: int,
+        rejected: Sequence[RejectedRow],
+        encoding: str | None = None,
+    ) -> None:
         """A file has so many good rows, all of which are left so far, and these rejected ones."""
         self.rejected += rejected
-        self._balances[file] = FileBalance.of(file, good=good, rejected=len(rejected), stored=0)
+        self._balances[file] = FileBalance.of(
+            file, good=good, rejected=len(rejected), stored=0, encoding=encoding
+        )
 
     def stored(self, file: str, rows: int, repeated: int = 0) -> None:
         """So many good rows of a judged file are stored, or repeat others."""
@@ -128,6 +145,7 @@ class Load:
             rejected=before.rows_quarantined,
             stored=rows,
             repeated=repeated,
+            encoding=before.encoding,
         )
 
     def balances(self, path: str) -> tuple[FileBalance, ...]:
@@ -138,6 +156,8 @@ class Load:
 class JudgedFile(Protocol):
     """A file whose rows have been judged."""
 
+    table: Table
+
     def rejected(self) -> list[RejectedRow]:
         """Its rows that cannot be used."""
 
@@ -145,13 +165,21 @@ class JudgedFile(Protocol):
 Judged = TypeVar("Judged", bound=JudgedFile)
 
 
+class Chosen(NamedTuple):
+    """How many rows of a file are good, those of them to store, and how many repeat others."""
+
+    good: int
+    rows: pd.DataFrame
+    repeated: int = 0
+
+
 def landed(
     found: Iterable[tuple[str, Judged | FileUnreadableError]],
-    chosen: Callable[[Judged], tuple[int, pd.DataFrame]],
+    chosen: Callable[[Judged], Chosen],
     empty: Callable[[], pd.DataFrame],
     path: str,
 ) -> Landing:
-    """What files gave: `chosen` is how many rows of a file are good, and those that were asked for.
+    """What files gave, as `chosen` says it of each.
 
     A file that could not be read is in the balance, and stops no other. `empty` makes a frame
     without rows, `path` is what the source names.
@@ -161,9 +189,9 @@ def landed(
         if isinstance(one, FileUnreadableError):
             load.unreadable(file, one)
             continue
-        good, rows = chosen(one)
-        load.judged(file, good=good, rejected=one.rejected())
-        load.stored(file, len(rows))
+        good, rows, repeated = chosen(one)
+        load.judged(file, good=good, rejected=one.rejected(), encoding=one.table.encoding)
+        load.stored(file, len(rows), repeated)
         stored += [rows] if len(rows) else []
     return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
 

@@ -18,7 +18,8 @@ import numpy as np
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import open_arrow
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, summary_of
-from flow_platform.sources.parts_head import Head, cut, head_of
+from flow_platform.sources.heads import cut_line
+from flow_platform.sources.parts_head import Head, head_of
 from flow_platform.sources.tables import BrokenRow, Column, Table, clean_text
 
 # The code of the reason of rows that cannot be cut into columns.
@@ -41,7 +42,7 @@ class _Ragged:
         self.broken: dict[int, str] = {}
 
     def add(self, number: int, text: str, head: Head) -> None:
-        fields, width = cut(text, head.separator), head.width
+        fields, width = cut_line(text, head.separator), head.width
         self.numbers.append(number)
         if len(fields) >= len(head.header) and not any(fields[len(head.header) :]):
             self.whole[number] = [*fields, *[""] * width][:width]
@@ -186,7 +187,7 @@ def _open_csv(
 
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            head = head_of(bytes(stream.read(_HEAD_BYTES)), config, fits)
+            head = head_of(bytes(stream.read(_HEAD_BYTES)), config, fits or _no_header)
     except (pa.ArrowException, LookupError) as error:
         raise unreadable(error) from error
     # Some years have more fields in each row than in the header, all of them empty.
@@ -214,6 +215,11 @@ def _open_csv(
         )
 
     return Parts(head.header, names, read)
+
+
+def _no_header(names: Sequence[str]) -> bool:
+    """No line is known as a header: the first one is it."""
+    return False
 
 
 def _guarded(batches: Iterator[Any]) -> Iterator[Any]:

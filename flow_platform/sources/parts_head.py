@@ -7,18 +7,18 @@ Files that are read whole are in `csv_tables.py`.
 from __future__ import annotations
 
 import codecs
-import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.heads import cut_line, header_place, named
 
 _SEPARATORS = (",", ";", "\t", "|")
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
-# A title, a period, who exported it, and blank lines between them: what is longer is no title.
-_MOST_LINES_ABOVE = 40
+# More than `skip_rows` may be.
+_FIRST_LINES = 1100
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -35,21 +35,12 @@ class Head:
     lines_above: int
 
 
-def cut(line: str, separator: str) -> list[str]:
-    """The fields of one line, quotes respected where they match."""
-    try:
-        return next(csv.reader([line], delimiter=separator, strict=True), [])
-    except csv.Error:
-        return line.rstrip("\r\n").split(separator)
-
-
-def head_of(
-    head: bytes, config: SourceConfig, fits: Callable[[Sequence[str]], bool] | None
-) -> Head:
+def head_of(head: bytes, config: SourceConfig, fits: Callable[[Sequence[str]], bool]) -> Head:
     """The head of a file that begins with these bytes.
 
-    The header is the first line that `fits`, cut by the separator that is set or else by any of
-    , ; tab and |. Where none does it is the first line, cut into the most fields.
+    The header is the line after `skip_rows`, or the first that `fits`, cut by the separator that is
+    set or else by any of , ; tab and |. Where none does it is the first line, cut into the most
+    fields.
 
     Raises FileUnreadableError where there is no line, or no encoding is set and it is not in UTF-8;
     LookupError where the encoding that is set does not exist.
@@ -57,7 +48,7 @@ def head_of(
     wide = config.encoding is None and head.startswith(_WIDE)
     encoding = config.encoding or ("utf-16" if wide else "utf-8")
     text = _decoded(head, encoding, is_stated=config.encoding is not None)
-    whole = re.split(r"\r\n|\n|\r", text)[: 2 * _MOST_LINES_ABOVE]
+    whole = re.split(r"\r\n|\n|\r", text)[:_FIRST_LINES]
     lines = [(number, line) for number, line in enumerate(whole, start=1) if line.strip()]
     stated = _EXCEL_SEPARATOR.fullmatch(lines[0][1]) if lines else None
     candidates: tuple[str, ...] = _SEPARATORS
@@ -67,15 +58,20 @@ def head_of(
         candidates = (config.separator,)
     if not lines:
         raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
-    place, separator = _header_of(lines, candidates, fits)
+    if config.skip_rows is not None:
+        # Lines as an editor counts them, blank ones too.
+        lines = [line for line in lines if line[0] > config.skip_rows] or lines[-1:]
+    possible = lines if config.skip_rows is None else lines[:1]
+    place, separator = _header_of(possible, candidates, fits)
     number, line = lines[place]
-    header = _without_empty_end(cut(line, separator))
-    following = cut(lines[place + 1][1], separator) if len(lines) > place + 1 else []
+    header = cut_line(line, separator)
+    header = header[: max(named([name.strip() for name in header]), 1)]
+    following = cut_line(lines[place + 1][1], separator) if len(lines) > place + 1 else []
     beyond = following[len(header) :]
     # A row with something beyond the header is a broken one, and shows nothing of the others.
     width = len(following) if beyond and not any(beyond) else len(header)
-    named = [name if name.strip() else f"(column {at})" for at, name in enumerate(header, start=1)]
-    return Head(encoding, separator, named, width, number)
+    names = [name if name.strip() else f"(column {at})" for at, name in enumerate(header, start=1)]
+    return Head(encoding, separator, names, width, number)
 
 
 def _decoded(head: bytes, encoding: str, *, is_stated: bool) -> str:
@@ -94,20 +90,14 @@ def _decoded(head: bytes, encoding: str, *, is_stated: bool) -> str:
 def _header_of(
     lines: Sequence[tuple[int, str]],
     separators: Sequence[str],
-    fits: Callable[[Sequence[str]], bool] | None,
+    fits: Callable[[Sequence[str]], bool],
 ) -> tuple[int, str]:
     """The place of the header among the lines, and the separator of the file."""
-    if fits is not None:
-        for place, (_, line) in enumerate(lines[:_MOST_LINES_ABOVE]):
-            for separator in separators:
-                if fits(cut(line, separator)):
-                    return place, separator
-    first = lines[0][1]
-    return 0, max(separators, key=lambda separator: len(cut(first, separator)))
 
+    def fitting(line: tuple[int, str]) -> list[str]:
+        return [separator for separator in separators if fits(cut_line(line[1], separator))]
 
-def _without_empty_end(names: list[str]) -> list[str]:
-    width = len(names)
-    while width > 1 and not names[width - 1].strip():
-        width -= 1
-    return names[:width]
+    place = header_place(lines, lambda line: bool(fitting(line)))
+    header = lines[place]
+    found = fitting(header) or [max(separators, key=lambda one: len(cut_line(header[1], one)))]
+    return place, found[0]

@@ -20,40 +20,39 @@ from flow_platform.sources.workbooks import sheet_table, sheets_in
 
 
 def read_source(
-    config: SourceConfig, layouts: Layouts, *, only_first_sheet: bool = False
+    config: SourceConfig, layouts: Layouts
 ) -> Iterator[tuple[str, Table | FileUnreadableError]]:
     """The tables of all files of a source, in the order of their paths, as `read_file` gives them.
 
     A file is read when its table is asked for.
     """
     for path in source_files(config):
-        yield from read_file(path, config, layouts, only_first_sheet=only_first_sheet)
+        yield from read_file(path, config, layouts)
 
 
 def read_file(
-    path: Path, config: SourceConfig, layouts: Layouts, *, only_first_sheet: bool = False
+    path: Path, config: SourceConfig, layouts: Layouts
 ) -> list[tuple[str, Table | FileUnreadableError]]:
     """The tables of a file, each with its name, or with an error instead of the table.
 
     .parquet and .pq are Parquet, .xlsx and .xlsm workbooks, everything else CSV. Every sheet of a
-    workbook is a table of its own, "book.xlsx [sheet]", unless `sheet` names one; an empty sheet
-    among others is none. With `only_first_sheet` a workbook is its first sheet, "book.xlsx". An
-    error says what is wrong with the file and what to do.
+    workbook is a table of its own, unless `sheet` names one; an empty sheet among others is none.
+    Of a workbook with several it is called "book.xlsx [sheet]". An error says what is wrong with
+    the file and what to do.
     """
     name = clean_text(str(path))
     try:
         if kind_of(path) is not Kind.WORKBOOK:
             return [(name, _whole_table(path, config, layouts))]
-        sheets = sheets_in(bytes_of(path), config, only_first=only_first_sheet)
+        sheets = sheets_in(bytes_of(path), config)
     except FileUnreadableError as error:
         return [(name, error)]
     found: list[tuple[str, Table | FileUnreadableError]] = []
-    for title, cells in sheets.items():
-        title = name if only_first_sheet else f"{name} [{clean_text(title)}]"
+    for label, cells in sheets.items():
         try:
-            found.append((title, sheet_table(cells, layouts)))
+            found.append((name + label, sheet_table(cells, config, layouts)))
         except FileUnreadableError as error:
-            found.append((title, error))
+            found.append((name + label, error))
     return found
 
 

@@ -19,8 +19,9 @@ from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
-from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
+from flow_platform.sources.judging import Parsed, Reasons, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
+    Chosen,
     Landing,
     RejectedRow,
     all_stored,
@@ -87,14 +88,14 @@ def read_records(
     layouts = Layouts((names,), tuple(names))
     found = [
         (file, _judge(file, one, columns, config, by_id, now) if isinstance(one, Table) else one)
-        for file, one in read_source(config, layouts, only_first_sheet=True)
+        for file, one in read_source(config, layouts)
     ]
     _keep_the_newest([one for _, one in found if isinstance(one, _Judged)], columns.key)
 
-    def chosen(one: _Judged) -> tuple[int, pd.DataFrame]:
+    def chosen(one: _Judged) -> Chosen:
         good = one.rows[one.reasons.good]
         inside = good["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
-        return len(good), good[inside & good["centre_id"].isin(asked)]
+        return Chosen(len(good), good[inside & good["centre_id"].isin(asked)])
 
     return landed(found, chosen, lambda: _rows(columns, {}, "", []), str(config.path))
 
@@ -112,8 +113,7 @@ def _judge(
     for name, found in ((columns.key, keys), ("centre_id", centre_ids)):
         reasons.where(found == "", f"{_EMPTY}: {name} is empty")
     for one in sorted(set(centre_ids) - set(centres) - {""}):
-        fault = f"unknown_centre: no centre has the id {clean_text(one)[:60]!r}"
-        reasons.where(centre_ids == one, fault)
+        reasons.where(centre_ids == one, unknown_id(one, centres))
     zones = [centres[one].timezone if one in centres else "UTC" for one in centre_ids]
     limit = now.astimezone(UTC).replace(tzinfo=None)
     began = _moments(table, columns.began_at, config, zones, limit, reasons, required=True)
@@ -140,7 +140,7 @@ def _judge(
 
 def _texts(table: Table, name: str) -> np.ndarray:
     column = table.column(name)
-    return column.parsed(values.text)[column.codes]
+    return column.parsed(values.whole_id)[column.codes]
 
 
 def _or_none(texts: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) ->
     """A column's numbers, NaN where it is empty."""
 
     def parse(value: Any) -> Parsed:
-        found, fault = values.number(value, name, config.decimal)
+        found, fault = values.number(value, name, config.marks)
         if fault is None and not math.isfinite(found):
             fault = f"not_finite: {name} is {clean_text(str(value))[:60]}"
         return (math.nan, None) if fault and fault.startswith(_EMPTY) else (found, fault)

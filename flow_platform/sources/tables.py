@@ -185,7 +185,7 @@ class Table:
     place counted from 1 in Parquet. `columns` are by their place in `names`, those that were asked
     for. `rows_at` gives rows by their places, whole, as they are in the file. `broken` are the rows
     that could not be cut: they are in no column, and in no line number. `batch` is the Arrow batch
-    of a part.
+    of a part. `encoding` is that of a CSV file where it was detected and not set.
     """
 
     names: list[str]
@@ -195,6 +195,7 @@ class Table:
     broken: list[BrokenRow] = field(default_factory=list)
     header: Mapping[str, str] = field(default_factory=dict)
     batch: Any = None
+    encoding: str | None = None
 
     def __len__(self) -> int:
         return len(self.lines)

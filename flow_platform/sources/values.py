@@ -20,6 +20,9 @@ EARLIEST_DAY = date(2005, 1, 1)
 MISSING = frozenset({"", "nan", "null", "none", "na", "n/a", "<na>", "nat"})
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_FIRST_GROUP, _GROUP = re.compile(r"[+-]?\d{1,3}", re.ASCII), re.compile(r"\d{3}", re.ASCII)
+# No-break spaces, as spreadsheets write them between thousands.
+_SPACE = re.compile("[\u00a0\u202f\u2009]")
 _NOT_FINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _LOOKS_ISO = re.compile(r"\d{4}-?\d{1,2}-?\d{1,2}([T ].*)?", re.ASCII)
@@ -48,8 +51,12 @@ def whole_id(value: Any) -> str:
     return whole[1] if whole else written
 
 
-def number(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
-    """A plain finite number, or NaN with the fault; `decimal` is the sign that texts use."""
+def number(value: Any, name: str, marks: str) -> tuple[float, str | None]:
+    """A plain finite number, or NaN with the fault.
+
+    `marks` are those of numbers in texts: before fractions, and between thousands if there is a
+    second: "1.234,5" under ",.".
+    """
     if value is None:
         return math.nan, f"missing_value: {name} is empty"
     if isinstance(value, bool | np.bool_):
@@ -61,8 +68,7 @@ def number(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
             return math.nan, f"missing_value: {name} is empty"
         if folded in _NOT_FINITE:
             return math.nan, f"not_finite: {name} is {written}"
-        if decimal != ".":
-            written = "?" if "." in written else written.replace(decimal, ".")
+        written = _plain(written, marks)
         if not _NUMBER.fullmatch(written):
             shown = clean_text(value)[:60]
             return math.nan, f"wrong_type: {name} is {shown!r}, not a plain number"
@@ -79,6 +85,22 @@ def number(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
     if math.isinf(found) and isinstance(value, float):
         return math.nan, f"not_finite: {name} is {found}"
     return found, None
+
+
+def _plain(written: str, marks: str) -> str:
+    """A number in these marks as Python writes it; "?" where the marks do not fit."""
+    decimal, thousands = marks[0], marks[1:]
+    if thousands:
+        whole, mark, fraction = written.partition(decimal)
+        groups = _SPACE.sub(" ", whole).split(thousands)
+        if len(groups) > 1 and not (
+            _FIRST_GROUP.fullmatch(groups[0]) and all(map(_GROUP.fullmatch, groups[1:]))
+        ):
+            return "?"
+        written = "".join(groups) + mark + fraction
+    if decimal == ".":
+        return written
+    return "?" if "." in written else written.replace(decimal, ".")
 
 
 def looks_iso(written: str) -> bool:

@@ -21,7 +21,7 @@ from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.simulated_world import LEADS
-from flow_platform.sources.tables import Column, Table, clean_text
+from flow_platform.sources.tables import Column, Table
 from flow_platform.sources.weather_days import (
     FORECAST,
     HOURLY_VALUES,
@@ -124,15 +124,14 @@ def _layouts(config: SourceConfig) -> Layouts:
     return Layouts((names,), required)
 
 
-def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame, list[str]]:
-    """A file's rows with a usable time and value, and warnings.
+def _read(
+    file: str, table: Table, path: Path, config: SourceConfig, ids: set[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """A table's rows with a usable time and value, and warnings.
 
     Hourly ones have `time` in UTC, daily ones `target_day`.
     """
     layouts = _layouts(config)
-    ((_, table),) = read_file(path, config, layouts, only_first_sheet=True)
-    if isinstance(table, FileUnreadableError):
-        raise table
     frame = pd.DataFrame(index=range(len(table)))
     frame["centre_id"] = _centres_of_rows(table, path, config, ids)
     if "day" in layouts.required:
@@ -153,7 +152,7 @@ def _read(path: Path, config: SourceConfig, ids: set[str]) -> tuple[pd.DataFrame
     if (issued_at := table.get("issued_at")) is not None:
         frame["issued_at"] = _times(issued_at, utc=True)
     lost = int((~usable).sum()) + len(table.broken)
-    warning = f"{clean_text(str(path))}: {lost} rows without a usable time or value."
+    warning = f"{file}: {lost} rows without a usable time or value."
     return frame.loc[usable], [warning] if lost else []
 
 
@@ -197,11 +196,14 @@ def read_weather_files(
             f"No weather file matches {config.path}. Correct path in section [weather] of"
             " sources.toml."
         )
-    for path in files:
+    tables = ((path, *one) for path in files for one in read_file(path, config, _layouts(config)))
+    for path, file, table in tables:
         try:
-            rows, lost = _read(path, config, set(by_id))
+            if isinstance(table, FileUnreadableError):
+                raise table
+            rows, lost = _read(file, table, path, config, set(by_id))
         except FileUnreadableError as error:
-            warnings.append(f"Weather file {clean_text(str(path))} {error}")
+            warnings.append(f"Weather file {file} {error}")
             continue
         warnings.extend(lost)
         daily = "target_day" in rows

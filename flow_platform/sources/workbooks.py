@@ -7,11 +7,13 @@ from typing import Any
 
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError, summary_of
+from flow_platform.sources.heads import header_place, named, names_of
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.tables import (
     BrokenRow,
     Table,
     bad_characters,
+    clean_text,
     payload_json,
     table_of_rows,
 )
@@ -20,10 +22,12 @@ from flow_platform.sources.tables import (
 Cells = list[tuple[int, Any]]
 
 
-def sheets_in(data: bytes, config: SourceConfig, *, only_first: bool) -> dict[str, Cells]:
-    """The cells of a workbook's sheets by title: of the one that `sheet` names, else of all, or of
-    the first alone. A formula counts as its last computed value, and as missing where it was never
-    computed. An empty sheet among others is left out.
+def sheets_in(data: bytes, config: SourceConfig) -> dict[str, Cells]:
+    """The cells of the sheet that `sheet` names, else of all, by what the file's name gets for it.
+
+    That is " [title]", and nothing where the workbook has one sheet alone. A formula counts as its
+    last computed value, and as missing where it was never computed. An empty sheet among others is
+    left out.
 
     Raises FileUnreadableError where the workbook is damaged or lacks the sheet.
     """
@@ -33,7 +37,7 @@ def sheets_in(data: bytes, config: SourceConfig, *, only_first: bool) -> dict[st
         book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
     except Exception as error:  # openpyxl, zipfile and the XML parser raise many kinds
         raise _no_workbook(error) from error
-    titles = [sheet.title for sheet in book.worksheets]
+    every = titles = [sheet.title for sheet in book.worksheets]
     if config.sheet is not None:
         if config.sheet not in titles:
             raise FileUnreadableError(
@@ -41,8 +45,12 @@ def sheets_in(data: bytes, config: SourceConfig, *, only_first: bool) -> dict[st
                 " Correct sheet in sources.toml."
             )
         titles = [config.sheet]
-    sheets = {title: _cells(book, title) for title in (titles[:1] if only_first else titles)}
-    return {title: cells for title, cells in sheets.items() if cells} or sheets
+    sheets = {title: _cells(book, title) for title in titles}
+    filled = {title: cells for title, cells in sheets.items() if cells} or sheets
+    return {
+        f" [{clean_text(title)}]" if len(every) > 1 else "": cells
+        for title, cells in filled.items()
+    }
 
 
 def _no_workbook(error: BaseException) -> FileUnreadableError:
@@ -65,22 +73,26 @@ def _cells(book: Any, title: str) -> Cells:
         raise _no_workbook(error) from error
 
 
-def sheet_table(cells: Cells, layouts: Layouts) -> Table:
-    """A sheet as a table; its first row that is not empty is the header.
+def sheet_table(cells: Cells, config: SourceConfig, layouts: Layouts) -> Table:
+    """A sheet as a table; titles above its header are passed over.
 
     Raises FileUnreadableError where it has no row or lacks a wanted column.
     """
     if not cells:
         raise FileUnreadableError("holds no row. Remove it, or export it again.")
-    header = list(cells[0][1])
-    while header and header[-1] in (None, ""):
-        header.pop()
-    names = ["" if value is None else str(value).strip() for value in header]
-    layouts.check(names, "; the sheet is set there too.")
+    if config.skip_rows is not None:
+        # Rows as Excel counts them, empty ones too.
+        cells = [(line, row) for line, row in cells if line > config.skip_rows] or cells[-1:]
+        place = 0
+    else:
+        place = header_place(cells, lambda one: layouts.fits(names_of(one[1])))
+    header = names_of(cells[place][1])
+    names = header[: named(header)]
+    layouts.check(names, "; the sheet and skip_rows are set there too.")
     rows: list[list[Any]] = []
     lines: list[int] = []
     broken: list[BrokenRow] = []
-    for line, row in cells[1:]:
+    for line, row in cells[place + 1 :]:
         values = list(row) + [None] * (len(names) - len(row))
         while len(values) > len(names) and values[-1] in (None, ""):
             values.pop()

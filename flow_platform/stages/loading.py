@@ -24,9 +24,9 @@ from flow_platform.warehouse.store import copy_rows
 class Balance:
     """Rows of one landing: read = stored + quarantined, and the files that could not be read.
 
-    `classes` counts the stored rows by class, in flows whose rows have one; `rejected` the rejects
-    by reason, in flows that reject for reasons of the data. `warnings` say what the source did not
-    have yet.
+    `files` are the balances of each file. `classes` counts the stored rows by class, in flows whose
+    rows have one; `rejected` the rejects by the code of their reason; `reasons` has the commonest
+    reason of each file, where it is known. `warnings` say what the source did not have yet.
     """
 
     rows_read: int
@@ -39,6 +39,8 @@ class Balance:
     classes: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    files: tuple[FileBalance, ...] = ()
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows_in_files(self) -> int:
@@ -55,13 +57,26 @@ def load_rows(platform: Platform, flow: str, rectangle: Rectangle, landing: Land
     platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
     record_landing(platform, flow, rectangle, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return balance_of(landing.files, len(rectangle) - len(filled))
+    return balance_of(landing.files, len(rectangle) - len(filled), rejected=landing.rejected)
 
 
 def balance_of(
-    files: Sequence[FileBalance], empty_partitions: int, classes: dict[str, int] | None = None
+    files: Sequence[FileBalance],
+    empty_partitions: int,
+    classes: dict[str, int] | None = None,
+    rejected: pd.DataFrame | None = None,
 ) -> Balance:
-    """The balance of a landing: its files' added up."""
+    """The balance of a landing: its files' added up. `rejected` are its rejects."""
+    codes: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    if rejected is not None and len(rejected):
+        named = rejected["reason"].str.partition(":")[0].value_counts().sort_index()
+        codes = {str(code): int(count) for code, count in named.items()}
+        # Of reasons that are as common the first in the alphabet, so that a load repeats itself.
+        counts = rejected.groupby(["source_file", "reason"]).size().reset_index(name="rows")
+        ordered = counts.sort_values(["rows", "reason"], ascending=[False, True])
+        first = ordered.drop_duplicates("source_file")
+        reasons = dict(zip(first["source_file"], first["reason"], strict=True))
     return Balance(
         rows_read=sum(file.rows_read for file in files),
         rows_stored=sum(file.rows_stored for file in files),
@@ -71,6 +86,9 @@ def balance_of(
         broken_files=tuple(file.error for file in files if file.error),
         empty_partitions=empty_partitions,
         classes=classes or {},
+        rejected=codes,
+        files=tuple(files),
+        reasons=reasons,
     )
 
 
@@ -107,6 +125,7 @@ def record_loads(
                 "rows_left": file.rows_left,
                 "rows_repeated": file.rows_repeated,
                 "error": file.error,
+                "encoding": file.encoding,
             }
             for file in files
         ]
@@ -130,11 +149,14 @@ def record_loads(
             loaded_at = excluded.loaded_at, rows_in_file = excluded.rows_in_file,
             rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
             rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
-            rows_repeated = excluded.rows_repeated, error = excluded.error
+            rows_repeated = excluded.rows_repeated, error = excluded.error,
+            encoding = excluded.encoding
         where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
-               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error)
+               ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error,
+               ops.loads.encoding)
             is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
-               excluded.rows_quarantined, excluded.rows_repeated, excluded.error)
+               excluded.rows_quarantined, excluded.rows_repeated, excluded.error,
+               excluded.encoding)
         """
     )
 

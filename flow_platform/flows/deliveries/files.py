@@ -21,6 +21,7 @@ from flow_platform.flows.deliveries.layouts import (
     NEEDED,
     Layout,
     delivery_layouts,
+    is_id,
     table_of,
 )
 from flow_platform.flows.deliveries.options import DeliveriesSource
@@ -48,12 +49,14 @@ class MarketTable:
     `rows`: our columns (texts, "" where there is none; numbers NaN; moments naive UTC, NaT), and
     `file` (position in `files`), `line`, `reason` (None for a good row), `is_repeated`. Rows that
     could not be split into cells have only a reason. `payloads` gives rows whole, as JSON.
+    `encodings` are those of the files where they were detected.
     """
 
     name: str
     files: list[str]
     rows: pd.DataFrame
     payloads: Callable[[Sequence[int]], list[str]]
+    encodings: list[str | None]
 
 
 @dataclass
@@ -158,7 +161,8 @@ def _table(
         return found
 
     _mark_repeated(layout, rows)
-    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads)
+    encodings = [table.encoding for table in tables]
+    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads, encodings)
 
 
 def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock) -> pd.DataFrame:
@@ -175,7 +179,8 @@ def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock)
             made[ours] = _texts(ours, column, is_required, reasons)
     if layout.name == "customers":
         region = table.column("region")
-        reasons.of_values(region.parsed(lambda value: _region_fault(_text(value))), region.codes)
+        faults = [_region_fault(one) for one in region.parsed(values.whole_id)]
+        reasons.of_values(faults, region.codes)
     good = pd.DataFrame(
         {**made, "line": table.lines, "reason": reasons.texts(np.arange(len(table)))}
     )
@@ -197,7 +202,7 @@ def _texts(ours: str, column: Column | None, is_required: bool, reasons: Reasons
     """The texts of a column by row, "" where there is none."""
     if column is None:
         return np.full(len(reasons), "", dtype=object)
-    texts = column.parsed(_text)
+    texts = column.parsed(values.whole_id if is_id(ours) else _text)
     if is_required:
         fault = f"missing_value: {ours} is empty"
         reasons.of_values([None if text else fault for text in texts], column.codes)
@@ -223,7 +228,7 @@ def _numbers(
     lowest = -180.0 if ours in ("latitude", "longitude") else 0.0
 
     def parse(value: Any) -> tuple[float, str | None]:
-        number, why = values.number(value, ours, config.decimal)
+        number, why = values.number(value, ours, config.marks)
         if why is not None and (is_required or not why.startswith("missing_value")):
             return np.nan, f"{why.partition(':')[0]}: {ours} is no plain number"
         if why is None and not lowest <= number <= _LARGEST:

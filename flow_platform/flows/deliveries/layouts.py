@@ -32,6 +32,11 @@ class Layout:
         return tuple(name for name in self.columns if name.endswith("_at"))
 
 
+def is_id(column: str) -> bool:
+    """Whether a column (our name) has ids or codes, in which any text that is not empty counts."""
+    return column == "region" or column.endswith(("_id", "_code", "_number"))
+
+
 # Asked in this order: "order_items" has the word of "orders" too.
 LAYOUTS: tuple[Layout, ...] = (
     Layout(

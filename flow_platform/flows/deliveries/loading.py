@@ -29,7 +29,7 @@ from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow
+from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow, rejected_frame
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
 from flow_platform.warehouse.store import lock_writes
@@ -89,10 +89,8 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         record_rejects(cursor, DELIVERIES.name, rectangle, _sealed(rejects, pseudonyms), files)
         record_loads(cursor, DELIVERIES.name, rectangle, balances)
     filled = reading.asked[["region", "day"]].drop_duplicates()
-    by_reason = Counter(code_of(one.reason) for one in rejects)
-    return replace(
-        balance_of(balances, len(rectangle) - len(filled), reading.oddities()),
-        rejected=dict(sorted(by_reason.items())),
+    return balance_of(
+        balances, len(rectangle) - len(filled), reading.oddities(), rejected_frame(rejects)
     )
 
 

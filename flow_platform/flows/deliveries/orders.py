@@ -31,6 +31,7 @@ ODDITIES: dict[str, str] = {
     "not_paid": "no payment of it is known",
     "unknown_product": "a product of it is in no table of products",
     "untranslated": "its category has no translation",
+    "not_placed": "the table of places lacks the postal code of its customer or seller",
 }
 
 
@@ -155,6 +156,7 @@ def _note_oddities(market: Market, orders: pd.DataFrame, goods: pd.DataFrame) ->
     orders["delivered_before_approved"] = orders["delivered_at"] < orders["approved_at"]
     orders["delivered_at_missing"] = is_delivered & orders["delivered_at"].isna()
     orders["not_paid"] = ~orders["order_id"].isin(set(market.rows("payments")["order_id"]))
+    orders["not_placed"] = orders["distance_km"].isna() & bool(len(market.rows("places")))
     for name in ("unknown_product", "untranslated"):
         orders[name] = orders["order_id"].isin(set(goods.loc[goods[name], "order_id"]))
 

@@ -79,7 +79,8 @@ PARTS = FlowParts(
         " with it raw.payments, raw.tracking and raw.incident_logs. Customers are pseudonyms.",
         empty_means="Regions and days on which no order was placed.",
         after=tuple(source.key for source in LIVE_TOPICS),
-        limits_rejects=True,
+        # An order is rejected with all its rows.
+        most_rejected=0.2,
     ),
     models=MODELS,
     schedules=(

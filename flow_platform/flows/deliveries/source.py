@@ -266,6 +266,7 @@ class DeliveryReading:
                         rejected=rejected,
                         stored=int(counts.get("stored", 0)),
                         repeated=int(counts.get("repeated", 0)),
+                        encoding=self.market.tables[name].encodings[number],
                     )
                 )
         strangers = (FileBalance(file, error=why) for file, why in self.market.strangers.items())

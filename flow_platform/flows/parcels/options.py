@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flow_platform.ground.source_config import SourceConfig
+from flow_platform.ground.source_config import CountsSource
 
 
-class ParcelsSource(SourceConfig):
+class ParcelsSource(CountsSource):
     """Where parcel counts come from: files with a row per centre and day, or the simulator."""
 
     section = "parcels"

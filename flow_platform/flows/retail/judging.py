@@ -95,7 +95,7 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
 
     def numbers(ours: str) -> np.ndarray:
         return judged_numbers(
-            table.column(ours), lambda value: _bounded(value, ours, config.decimal), reasons
+            table.column(ours), lambda value: _bounded(value, ours, config.marks), reasons
         )
 
     def faults(ours: str, fault_of: Callable[[str], str | None]) -> None:
@@ -112,8 +112,8 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
         clocks.hold_back(stated, available_at, zones, reasons)
     lines = pd.DataFrame(
         {
-            "invoice": texts("invoice"),
-            "stock_code": texts("stock_code"),
+            "invoice": texts("invoice", values.whole_id),
+            "stock_code": texts("stock_code", values.whole_id),
             "description": texts("description"),
             "quantity": quantity,
             "sold_at": sold_at,
@@ -130,16 +130,15 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
     return JudgedLines(file, table, lines, reasons)
 
 
-def _bounded(value: Any, name: str, decimal: str) -> tuple[float, str | None]:
-    found, fault = values.number(value, name, decimal)
+def _bounded(value: Any, name: str, marks: str) -> tuple[float, str | None]:
+    found, fault = values.number(value, name, marks)
     if fault is None and abs(found) > LARGEST_NUMBER:
         return math.nan, f"too_large: {name} is beyond {LARGEST_NUMBER:.0f}"
     return found + 0.0, fault
 
 
 def _invoice_fault(invoice: str) -> str | None:
-    missing = invoice.casefold() in values.MISSING
-    return "missing_value: invoice is empty" if missing else None
+    return None if invoice else "missing_value: invoice is empty"
 
 
 def _moments(

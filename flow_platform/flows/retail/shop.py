@@ -43,7 +43,7 @@ def shop_timezone(config: RetailSource) -> str:
 
 def country_fault(country: str) -> str | None:
     """Why a country cannot be a centre ("code: words"), or None where it can."""
-    if country.casefold() in values.MISSING:
+    if not country:
         return "missing_value: country is empty"
     fault = why_not_an_id(country)
     return None if fault is None else f"bad_country: {clean_text(fault)[:200]}"

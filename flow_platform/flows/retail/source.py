@@ -93,7 +93,8 @@ def read_retail(
             continue
         found = judge(file, table, config, shop)
         good = found.lines[found.reasons.good]
-        load.judged(file, good=len(good), rejected=found.rejected(key))
+        rejected = found.rejected(key)
+        load.judged(file, good=len(good), rejected=rejected, encoding=table.encoding)
         _note_first_sales(first_sales, good)
         lines.append(_of_asked_days(good, asked, file))
     union = _union(lines, load, asked)

@@ -37,4 +37,5 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
         landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
+        landing.rejected,
     )

@@ -32,7 +32,7 @@ def load(
     landing = read_daily_counts(config, "parcels", CENTRES, first, last, ids, now=NOW)
     for file in landing.files:
         assert file.rows_read == file.rows_stored + file.rows_quarantined
-        assert file.rows_in_file == file.rows_read + file.rows_left
+        assert file.rows_in_file == file.rows_read + file.rows_left + file.rows_repeated
         rejected = landing.rejected[landing.rejected["source_file"] == file.file]
         assert len(rejected) == file.rows_quarantined
         assert (landing.rows["source_file"] == file.file).sum() == file.rows_stored
@@ -113,13 +113,27 @@ def test_the_centres_own_today_is_not_the_future(tmp_path: Path) -> None:
     assert codes(landing) == ["future_day"]
 
 
-def test_identical_rows_count_once_within_and_across_files(tmp_path: Path) -> None:
+def test_equal_rows_of_a_file_are_so_many_counts_and_over_files_the_union_counts(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.csv").write_text(HEADER + "1,2025-03-28,1\n1,2025-03-28,1\n1,2025-03-28,2\n")
-    (tmp_path / "b.csv").write_text("parcels,centre_id,day\n1,1,2025-03-28\n")
+    (tmp_path / "b.csv").write_text("parcels,centre_id,day\n" + "1,1,2025-03-28\n" * 3)
     landing = load(tmp_path)
-    assert landing.rows["parcels"].tolist() == [1, 2]
-    assert codes(landing) == ["duplicate", "duplicate"]
-    assert landing.rejected["reason"].str.endswith("a.csv:2").all()
+    assert landing.rows["parcels"].tolist() == [1, 1, 2, 1]
+    assert landing.rejected.empty
+    assert [file.rows_repeated for file in landing.files] == [0, 2]
+    assert [file.rows_left for file in landing.files] == [0, 0]
+
+
+def test_a_declared_key_makes_duplicates(tmp_path: Path) -> None:
+    rows = "a,1,2025-03-28,1\na,1,2025-03-28,2\nb,1,2025-03-28,1\n"
+    (tmp_path / "a.csv").write_text("wave,centre_id,day,parcels\n" + rows)
+    landing = load(tmp_path, key=["wave", "day"])
+    assert landing.rows["parcels"].tolist() == [1, 1]
+    assert codes(landing) == ["duplicate"]
+    assert landing.rejected["reason"][0].endswith("a.csv:2 has the same wave, day")
+    error = load(tmp_path, key=["waybill"]).files[0].error
+    assert error is not None and "no column waybill in the header" in error
 
 
 def test_rows_that_differ_in_an_unmapped_column_are_no_duplicates(tmp_path: Path) -> None:
@@ -161,10 +175,13 @@ def test_a_declared_encoding_is_used(tmp_path: Path, encoding: str) -> None:
 
 def test_bytes_that_cannot_be_decoded_cost_their_row_only(tmp_path: Path) -> None:
     text = "centre_id,day,parcels,note\n1,2025-03-28,1,\xe9t\xe9\n1,2025-03-29,2,ete\n"
-    landing = of_text(tmp_path, text.encode("cp1252"))
+    other = "1,2025-03-30,3,\xe9t\xe9s, \xe9t\xe9s\n".replace(", ", " ").encode()
+    landing = of_text(tmp_path, text.encode("cp1252") + other)
     assert codes(landing) == ["undecodable"]
     assert json.loads(landing.rejected["payload"][0])["note"] == r"\xe9t\xe9"
-    assert of_text(tmp_path, text.encode("cp1252"), encoding="cp1252").rejected.empty
+    # A file of which nothing is UTF-8 is one of another encoding, detected or set.
+    for settings in ({}, {"encoding": "cp1252"}):
+        assert of_text(tmp_path, text.encode("cp1252"), **settings).rejected.empty
 
 
 def test_a_quoted_note_may_run_over_lines_and_an_open_quote_swallows_nothing(
@@ -349,3 +366,117 @@ def test_the_real_lanes_load_without_a_loss(real_data: Path) -> None:
     assert landing.files[0].rows_stored == len(table) == 130_016
     assert landing.rejected.empty
     assert landing.rows["parcels"].sum() == table["货量"].sum()
+
+
+# -- dressing, sheets, ids -----------------------------------------------------------------------
+
+PLAIN = HEADER + "1,2025-03-28,10\n07,2025-03-29,20\n"
+DRESSED = {
+    "sep line": "sep=;\n" + PLAIN.replace(",", ";"),
+    "sep line, quoted": '"sep=;"\n' + PLAIN.replace(",", ";"),
+    "title": "Volumes 2025;;\n;;\n" + PLAIN.replace(",", ";"),
+    "title without separators": "Volumes of 2025, all sites\n\n" + PLAIN,
+    "one more separator": PLAIN.replace("\n", ",\n"),
+    "one more separator, not in the header": PLAIN.replace("0\n", "0,,\n"),
+    "one more separator in the header": PLAIN.replace("parcels\n", "parcels,\n"),
+    "blank lines": "\n\n" + PLAIN.replace("\n", "\n\n"),
+    "CRLF and title": "Volumes\r\n" + PLAIN.replace("\n", "\r\n"),
+    "utf-16": (PLAIN.replace(",", "\t")).encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("text", DRESSED.values(), ids=DRESSED.keys())
+def test_a_table_is_the_same_whatever_is_around_it(tmp_path: Path, text: str | bytes) -> None:
+    landing = of_text(tmp_path, text)
+    assert landing.rows["parcels"].tolist() == [10, 20]
+    assert landing.rows["centre_id"].tolist() == ["1", "07"]
+    assert landing.rejected.empty and landing.files[0].rows_in_file == 2
+
+
+def test_lines_are_numbered_as_an_editor_numbers_them(tmp_path: Path) -> None:
+    landing = of_text(tmp_path, "Volumes 2025\n\n" + PLAIN)
+    assert landing.rows["source_line"].tolist() == [4, 5]
+
+
+def test_skip_rows_names_the_lines_above_the_header(tmp_path: Path) -> None:
+    text = "a,b,c\n1,2,3\n" + PLAIN
+    assert of_text(tmp_path, text).rows["parcels"].tolist() == [10, 20]
+    assert of_text(tmp_path, text, skip_rows=2).rows["parcels"].tolist() == [10, 20]
+    error = of_text(tmp_path, text, skip_rows=1).files[0].error
+    assert error is not None and "no column centre_id" in error and "skip_rows" in error
+
+
+def test_every_sheet_is_read_and_titles_above_its_header_are_passed_over(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "2024"
+    for row in (["Counts of 2024"], [], ["centre_id", "day", "parcels"], ["1", "2024-03-01", 5]):
+        book.active.append(row)
+    second = book.create_sheet("2025")
+    for row in (["centre_id", "day", "parcels"], ["1", "2025-03-01", 7]):
+        second.append(row)
+    book.save(tmp_path / "counts.xlsx")
+    landing = load(tmp_path)
+    assert landing.rows["parcels"].tolist() == [5, 7]
+    assert landing.rows["source_line"].tolist() == [4, 2]
+    assert [file.file[-7:] for file in landing.files] == [" [2024]", " [2025]"]
+
+
+@pytest.mark.parametrize("written", ["1", "1.0", "1.00", " 1 "])
+def test_an_id_that_a_spreadsheet_made_a_number_is_the_same_id(
+    tmp_path: Path, written: str
+) -> None:
+    landing = of_text(tmp_path, f"{HEADER}{written},2025-03-28,1\n")
+    assert landing.rows["centre_id"].tolist() == ["1"]
+
+
+def test_an_id_that_differs_by_leading_zeros_is_named_with_the_one_that_exists(
+    tmp_path: Path,
+) -> None:
+    landing = of_text(tmp_path, HEADER + "01,2025-03-28,1\n7,2025-03-28,1\n")
+    assert landing.rejected["reason"].tolist() == [
+        "unknown_centre: no centre has the id '01'; '1' differs from it by leading zeros only",
+        "unknown_centre: no centre has the id '7'; '07' differs from it by leading zeros only",
+    ]
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "null", "None"])
+def test_a_word_for_nothing_is_an_id_and_only_an_empty_field_is_missing(
+    tmp_path: Path, word: str
+) -> None:
+    landing = of_text(tmp_path, f"{HEADER}{word},2025-03-28,1\n,2025-03-28,1\n")
+    assert codes(landing) == ["unknown_centre", "missing_value"]
+    assert discover_centres(ParcelsSource(kind="files", path=str(tmp_path / "*"))) == [word]
+
+
+@pytest.mark.parametrize(
+    ("written", "decimal", "thousands", "count"),
+    [
+        ("1.234.567,5", ",", ".", 1_234_567.5),
+        ("1,234", ".", ",", 1234),
+        ("1 234", ",", " ", 1234),
+        ("1\u202f234\u00a0567", ",", " ", 1_234_567),
+        ("12'345.5", ".", "'", 12_345.5),
+        ("1234", ".", ",", 1234),
+        ("999", ",", ".", 999),
+    ],
+)
+def test_thousands_are_read_where_their_mark_is_set(
+    tmp_path: Path, written: str, decimal: str, thousands: str, count: float
+) -> None:
+    text = f'{HEADER.replace(",", ";")}1;2025-03-28;"{written}"\n'
+    landing = of_text(tmp_path, text, decimal=decimal, thousands=thousands)
+    assert landing.rows["parcels"].tolist() == [count]
+
+
+@pytest.mark.parametrize("written", ["1,23", "12,3456", ",123", "1,,234", "1.5,000"])
+def test_thousands_in_the_wrong_place_are_no_number(tmp_path: Path, written: str) -> None:
+    text = f'{HEADER.replace(",", ";")}1;2025-03-28;"{written}"\n'
+    assert codes(of_text(tmp_path, text, thousands=",")) == ["wrong_type"]
+
+
+@pytest.mark.parametrize("word", ["Total", "TOTAUX:", "Grand total", "合计"])
+def test_a_totals_row_is_refused_as_such_and_is_no_centre(tmp_path: Path, word: str) -> None:
+    landing = of_text(tmp_path, f"{HEADER}1,2025-03-28,10\n{word},2025-03-28,10\n{word},,20\n")
+    assert codes(landing) == ["totals_row", "totals_row"]
+    assert landing.rows["parcels"].tolist() == [10]
+    assert discover_centres(ParcelsSource(kind="files", path=str(tmp_path / "*"))) == ["1"]

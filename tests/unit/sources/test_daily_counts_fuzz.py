@@ -154,7 +154,7 @@ def test_a_hundred_mutated_files_balance_and_never_crash(tmp_path: Path, batch: 
 
     assert [file.file for file in landing.files] == sorted(contents)
     for file in landing.files:
-        assert file.rows_in_file == file.rows_read + file.rows_left
+        assert file.rows_in_file == file.rows_read + file.rows_left + file.rows_repeated
         rejected = checked_rejects(landing, file)
         if file.error is not None:
             assert file.file in file.error

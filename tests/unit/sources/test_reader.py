@@ -182,7 +182,7 @@ def test_a_part_counts_rows_without_those_that_it_could_not_cut(tmp_path: Path) 
     assert opened.broken[0].payload == '{"(line)": "cut"}'
 
 
-def test_all_sheets_of_a_workbook_are_read_or_its_first_alone(tmp_path: Path) -> None:
+def test_all_sheets_of_a_workbook_are_read_or_the_one_that_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.xlsx")
     book = openpyxl.load_workbook(path)
     book.copy_worksheet(book["Sheet"]).title = "2025"
@@ -192,8 +192,6 @@ def test_all_sheets_of_a_workbook_are_read_or_its_first_alone(tmp_path: Path) ->
     found = dict(read_file(path, config(), LAYOUTS))
     assert [name.partition(" [")[2] for name in found] == ["Sheet]", "2025]", "other]"]
     assert [isinstance(table, Table) for table in found.values()] == [True, True, False]
-    ((name, table),) = read_file(path, config(), LAYOUTS, only_first_sheet=True)
-    assert name == str(path) and len(table) == 3  # type: ignore[arg-type]
     ((name, _),) = read_file(path, config(sheet="2025"), LAYOUTS)
     assert name.endswith("[2025]")
 
@@ -263,10 +261,10 @@ def test_floating_numbers_of_a_file_are_numbers_at_once() -> None:
 
 READERS = {
     "csv_tables",
+    "heads",
     "parquet_tables",
     "workbooks",
     "parts",
-    "parts_head",
     "reader",
     "settings_files",
 }

@@ -24,6 +24,7 @@ from flow_platform.flows.deliveries.source import DeliveryReading, FileEvent, re
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.pseudonyms import Pseudonyms
+from tests.cases import CASES
 from tests.delivery_tables import ORDERS, write_tables
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -126,6 +127,7 @@ def test_an_order_is_made_of_rows_of_all_tables(tmp_path: Path) -> None:
         "not_paid": 0,
         "unknown_product": 0,
         "untranslated": 2,
+        "not_placed": 0,
     }
 
 
@@ -343,6 +345,8 @@ def test_ragged_and_undecodable_rows_are_rejected_whole(tmp_path: Path) -> None:
     with (tmp_path / ORDERS).open("ab") as file:
         file.write(b"o7,customer-1,delivered\n")
         file.write(b"o8,\xff\xfe,delivered,2018-03-05,,,,2018-03-20\n")
+        # The file is UTF-8 all the same.
+        file.write("o9,clién-té,delivered,2018-03-05,,,,2018-03-20\n".encode())
     reading = read(tmp_path)
     assert {"ragged", "undecodable"} <= set(reasons(reading))
     assert all(json.loads(one.payload) for one in reading.rejects())
@@ -392,3 +396,30 @@ def test_the_clock_and_the_holidays_are_those_of_the_country() -> None:
     assert region_centre("SP", SAO_PAULO, "br").subdivision == "SP"
     assert region_centre("Nowhere", SAO_PAULO, "BR").subdivision is None
     assert region_centre("SP", SAO_PAULO, None).country is None
+
+
+def test_orders_whose_postal_code_lost_its_zeros_in_one_table_are_counted() -> None:
+    folder = CASES / "spreadsheets-eat-leading-zeros" / "olist"
+    reading = read(folder)
+    placed = reading.asked["distance_km"].notna()
+    assert len(placed) and reading.oddities()["not_placed"] == int((~placed).sum()) > 0
+
+
+@pytest.mark.parametrize("name", ["order_id", "customer_id"])
+def test_ids_that_pandas_made_floats_are_the_same_ids(tmp_path: Path, name: str) -> None:
+    write_tables(tmp_path)
+    plain = read(tmp_path)
+    for path in tmp_path.glob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if name in table:
+            table[name] = table[name].str.replace(r"\D+", "1", regex=True)
+            table.to_csv(path, index=False)
+    numbered = read(tmp_path)
+    for path in tmp_path.glob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if name in table and "customer" not in path.name:
+            table[name] = table[name].where(table[name] == "", table[name] + ".0")
+            table.to_csv(path, index=False)
+    again = read(tmp_path)
+    assert len(again.asked) == len(numbered.asked) == len(plain.asked)
+    assert again.asked["region"].tolist() == numbered.asked["region"].tolist()

@@ -1,0 +1,121 @@
+"""What loads refused or did not bring, in sentences with a remedy, and whether a command succeeded.
+
+The rows themselves are in `ops.quarantine`; how they are counted is in `loading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flow_platform.sources.landing import FileBalance
+from flow_platform.stages.loading import Balance
+
+# So many refused rows of a file are not worth a warning of the command; they are in quarantine.
+A_FEW = 3
+# The exit code of a command that had rows, and stored none of them.
+NOTHING_STORED = 3
+
+# What to do, by the code of the reason.
+_REMEDIES = {
+    "undecodable": "Set encoding in section [{flow}] of sources.toml.",
+    "unknown_centre": "Correct the ids, or add the centres to the centres file"
+    " (flow centres discover {flow}).",
+    "wrong_type": "Set date_format or decimal in section [{flow}] of sources.toml, or correct the"
+    " values.",
+    "impossible_date": "Set date_format in section [{flow}] of sources.toml, or correct the days.",
+    "ragged": "Set separator in section [{flow}] of sources.toml, or export the file again.",
+    "unbalanced_quote": "Export the file again, with quotes that match.",
+    "missing_value": "Fill the empty fields, or map another column in section [{flow}] of"
+    " sources.toml.",
+    "duplicate": "Remove the repeated rows, or correct key in section [{flow}] of sources.toml.",
+    "future_day": "Correct the days, or load them when they are over.",
+    "stray_month": "Name the file for the month that it has, or for none.",
+}
+_ANY_REMEDY = "Correct the file."
+
+
+def refused(flow: str, balance: Balance) -> list[str]:
+    """A sentence for each file of a load with more than `A_FEW` refused rows, or none but refused.
+
+    It names the file, how many rows, the commonest reason and the remedy.
+    """
+    return [
+        _sentence(flow, file, balance.reasons.get(file.file, ""))
+        for file in balance.files
+        if file.rows_quarantined > A_FEW or 0 < file.rows_quarantined == file.rows_in_file
+    ]
+
+
+def detected(flow: str, balance: Balance) -> list[str]:
+    """A sentence for each file whose encoding was detected, and how to make it certain."""
+    return [
+        f"{file.file} is not UTF-8: it was read as {file.encoding}, which was detected. Set"
+        f" encoding in section [{flow}] of sources.toml to be certain."
+        for file in balance.files
+        if file.encoding
+    ]
+
+
+def _sentence(flow: str, file: FileBalance, reason: str) -> str:
+    remedy = _REMEDIES.get(reason.partition(":")[0], _ANY_REMEDY).format(flow=flow)
+    because = f", most often because of {reason}" if reason else ""
+    return (
+        f"{file.file}: {file.rows_quarantined} of {file.rows_in_file} rows were refused{because}."
+        f" {remedy} They are kept whole: flow quarantine list --flow {flow}"
+    )
+
+
+@dataclass(frozen=True)
+class Loads:
+    """All loads of a command: of each flow the balances, one a run."""
+
+    balances: Sequence[tuple[str, Balance]]
+
+    @property
+    def files(self) -> dict[tuple[str, str], FileBalance]:
+        """By flow and file: stored rows of all runs, and the others as the last run has them."""
+        found: dict[tuple[str, str], FileBalance] = {}
+        for flow, balance in self.balances:
+            for file in balance.files:
+                before = found.get((flow, file.file))
+                stored = file.rows_stored + (before.rows_stored if before else 0)
+                found[flow, file.file] = replace(file, rows_stored=stored)
+        return found
+
+    def sentences(self) -> list[str]:
+        """What was refused, could not be read, or was not there; each once."""
+        found: list[str] = []
+        for flow, balance in self.balances:
+            found += [*balance.broken_files, *balance.warnings, *detected(flow, balance)]
+            found += refused(flow, balance)
+        left = sum(file.rows_left for file in self.files.values())
+        if self.has_nothing and left:
+            found.append(
+                f"The {left} good rows of the files are of other days or centres than those asked"
+                " for. Correct the days or the centres."
+            )
+        return list(dict.fromkeys(found))
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether there were files, and no row of them was stored."""
+        return bool(self.files) and not self.rows_stored
+
+    @property
+    def rows_stored(self) -> int:
+        return sum(file.rows_stored for file in self.files.values())
+
+    @property
+    def rows_refused(self) -> int:
+        return sum(file.rows_quarantined for file in self.files.values())
+
+    def exit_code(self, strict: bool) -> int:
+        """`NOTHING_STORED` where all rows of a file were refused and nothing else was stored, and
+        with `strict` where any row was; else 0."""
+        wholly = any(
+            file.error is None and 0 < file.rows_quarantined == file.rows_in_file
+            for file in self.files.values()
+        )
+        is_failed = (wholly and self.has_nothing) or (strict and self.rows_refused > 0)
+        return NOTHING_STORED if is_failed else 0
