@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.markup import escape
 
 from flow_platform.cli import runs, services
 from flow_platform.cli.centres import centres_app
@@ -65,6 +66,8 @@ def main() -> None:
         app()
     except FlowError as error:
         console.print(
-            f"[red]{type(error).__name__}[/red]: {error}", highlight=False, soft_wrap=True
+            f"[red]{type(error).__name__}[/red]: {escape(str(error))}",
+            highlight=False,
+            soft_wrap=True,
         )
         sys.exit(1)

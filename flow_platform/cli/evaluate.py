@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flow_platform.cli.console import console
+from flow_platform.ground.errors import ConfigurationError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,7 +30,11 @@ def evaluate(
         Path, typer.Argument(help="CSV or Parquet file with the columns unique_id, ds, y.")
     ],
     freq: Annotated[
-        str, typer.Option(help="Frequency of the rows, by its name in pandas: h, D, W-SUN.")
+        str,
+        typer.Option(
+            help="Frequency of the rows, by its name in pandas: h, D, W-SUN; or 1 where ds are"
+            " whole numbers that count steps."
+        ),
     ],
     horizon: Annotated[int, typer.Option(help="Steps to forecast.")],
     out: Annotated[Path, typer.Option(help="Folder for metrics.json and forecasts.parquet.")],
@@ -73,7 +80,10 @@ def evaluate(
 
     if holdout is not None and windows != 1:
         raise typer.BadParameter("Give --windows or --holdout, not both.")
-    matrix = matrix_of(read_panel_file(panel), freq, tuple(season or [1]))
+    _make_folder(out)
+    rows = read_panel_file(panel, freq)
+    _report_unknown(rows, panel)
+    matrix = matrix_of(rows, freq, tuple(season or [1]))
     options = Options(
         horizon=horizon,
         windows=windows,
@@ -82,13 +92,59 @@ def evaluate(
         per_series=per_series,
         workers=workers or os.cpu_count() or 1,
     )
-    after = read_panel_file(holdout) if holdout is not None else None
+    after = None
+    if holdout is not None:
+        # A panel that counts steps is followed by counts, whatever dates these look like.
+        after = read_panel_file(holdout, freq if rows["ds"].dtype.kind == "M" else "1")
+        _report_unknown(after, holdout)
     result = _with_progress_bar(matrix, options, after)
     text = _write(result, out)
+    _report_unused(matrix, result, after)
     if as_json:
         typer.echo(text)
     else:
         _show(result.metrics, out)
+
+
+def _make_folder(out: Path) -> None:
+    """Makes the folder of results before hours are spent on them."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--out {out} cannot be a folder ({error}). Give another."
+        ) from error
+
+
+def _report_unknown(rows: pd.DataFrame, path: Path) -> None:
+    """Reports rows without a y, and series that have no other rows."""
+    unknown = rows["y"].isna()
+    if not unknown.any():
+        return
+    lost = rows["unique_id"].nunique() - rows.loc[~unknown, "unique_id"].nunique()
+    series = f" Series without any y, which are left out: {lost}." if lost else ""
+    _print_note(f"{path}: rows without y, taken as not known: {int(unknown.sum())}.{series}")
+
+
+def _report_unused(panel: SeriesMatrix, result: Evaluation, holdout: pd.DataFrame | None) -> None:
+    """Reports series without a forecast, and rows of the hold-out that are not scored."""
+    left = len(panel.ids) - result.forecasts["unique_id"].nunique()
+    if left:
+        _print_note(
+            f"Series without a forecast: {left} of {len(panel.ids)}. They have no row before the"
+            " steps that are scored. Give fewer windows, a shorter horizon or a hold-out."
+        )
+    if holdout is not None:
+        given, scored = int(holdout["y"].notna().sum()), result.metrics["panel"]["scored_rows"]
+        if scored < given:
+            _print_note(
+                f"Rows of the hold-out that are not scored: {given - scored} of {given}. They are"
+                " of other series, or not within the steps that follow the panel."
+            )
+
+
+def _print_note(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _with_progress_bar(
@@ -118,7 +174,6 @@ def _with_progress_bar(
 
 def _write(result: Evaluation, out: Path) -> str:
     """Writes both files, and returns the text of metrics.json."""
-    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_without_nan(result.metrics), indent=1)
     (out / "metrics.json").write_text(text + "\n")
     result.forecasts.to_parquet(out / "forecasts.parquet", index=False)
@@ -129,14 +184,14 @@ def _show(metrics: dict[str, Any], out: Path) -> None:
     """Prints the scores, best MASE first, the champion's reason and what was left out."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
-    console.print(_table(metrics))
-    console.print("Lower is better; the bias is best at 0, coverages at 0.80 and 0.95.")
+    screen = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True, markup=False)
+    screen.print(_table(metrics))
+    screen.print("Lower is better; the bias is best at 0, coverages at 0.80 and 0.95.")
     last = metrics["champion"]["choices"][-1]
-    console.print(f"Champion at the last cutoff: {last['candidate']} ({last['reason']}).")
+    screen.print(f"Champion at the last cutoff: {last['candidate']} ({last['reason']}).")
     for name, reason in metrics["left_out"].items():
-        console.print(f"Left out: {name} ({reason}).")
-    console.print(f"Written: {out / 'metrics.json'}, {out / 'forecasts.parquet'}")
+        screen.print(f"Left out: {name} ({reason}).")
+    screen.print(f"Written: {out / 'metrics.json'}, {out / 'forecasts.parquet'}")
 
 
 def _table(metrics: dict[str, Any]) -> Any:

@@ -72,7 +72,7 @@ def evaluate(
     follow it.
 
     Example:
-        rows = read_panel_file(Path("hourly.csv"))
+        rows = read_panel_file(Path("hourly.csv"), "h")
         result = evaluate(matrix_of(rows, "h", (24, 168)), Options(horizon=48, windows=2))
         result.metrics["champion"]["overall"]["mase"]
     """

@@ -15,6 +15,7 @@ def held_out_values(panel: SeriesMatrix, holdout: pd.DataFrame, horizon: int) ->
     Rows of other series or steps are not used. Raises ModelError where ds are of another kind than
     the panel's, for repeated rows, and where no row follows the panel.
     """
+    holdout = holdout[holdout["y"].notna()]
     ahead = panel.ahead(horizon)
     places = pd.DataFrame(
         {

@@ -44,8 +44,11 @@ class GlobalMLP:
         target = np.clip((rows.target - rows.anchors[:, 0]) / rows.level, -2, 2)
         known = np.isfinite(target)
         features = rows.features[known]
-        self.centre = np.nanmedian(features, axis=0)
-        low, high = np.nanquantile(features, [0.1, 0.9], axis=0)
+        with warnings.catch_warnings():
+            # A feature that no row of a short panel has is zero once it is scaled.
+            warnings.filterwarnings("ignore", "All-NaN slice")
+            self.centre = np.nanmedian(features, axis=0)
+            low, high = np.nanquantile(features, [0.1, 0.9], axis=0)
         self.width = np.maximum(high - low, 1e-3)
         self.model = MLPRegressor(
             hidden_layer_sizes=(64, 32),

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.flows.traffic.judging import stamps_of
-from flow_platform.flows.traffic.layouts import traffic_layouts
+from flow_platform.flows.traffic.layouts import PARIS_TIMEZONE, traffic_layouts
 from flow_platform.flows.traffic.options import TrafficSource
+from flow_platform.flows.traffic.stamps import stamps_of
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
 from flow_platform.sources.centres import Centre, centre_named, nearest_centre
@@ -103,7 +103,8 @@ def counters_in(table: Table, config: TrafficSource) -> dict[str, tuple[Counter,
     place = {text: number for number, text in enumerate(distinct)}
     centre = np.array([place[text] for text in texts], dtype="int64")[ids.codes]
     times = table.column("counted_at")
-    at, _, _ = stamps_of(times.values, config.date_format, datetime.now(UTC))
+    # Only their order counts here, for which any clock will do.
+    at, _, _ = stamps_of(times.values, config.date_format, datetime.now(UTC), PARIS_TIMEZONE)
     stamps = at[times.codes].astype("datetime64[s]").astype("int64")
     labels = _newest(table.get("name"), _label, centre, stamps)
     points = _newest(table.get("point"), point_of, centre, stamps)

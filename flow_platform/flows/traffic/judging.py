@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
-from flow_platform.flows.traffic import readings
+from flow_platform.flows.traffic import readings, shares
+from flow_platform.flows.traffic.clock import Clock
+from flow_platform.flows.traffic.layouts import is_of_paris
 from flow_platform.flows.traffic.options import TrafficSource
-from flow_platform.sources import clocks, values
+from flow_platform.flows.traffic.stamps import (
+    UNKNOWN_CLOCK,
+    latest_stamp,
+    set_first_turns,
+    stamps_of,
+)
+from flow_platform.sources import values
 from flow_platform.sources.clocks import NO_MOMENT
+from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.judging import Reasons, judged, judged_numbers
 from flow_platform.sources.landing import RejectedRow, broken_rows, day_of, rejected_rows
-from flow_platform.sources.tables import Column, Table, clean_text
+from flow_platform.sources.tables import Column, Table
 
-# The city of Paris stamps an hour with its end, in local time unless an offset is written.
-TIMEZONE = "Europe/Paris"
+# The code of the reason of a row whose hour is not over yet.
+_FUTURE = "future_hour"
 
 STATES = tuple(dict.fromkeys(readings.STATES.values()))
 
@@ -32,14 +39,19 @@ STATES = tuple(dict.fromkeys(readings.STATES.values()))
 class Readings:
     """The judged readings of one file: arrays with a value for each good row, the other rows whole.
 
-    `centre` and `state` are places in `centre_ids` and in STATES; `counted_at` is naive UTC.
-    `newest` is the latest stamp of the good rows, NaT without any; `ahead` is whether a row was
-    rejected because its hour was still in the future.
+    `centre` and `state` are places in `centre_ids` and in STATES. `counted_at` is naive UTC: the
+    reading's own moment, or the end of its hour where it is a share of `minutes` that ends at the
+    minute `until`; of other readings both are 60. `newest` is the latest counted_at, NaT without
+    any; `ahead` is whether a row was rejected because its hour was still in the future. `unclear`
+    is whether nobody knows what several readings of an hour would mean; `has_shares`, whether any
+    reading is one.
     """
 
     centre_ids: tuple[str, ...]
     centre: np.ndarray
     counted_at: np.ndarray
+    minutes: np.ndarray
+    until: np.ndarray
     vehicles: np.ndarray
     occupancy: np.ndarray
     state: np.ndarray
@@ -47,6 +59,8 @@ class Readings:
     rejected: list[RejectedRow]
     newest: np.datetime64
     ahead: bool
+    unclear: bool
+    has_shares: bool
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -58,15 +72,18 @@ def judge(
     config: TrafficSource,
     known: Collection[str] | None,
     now: datetime,
+    clock: Clock,
 ) -> Readings:
-    """The readings of a table. `known` are the only counters there may be; None allows any."""
+    """The readings of a table. `known` are the only counters there may be; None allows any.
+
+    Raises FileUnreadableError where moments have no offset and the clock is not known, or where it
+    is not known what several readings of an hour mean.
+    """
     size, decimal = len(table), config.decimal
     reasons = Reasons(size)
     centre_ids, centre = _counters(table.column("centre_id"), known, reasons)
-    times = table.column("counted_at")
-    at, first, faults = stamps_of(times.values, config.date_format, now)
-    counted_at = at[times.codes]
-    reasons.of_values(faults, times.codes)
+    zones = clock.zones(centre_ids, of_paris=is_of_paris(table.header))
+    at, turns = _moments(table.column("counted_at"), config, zones, centre, now, reasons)
     vehicles = judged_numbers(
         table.column("vehicles"),
         lambda value: readings.vehicles_of(value, decimal),
@@ -86,24 +103,32 @@ def judge(
         found, codes = judged(column, readings.state_of, reasons)
         state = np.array([STATES.index(one or "unknown") for one in found], dtype="int8")[codes]
 
+    if turns is not None:
+        twice = np.flatnonzero(reasons.good & ~np.isnat(turns))
+        set_first_turns(twice, centre, at, turns, vehicles, occupancy, state)
+    unclear = config.kind == "files" and config.values is None and not is_of_paris(table.header)
+    if unclear:
+        _refuse_split_hours(centre_ids, centre, at, reasons)
+    counted_at, minutes, until = _hours(config, centre, at, vehicles, now, reasons)
     good, bad = np.flatnonzero(reasons.good), reasons.bad
-    doubtful = ~np.isnat(first)
-    if doubtful.any():
-        twice = good[doubtful[times.codes[good]]]
-        _set_first_turns(twice, centre, counted_at, first[times.codes], vehicles, occupancy, state)
+    whole = shares.whole_hours(len(good))
     named = (centre_ids[place] for place in centre[bad])
     rejected = rejected_rows(file, table, reasons, day_of(counted_at[bad]), named)
     return Readings(
         centre_ids,
         centre[good],
         counted_at[good],
+        whole if minutes is None else minutes[good],
+        whole if until is None else until[good],
         vehicles[good],
         occupancy[good],
         state[good],
         table.lines[good],
         rejected + broken_rows(file, table.broken),
         counted_at[good].max() if len(good) else NO_MOMENT,
-        any(fault is not None and fault.startswith("future_hour") for fault in faults),
+        any(row.reason.startswith(_FUTURE) for row in rejected),
+        unclear,
+        has_shares=minutes is not None and bool((minutes[good] < shares.HOUR).any()),
     )
 
 
@@ -130,124 +155,86 @@ def _counter_fault(centre_id: str, known: Collection[str] | None) -> str | None:
     return None
 
 
-# -- stamps --------------------------------------------------------------------------------------
+# -- moments -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """A stamp in naive UTC. One that occurs twice is `at` the second time and `first` before."""
-
-    at: np.datetime64 = NO_MOMENT
-    first: np.datetime64 = NO_MOMENT
-    fault: str | None = None
-
-
-def stamp_of(value: Any, form: str | None, now: datetime) -> _Stamp:
-    """The moment of a reading; without an offset it is local time of Paris."""
-    at, fault = values.moment(value, "counted_at", form)
-    if fault is not None:
-        return _Stamp(fault=fault)
-    if not isinstance(at, datetime):
-        return _Stamp(fault=f"wrong_type: counted_at is {at}, a day without an hour")
-    try:
-        if at.tzinfo is not None:
-            return _Stamp(clocks.naive(at), fault=readings.moment_fault(at, now))
-        zone = clocks.zone(TIMEZONE)
-        # Going to UTC and back moves a local time that does not exist.
-        second, first = (at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0))
-        if second.astimezone(zone).replace(tzinfo=None) != at:
-            shown = f"{at:%Y-%m-%d %H:%M}"
-            return _Stamp(
-                fault=f"nonexistent_hour: counted_at is {shown}, which {TIMEZONE} skips when the"
-                " clocks go forward"
-            )
-        fault = readings.moment_fault(second, now)
-        earlier = clocks.naive(first) if first != second else NO_MOMENT
-        return _Stamp(clocks.naive(second), earlier, fault)
-    except (OverflowError, ValueError):
-        shown = clean_text(str(value))[:60]
-        return _Stamp(fault=f"impossible_date: counted_at is {shown!r}")
-
-
-def stamps_of(
-    found: np.ndarray, form: str | None, now: datetime
-) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
-    """`stamp_of` of many values: `at`, `first` (NaT where the stamp occurs once) and the faults.
-
-    Plain ISO texts that are beyond doubt are read as one column; a year has 8,760 of them.
-    """
-    at, first = np.full(len(found), NO_MOMENT), np.full(len(found), NO_MOMENT)
-    faults: list[str | None] = [None] * len(found)
-    plain = _plain_lengths(found if form is None else ())
-    if len(places := np.flatnonzero(plain == _WITH_OFFSET)):
-        moments = pd.to_datetime(
-            pd.Series(found[places], dtype=object), format="ISO8601", errors="coerce", utc=True
-        )
-        at[places] = pd.DatetimeIndex(moments).tz_localize(None).as_unit("us").to_numpy()
-    if len(places := np.flatnonzero(plain == _WITHOUT_OFFSET)):
-        local = pd.to_datetime(
-            pd.Series(found[places], dtype=object), format="ISO8601", errors="coerce"
-        )
-        at[places] = clocks.local_in_utc(local, TIMEZONE, first_turn=False)
-        early = clocks.local_in_utc(local, TIMEZONE, first_turn=True)
-        first[places] = np.where(early < at[places], early, NO_MOMENT)
-    earliest = np.datetime64(values.EARLIEST_DAY, "us")
-    doubtful = ~((at >= earliest) & (at <= latest_stamp(now)))
-    for place in np.flatnonzero(doubtful).tolist():
-        stamp = stamp_of(found[place], form, now)
-        at[place], first[place], faults[place] = stamp.at, stamp.first, stamp.fault
-    return at, first, faults
-
-
-# The lengths of 2021-05-01 10:00:00 and 2021-05-01T10:00:00+02:00.
-_WITHOUT_OFFSET, _WITH_OFFSET = 19, 25
-_BEFORE_HOUR, _AFTER_SECOND = (" ", "T"), ("", "+", "-")
-
-
-def _plain_lengths(found: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """The length of each text that is a stamp as it is usually written, 0 for another value."""
-    return np.array(
-        [
-            len(value)
-            if isinstance(value, str)
-            and value[10:11] in _BEFORE_HOUR
-            and value[16:17] == ":"
-            and value[19:20] in _AFTER_SECOND
-            else 0
-            for value in found
-        ],
-        dtype="int64",
-    )
-
-
-def latest_stamp(now: datetime) -> np.datetime64:
-    """The latest stamp, in naive UTC, that a reading can have at `now`."""
-    return clocks.naive(now + readings.CLOCK_TOLERANCE)
-
-
-# -- the hour that occurs twice --------------------------------------------------------------------
-
-
-def _set_first_turns(
-    places: np.ndarray,
+def _moments(
+    times: Column,
+    config: TrafficSource,
+    zones: Sequence[str | None],
     centre: np.ndarray,
-    counted_at: np.ndarray,
-    firsts: np.ndarray,
-    vehicles: np.ndarray,
-    occupancy: np.ndarray,
-    state: np.ndarray,
-) -> None:
-    """Move readings of the local hour that occurs twice in autumn to its first turn, in place.
+    now: datetime,
+    reasons: Reasons,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Each row's moment in UTC and, where its local time occurs twice, the first turn's (else NaT);
+    None where no row's does. `zones` are the time zones of the counters."""
+    distinct = list(dict.fromkeys(zones)) or [None]
+    found = [stamps_of(times.values, config.date_format, now, zone) for zone in distinct]
+    codes = times.codes
+    if len(distinct) > 1:
+        of_counter = np.array([distinct.index(zone) for zone in zones])
+        codes = of_counter[centre] * len(times.values) + times.codes
+    at, first = (np.concatenate([one[part] for one in found]) for part in (0, 1))
+    faults = [fault for one in found for fault in one[2]]
+    lost = [place for place, one in enumerate(faults) if one and one.startswith(UNKNOWN_CLOCK)]
+    if lost and np.isin(codes, lost).any():
+        raise FileUnreadableError(
+            "has moments without an offset, and it is not known in which time zone they are: set"
+            " time_zone, such as America/Chicago, or place in sources.toml, section [traffic]."
+        )
+    reasons.of_values(faults, codes)
+    return at[codes], None if np.isnat(first).all() else first[codes]
 
-    A stamp without an offset means the second turn, unless the file holds exactly two different
-    readings of one counter for it: then the first in the file is of the first turn.
-    """
-    groups: dict[tuple[int, Any], dict[tuple[Any, ...], list[int]]] = {}
-    for place in places.tolist():
-        reading = (str(vehicles[place]), str(occupancy[place]), int(state[place]))
-        group = groups.setdefault((int(centre[place]), counted_at[place]), {})
-        group.setdefault(reading, []).append(place)
-    for group in groups.values():
-        if len(group) == 2:
-            earlier = next(iter(group.values()))
-            counted_at[earlier] = firsts[earlier]
+
+def _refuse_split_hours(
+    centre_ids: Sequence[str], centre: np.ndarray, at: np.ndarray, reasons: Reasons
+) -> None:
+    """Raise FileUnreadableError where a counter has several readings within an hour."""
+    good = np.flatnonzero(reasons.good)
+    split = good[shares.split_hours(centre[good], at[good])]
+    if len(split):
+        own = split[centre[split] == centre[split[0]]]
+        raise shares.unclear_values(centre_ids[centre[split[0]]], np.unique(at[own]))
+
+
+def _hours(
+    config: TrafficSource,
+    centre: np.ndarray,
+    at: np.ndarray,
+    vehicles: np.ndarray,
+    now: datetime,
+    reasons: Reasons,
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Of each row counted_at, minutes and until, as in `Readings`; None where all are hours."""
+    good = np.flatnonzero(reasons.good)
+    is_plain = config.values is None and config.stamp == "end"
+    if config.kind != "files" or is_plain or not len(good):
+        return at, None, None
+    minutes = np.full(len(at), shares.HOUR, dtype="int64")
+    if config.step_minutes is not None:
+        minutes[:] = config.step_minutes
+    elif config.values is not None:
+        minutes[good] = shares.minutes_of(centre[good], at[good], int(centre.max()) + 1)
+    end = at
+    if config.stamp == "start":
+        end = at + minutes * np.timedelta64(1, "m")
+        late = f"{_FUTURE}: counted_at is the start of an interval that is still in the future"
+        reasons.where(end > latest_stamp(now), late)
+    if config.values is None:
+        return end, None, None
+    step = np.where(minutes < shares.HOUR, minutes, 0)
+    for one in np.unique(step[step > 0]).tolist():
+        here = step == one
+        reasons.where(
+            here & shares.off_step(end, minutes),
+            f"off_step: counted_at is not a multiple of {one} minutes after the full hour",
+        )
+        if config.values == "count":
+            most = readings.MOST_VEHICLES * one / shares.HOUR
+            reasons.where(
+                here & (vehicles > most),
+                f"too_large: vehicles in {one} minutes are above {most:g}",
+            )
+    share, until = step > 0, np.full(len(at), shares.HOUR, dtype="int16")
+    until[share & ~np.isnat(end)] = shares.minute_of(end[share & ~np.isnat(end)])
+    return np.where(share, shares.hour_end(end), end), minutes, until

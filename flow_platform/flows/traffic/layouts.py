@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.sources.layouts import Layouts
+
+# The city of Paris stamps an hour with its end, in local time unless an offset is written.
+PARIS_TIMEZONE = "Europe/Paris"
 
 # Without these columns a file is not one of readings; the others are read where they are there.
 _REQUIRED = ("centre_id", "counted_at", "vehicles")
@@ -38,3 +43,11 @@ def traffic_layouts(config: TrafficSource) -> Layouts:
     if mapped:
         headers = tuple({**layout, **mapped} for layout in (_OWN, _PARIS, _PORTAL)) + _KNOWN
     return Layouts(headers, _REQUIRED, numbers=_NUMBERS)
+
+
+def is_of_paris(header: Mapping[str, str]) -> bool:
+    """Whether counters and moments of a file have the names that the city of Paris gives them."""
+    return any(
+        all(header.get(name) == layout[name] for name in ("centre_id", "counted_at"))
+        for layout in (_PARIS, _PORTAL)
+    )

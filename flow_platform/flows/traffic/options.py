@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url
+from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url, refused
 
+# The minutes that a reading may be of: whole parts of an hour.
+STEPS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
 AREAS = ("counter", "grid", "district")
 # No counter's readings come a year late; a longer delay is a slip of the pen.
 _LONGEST_DELAY_HOURS = 24 * 366
@@ -28,6 +31,33 @@ def _delay(value: Any) -> float:
 def _area(value: str) -> str:
     if value not in AREAS:
         raise expected(f"one of {', '.join(AREAS)}; leave it out to have it chosen")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise expected("an IANA time zone, such as America/Chicago")
+    return value
+
+
+def _values(value: str) -> str:
+    if value not in ("count", "rate"):
+        raise expected(
+            "count, if each reading is the vehicles of its interval, or rate, if it is vehicles an"
+            " hour"
+        )
+    return value
+
+
+def _stamp(value: str) -> str:
+    if value not in ("end", "start"):
+        raise expected("end or start: the moment of the interval that counted_at is")
+    return value
+
+
+def _step(value: Any) -> Any:
+    if isinstance(value, bool) or value not in STEPS:
+        raise expected(f"one of {', '.join(map(str, STEPS))}: the minutes of a reading")
     return value
 
 
@@ -82,6 +112,27 @@ columns = { event_id = "uuid", vehicles = "q" }
         description="The centre whose calendar, weather and local time all counters have. Without"
         " it each counter has those of the nearest one.",
     )
+    time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
+        None,
+        description="IANA time zone of moments without an offset. Without it that of place, else"
+        " Paris for layouts of Paris, else that of the centre nearest to the counter. Messages have"
+        " that of Paris without it.",
+    )
+    values: Annotated[str, AfterValidator(_values)] | None = Field(
+        None,
+        description="Kind files: what readings within an hour are. count: vehicles of each"
+        " interval, which are added up; rate: vehicles an hour, which are averaged.",
+    )
+    stamp: Annotated[str, AfterValidator(_stamp)] = Field(
+        "end",
+        description="Kind files: the moment that a reading has, the end or the start of what was"
+        " counted.",
+    )
+    step_minutes: Annotated[int, BeforeValidator(_step)] | None = Field(
+        None,
+        description="Kind files, with values: the minutes that each reading is of. Found by the"
+        " gaps between a counter's readings if it is not set.",
+    )
     areas: Annotated[Text, AfterValidator(_area)] | None = Field(
         None,
         description="What has a partition of its own: a counter, a square of a grid (grid) or a"
@@ -109,3 +160,12 @@ columns = { event_id = "uuid", vehicles = "q" }
         "flow-platform",
         description="Kind mqtt: the client id, by which the broker knows the session.",
     )
+
+    @model_validator(mode="after")
+    def _step_has_values(self) -> TrafficSource:
+        if self.step_minutes is not None and self.values is None:
+            raise refused(
+                'step_minutes needs values: write values = "count" (vehicles of each interval) or'
+                ' values = "rate" (vehicles an hour).'
+            )
+        return self

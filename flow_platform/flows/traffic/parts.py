@@ -49,7 +49,7 @@ PARTS = FlowParts(
         ),
         load=load_traffic,
         description="Readings of road counters as the source gave them, several of one hour"
-        " included; an hour without a volume is null.",
+        " included; a share of an hour has the values of its hour. No volume is null.",
         empty_means="Counter-days without any reading: missing, not zero.",
         after=(COUNTERS.key,),
     ),

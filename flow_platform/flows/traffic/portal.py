@@ -21,11 +21,13 @@ import pandas as pd
 import requests
 
 from flow_platform.flows.traffic import readings
+from flow_platform.flows.traffic.clock import Clock
 from flow_platform.flows.traffic.counters import Counter, counters_in, in_order
-from flow_platform.flows.traffic.judging import Readings, judge, stamp_of
-from flow_platform.flows.traffic.layouts import traffic_layouts
+from flow_platform.flows.traffic.judging import Readings, judge
+from flow_platform.flows.traffic.layouts import PARIS_TIMEZONE, traffic_layouts
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import landing_of
+from flow_platform.flows.traffic.stamps import stamp_of
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.landing import Landing
@@ -41,6 +43,8 @@ _FIELDS = ("iu_ac", "libelle", "t_1h", "q", "k", "etat_barre", "geo_point_2d")
 # With more counters than this the address would grow too long: all are asked, and some are left.
 _MOST_IDS = 60
 _CHUNK_BYTES = 1 << 18
+# Answers have offsets, as they are asked for; without one a moment is local time of Paris.
+_CLOCK = Clock(PARIS_TIMEZONE)
 _BOM = b"\xef\xbb\xbf"
 
 _Read = TypeVar("_Read")
@@ -262,7 +266,7 @@ def fetch_readings(
                 filled = client.export(where + _of_counters(centre_ids), target)
             table = _exported(path, reading, file) if filled else _table([], reading)
             _note(found, counters_in(table, reading))
-            parts.append((file, judge(file, table, reading, None, now)))
+            parts.append((file, judge(file, table, reading, None, now, _CLOCK)))
     landing = landing_of(parts, config, first_day, last_day, centre_ids)
     counters = in_order(counter for counter, _ in found.values())
     return PortalLanding(_identified(landing.rows), landing.rejected, landing.files, counters)
@@ -288,7 +292,8 @@ def _identified(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _as_written(config: TrafficSource) -> TrafficSource:
     """The source, with numbers and separators as this module asks the portal to write them."""
-    return config.model_copy(update={"separator": ";", "decimal": ".", "encoding": None})
+    written = {"separator": ";", "decimal": ".", "encoding": None, "values": None}
+    return config.model_copy(update=written)
 
 
 def _exported(path: Path, config: TrafficSource, file: str) -> Table:
@@ -354,7 +359,7 @@ def fetch_since(config: TrafficSource, cursor: datetime, *, now: datetime) -> It
 def _hour(record: dict[str, Any], config: TrafficSource, now: datetime) -> datetime | None:
     names = {header["counted_at"] for header in traffic_layouts(config).headers}
     value = next((record[name] for name in names if record.get(name) is not None), None)
-    at = stamp_of(value, config.date_format, now).at
+    at = stamp_of(value, config.date_format, now, PARIS_TIMEZONE).at
     return None if np.isnat(at) else at.astype(datetime).replace(tzinfo=UTC)
 
 
@@ -363,7 +368,9 @@ def _page(
 ) -> Page:
     table = _table(records, config)
     days = (date(1970, 1, 1), date(9999, 12, 30))
-    landing = landing_of([(file, judge(file, table, config, None, now))], config, *days, None)
+    landing = landing_of(
+        [(file, judge(file, table, config, None, now, _CLOCK))], config, *days, None
+    )
     counters = in_order(counter for counter, _ in counters_in(table, config).values())
     return Page(_identified(landing.rows), landing.rejected, landing.files, counters, cursor)
 

@@ -53,6 +53,8 @@ STATES: dict[str, str] = {
     "travaux": "barred",
     "invalid": "invalid",
 }
+# A state of a share is that of its hour; of several, the last of these.
+STATES_OF_AN_HOUR = ("unknown", "open", "invalid", "barred")
 
 
 def state_of(value: Any) -> tuple[str | None, str | None]:

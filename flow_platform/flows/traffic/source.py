@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flow_platform.flows.traffic import shares
+from flow_platform.flows.traffic.clock import Clock, clock_of
 from flow_platform.flows.traffic.counters import Counter
-from flow_platform.flows.traffic.judging import STATES, Readings, judge, latest_stamp
+from flow_platform.flows.traffic.judging import STATES, Readings, judge
 from flow_platform.flows.traffic.layouts import traffic_layouts
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.readings import READING_COLUMNS
+from flow_platform.flows.traffic.stamps import latest_stamp
+from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
 from flow_platform.sources.reader import read_file
@@ -36,6 +40,8 @@ _REJECTED_WEIGHT = 20
 
 
 # -- a load --------------------------------------------------------------------------------------
+
+_MEASURED = ("vehicles", "occupancy", "state")
 
 
 @dataclass(frozen=True)
@@ -57,30 +63,30 @@ def landing_of(
 ) -> Landing:
     """The readings of judged files for the UTC days and counters; None means all counters.
 
-    A reading that equals one before it (counter, hour, volume, occupancy and state), in its own
-    or an earlier file, is not stored again; two different readings of an hour are both stored.
+    A reading that equals one before it (counter, hour, volume, occupancy and state; of a share of
+    an hour its moment too), in its own or an earlier file, is not stored again; two different
+    readings of an hour are both stored. Each share is a row, with the values of its whole hour.
     """
-    first = np.datetime64(first_day, "us")
-    end = np.datetime64(last_day, "us") + np.timedelta64(1, "D")
     asked = None if centre_ids is None else set(centre_ids)
     numbers: dict[str, int] = {}
-    load, chosen, stored = Load(), list[_Chosen](), list[pd.DataFrame]()
-    for file, part in parts:
-        if isinstance(part, FileUnreadableError):
-            load.unreadable(file, part)
-            continue
-        load.judged(file, good=len(part), rejected=part.rejected)
-        wanted = np.array([asked is None or one in asked for one in part.centre_ids], dtype=bool)
-        inside = (part.counted_at >= first) & (part.counted_at < end)
-        if not wanted.all():
-            inside &= wanted[part.centre]
-        places = np.flatnonzero(inside)
-        common = [numbers.setdefault(one, len(numbers)) for one in part.centre_ids]
-        centre = np.array(common, dtype="int32")[part.centre[places]]
-        chosen.append(_Chosen(file, part, places, centre))
+    found = [
+        (file, part)
+        if isinstance(part, FileUnreadableError)
+        else (file, _chosen(file, part, first_day, last_day, asked, numbers))
+        for file, part in parts
+    ]
     names = np.array(list(numbers), dtype=object)
+    refused = _unclear([one for _, one in found if isinstance(one, _Chosen)], names)
+    load, chosen, stored = Load(), list[_Chosen](), list[pd.DataFrame]()
+    for file, one in found:
+        error = one if isinstance(one, FileUnreadableError) else refused.get(file)
+        if error is not None:
+            load.unreadable(file, error)
+        elif isinstance(one, _Chosen):
+            load.judged(file, good=len(one.readings), rejected=one.readings.rejected)
+            chosen.append(one)
     repeated = _repeated(chosen)
-    for one in chosen:
+    for one in _added_up(chosen, repeated, config):
         again, repeated = np.split(repeated, [len(one.places)])
         kept = one.places[~again]
         load.stored(one.file, len(kept), repeated=len(one.places) - len(kept))
@@ -91,28 +97,92 @@ def landing_of(
     return Landing(stacked(stored, _empty), rejected_frame(load.rejected), balances)
 
 
+def _chosen(
+    file: str,
+    part: Readings,
+    first_day: date,
+    last_day: date,
+    asked: Collection[str] | None,
+    numbers: dict[str, int],
+) -> _Chosen:
+    """The readings of these days and counters; `numbers` gets the counters that are new."""
+    first = np.datetime64(first_day, "us")
+    end = np.datetime64(last_day, "us") + np.timedelta64(1, "D")
+    wanted = np.array([asked is None or one in asked for one in part.centre_ids], dtype=bool)
+    inside = (part.counted_at >= first) & (part.counted_at < end)
+    if not wanted.all():
+        inside &= wanted[part.centre]
+    places = np.flatnonzero(inside)
+    common = [numbers.setdefault(one, len(numbers)) for one in part.centre_ids]
+    return _Chosen(file, part, places, np.array(common, dtype="int32")[part.centre[places]])
+
+
+def _whole(chosen: Sequence[_Chosen], name: str) -> np.ndarray:
+    """An array of the chosen readings, of all files."""
+    return np.concatenate([getattr(one.readings, name)[one.places] for one in chosen])
+
+
+def _unclear(chosen: Sequence[_Chosen], names: np.ndarray) -> dict[str, FileUnreadableError]:
+    """The errors of files that only together have several readings of an hour, as where each
+    quarter of an hour has a file, and nobody knows what these mean."""
+    unclear = [one for one in chosen if one.readings.unclear]
+    if len(unclear) < 2:
+        return {}
+    centre, at = np.concatenate([one.centre for one in unclear]), _whole(unclear, "counted_at")
+    split = shares.split_hours(centre, at)
+    file_of = np.repeat(np.arange(len(unclear)), [len(one.places) for one in unclear])
+    refused = {}
+    for number in np.unique(file_of[split]).tolist():
+        first = split[file_of[split] == number][0]
+        same = (centre == centre[first]) & (shares.hour_end(at) == shares.hour_end(at[[first]]))
+        error = shares.unclear_values(names[centre[first]], np.unique(at[same]))
+        refused[unclear[number].file] = error
+    return refused
+
+
 def _repeated(chosen: Sequence[_Chosen]) -> np.ndarray:
     """Whether each chosen row equals one before it, in the same or another file."""
     if not chosen:
         return np.array([], dtype=bool)
-
-    def whole(name: str) -> np.ndarray:
-        return np.concatenate([getattr(one.readings, name)[one.places] for one in chosen])
-
     # Most hours have one reading: only where one has more are their numbers compared.
     frame = pd.DataFrame(
         {
             "centre": np.concatenate([one.centre for one in chosen]),
-            "counted_at": whole("counted_at"),
+            "counted_at": _whole(chosen, "counted_at"),
         }
     )
     several = frame.duplicated(keep=False).to_numpy()
     repeated = np.zeros(len(frame), dtype=bool)
     if several.any():
-        for name in ("vehicles", "occupancy", "state"):
-            frame[name] = whole(name)
+        for name in ("minutes", "until", "vehicles", "occupancy", "state"):
+            frame[name] = _whole(chosen, name)
         repeated[several] = frame[several].duplicated().to_numpy()
     return repeated
+
+
+def _added_up(
+    chosen: Sequence[_Chosen], repeated: np.ndarray, config: TrafficSource
+) -> Iterable[_Chosen]:
+    """The chosen readings, each share of an hour with the values of its hour."""
+    if config.values is None or not any(one.readings.has_shares for one in chosen):
+        return chosen
+    names = ("counted_at", "minutes", "until", *_MEASURED)
+    frame = pd.DataFrame({name: _whole(chosen, name) for name in names})
+    frame["centre"] = np.concatenate([one.centre for one in chosen])
+    counts = (frame["minutes"] < shares.HOUR).to_numpy() & ~repeated
+    hours = shares.hours_of(frame[counts], config.values)
+    values = {name: frame[name].to_numpy(copy=True) for name in _MEASURED}
+    for name in _MEASURED:
+        values[name][counts] = hours[name].to_numpy()
+    made, begin = [], 0
+    for one in chosen:
+        end = begin + len(one.places)
+        changed = {name: getattr(one.readings, name).copy() for name in _MEASURED}
+        for name, whole in changed.items():
+            whole[one.places] = values[name][begin:end]
+        made.append(replace(one, readings=replace(one.readings, **changed)))
+        begin = end
+    return made
 
 
 def delay_of(config: TrafficSource) -> timedelta:
@@ -180,15 +250,15 @@ def _weight(parts: Sequence[tuple[str, Readings]]) -> int:
 
 
 def _judged_file(
-    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime
+    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime, clock: Clock
 ) -> list[tuple[str, Readings | FileUnreadableError]]:
     """The judged tables of a file. Those of an unchanged file are kept: a load asks for a day, and
     a file holds a year."""
     try:
         state = path.stat()
     except OSError:  # it is gone; reading it gives the error
-        return _judge_file(path, config, known, now)
-    key = (str(path), state.st_size, state.st_mtime_ns, config.model_dump_json(), known)
+        return _judge_file(path, config, known, now, clock)
+    key = (str(path), state.st_size, state.st_mtime_ns, config.model_dump_json(), known, clock.key)
     with _kept_lock:
         found = _kept.get(key)
         # The verdict on an hour changes when the hour is over.
@@ -196,7 +266,7 @@ def _judged_file(
         if found is not None and not any(part.ahead or part.newest > latest for _, part in found):
             _kept.move_to_end(key)
             return list(found)
-    judged = _judge_file(path, config, known, now)
+    judged = _judge_file(path, config, known, now, clock)
     whole = [(file, part) for file, part in judged if isinstance(part, Readings)]
     if len(whole) == len(judged) and _weight(whole) <= _ROWS_KEPT:
         with _kept_lock:
@@ -207,12 +277,29 @@ def _judged_file(
 
 
 def _judge_file(
-    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime
+    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime, clock: Clock
 ) -> list[tuple[str, Readings | FileUnreadableError]]:
     return [
-        (file, judge(file, table, config, known, now) if isinstance(table, Table) else table)
+        (
+            file,
+            _judge(file, table, config, known, now, clock) if isinstance(table, Table) else table,
+        )
         for file, table in read_file(path, config, traffic_layouts(config))
     ]
+
+
+def _judge(
+    file: str,
+    table: Table,
+    config: TrafficSource,
+    known: frozenset[str] | None,
+    now: datetime,
+    clock: Clock,
+) -> Readings | FileUnreadableError:
+    try:
+        return judge(file, table, config, known, now, clock)
+    except FileUnreadableError as error:
+        return error
 
 
 # -- the source ------------------------------------------------------------------------------------
@@ -254,16 +341,19 @@ def read_traffic(
     centre_ids: Collection[str],
     *,
     now: datetime,
+    centres: Sequence[Centre] | None = None,
     world: World | None = None,
 ) -> Landing:
     """The readings of UTC days `first_day` to `last_day` of `centre_ids`; rows as READING_COLUMNS.
 
     A reading's stamp is the source's own, the end of its hour; without an offset it is local time
-    of Paris. The hour that occurs twice in autumn is its second turn, unless one file has exactly
-    two different readings of a counter for it; one that spring skips is quarantined. A volume
-    that is empty is stored as NaN. A reading is available `delay_hours` after its stamp. `now`
-    (aware) decides which hours are still in the future. `counters` are the only ones there may be
-    where the source declares a counters file. Simulated readings need `world`.
+    of the source (`clock_of`; without `centres` those of the demo). The hour that occurs twice in
+    autumn is its second turn, unless one file has exactly two different readings of a counter for
+    it; one that spring skips is quarantined. Shares of an hour have the end of their hour, and its
+    values, as the key `values` has it. A volume that is empty is stored as NaN. A reading is
+    available `delay_hours` after its stamp. `now` (aware) decides which hours are still in the
+    future. `counters` are the only ones there may be where the source declares a counters file.
+    Simulated readings need `world`.
 
     Raises ValueError for a simulated source without a world, and for one that is not read here. A
     file that cannot be read is an entry with `error` in `files`; it stops nothing else.
@@ -280,7 +370,9 @@ def read_traffic(
     known = None
     if config.counters is not None:
         known = frozenset(counter.centre_id for counter in counters)
+    every = read_centres(DEFAULT_CENTRES) if centres is None else centres
+    clock = clock_of(config, counters, every)
     parts: list[tuple[str, Readings | FileUnreadableError]] = []
     for path in source_files(config):
-        parts += _judged_file(path, config, known, now)
+        parts += _judged_file(path, config, known, now, clock)
     return landing_of(parts, config, first_day, last_day, asked)

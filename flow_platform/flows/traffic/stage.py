@@ -37,6 +37,7 @@ def load_traffic(platform: Platform, rectangle: Rectangle) -> Balance:
             *days,
             rectangle.centres,
             now=datetime.now(UTC),
+            centres=platform.centres,
             world=platform.world,
         )
     return load_rows(platform, "traffic", rectangle, landing)

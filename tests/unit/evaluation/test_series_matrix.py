@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,3 +73,62 @@ def test_repeated_rows_and_empty_panels_are_refused() -> None:
         matrix_of(twice, "h", (1,))
     with pytest.raises(ModelError, match="no row"):
         matrix_of(twice.iloc[:0], "h", (1,))
+
+
+@pytest.mark.parametrize(
+    ("ds", "freq"),
+    [
+        (pd.to_datetime(["2020-01-01", "2024-01-01"]), "ms"),
+        (pd.to_datetime(["1700-01-01", "2199-01-01"]), "s"),
+        (pd.to_datetime(["1700-01-01", "2199-01-01"]), "ns"),
+        ([1_711_756_800_000, 1_711_969_200_000], "1"),
+        ([-9 * 10**18, 9 * 10**18], "1"),
+    ],
+)
+def test_a_matrix_of_too_many_cells_is_refused_before_memory_is_taken(
+    ds: object, freq: str
+) -> None:
+    frame = pd.DataFrame({"unique_id": "a", "ds": ds, "y": 1.0})
+    tracemalloc.start()
+    with pytest.raises(ModelError, match=r"cells, more than 100000000|too far from"):
+        matrix_of(frame, freq, (1,))
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_the_longest_series_decides_how_many_cells_all_need() -> None:
+    short = pd.DataFrame({"unique_id": [f"s{n}" for n in range(200)], "ds": 1, "y": 1.0})
+    long = pd.DataFrame({"unique_id": "long", "ds": range(1, 600_000), "y": 1.0})
+    with pytest.raises(ModelError, match="201 series of up to 599999 steps"):
+        matrix_of(pd.concat([short, long]), "1", (1,))
+
+
+def test_steps_of_which_hardly_any_has_a_row_are_refused() -> None:
+    seconds = pd.DataFrame({"unique_id": "a", "ds": range(0, 720_000, 3600), "y": 1.0})
+    with pytest.raises(ModelError, match="Only 200 of 716401 steps of --freq 1 have a row"):
+        matrix_of(seconds, "1", (1,))
+    assert matrix_of(seconds, "3600", (1,)).values.shape == (1, 200)
+
+
+def test_series_of_the_same_days_are_the_same_whatever_the_order_of_rows() -> None:
+    frame = pd.concat([rows(b=[1.0, 2.0, np.nan, 4.0]), rows(a=[5.0, 6.0])])
+    panel, turned = matrix_of(frame, "1", (1,)), matrix_of(frame[::-1], "1", (1,))
+    assert panel.ids.tolist() == turned.ids.tolist() == ["a", "b"]
+    assert np.array_equal(panel.values, turned.values, equal_nan=True)
+    assert panel.last.tolist() == turned.last.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("freq", ["0", "-1D", "foo", "", "0D"])
+def test_what_is_no_frequency_is_refused(freq: str) -> None:
+    frame = pd.DataFrame({"unique_id": "a", "ds": pd.to_datetime(["2024-01-01"]), "y": 1.0})
+    with pytest.raises(ModelError, match="freq"):
+        matrix_of(frame, freq, (1,))
+
+
+def test_days_over_more_than_292_years_are_counted() -> None:
+    frame = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("1700-01-01", "2008-12-31", unit="ns"), "y": 1.0}
+    )
+    panel = matrix_of(frame, "D", (1,))
+    assert panel.values.shape == (1, len(frame))
+    assert panel.ahead(1)[0, 0] == np.datetime64("2009-01-01")

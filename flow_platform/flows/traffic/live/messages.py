@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from flow_platform.flows.traffic.layouts import PARIS_TIMEZONE
 from flow_platform.flows.traffic.live.payload import TOPIC, Reading, parse
 from flow_platform.flows.traffic.live.reading_rows import ReceivedReading, write_readings
 from flow_platform.flows.traffic.options import TrafficSource
@@ -34,7 +35,7 @@ class CounterMessages:
         self,
         columns: Mapping[str, str],
         pattern: str = TOPIC,
-        timezone: str = "Europe/Paris",
+        timezone: str = PARIS_TIMEZONE,
     ) -> None:
         self._columns, self._pattern, self._timezone = columns, pattern, timezone
 
@@ -73,8 +74,8 @@ class CounterMessages:
 
 
 def counter_messages(config: TrafficSource, pattern: str) -> CounterMessages:
-    """The destination as [traffic] of sources.toml sets it: its columns."""
-    return CounterMessages(config.columns, pattern)
+    """The destination as [traffic] of sources.toml sets it: its columns and its time zone."""
+    return CounterMessages(config.columns, pattern, config.time_zone or PARIS_TIMEZONE)
 
 
 def _readable(packet: Packet) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from flow_platform.flows.traffic.counters import Counter
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import read_traffic
+from flow_platform.sources.centres import Centre
 from flow_platform.sources.landing import Landing
 from tests.unit.sources.samples import NOW
 
@@ -63,10 +64,11 @@ def read(
     counters: Sequence[Counter] = (),
     now: Any = NOW,
     declared_in: str | None = None,
+    centres: Sequence[Centre] | None = None,
     **keys: Any,
 ) -> Landing:
     config = TrafficSource(kind="files", path=str(path), counters=declared_in, **keys)
-    return read_traffic(config, counters, first, last, ids, now=now)
+    return read_traffic(config, counters, first, last, ids, now=now, centres=centres)
 
 
 def assert_balanced(landing: Landing) -> None:
