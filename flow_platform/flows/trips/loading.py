@@ -65,6 +65,7 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     return replace(
         balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
         rejected=reading.rejected,
+        reasons=reading.reasons,
         warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
     )
 

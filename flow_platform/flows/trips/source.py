@@ -62,7 +62,8 @@ class TripBlock:
 class TripReading:
     """A reading of files, for some centres and UTC days; its tallies are right once it has ended.
 
-    `files`: one balance a file. `rejected`: rejects by reason. `quiet_days`: asked days on which no
+    `files`: one balance a file. `rejected`: rejects by the code of their reason. `reasons`: the
+    commonest reason of each file that has rejects. `quiet_days`: asked days on which no
     trip began in any borough. `warnings`: where that is all of them, which days the files have.
     """
 
@@ -76,6 +77,7 @@ class TripReading:
     scratch: Path | None = None
     files: tuple[FileBalance, ...] = ()
     rejected: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     quiet_days: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -340,10 +342,13 @@ class _Reader:
         ]
         busy = set[int]().union(*(file.busy for file in self.read if file.is_whole))
         reading.files = (*reading.files, *balances, *self.others)
-        reasons: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         for file in self.read:
-            reasons += file.rejects.reasons if file.is_whole else Counter()
-        reading.rejected = {code: reasons[code] for code in (*REASONS, RAGGED) if reasons[code]}
+            if file.is_whole and file.rejects:
+                reading.reasons[file.name] = file.rejects.commonest
+                for reason, count in file.rejects.reasons.items():
+                    codes[reason.partition(":")[0]] += count
+        reading.rejected = {code: codes[code] for code in (*REASONS, RAGGED) if codes[code]}
         reading.quiet_days = (reading.last_day - reading.first_day).days + 1 - len(busy)
         reading.warnings = () if busy else self._without_trips()
 

@@ -146,7 +146,7 @@ class _Run:
 class Rejects:
     """The rejected rows of a file, given out once, as frames of REJECTED_COLUMNS.
 
-    `reasons` counts them by the code of their reason.
+    `reasons` counts them by their reason, code and words.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -160,7 +160,7 @@ class Rejects:
 
     def add(self, rows: Sequence[RejectedRow]) -> None:
         """More rejects of the file. Raises SourceError where the disk is full."""
-        self.reasons.update(row.reason.partition(":")[0] for row in rows)
+        self.reasons.update(row.reason for row in rows)
         self._rows += rows
         if len(self._rows) <= MEMORY_REJECTS:
             return
@@ -172,6 +172,11 @@ class Rejects:
                 columns = list(zip(*self._rows[start : start + MEMORY_REJECTS], strict=True))
                 pickle.dump(columns, self._file, pickle.HIGHEST_PROTOCOL)
         self._rows = []
+
+    @property
+    def commonest(self) -> str:
+        """The commonest reason, the first in the alphabet of those that are as common."""
+        return min(self.reasons, key=lambda reason: (-self.reasons[reason], reason))
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """All rejects, a part at a time; they are let go."""

@@ -117,6 +117,13 @@ def test_rows_are_numbered_through_all_parts(
     assert [row.line for row in file.broken] == [41]
 
 
+def test_the_header_is_the_line_after_those_that_are_to_be_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("site;day;n\n\nsite;day;n;note\n1;2;3;4\n")
+    file = opened(tmp_path / "a.csv", skip_rows=2)
+    assert file.names == [*HEADER, "note"]
+    assert rows_of(file) == {1: ["1", "2", "3"]}
+
+
 def test_the_separator_that_is_set_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("site;day;n\n1;2;3\n")
     assert opened(tmp_path / "a.csv", separator=",").names == ["site;day;n"]

@@ -265,7 +265,6 @@ READERS = {
     "parquet_tables",
     "workbooks",
     "parts",
-    "parts_head",
     "reader",
     "settings_files",
 }

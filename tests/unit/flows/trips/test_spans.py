@@ -16,13 +16,18 @@ from hypothesis import strategies as st
 
 from flow_platform.flows.trips import source, waiting
 from flow_platform.flows.trips.files import pickups_of
+from flow_platform.flows.trips.judging import REASONS
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import TRIP
+from flow_platform.flows.trips.source import read_trips
 from flow_platform.flows.trips.spans import DAY, days_without_stray, named_month, span_in
 from flow_platform.flows.trips.waiting import Waiting
+from flow_platform.flows.trips.zones import boroughs_of, read_zones
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources import parts
+from flow_platform.sources.config import read_sources
 from flow_platform.sources.tables import Column, Table
+from tests.cases import CASES
 from tests.unit.flows.trips.samples import ZONES, reading, trip, write
 
 YEAR = (date(2024, 1, 1), date(2024, 12, 31))
@@ -314,6 +319,8 @@ def test_rejects_of_a_file_are_given_out_whole_and_in_order_from_disk_or_memory(
     assert kept["source_line"].tolist() == list(range(1, 30))
     pd.testing.assert_frame_equal(kept, moved)
     assert found.rejected == again.rejected == {"no_distance": 29}
+    (reason,) = found.reasons.values()
+    assert reason == f"no_distance: {REASONS['no_distance']}"
     assert found.files == again.files
 
 
@@ -366,3 +373,18 @@ def test_a_time_is_the_same_whatever_other_times_its_file_has(text: str) -> None
 
     # A time that is none makes all be read in the slow way.
     assert first_of(text) == first_of(text, "soon")
+
+
+# -- the case of a user ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "stored"), [(YEAR, 120), (MARCH, 10)])
+def test_the_years_export_of_a_user_is_stored_whole(days: tuple[date, date], stored: int) -> None:
+    config = read_sources(CASES / "trips-file-longer-than-a-month" / "sources.toml").of(TripsSource)
+    zones = read_zones(config)
+    found = read_trips(config, zones, "America/New_York", *days, boroughs_of(zones))
+    rows = pd.concat([block.rows for block in found.blocks()])
+    assert len(rows) == stored and found.rejected == {} and found.warnings == ()
+    (file,) = found.files
+    assert file.file.endswith(OPEN_DATA)
+    assert (file.rows_in_file, file.rows_left) == (120, 120 - stored)
