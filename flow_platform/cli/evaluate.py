@@ -74,8 +74,6 @@ def evaluate(
     """
     import os
 
-    import pandas as pd
-
     from flow_platform.evaluation.options import NAMES, Options
     from flow_platform.evaluation.panel_file import read_panel_file
     from flow_platform.evaluation.series_matrix import matrix_of
@@ -94,14 +92,7 @@ def evaluate(
         per_series=per_series,
         workers=workers or os.cpu_count() or 1,
     )
-    after = None
-    if holdout is not None:
-        if rows["ds"].dtype.kind == "M":
-            after = read_panel_file(holdout, freq, pd.Timestamp(matrix.last.min()))
-        else:
-            # A panel that counts steps is followed by counts, whatever dates these look like.
-            after = read_panel_file(holdout, "1")
-        _report_unknown(after, holdout)
+    after = None if holdout is None else _read_holdout(holdout, freq, rows, matrix)
     result = _with_progress_bar(matrix, options, after)
     text = _write(result, out)
     _report_unused(matrix, result, after)
@@ -109,6 +100,23 @@ def evaluate(
         typer.echo(text)
     else:
         _show(result.metrics, out)
+
+
+def _read_holdout(
+    holdout: Path, freq: str, rows: pd.DataFrame, matrix: SeriesMatrix
+) -> pd.DataFrame:
+    """The rows that follow the panel's, which are reported on."""
+    import pandas as pd
+
+    from flow_platform.evaluation.panel_file import read_panel_file
+
+    if rows["ds"].dtype.kind == "M":
+        after = read_panel_file(holdout, freq, pd.Timestamp(matrix.last.min()))
+    else:
+        # A panel that counts steps is followed by counts, whatever dates these look like.
+        after = read_panel_file(holdout, "1")
+    _report_unknown(after, holdout)
+    return after
 
 
 def _make_folder(out: Path) -> None:

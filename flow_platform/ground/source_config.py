@@ -6,10 +6,11 @@ reading the file is in `sources/config.py`.
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -31,6 +32,15 @@ def _text(value: Any) -> str:
 
 # A text with something in it.
 Text = Annotated[str, BeforeValidator(_text)]
+
+
+def _time_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise expected("an IANA time zone, such as America/Sao_Paulo")
+    return value
+
+
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 
 
 def is_url(text: str, schemes: tuple[str, ...]) -> bool:

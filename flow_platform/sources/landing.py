@@ -39,6 +39,7 @@ class FileBalance:
     rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
     (rows that this or another file has already). With an `error`, which names file, fault and
     remedy, the file has no rows. `encoding` is what it was read in, where that was detected.
+    `is_missing` is whether there is no such file.
     """
 
     file: str
@@ -49,6 +50,7 @@ class FileBalance:
     rows_repeated: int = 0
     error: str | None = None
     encoding: str | None = None
+    is_missing: bool = False
 
     @classmethod
     def of(
@@ -100,7 +102,7 @@ def no_file(path: str) -> FileBalance:
     """The balance of a source whose pattern names no file."""
     missing = clean_text(path)
     text = f"no file matches {missing}. Correct path in sources.toml, or put the files there."
-    return FileBalance(missing, error=text)
+    return FileBalance(missing, error=text, is_missing=True)
 
 
 class Load:

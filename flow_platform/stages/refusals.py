@@ -111,11 +111,14 @@ class Loads:
         return sum(file.rows_quarantined for file in self.files.values())
 
     def exit_code(self, strict: bool) -> int:
-        """`NOTHING_STORED` where all rows of a file were refused and nothing else was stored, and
-        with `strict` where any row was; else 0."""
-        wholly = any(
-            file.error is None and 0 < file.rows_quarantined == file.rows_in_file
+        """`NOTHING_STORED` where a file was refused, whole or row by row, and nothing was stored.
+
+        With `strict` also where any row was refused; else 0.
+        """
+        refused_whole = any(
+            file.error is not None or 0 < file.rows_quarantined == file.rows_in_file
             for file in self.files.values()
+            if not file.is_missing
         )
-        is_failed = (wholly and self.has_nothing) or (strict and self.rows_refused > 0)
+        is_failed = (refused_whole and self.has_nothing) or (strict and self.rows_refused > 0)
         return NOTHING_STORED if is_failed else 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import streamlit as st
 
+from streamlit_app import texts
 from streamlit_app.data import database
 from streamlit_app.pages_.deliveries import desk
 from tests.app.published.deliveries import desk_dsn, fill_deliveries
@@ -18,6 +19,12 @@ from tests.app.published.server import Published, Server
 from tests.app.screen import Screen
 
 StartApp = Callable[..., Screen]
+
+
+@pytest.fixture(params=texts.LANGUAGES)
+def language(request: pytest.FixtureRequest) -> texts.Language:
+    """Each language of the app, one after the other."""
+    return cast(texts.Language, request.param)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -63,6 +63,11 @@ class Screen(AppTest):
         """Whether a text of the page is on the screen; blanks that are not given match anything."""
         return bool(re.search(self.pattern(key, **values), self.shown))
 
+    def check_shows(self, *keys: str) -> None:
+        """Fail unless the page is well and shows the texts of these keys."""
+        assert self.is_well
+        assert [key for key in keys if not self.shows(key)] == []
+
     def shows_of(self, page: str, key: str, **values: str) -> bool:
         """Whether a text of another page's catalog is on the screen."""
         view = view_of(page, self.view.language)

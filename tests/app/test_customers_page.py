@@ -31,14 +31,12 @@ def customers(published: Published) -> Published:
     return published
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_groups_are_described_in_plain_words_in_each_language(
     customers: Published, start_app: StartApp, language: texts.Language
 ) -> None:
     app = start_app(PAGE, lang=language)
-    assert app.is_well and not app.warning
-    for key in ("title", "segment.loyal", "segment.dormant", "group.unstable"):
-        assert app.shows(key), key
+    app.check_shows("title", "segment.loyal", "segment.dormant", "group.unstable")
+    assert not app.warning
     assert app.shows("group.count", n="412")
     assert app.shows("group.share", share=app.view.percent(0.16))
 

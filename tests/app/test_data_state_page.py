@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from streamlit_app import texts
 from streamlit_app.data.flows import STALE_DAYS
 from streamlit_app.formats import capitalised
@@ -25,7 +23,6 @@ def _word(flow: str, key: str, language: texts.Language = "en") -> str:
     return texts.catalog(flow).text(key, language)
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_a_platform_that_runs_has_no_faults(
     published: Published, start_app: StartApp, language: str
 ) -> None:

@@ -11,7 +11,6 @@ import re
 from datetime import timedelta
 
 import pandas as pd
-import pytest
 
 from streamlit_app import texts
 from streamlit_app.pages_.deliveries import data, order_list, reasons
@@ -44,14 +43,12 @@ REGION, SHIPPER = RISKIEST_AT
 HERE = {"region": REGION, "shipper": SHIPPER}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_desk_describes_the_period_in_plain_words_in_each_language(
     orders: Published, start_app: StartApp, language: texts.Language
 ) -> None:
     app = start_app(PAGE, lang=language)
-    assert app.is_well and not app.warning
-    for key in ("title", "kpi.late", "kpi.act", "kpi.risk", "outcomes", "rates", "risk"):
-        assert app.shows(key), key
+    app.check_shows("title", "kpi.late", "kpi.act", "kpi.risk", "outcomes", "rates", "risk")
+    assert not app.warning
     late, delivered, acting = orders.row(
         "select sum(late), sum(delivered), sum(open_high_risk)::int"
         " from published.delivery_performance where day >= %s",
@@ -125,7 +122,6 @@ def test_an_order_whose_promise_passed_is_marked_though_its_risk_was_low(
     assert app.shows("order.overdue", age="7 d")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_an_order_scored_after_its_promised_date_is_late_for_that_reason_alone(
     orders: Published, start_app: StartApp, language: texts.Language
 ) -> None:
@@ -242,7 +238,6 @@ def test_text_from_outside_is_shown_in_the_list_and_not_obeyed() -> None:
     assert "&lt;script&gt;" in rows and "&lt;b&gt;x" in rows
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_reasons_are_named_in_the_readers_language(language: texts.Language) -> None:
     view = view_of(PAGE, language)
 

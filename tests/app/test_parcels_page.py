@@ -30,7 +30,6 @@ def _stored(published: Published, centre_id: str, issued_on: date) -> list[tuple
     )
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_next_day_is_described_in_plain_words(
     published: Published, start_app: StartApp, language: texts.Language
 ) -> None:
@@ -191,7 +190,6 @@ def test_a_centre_without_forecasts_says_why_and_leaves_the_choice_open(
     assert app.is_well and app.table
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_an_empty_platform_says_what_to_do(
     published: Published, start_app: StartApp, language: str
 ) -> None:
@@ -211,7 +209,6 @@ def test_views_that_are_not_there_yet_are_no_crash(
     assert len(app.warning) == 1 and app.shows("unready.title")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_a_database_that_stops_and_starts_again(
     published: Published, server: Server, start_app: StartApp, language: str
 ) -> None:
@@ -270,7 +267,6 @@ def test_the_page_explains_the_first_day(published: Published, start_app: StartA
     assert app.view.text("driver.events") in lines[0]
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_page_says_how_often_the_range_held(
     published: Published, start_app: StartApp, language: texts.Language
 ) -> None:

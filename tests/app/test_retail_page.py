@@ -23,14 +23,11 @@ def retail(published: Published) -> Published:
     return published
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_page_shows_the_forecast_the_returns_and_the_leaderboard(
     retail: Published, start_app: StartApp, language: texts.Language
 ) -> None:
     app = start_app(PAGE, lang=language)
-    assert app.is_well
-    for key in ("title", "returns", "returns.quantity", "leaderboard", "leaderboard.body"):
-        assert app.shows(key), key
+    app.check_shows("title", "returns", "returns.quantity", "leaderboard", "leaderboard.body")
     assert app.shows("range") or app.shows("range.none")
     assert app.view.percent(0.04, 1) in app.shown
     assert app.view.text("champion").encode() in app.cells()

@@ -37,14 +37,11 @@ def _refill(published: Published, last_issue: datetime, **how: Any) -> None:
     fill_traffic(published.admin_dsn, last_issue, **how)
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_next_hour_is_described_in_plain_words_in_each_language(
     traffic: Published, start_app: StartApp, language: texts.Language
 ) -> None:
     app = start_app(PAGE, lang=language, counter="102")
-    assert app.is_well
-    for key in ("title", "range", "horizon.many", "held"):
-        assert app.shows(key), key
+    app.check_shows("title", "range", "horizon.many", "held")
     prediction, level = traffic.row(
         "select prediction, level from published.predictions"
         " where flow = 'traffic' and centre_id = '102' and horizon = 1 and issued_at = %s",

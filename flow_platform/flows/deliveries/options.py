@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url, refused
+from flow_platform.ground.source_config import (
+    SourceConfig,
+    Text,
+    TimeZone,
+    expected,
+    is_url,
+    refused,
+)
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.public_holidays import known_country
 
@@ -47,12 +53,6 @@ def _client(value: Any) -> Any:
 def _topic_prefix(value: Any) -> Any:
     if not isinstance(value, str) or _TOPIC_PREFIX.fullmatch(value) is None:
         raise expected("letters, digits, dots, underscores and hyphens, such as shop.")
-    return value
-
-
-def _time_zone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
-        raise expected("an IANA time zone, such as America/Sao_Paulo")
     return value
 
 
@@ -125,7 +125,7 @@ country = "BR"
         None,
         description="Regions to keep; orders to other regions go to quarantine. Without it all.",
     )
-    time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
+    time_zone: TimeZone | None = Field(
         None, description="IANA time zone of moments without an offset."
     )
     country: Annotated[Text, AfterValidator(_country)] | None = Field(

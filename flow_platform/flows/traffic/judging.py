@@ -44,7 +44,7 @@ class Readings:
     minute `until`; of other readings both are 60. `newest` is the latest counted_at, NaT without
     any; `ahead` is whether a row was rejected because its hour was still in the future. `unclear`
     is whether nobody knows what several readings of an hour would mean; `has_shares`, whether any
-    reading is one.
+    reading is one. `encoding` is that of the file where it was detected.
     """
 
     centre_ids: tuple[str, ...]
@@ -61,6 +61,7 @@ class Readings:
     ahead: bool
     unclear: bool
     has_shares: bool
+    encoding: str | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -79,14 +80,14 @@ def judge(
     Raises FileUnreadableError where moments have no offset and the clock is not known, or where it
     is not known what several readings of an hour mean.
     """
-    size, decimal = len(table), config.decimal
+    size, marks = len(table), config.marks
     reasons = Reasons(size)
     centre_ids, centre = _counters(table.column("centre_id"), known, reasons)
     zones = clock.zones(centre_ids, of_paris=is_of_paris(table.header))
     at, turns = _moments(table.column("counted_at"), config, zones, centre, now, reasons)
     vehicles = judged_numbers(
         table.column("vehicles"),
-        lambda value: readings.vehicles_of(value, decimal),
+        lambda value: readings.vehicles_of(value, marks),
         reasons,
         sound=readings.sound_vehicles,
     )
@@ -94,7 +95,7 @@ def judge(
     if (column := table.get("occupancy")) is not None:
         occupancy = judged_numbers(
             column,
-            lambda value: readings.occupancy_of(value, decimal),
+            lambda value: readings.occupancy_of(value, marks),
             reasons,
             sound=readings.sound_occupancy,
         )
@@ -129,6 +130,7 @@ def judge(
         any(row.reason.startswith(_FUTURE) for row in rejected),
         unclear,
         has_shares=minutes is not None and bool((minutes[good] < shares.HOUR).any()),
+        encoding=table.encoding,
     )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from flow_platform.ground.source_config import SourceConfig, Text, expected, is_url, refused
+from flow_platform.ground.source_config import (
+    SourceConfig,
+    Text,
+    TimeZone,
+    expected,
+    is_url,
+    refused,
+)
 
 # The minutes that a reading may be of: whole parts of an hour.
 STEPS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
@@ -31,27 +37,6 @@ def _delay(value: Any) -> float:
 def _area(value: str) -> str:
     if value not in AREAS:
         raise expected(f"one of {', '.join(AREAS)}; leave it out to have it chosen")
-    return value
-
-
-def _time_zone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
-        raise expected("an IANA time zone, such as America/Chicago")
-    return value
-
-
-def _values(value: str) -> str:
-    if value not in ("count", "rate"):
-        raise expected(
-            "count, if each reading is the vehicles of its interval, or rate, if it is vehicles an"
-            " hour"
-        )
-    return value
-
-
-def _stamp(value: str) -> str:
-    if value not in ("end", "start"):
-        raise expected("end or start: the moment of the interval that counted_at is")
     return value
 
 
@@ -112,18 +97,18 @@ columns = { event_id = "uuid", vehicles = "q" }
         description="The centre whose calendar, weather and local time all counters have. Without"
         " it each counter has those of the nearest one.",
     )
-    time_zone: Annotated[Text, AfterValidator(_time_zone)] | None = Field(
+    time_zone: TimeZone | None = Field(
         None,
         description="IANA time zone of moments without an offset. Without it that of place, else"
         " Paris for layouts of Paris, else that of the centre nearest to the counter. Messages have"
         " that of Paris without it.",
     )
-    values: Annotated[str, AfterValidator(_values)] | None = Field(
+    values: Literal["count", "rate"] | None = Field(
         None,
         description="Kind files: what readings within an hour are. count: vehicles of each"
         " interval, which are added up; rate: vehicles an hour, which are averaged.",
     )
-    stamp: Annotated[str, AfterValidator(_stamp)] = Field(
+    stamp: Literal["end", "start"] = Field(
         "end",
         description="Kind files: the moment that a reading has, the end or the start of what was"
         " counted.",

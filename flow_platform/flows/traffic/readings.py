@@ -67,15 +67,15 @@ def state_of(value: Any) -> tuple[str | None, str | None]:
     return STATES[written], None
 
 
-def vehicles_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
+def vehicles_of(value: Any, marks: str = ".") -> tuple[float, str | None]:
     """Vehicles an hour; NaN where none were given, as of a silent counter, or with the fault."""
     # A rate, which some counters give as the mean of shorter spans: it need not be whole.
-    return _optional(value, "vehicles", decimal, MOST_VEHICLES)
+    return _optional(value, "vehicles", marks, MOST_VEHICLES)
 
 
-def occupancy_of(value: Any, decimal: str = ".") -> tuple[float, str | None]:
+def occupancy_of(value: Any, marks: str = ".") -> tuple[float, str | None]:
     """Occupancy in percent, NaN where none was given, or NaN with the fault."""
-    return _optional(value, "occupancy", decimal, MOST_OCCUPANCY)
+    return _optional(value, "occupancy", marks, MOST_OCCUPANCY)
 
 
 def sound_vehicles(numbers: np.ndarray) -> np.ndarray:
@@ -92,10 +92,10 @@ def _sound(numbers: np.ndarray, largest: float) -> np.ndarray:
     return np.isnan(numbers) | ((numbers >= 0) & (numbers <= largest))
 
 
-def _optional(value: Any, name: str, decimal: str, largest: float) -> tuple[float, str | None]:
+def _optional(value: Any, name: str, marks: str, largest: float) -> tuple[float, str | None]:
     if values.text(value).casefold() in values.MISSING:
         return math.nan, None
-    found, fault = values.number(value, name, decimal)
+    found, fault = values.number(value, name, marks)
     if fault is not None:
         return math.nan, fault
     if found < 0:

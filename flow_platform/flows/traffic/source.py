@@ -83,7 +83,13 @@ def landing_of(
         if error is not None:
             load.unreadable(file, error)
         elif isinstance(one, _Chosen):
-            load.judged(file, good=len(one.readings), rejected=one.readings.rejected)
+            of_file = one.readings
+            load.judged(
+                file,
+                good=len(of_file),
+                rejected=of_file.rejected,
+                encoding=of_file.encoding,
+            )
             chosen.append(one)
     repeated = _repeated(chosen)
     for one in _added_up(chosen, repeated, config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -62,21 +63,12 @@ def signed_in(service: str, database: Server) -> Callable[[str], httpx.Client]:
     return of_role
 
 
-@pytest.fixture
-def viewer(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
-    return signed_in("viewer")
+def _client_of(role: str) -> Any:
+    @pytest.fixture(name=role)
+    def client(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
+        return signed_in(role)
+
+    return client
 
 
-@pytest.fixture
-def analyst(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
-    return signed_in("analyst")
-
-
-@pytest.fixture
-def operator(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
-    return signed_in("operator")
-
-
-@pytest.fixture
-def admin(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
-    return signed_in("admin")
+viewer, analyst, operator, admin = map(_client_of, ("viewer", "analyst", "operator", "admin"))

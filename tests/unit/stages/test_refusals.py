@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from flow_platform.sources.landing import FileBalance, RejectedRow, rejected_frame
+from flow_platform.sources.landing import FileBalance, RejectedRow, no_file, rejected_frame
 from flow_platform.stages.loading import Balance, balance_of
 from flow_platform.stages.refusals import A_FEW, NOTHING_STORED, Loads, refused
 
@@ -84,3 +84,12 @@ def test_rows_of_other_days_alone_are_named() -> None:
 def test_a_load_without_rejects_has_no_reasons() -> None:
     found = balance_of([], 0, rejected=pd.DataFrame({"reason": [], "source_file": []}))
     assert found.rejected == {} and found.reasons == {}
+
+
+def test_a_file_that_could_not_be_read_is_refused_and_one_that_is_not_there_is_missing() -> None:
+    broken = FileBalance.unreadable("a.csv", ValueError("is no table."))
+    missing = no_file("b/*.csv")
+    assert Loads([("parcels", balance_of([broken], 0))]).exit_code(strict=False) == NOTHING_STORED
+    loads = Loads([("parcels", balance_of([missing], 0))])
+    assert loads.exit_code(strict=True) == 0
+    assert loads.sentences() == [missing.error]

@@ -190,8 +190,8 @@ def test_a_file_whose_step_cannot_be_found_is_refused_with_the_key_to_set(tmp_pa
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ('values = "sum"', "values is 'sum'. Write count, if each reading"),
-        ('stamp = "middle"', "stamp is 'middle'. Write end or start"),
+        ('values = "sum"', "values: Input should be 'count' or 'rate', not 'sum'"),
+        ('stamp = "middle"', "stamp: Input should be 'end' or 'start', not 'middle'"),
         ('values = "count"\nstep_minutes = 7', "step_minutes is 7. Write one of 1, 2, 3"),
         ("step_minutes = 15", "step_minutes needs values"),
     ],
