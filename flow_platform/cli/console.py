@@ -14,6 +14,7 @@ from flow_platform.cli.options import print_json
 
 if TYPE_CHECKING:
     from flow_platform.stages.loading import Balance
+    from flow_platform.stages.refusals import Loads
 
 console = Console(stderr=True)
 
@@ -50,29 +51,27 @@ def report(
     """Show what was done, and by which runs; then `judge_loads`."""
     from flow_platform.stages.refusals import Loads
 
+    judged = Loads(loads)
     if as_json:
         print_json({"runs": runs})
     else:
-        done = "No row was stored." if Loads(loads).has_nothing else sentence
+        done = "No row was stored." if judged.has_nothing else sentence
         console.print(f"{done} Runs: {', '.join(runs)}")
-    judge_loads(loads, strict)
+    judge_loads(judged, strict)
 
 
-def judge_loads(loads: Sequence[tuple[str, Balance]], strict: bool) -> None:
+def judge_loads(loads: Loads, strict: bool) -> None:
     """Warn of rows that were refused and files that could not be read.
 
     Exits with 3 where all rows of a file were refused and nothing was stored, and with `strict`
     where any row was refused.
     """
-    from flow_platform.stages.refusals import Loads
-
-    judged = Loads(loads)
-    for sentence in judged.sentences():
+    for sentence in loads.sentences():
         # Names of files and sections have brackets, which are no markup.
         console.print(
             f"Warning: {sentence}", highlight=False, markup=False, style="yellow", soft_wrap=True
         )
-    if code := judged.exit_code(strict):
+    if code := loads.exit_code(strict):
         raise typer.Exit(code)
 
 

@@ -149,6 +149,7 @@ def forecast(
     An hourly flow has forecasts of every hour of the day that has begun; without --day, of today.
     """
     from flow_platform.flows.catalogue import series_flow_named
+    from flow_platform.stages.refusals import Loads
 
     series = series_flow_named(flow)
     days_ago = 0 if series.is_hourly else 1
@@ -170,7 +171,7 @@ def forecast(
         print_json({"runs": runs, "forecasts": json.loads(rows.to_json(orient="records"))})
     else:
         show_forecasts(rows, f"Forecasts issued on {issued_on}", by_day=not series.is_hourly)
-    judge_loads(platform.loads, strict)
+    judge_loads(Loads(platform.loads), strict)
 
 
 def _days(name: str, first: str, last: str) -> tuple[date, date]:

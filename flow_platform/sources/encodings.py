@@ -31,11 +31,11 @@ def detected_encoding(data: bytes) -> str | None:
     else:
         return None
     sequences = len(_SEQUENCE.findall(sample))
-    runs = _BEYOND_ASCII.findall(_SEQUENCE.sub(b"", sample))
-    if b"\0" in sample or sequences >= sum(map(len, runs)):
+    others = sum(map(len, _BEYOND_ASCII.findall(_SEQUENCE.sub(b"", sample))))
+    if b"\0" in sample or sequences >= others:
         return None
-    alone = sum(len(run) == 1 for run in _BEYOND_ASCII.findall(sample))
-    is_latin = alone >= _ALONE * len(_BEYOND_ASCII.findall(sample))
+    runs = _BEYOND_ASCII.findall(sample)
+    is_latin = sum(len(run) == 1 for run in runs) >= _ALONE * len(runs)
     name = _of_latin(sample) if is_latin else _of_other_scripts(sample)
     try:
         found = codecs.lookup(name or _LIKELIEST).name

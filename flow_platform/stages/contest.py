@@ -26,6 +26,10 @@ class Contest:
     histories: tuple[Sequence[ServingPeriod], Sequence[ServingPeriod]]
     today: date
 
+    @property
+    def _versions(self) -> tuple[str, str]:
+        return self.champion.model_version, self.challenger.model_version
+
     def newest_days(self, days: pd.Series, most: int) -> list[pd.Timestamp]:
         """Those of `days`, newest first, that the histories give to different vintages."""
         chosen: list[pd.Timestamp] = []
@@ -37,13 +41,11 @@ class Contest:
 
     def judged(self, own: Scores, rival: Scores, seed: int) -> Comparison:
         """The verdict on the errors of both sides, see `judge`."""
-        versions = (self.champion.model_version, self.challenger.model_version)
-        return judge(*versions, own, rival, seed=seed)
+        return judge(*self._versions, own, rival, seed=seed)
 
     def refused(self, reason: str) -> Comparison:
         """The verdict that the challenger does not win, and why."""
-        versions = (self.champion.model_version, self.challenger.model_version)
-        return Comparison(*versions, promoted=False, reason=reason)
+        return Comparison(*self._versions, promoted=False, reason=reason)
 
     def without_evidence(self, what: str) -> Comparison:
         """The verdict where nothing can be compared; `what` is such as "day with a count"."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flow_platform.sources.landing import FileBalance
 from flow_platform.stages.loading import Balance
@@ -72,7 +73,7 @@ class Loads:
 
     balances: Sequence[tuple[str, Balance]]
 
-    @property
+    @cached_property
     def files(self) -> dict[tuple[str, str], FileBalance]:
         """By flow and file: stored rows of all runs, and the others as the last run has them."""
         found: dict[tuple[str, str], FileBalance] = {}

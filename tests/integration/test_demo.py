@@ -69,7 +69,7 @@ class Demo(NamedTuple):
     settings: Settings
     program: Path
     result: dict[str, Any]
-    told: str
+    printed: str
 
     def again(self) -> dict[str, Any]:
         return parsed(command(self.settings, self.program))
@@ -104,13 +104,13 @@ def test_each_step_is_shown_with_its_number_before_it_begins(demo: Demo) -> None
     platform = Platform(demo.settings)
     flows = parts_of_demo(platform, datetime.now(UTC).date())
     titles = [step.title for step in (*FOUNDATION, *(one for part in flows for one in part.steps))]
-    lines = re.findall(r"^\[ *(\d+)/(\d+)\] \d+:\d\d  (.+) \(about \d+ s\)$", demo.told, re.M)
+    lines = re.findall(r"^\[ *(\d+)/(\d+)\] \d+:\d\d  (.+) \(about \d+ s\)$", demo.printed, re.M)
     numbers, of, shown = zip(*lines, strict=True)
     assert [int(number) for number in numbers] == list(range(1, len(titles) + 1))
     assert set(of) == {str(len(titles))}
     assert sorted(shown) == sorted(titles)
     # A model is named after the step that trains it.
-    assert demo.told.index("models, forecasts") < demo.told.index("seasonal_naive-")
+    assert demo.printed.index("models, forecasts") < demo.printed.index("seasonal_naive-")
     steps = demo.result["steps"]
     assert sorted(step["step"] for step in steps) == sorted(titles)
     assert all(step["seconds"] > 0 and step["cpu_seconds"] > 0 for step in steps)
