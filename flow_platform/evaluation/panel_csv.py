@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from flow_platform.ground.errors import ModelError
+from flow_platform.ground.number_texts import may_hide_thousands
 
 COLUMNS = ("unique_id", "ds", "y")
 # Texts that people and programs write for a y that is not known. An id is never one of them.
@@ -66,16 +67,22 @@ def _typed(path: Path, layout: _Layout) -> pa.Table:
     if layout.counts:
         try:
             table = _read(path, layout, pa.int64(), pa.float64())
-            if table["ds"].null_count == 0:
+            if table["ds"].null_count == 0 and not _hides(table):
                 return table
         except pa.ArrowInvalid:
             pass
     try:
-        return _read(path, layout, pa.string(), pa.float64())
+        table = _read(path, layout, pa.string(), pa.float64())
+        if not _hides(table):
+            return table
     except pa.ArrowInvalid as error:
         if "conversion error to double" not in str(error):
             raise ModelError(_why_unreadable(path, str(error))) from error
     return _read(path, layout, pa.string(), pa.string())
+
+
+def _hides(table: pa.Table) -> bool:
+    return may_hide_thousands(table["y"].to_numpy())
 
 
 def _read(path: Path, layout: _Layout, ds: Any, y: Any) -> pa.Table:

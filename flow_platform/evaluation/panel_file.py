@@ -14,6 +14,7 @@ import pandas as pd
 from flow_platform.evaluation.panel_csv import COLUMNS, UNKNOWN, read_csv
 from flow_platform.evaluation.panel_times import times_of
 from flow_platform.ground.errors import ModelError
+from flow_platform.ground.number_texts import unclear_point
 
 # Squares of larger values, and what is computed of them, may not be finite.
 _LARGEST = 1e100
@@ -92,6 +93,7 @@ def _values(column: pd.Series, path: Path) -> pd.Series:
         values, unknown = column.astype(float), column.isna()
     elif kind in "iufOUT" or isinstance(column.dtype, pd.StringDtype):
         unknown = column.isna() | column.isin(UNKNOWN)
+        _check_points(column, path)
         values = pd.to_numeric(column.mask(unknown), errors="coerce").astype(float)
     else:
         values, unknown = pd.Series(np.nan, index=column.index), column.isna()
@@ -101,6 +103,17 @@ def _values(column: pd.Series, path: Path) -> pd.Series:
         shown = repr(value) if isinstance(value, str) else str(value)
         raise ModelError(f"{path}: y holds {shown[:80]}, {_remedy(shown)}")
     return values
+
+
+def _check_points(column: pd.Series, path: Path) -> None:
+    """Raise ModelError where the points of texts may be between thousands."""
+    texts = (one.strip() for one in column.unique() if isinstance(one, str))
+    if (text := unclear_point(texts, are_counts=False)) is not None:
+        raise ModelError(
+            f"{path}: y holds {text!r}, which may be {text.replace('.', '')} or a number with a"
+            " fraction. Write all numbers with the same digits after a decimal point, and no"
+            " separator of thousands."
+        )
 
 
 def _remedy(shown: str) -> str:

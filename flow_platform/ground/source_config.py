@@ -91,7 +91,12 @@ class SourceConfig(BaseModel):
         max_length=1,
         description="Separator of CSV files. Detected if it is not set.",
     )
-    decimal: str = Field(".", pattern=r"^[.,]$", description="Decimal mark of CSV files: . or ,")
+    decimal: str = Field(
+        ".",
+        pattern=r"^[.,]$",
+        description="Decimal mark of CSV files: . or ,. Without it and"
+        " thousands, a file whose numbers have other marks is refused.",
+    )
     thousands: str | None = Field(
         None,
         pattern=r"^[.,' ]$",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
+from flow_platform.ground.number_texts import may_hide_thousands
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
@@ -80,18 +81,23 @@ def fast_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table | Non
         wanted = set(range(len(names)))
     numbers = {
         names.index(header[ours])
-        for ours in layouts.numbers
+        for ours in layouts.floats
         if ours in header and config.marks == "."
     }
     size = body.count(b"\n", end + 1) + (not body.endswith(b"\n"))
     columns = _fast_columns(body, separator, len(names), wanted, numbers)
-    if columns is None and numbers:
+    if numbers and (columns is None or _may_hide_thousands(columns[0], numbers)):
         columns = _fast_columns(body, separator, len(names), wanted, set())
     # A line break within quotes, or an empty line: line numbers would not hold.
     if columns is None or columns[1] != size:
         return None
     numbered = np.arange(place + 2, place + size + 2, dtype="int64")
     return Table(names, numbered, columns[0], _rows_of(body, separator), [], header)
+
+
+def _may_hide_thousands(columns: Mapping[int, Column], places: Iterable[int]) -> bool:
+    found = [columns[place].numbers for place in places]
+    return any(one is not None and may_hide_thousands(one) for one in found)
 
 
 def _is_plain(body: bytes, config: SourceConfig) -> bool:

@@ -265,7 +265,9 @@ def _layouts(config: CountsSource, measure: str) -> Layouts:
     names = config.columns or {name: name for name in ("centre_id", "day", measure)}
     # What a key names must be there too.
     keys = {name: name for name in config.key if name not in names.values()}
-    return Layouts(({**names, **keys},), (*names, *keys), every_column=True)
+    required = (*names, *keys)
+    counts = (measure,)
+    return Layouts(({**names, **keys},), required, numbers=counts, counts=counts, every_column=True)
 
 
 def read_daily_counts(

@@ -14,6 +14,8 @@ import pandas as pd
 from flow_platform.sources.ids import is_total
 from flow_platform.sources.tables import Column, clean_text, objects
 
+# So many faulty rows of a file may be slips: they are in quarantine, and no command warns of them.
+A_FEW = 3
 # A value and None, or what a column holds in its place and the fault.
 Parsed = tuple[Any, str | None]
 

@@ -18,8 +18,9 @@ class Layouts:
 
     `headers`: our names of columns to the source's, for each way of writing them; a file has the
     first of which all `required` columns (our names) are there. Other columns are read where they
-    are there once. `numbers` are columns that usually hold plain numbers. With `every_column`, all
-    columns of a file are read, not only the named ones.
+    are there once. `numbers` are columns of numbers, `counts` those of them that are whole by their
+    nature, `floats` those that are read as floats at once. With `every_column`, all columns of a
+    file are read, not only the named ones.
 
         >>> Layouts(({"day": "date", "parcels": "n"},), ("day", "parcels")).header_in(["n", "date"])
         {'day': 'date', 'parcels': 'n'}
@@ -28,6 +29,8 @@ class Layouts:
     headers: Sequence[Mapping[str, str]]
     required: Sequence[str]
     numbers: Sequence[str] = ()
+    counts: Sequence[str] = ()
+    floats: Sequence[str] = ()
     every_column: bool = False
 
     def _wanted(self, names: Sequence[str]) -> tuple[Mapping[str, str], list[str]]:

@@ -14,6 +14,7 @@ from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import read_csv
 from flow_platform.sources.files import FileUnreadableError, Kind, bytes_of, kind_of, source_files
 from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.marks import check_marks
 from flow_platform.sources.parquet_tables import read_parquet
 from flow_platform.sources.tables import Table, clean_text
 from flow_platform.sources.workbooks import sheet_table, sheets_in
@@ -50,7 +51,8 @@ def read_file(
     found: list[tuple[str, Table | FileUnreadableError]] = []
     for label, cells in sheets.items():
         try:
-            found.append((name + label, sheet_table(cells, config, layouts)))
+            table = sheet_table(cells, config, layouts)
+            found.append((name + label, _checked(table, config, layouts)))
         except FileUnreadableError as error:
             found.append((name + label, error))
     return found
@@ -59,13 +61,18 @@ def read_file(
 def _whole_table(path: Path, config: SourceConfig, layouts: Layouts) -> Table:
     data, kind = bytes_of(path), kind_of(path)
     if kind is Kind.PARQUET:
-        return read_parquet(data, layouts)
+        return _checked(read_parquet(data, layouts), config, layouts)
     if kind is Kind.OTHER_WORKBOOK:
         raise FileUnreadableError(
             f"is a {path.suffix.casefold()} workbook, which is not read here. Save it as .xlsx or"
             " CSV."
         )
-    return read_csv(data, config, layouts)
+    return _checked(read_csv(data, config, layouts), config, layouts)
+
+
+def _checked(table: Table, config: SourceConfig, layouts: Layouts) -> Table:
+    check_marks(table, config, layouts)
+    return table
 
 
 def distinct_values(path: Path, config: SourceConfig, *names: str) -> set[Any]:

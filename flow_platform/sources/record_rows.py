@@ -85,7 +85,8 @@ def read_records(
         return _known(simulated(asked, first_day, last_day), columns, now)
     by_id = {centre.centre_id: centre for centre in centres}
     names = {ours: config.columns.get(ours, ours) for ours in columns.in_files}
-    layouts = Layouts((names,), tuple(names))
+    numbers = (columns.outcome, *columns.numbers)
+    layouts = Layouts((names,), tuple(names), numbers=numbers)
     found = [
         (file, _judge(file, one, columns, config, by_id, now) if isinstance(one, Table) else one)
         for file, one in read_source(config, layouts)

@@ -107,6 +107,11 @@ def _plain(written: str, marks: str) -> str:
     return "?" if "." in written else written.replace(decimal, ".")
 
 
+def is_number(written: str, marks: str) -> bool:
+    """Whether a text is a plain finite number in these marks, which are those of `number`."""
+    return _NUMBER.fullmatch(_plain(written, marks)) is not None
+
+
 def looks_iso(written: str) -> bool:
     """Whether a text has the form of an ISO 8601 day or moment, be it possible or not."""
     return _LOOKS_ISO.fullmatch(written) is not None

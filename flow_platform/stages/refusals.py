@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from flow_platform.sources.judging import A_FEW
 from flow_platform.sources.landing import FileBalance
 from flow_platform.stages.loading import Balance
 
-# So many refused rows of a file are not worth a warning of the command; they are in quarantine.
-A_FEW = 3
 # The exit code of a command that had rows, and stored none of them.
 NOTHING_STORED = 3
 

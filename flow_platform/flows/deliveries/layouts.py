@@ -170,4 +170,5 @@ def header_of(config: DeliveriesSource, name: str) -> dict[str, str]:
 
 def delivery_layouts(config: DeliveriesSource, name: str) -> Layouts:
     """The header that files of a table have."""
-    return Layouts((header_of(config, name),), BY_NAME[name].required)
+    layout = BY_NAME[name]
+    return Layouts((header_of(config, name),), layout.required, numbers=layout.numbers)

@@ -52,4 +52,5 @@ ROW_COLUMNS = (
 
 def retail_layouts(config: RetailSource) -> Layouts:
     """Our names of columns to the source's, in each way its files may call them."""
-    return Layouts((config.columns,) if config.columns else _HEADERS, _REQUIRED)
+    headers = (config.columns,) if config.columns else _HEADERS
+    return Layouts(headers, _REQUIRED, numbers=("quantity", "price"), counts=("quantity",))

@@ -110,7 +110,7 @@ def counters_in(table: Table, config: TrafficSource) -> dict[str, tuple[Counter,
     points = _newest(table.get("point"), point_of, centre, stamps)
     found: dict[str, tuple[Counter, str]] = {}
     for number, centre_id in enumerate(distinct):
-        if centre_id.casefold() in values.MISSING or why_not_an_id(centre_id) is not None:
+        if not centre_id or why_not_an_id(centre_id) is not None:
             continue
         label, seen = labels.get(number, (centre_id, np.iinfo("int64").min))
         point, _ = points.get(number, ((None, None), 0))

@@ -148,7 +148,7 @@ def _counters(
 
 
 def _counter_fault(centre_id: str, known: Collection[str] | None) -> str | None:
-    if centre_id.casefold() in values.MISSING:
+    if not centre_id:
         return "missing_value: centre_id is empty"
     if (fault := why_not_an_id(centre_id)) is not None:
         return f"not_an_id: {fault}"

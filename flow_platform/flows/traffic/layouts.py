@@ -42,7 +42,7 @@ def traffic_layouts(config: TrafficSource) -> Layouts:
     headers: tuple[dict[str, str], ...] = _KNOWN
     if mapped:
         headers = tuple({**layout, **mapped} for layout in (_OWN, _PARIS, _PORTAL)) + _KNOWN
-    return Layouts(headers, _REQUIRED, numbers=_NUMBERS)
+    return Layouts(headers, _REQUIRED, numbers=_NUMBERS, counts=("vehicles",), floats=_NUMBERS)
 
 
 def is_of_paris(header: Mapping[str, str]) -> bool:

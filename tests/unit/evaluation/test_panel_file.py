@@ -77,6 +77,22 @@ def test_an_id_with_a_point_beside_other_ids_stays_as_it_is(tmp_path: Path) -> N
     assert frame["unique_id"].tolist() == ["489434.0", "C489434"]
 
 
+def test_a_point_that_may_be_between_thousands_is_refused(tmp_path: Path) -> None:
+    rows = [f"7,{day},{y}" for day, y in zip(DAYS, ("987", "4.462", "12"), strict=False)]
+    header = "unique_id,ds,y"
+    with pytest.raises(
+        ModelError, match=r"'4\.462', which may be 4462 or a number with a fraction"
+    ):
+        read_text(tmp_path, "\n".join([header, *rows]), "D")
+    rows.append(f"7,{DAYS[3]},0.5")
+    assert read_text(tmp_path, "\n".join([header, *rows]), "D")["y"].tolist() == [
+        987,
+        4.462,
+        12,
+        0.5,
+    ]
+
+
 def test_rows_without_an_id_are_counted_and_refused(tmp_path: Path) -> None:
     text = f"unique_id,ds,y\n7,{DAYS[0]},1\n,{DAYS[0]},2\n  ,{DAYS[1]},3\n"
     with pytest.raises(ModelError, match=r"2 row.s. have no unique_id, the first is row 2"):

@@ -32,7 +32,7 @@ PLATFORM = PROJECT_ROOT / "flow_platform"
 NAMES = {"centre_id": "site", "day": "date", "parcels": "n", "note": "note"}
 LAYOUTS = Layouts((NAMES,), ("centre_id", "day", "parcels"))
 WHOLE = Layouts((NAMES,), ("centre_id", "day", "parcels"), every_column=True)
-NUMBERS = Layouts((NAMES,), ("centre_id", "day", "parcels"), numbers=("parcels",))
+NUMBERS = Layouts((NAMES,), ("centre_id", "day", "parcels"), floats=("parcels",))
 HEADER = ["site", "date", "n", "note", "lane"]
 CELLS = (
     *("1", "07", "4264.0", "", " ", "NaN", "-nan", "inf", "1e400", "0x1", "1_0", "-0", "+5", ".5"),

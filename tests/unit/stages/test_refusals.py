@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from flow_platform.sources.judging import A_FEW
 from flow_platform.sources.landing import FileBalance, RejectedRow, no_file, rejected_frame
 from flow_platform.stages.loading import Balance, balance_of
-from flow_platform.stages.refusals import A_FEW, NOTHING_STORED, Loads, refused
+from flow_platform.stages.refusals import NOTHING_STORED, Loads, refused
 
 
 def balance(*files: tuple[str, int, int, int], reason: str = "undecodable: bytes") -> Balance:
