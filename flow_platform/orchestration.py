@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import psutil
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import FlowError
 from flow_platform.ground.roles import API_ROLE, DAGSTER_ROLE, DASHBOARD_ROLE, DESK_ROLE
+from flow_platform.ground.state_files import replace_file
 from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.privacy.erasing import reapply_erasures
@@ -53,7 +53,7 @@ def prepare(platform: Platform) -> None:
         # With an empty window: makes every table and view, touches no row.
         without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
         platform.dbt.run(platform.server, ["build", *without_tests], {})
-        stamp.write_text(state)
+        replace_file(stamp, state)
 
 
 def set_environment(platform: Platform) -> dict[str, str]:
@@ -158,7 +158,7 @@ def ensure_foundation(
     ).hexdigest()
     if not (stamp.exists() and stamp.read_text() == state):
         run_job(platform, instance, definitions, "foundation")
-        stamp.write_text(state)
+        replace_file(stamp, state)
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance) -> int:
@@ -200,4 +200,4 @@ def _root_cause(event: dg.DagsterEvent) -> str:
 
 def _copy_if_changed(source: Path, target: Path) -> None:
     if not target.exists() or target.read_bytes() != source.read_bytes():
-        shutil.copyfile(source, target)
+        replace_file(target, source.read_bytes())

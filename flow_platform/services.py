@@ -24,6 +24,7 @@ import psutil
 
 from flow_platform.flows.catalogue import CATALOGUE
 from flow_platform.ground.errors import FlowError
+from flow_platform.ground.state_files import replace_file
 from flow_platform.platform import Platform
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.sources.config import read_sources
@@ -241,10 +242,8 @@ def _start(settings: Settings, service: Service, environment: dict[str, str]) ->
             start_new_session=True,
         )
     record = _record_path(settings, service)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(
-        json.dumps({"pid": process.pid, "started": psutil.Process(process.pid).create_time()})
-    )
+    started = psutil.Process(process.pid).create_time()
+    replace_file(record, json.dumps({"pid": process.pid, "started": started}))
 
 
 def _environment(service: Service, given: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from flow_platform.demo.figures import DemoResult, measure
 from flow_platform.demo.plan import FOUNDATION, Part, Step, parts_of_demo
 from flow_platform.ground.errors import FlowError
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.ground.state_files import replace_file
 from flow_platform.orchestration import dagster_instance, prepare, run_job
 from flow_platform.platform import Platform
 from flow_platform.settings import Settings
@@ -95,7 +96,7 @@ class _State:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        kept = json.loads(path.read_text()) if path.exists() else {}
+        kept = _read(path)
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         self.last_day = date.fromisoformat(kept["last_day"]) if kept else yesterday
         self.done: list[str] = kept.get("done", [])
@@ -103,8 +104,17 @@ class _State:
     def keep(self, *flows: str) -> None:
         """Add flows to those that are done, and write the file."""
         self.done += flows
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps({"last_day": str(self.last_day), "done": self.done}))
+        replace_file(self._path, json.dumps({"last_day": str(self.last_day), "done": self.done}))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The file, or nothing: then the demo begins again, which changes none of its rows."""
+    try:
+        kept = json.loads(path.read_text())
+        date.fromisoformat(kept["last_day"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def processes() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from psycopg.types.json import Jsonb
 from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.roles import ADMIN
+from flow_platform.ground.state_files import create_file
 from flow_platform.platform import Platform
 from flow_platform.privacy.holdings import Holdings, Person, holdings_of_person
 from flow_platform.privacy.places import NOTES, QUARANTINE, select_rows
@@ -102,13 +102,5 @@ def _default_path(platform: Platform, pseudonym: str) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise ConfigurationError(f"{path} exists. Name another file with --output.") from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written: {error.strerror}. Name another file with --output."
-        ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    if not create_file(path, text):
+        raise ConfigurationError(f"{path} exists. Name another file with --output.")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from flow_platform.ground.state_files import replace_file
 
 _Named = TypeVar("_Named")
 
@@ -61,6 +62,4 @@ def changing(cache: Path) -> Iterator[dict[str, Any]]:
         document = dict(before)
         yield document
         if document != before:
-            fresh = cache.with_suffix(f".new{os.getpid()}")
-            fresh.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-            fresh.replace(cache)
+            replace_file(cache, json.dumps(document, ensure_ascii=False))

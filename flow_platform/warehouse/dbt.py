@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from flow_platform.ground.errors import ConfigurationError, WarehouseError
 from flow_platform.ground.roles import TRANSFORM_ROLE
+from flow_platform.ground.state_files import replace_file
 from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.warehouse.server import Server
 
@@ -85,7 +86,7 @@ class DbtProject:
                     raise ConfigurationError(
                         f"The dbt project in {DBT_PROJECT} does not parse: {outcome.exception}."
                     )
-                stamp.write_text(state)
+                replace_file(stamp, state)
             parsed: dict[str, Any] = json.loads(self.manifest_path.read_text())
             return parsed
 
@@ -141,7 +142,7 @@ class DbtProject:
         text = pd.DataFrame(rows).to_csv(index=False)
         path = self.seeds / "centres.csv"
         if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+            replace_file(path, text)
         for other in (DBT_PROJECT / "seeds").glob("*.csv"):
             if other.name != "centres.csv":
                 shutil.copyfile(other, self.seeds / other.name)

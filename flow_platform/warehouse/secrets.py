@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.state_files import create_file
 from flow_platform.settings import Settings
 
 _SHORTEST_SECRET = 32
@@ -24,6 +24,11 @@ _KNOWN_SECRETS = (
     *("notasecret", "not-a-secret", "topsecret", "letmein", "qwertyuiop", "1234567890"),
     *("0123456789abcdef", "abcdefghijkl", "correcthorse", "flow-platform", "flow_platform"),
     "flowplatform",
+)
+
+_LOST = (
+    "Put it back from its copy. If nothing was stored with it yet, remove the file: the next"
+    " command makes a new one. Passwords, tokens and pseudonyms are derived from it."
 )
 
 
@@ -46,31 +51,32 @@ def secret_of(settings: Settings) -> str:
 
 def check_secret(secret: str) -> None:
     """Raise ConfigurationError if the secret could be guessed: passwords and keys come of it."""
+    if (fault := _fault(secret)) is not None:
+        raise ConfigurationError(
+            f"FLOW_SECRET {fault}. Make one with: openssl rand -hex 32. Passwords, tokens and"
+            " pseudonyms are derived from it."
+        )
+
+
+def _fault(secret: str) -> str | None:
+    """Why a secret could be guessed, or None."""
     plain = secret.lower()
     if len(secret) < _SHORTEST_SECRET:
-        fault = f"has {len(secret)} characters; it needs {_SHORTEST_SECRET} or more"
-    elif len(set(secret)) < _FEWEST_DIFFERENT:
-        fault = f"has only {len(set(secret))} different characters"
-    elif any(known in plain for known in _KNOWN_SECRETS):
-        fault = "holds a word of examples and defaults"
-    elif plain in (plain + plain)[1:-1]:
-        fault = "is one piece over and over"
-    else:
-        return
-    raise ConfigurationError(
-        f"FLOW_SECRET {fault}. Make one with: openssl rand -hex 32. Passwords, tokens and"
-        " pseudonyms are derived from it."
-    )
+        return f"has {len(secret)} characters; it needs {_SHORTEST_SECRET} or more"
+    if len(set(secret)) < _FEWEST_DIFFERENT:
+        return f"has only {len(set(secret))} different characters"
+    if any(known in plain for known in _KNOWN_SECRETS):
+        return "holds a word of examples and defaults"
+    return "is one piece over and over" if plain in (plain + plain)[1:-1] else None
 
 
 def _kept_secret(settings: Settings) -> str:
     path: Path = settings.home_path / "secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    create_file(path, secrets.token_hex(32))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret)
+        secret = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}. {_LOST}") from error
+    if (fault := _fault(secret)) is not None:
+        raise ConfigurationError(f"The secret in {path} {fault}. {_LOST}")
     return secret

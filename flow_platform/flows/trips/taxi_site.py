@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.spans import EDGE
 from flow_platform.ground.errors import SourceError
+from flow_platform.ground.state_files import replace_file
 from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.tables import clean_text
 
@@ -336,6 +337,4 @@ def _read_json(path: Path) -> dict:
 
 
 def _write_json(path: Path, document: dict) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    fresh.replace(path)
+    replace_file(path, json.dumps(document, indent=1))
