@@ -235,6 +235,7 @@ def _plain(value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or "\x00" in value:
         raise ValueError
+    value.encode()  # PostgreSQL holds no lone surrogate; the error is a ValueError
     return value
 
 

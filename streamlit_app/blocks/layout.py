@@ -27,6 +27,9 @@ Formats = Mapping[str, Callable[[Any], str]]
 
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
+# What a spreadsheet takes for a formula. A number as a text is none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.,]*$)")
+
 _STYLE = """
 <style>
 .block-container, [data-testid="stMainBlockContainer"] { padding-top: 4.2rem; max-width: 78rem; }
@@ -268,7 +271,7 @@ def downloads(view: View, rows: pd.DataFrame, *, name: str, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             view.text("download.csv"),
-            plain.to_csv(index=False, lineterminator="\r\n").encode(),
+            _csv(plain),
             file_name=f"{_file_name(name)}.csv",
             mime="text/csv",
             key=f"{key}.csv",
@@ -297,9 +300,28 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
+def _csv(plain: pd.DataFrame) -> bytes:
+    """CSV in which no text is a formula to a spreadsheet: an apostrophe comes before it."""
+    texts = plain.copy()
+    for column in texts.columns:
+        if not pd.api.types.is_numeric_dtype(texts[column].dtype):
+            texts[column] = texts[column].map(
+                lambda cell: f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+            )
+    return texts.to_csv(index=False, lineterminator="\r\n").encode()
+
+
 def _sheet(plain: pd.DataFrame) -> bytes:
+    """An Excel sheet in which no text is a formula."""
     buffer = io.BytesIO()
-    plain.to_excel(buffer, index=False, engine="openpyxl")
+    with pd.ExcelWriter(buffer, engine="openpyxl") as writer:
+        plain.to_excel(writer, index=False)
+        for sheet in writer.book.worksheets:
+            for cell in (cell for row in sheet.iter_rows() for cell in row):
+                if isinstance(cell.value, str) and _FORMULA.match(cell.value):
+                    # openpyxl makes a formula of all that begins with "=".
+                    cell.data_type = "s"
+                    cell.quotePrefix = True
     return buffer.getvalue()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -265,6 +268,23 @@ def test_no_page_is_longer_than_a_thousand_and_no_cursor_is_guessed(
     for wrong in ("limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=W10", "cursor=%00"):
         answer = admin.get(f"{address}{joint}{wrong}")
         assert answer.status_code == 422, (wrong, answer.text)
+
+
+@pytest.mark.parametrize("address", PAGED)
+def test_a_cursor_with_a_text_that_no_database_holds_belongs_to_no_page(
+    admin: httpx.Client, address: str
+) -> None:
+    joint = "&" if "?" in address else "?"
+    following = admin.get(f"{address}{joint}limit=1").json()["next"]
+    cursor = parse_qs(urlsplit(following).query)["cursor"][0]
+    values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    for place, value in enumerate(values):
+        if isinstance(value, str):
+            for wrong in ("\ud800", "\x00", "x\udfff"):
+                changed = json.dumps([*values[:place], wrong, *values[place + 1 :]]).encode()
+                guessed = base64.urlsafe_b64encode(changed).decode()
+                answer = admin.get(f"{address}{joint}cursor={guessed}")
+                assert answer.status_code == 422, (wrong, answer.text)
 
 
 def test_rows_that_come_meanwhile_hide_none_and_repeat_none(
