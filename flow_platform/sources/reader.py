@@ -13,9 +13,10 @@ from typing import Any
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import read_csv
 from flow_platform.sources.files import FileUnreadableError, Kind, bytes_of, kind_of, source_files
-from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.layouts import Layouts, named_so
 from flow_platform.sources.parquet_tables import read_parquet
 from flow_platform.sources.tables import Table, clean_text
+from flow_platform.sources.wide_tables import rows_of_cells
 from flow_platform.sources.workbooks import sheet_table, sheets_in
 
 
@@ -43,17 +44,21 @@ def read_file(
     name = clean_text(str(path))
     try:
         if kind_of(path) is not Kind.WORKBOOK:
-            return [(name, _whole_table(path, config, layouts))]
+            return [(name, _long(_whole_table(path, config, layouts), layouts))]
         sheets = sheets_in(bytes_of(path), config)
     except FileUnreadableError as error:
         return [(name, error)]
     found: list[tuple[str, Table | FileUnreadableError]] = []
     for label, cells in sheets.items():
         try:
-            found.append((name + label, sheet_table(cells, config, layouts)))
+            found.append((name + label, _long(sheet_table(cells, config, layouts), layouts)))
         except FileUnreadableError as error:
             found.append((name + label, error))
     return found
+
+
+def _long(table: Table, layouts: Layouts) -> Table:
+    return table if layouts.wide is None else rows_of_cells(table, layouts.wide)
 
 
 def _whole_table(path: Path, config: SourceConfig, layouts: Layouts) -> Table:
@@ -90,7 +95,8 @@ def _distinct_in_parquet(path: Path, names: tuple[str, ...]) -> set[Any]:
 
     try:
         with pq.ParquetFile(path) as file:
-            name = next(name for name in names if name in file.schema_arrow.names)
+            found = (one for name in names for one in named_so(name, file.schema_arrow.names))
+            name = next(found)
             column = file.read(columns=[name]).column(0)
         return set(column.unique().to_pylist())
     except Exception:  # pyarrow raises many kinds on damaged bytes; the load names the file
