@@ -90,7 +90,10 @@ class Layouts:
         return next((pair for pair in pairs if have.issuperset(map(folded, pair[1]))), pairs[0])
 
     def fits(self, names: Sequence[str]) -> bool:
-        """Whether these names have every column of one of the headers."""
+        """Whether these names have every column of one of the headers, and of a wide table
+        another one."""
+        if self.wide is not None and sum(map(bool, names)) < 2:
+            return False
         return all(named_so(one, names) for one in self._wanted(names)[1])
 
     def wanted_in(self, names: Sequence[str]) -> list[str]:
