@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from flow_platform.flows.traffic.source import read_traffic
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources.config import read_sources
 from flow_platform.sources.daily_counts import discover_centres, read_daily_counts
+from flow_platform.sources.ids import natural_order
 from flow_platform.sources.landing import Landing
 from tests.unit.refusals import sources_file
 from tests.unit.sources.balances import assert_payloads_are_whole, checked_rejects
@@ -252,3 +254,51 @@ def test_a_wide_file_of_counters_names_the_key(tmp_path: Path) -> None:
     config = TrafficSource(kind="files", path=str(path), time_zone="UTC")
     error = read_traffic(config, (), *DAYS, ["A1"], now=NOW).files[0].error
     assert error is not None and 'layout = "wide"' in error
+
+
+# -- any table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_wide_table_gives_the_counts_of_the_long_one(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    centres = [f"{prefix}{n}" for prefix in ("DC", "0", "") for n in range(1, 4)]
+    known = [plain_centre(one) for one in centres]
+    days = [f"2025-0{1 + n // 28}-{1 + n % 28:02d}" for n in range(chance.randint(1, 40))]
+    true = {
+        (centre, day): float(chance.randint(0, 900))
+        for centre in centres
+        for day in days
+        if chance.random() < 0.8
+    }
+    by_centre = chance.random() < 0.5
+    lines, headings = (centres, days) if by_centre else (days, centres)
+    lines, headings = chance.sample(lines, len(lines)), chance.sample(headings, len(headings))
+    note = chance.randrange(len(headings) + 1)
+    cells: list[list[Any]] = [["first", *headings]]
+    for line in lines:
+        keys = [(line, one) if by_centre else (one, line) for one in headings]
+        cells.append([line, *(true.get(key) for key in keys)])
+    for number, row in enumerate(cells):
+        row.insert(1 + note, f"note {number}" if number else "note")
+    path = tmp_path / chance.choice(("counts.csv", "counts.xlsx", "counts.parquet"))
+    if path.suffix == ".csv":
+        lines_of_text = (",".join("" if one is None else str(one) for one in row) for row in cells)
+        path.write_text("\n".join(lines_of_text))
+    elif path.suffix == ".parquet":
+        pd.DataFrame(cells[1:], columns=cells[0]).to_parquet(path)
+    else:
+        book = openpyxl.Workbook()
+        assert book.active is not None
+        for row in cells:
+            book.active.append(row)
+        book.save(path)
+    columns = {"centre_id" if by_centre else "day": "first"}
+    config = wide(path, columns=columns, ignore=["note"])
+    landing = read_daily_counts(config, "parcels", known, *DAYS, centres, now=NOW)
+    assert landing.rejected.empty and landing.files[0].error is None
+    assert counts(landing) == true
+    assert landing.files[0].rows_in_file == len(true)
+    assert discover_centres(config) == sorted(
+        {centre for centre, _ in true}, key=lambda one: (natural_order(one), one)
+    )
