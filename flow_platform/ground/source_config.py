@@ -7,7 +7,7 @@ reading the file is in `sources/config.py`.
 from __future__ import annotations
 
 import zoneinfo
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -147,6 +147,17 @@ class SourceConfig(BaseModel):
         " FLOW_HOME/cache.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_wide(cls, data: Any) -> Any:
+        asked = [key for key in ("layout", "ignore") if isinstance(data, dict) and key in data]
+        if asked and asked[0] not in cls.model_fields:
+            raise refused(
+                f"{asked[0]} is for tables with a count in each cell, and a row of [{cls.section}]"
+                f" is a record of its own. Remove {asked[0]}."
+            )
+        return data
+
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
         if self.thousands == self.decimal:
@@ -157,13 +168,66 @@ class SourceConfig(BaseModel):
         return self
 
     @property
+    def obligatory_columns(self) -> tuple[str, ...]:
+        """Our names of the columns that `columns` must map where it is given."""
+        return self.required_columns
+
+    @property
     def marks(self) -> str:
         """The decimal mark, and after it that between thousands where there is one."""
         return self.decimal + (self.thousands or "")
 
 
-class CountsSource(SourceConfig):
+class WideSource(SourceConfig):
+    """A source whose tables may be wide: a cell for each centre and moment, see
+    `sources/wide_tables.py`. `time_column` is our name of the column of days or moments.
+    """
+
+    time_column: ClassVar[str]
+
+    layout: Literal["long", "wide"] = Field(
+        "long",
+        description="Kind files: long, a row for each count, or wide, a cell for each: a row for"
+        " each day and a column for each centre, or the other way round.",
+    )
+    ignore: list[Text] = Field(
+        default_factory=list,
+        description="With layout wide: columns that are no centre (or no day), such as a weekday,"
+        " a note or a total. Every other column that is not mapped is one.",
+    )
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the tables of this source are wide."""
+        return self.layout == "wide"
+
+    @property
+    def obligatory_columns(self) -> tuple[str, ...]:
+        return () if self.is_wide else self.required_columns
+
+    @model_validator(mode="after")
+    def _wide_columns(self) -> Self:
+        if not self.is_wide:
+            if self.ignore:
+                raise refused('ignore is for wide tables. Remove it, or write layout = "wide".')
+            return self
+        if self.kind != "files":
+            raise refused(f'layout = "wide" is for kind "files", not {self.kind!r}. Remove layout.')
+        sides = ("centre_id", self.time_column)
+        others = [one for one in self.columns if one not in (*sides, "available_at")]
+        if others or all(one in self.columns for one in sides):
+            raise refused(
+                f'With layout = "wide" columns maps {self.time_column} (a column for each centre)'
+                f" or centre_id (a column for each {self.time_column}), not both, and nothing that"
+                " is in the cells."
+            )
+        return self
+
+
+class CountsSource(WideSource):
     """Where counts per centre and day come from, see `sources/daily_counts.py`."""
+
+    time_column = "day"
 
     key: list[Text] = Field(
         default_factory=list,
@@ -171,3 +235,12 @@ class CountsSource(SourceConfig):
         " equal the first counts, the others go to quarantine. Without it, equal rows of a file are"
         " added up.",
     )
+
+    @model_validator(mode="after")
+    def _cells_have_no_key(self) -> Self:
+        if self.is_wide and self.key:
+            raise refused(
+                'key identifies rows, and with layout = "wide" each cell is one: its day and its'
+                " centre identify it. Remove key."
+            )
+        return self

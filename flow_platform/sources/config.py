@@ -163,7 +163,7 @@ def _check_columns(config: SourceConfig, where: str) -> None:
             f" Allowed: {', '.join(required + optional)} (ours on the left, the source's on the"
             " right)."
         )
-    missing = [name for name in required if name not in config.columns]
+    missing = [name for name in config.obligatory_columns if name not in config.columns]
     if missing:
         example = ", ".join(f'{name} = "..."' for name in required)
         raise ConfigurationError(

@@ -7,7 +7,7 @@ for the partition it belongs to. Which measure is counted, and how it is simulat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.ground.source_config import CountsSource
+from flow_platform.ground.source_config import CountsSource, SourceConfig, WideSource
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.ids import is_total, natural_order
@@ -30,10 +30,11 @@ from flow_platform.sources.landing import (
     rejected_frame,
     rejected_rows,
 )
-from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.layouts import Layouts, named_so
 from flow_platform.sources.reader import read_source
 from flow_platform.sources.simulated_world import EPOCH_FIRST
 from flow_platform.sources.tables import Column, Table, objects
+from flow_platform.sources.wide_tables import HEADING, ids_with_numbers, wide_layouts
 
 # No site of any network handles near a billion a day; a larger count is a broken field.
 LARGEST_COUNT = 1e9
@@ -94,12 +95,16 @@ def _count(value: Any, measure: str, marks: str) -> tuple[float, str | None]:
     return count + 0.0, None
 
 
-def _centre_fault(centre_id: str, centres: Collection[str]) -> str | None:
+def _centre_fault(
+    centre_id: str, centres: Collection[str], header: Mapping[str, str]
+) -> str | None:
     if centre_id in centres:
         return None
     if not centre_id:
         return "missing_value: centre_id is empty"
-    return unknown_id(centre_id, centres)
+    fault = unknown_id(centre_id, centres)
+    is_heading = header["centre_id"] == HEADING
+    return f"{fault}; a column that is no centre is named in ignore" if is_heading else fault
 
 
 def _judge(
@@ -113,7 +118,7 @@ def _judge(
     reasons = Reasons(len(table))
     ids = table.column("centre_id")
     found = ids.parsed(values.whole_id)
-    reasons.of_values([_centre_fault(one, centres) for one in found], ids.codes)
+    reasons.of_values([_centre_fault(one, centres, table.header) for one in found], ids.codes)
     centre_of = [centres.get(one) for one in found]
     day, available_at = _local_days(table, config, centre_of, now, reasons)
     counts = judged_numbers(
@@ -205,13 +210,17 @@ def _mark_same_keys(files: Sequence[_Judged], key: Sequence[str]) -> None:
     """The second and further rows of a declared key get their reason, across all files."""
     seen: dict[tuple[str, ...], str] = {}
     for one in files:
-        columns = [one.table.columns[one.table.names.index(name)].by_row(str) for name in key]
+        columns = [one.table.columns[_place(name, one.table)].by_row(str) for name in key]
         for place in np.flatnonzero(one.reasons.good).tolist():
             own = tuple(column[place] for column in columns)
             here = f"{one.file}:{one.table.lines[place]}"
             before = seen.setdefault(own, here)
             if before != here:
                 one.reasons.at(place, f"duplicate: {before} has the same {', '.join(key)}")
+
+
+def _place(name: str, table: Table) -> int:
+    return table.names.index(named_so(name, table.names)[0])
 
 
 def _texts_numbered(columns: Sequence[Column]) -> np.ndarray:
@@ -261,13 +270,22 @@ def _known(made: pd.DataFrame, measure: str, now: datetime) -> Landing:
     return Landing(rows, rejected_frame([]), (all_stored(rows, "simulated"),))
 
 
-def _layouts(config: CountsSource, measure: str) -> Layouts:
+def _layouts(config: CountsSource, measure: str, known: Collection[str]) -> Layouts:
+    if config.is_wide:
+        return wide_layouts(config, measure)
     names = config.columns or {name: name for name in ("centre_id", "day", measure)}
     # What a key names must be there too.
     keys = {name: name for name in config.key if name not in names.values()}
     required = (*names, *keys)
     counts = (measure,)
-    return Layouts(({**names, **keys},), required, numbers=counts, counts=counts, every_column=True)
+    return Layouts(
+        ({**names, **keys},),
+        required,
+        numbers=counts,
+        counts=counts,
+        every_column=True,
+        known=known,
+    )
 
 
 def read_daily_counts(
@@ -306,7 +324,7 @@ def read_daily_counts(
             file,
             _judge(measure, file, table, config, by_id, now) if isinstance(table, Table) else table,
         )
-        for file, table in read_source(config, _layouts(config, measure))
+        for file, table in read_source(config, _layouts(config, measure, by_id))
     ]
     judged = [one for _, one in found if isinstance(one, _Judged)]
     if config.key:
@@ -324,19 +342,23 @@ def read_daily_counts(
     return landed(found, chosen, lambda: _nothing(measure), str(config.path))
 
 
-def discover_centres(config: CountsSource) -> list[str]:
+def discover_centres(config: SourceConfig) -> list[str]:
     """The distinct centre ids in a source's files, numbers in their order; files that cannot be
-    read are passed over. A simulated source has none of its own.
+    read are passed over, and so are columns of wide tables in which no cell is a number. A
+    simulated source has none of its own.
     """
     if config.kind != "files":
         return []
     name = config.columns.get("centre_id", "centre_id")
     layouts = Layouts(({"centre_id": name},), ("centre_id",))
-    found = {
-        values.whole_id(value)
-        for _, table in read_source(config, layouts)
-        if isinstance(table, Table)
-        for value in table.column("centre_id").values
-    }
+    if isinstance(config, WideSource) and config.is_wide:
+        layouts = wide_layouts(config, "count")
+    found: set[str] = set()
+    for _, table in read_source(config, layouts):
+        if isinstance(table, Table):
+            ids = table.column("centre_id").values
+            if layouts.wide is not None:
+                ids = ids[ids_with_numbers(table, layouts.wide, config.marks)]
+            found.update(map(values.whole_id, ids))
     known = sorted(one for one in found - {""} if not is_total(one))
     return sorted(known, key=natural_order)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flow_platform.ground.number_texts import unclear_point
+from flow_platform.ground.number_texts import may_hide_thousands, unclear_point
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.judging import A_FEW
@@ -24,33 +24,54 @@ _OTHERS = (",", ".,", ",.", ", ", ". ", ".'", ",'")
 _SHARE = 0.01
 
 
-def check_marks(table: Table, config: SourceConfig, layouts: Layouts) -> None:
+def check_marks(
+    table: Table, config: SourceConfig, layouts: Layouts, *, has_read_floats: bool = False
+) -> None:
     """Raise FileUnreadableError where numbers have other marks, or may have.
 
     Nothing of such a file may be stored: the rows without marks would be a part of it.
+    `has_read_floats` is whether floats of the table were texts in the file.
     """
     if {"decimal", "thousands"} & config.model_fields_set:
         return
     for ours in layouts.numbers:
         column = table.get(ours)
-        if column is None or column.numbers is not None:
+        if column is None:
+            continue
+        are_counts = ours in layouts.counts
+        if column.numbers is not None:
+            if has_read_floats:
+                _check_floats(column.numbers, are_counts, table.header[ours], config)
             continue
         texts = [one.strip() if isinstance(one, str) else "" for one in column.values]
-        name, section = clean_text(table.header[ours]), config.section
-        if (text := unclear_point(texts, are_counts=ours in layouts.counts)) is not None:
-            raise FileUnreadableError(
-                f"column {name}: {text} may be {text.replace('.', '')} or a number with a"
-                f' fraction. Set thousands = "." or decimal = "." in section [{section}] of'
-                " sources.toml."
-            )
+        if (text := unclear_point(texts, are_counts=are_counts)) is not None:
+            raise _unclear(text, table.header[ours], config)
         if (found := _other_marks(texts, column)) is not None:
             text, marks = found
             keys = [f'decimal = "{marks[0]}"'] if marks[0] != _PLAIN else []
             keys += [f'thousands = "{one}"' for one in marks[1:]]
             raise FileUnreadableError(
-                f"column {name}: {clean_text(text)[:60]!r} is not a plain number. Set"
-                f" {' and '.join(keys)} in section [{section}] of sources.toml."
+                f"column {clean_text(table.header[ours])}: {clean_text(text)[:60]!r} is not a plain"
+                f" number. Set {' and '.join(keys)} in section [{config.section}] of sources.toml."
             )
+
+
+def _unclear(text: str, name: str, config: SourceConfig) -> FileUnreadableError:
+    return FileUnreadableError(
+        f"column {clean_text(name)}: {text} may be {text.replace('.', '')} or a number with a"
+        f' fraction. Set thousands = "." or decimal = "." in section [{config.section}] of'
+        " sources.toml."
+    )
+
+
+def _check_floats(numbers: np.ndarray, are_counts: bool, name: str, config: SourceConfig) -> None:
+    """Raise FileUnreadableError as `check_marks`, of floats whose texts are gone."""
+    if may_hide_thousands(numbers):
+        texts = [
+            f"{one:.3f}".removesuffix(".000") for one in numbers[np.isfinite(numbers)].tolist()
+        ]
+        if (text := unclear_point(texts, are_counts=are_counts)) is not None:
+            raise _unclear(text, name, config)
 
 
 def _other_marks(texts: Sequence[str], column: Column) -> tuple[str, str] | None:

@@ -13,10 +13,11 @@ from typing import Any
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import read_csv
 from flow_platform.sources.files import FileUnreadableError, Kind, bytes_of, kind_of, source_files
-from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.layouts import Layouts, named_so
 from flow_platform.sources.marks import check_marks
 from flow_platform.sources.parquet_tables import read_parquet
 from flow_platform.sources.tables import Table, clean_text
+from flow_platform.sources.wide_tables import rows_of_cells
 from flow_platform.sources.workbooks import sheet_table, sheets_in
 
 
@@ -44,7 +45,7 @@ def read_file(
     name = clean_text(str(path))
     try:
         if kind_of(path) is not Kind.WORKBOOK:
-            return [(name, _whole_table(path, config, layouts))]
+            return [(name, _checked(_whole_table(path, config, layouts), config, layouts))]
         sheets = sheets_in(bytes_of(path), config)
     except FileUnreadableError as error:
         return [(name, error)]
@@ -61,18 +62,20 @@ def read_file(
 def _whole_table(path: Path, config: SourceConfig, layouts: Layouts) -> Table:
     data, kind = bytes_of(path), kind_of(path)
     if kind is Kind.PARQUET:
-        return _checked(read_parquet(data, layouts), config, layouts)
+        return read_parquet(data, layouts)
     if kind is Kind.OTHER_WORKBOOK:
         raise FileUnreadableError(
             f"is a {path.suffix.casefold()} workbook, which is not read here. Save it as .xlsx or"
             " CSV."
         )
-    return _checked(read_csv(data, config, layouts), config, layouts)
+    return read_csv(data, config, layouts)
 
 
 def _checked(table: Table, config: SourceConfig, layouts: Layouts) -> Table:
-    check_marks(table, config, layouts)
-    return table
+    """A table as a long one whose numbers have the marks that are expected."""
+    long = table if layouts.wide is None else rows_of_cells(table, layouts.wide)
+    check_marks(long, config, layouts)
+    return long
 
 
 def distinct_values(path: Path, config: SourceConfig, *names: str) -> set[Any]:
@@ -97,7 +100,8 @@ def _distinct_in_parquet(path: Path, names: tuple[str, ...]) -> set[Any]:
 
     try:
         with pq.ParquetFile(path) as file:
-            name = next(name for name in names if name in file.schema_arrow.names)
+            found = (one for name in names for one in named_so(name, file.schema_arrow.names))
+            name = next(found)
             column = file.read(columns=[name]).column(0)
         return set(column.unique().to_pylist())
     except Exception:  # pyarrow raises many kinds on damaged bytes; the load names the file

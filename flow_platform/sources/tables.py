@@ -106,6 +106,13 @@ class Column:
         """The column of an Arrow array, chunked or not."""
         return cls(arrow.to_pylist, arrow=arrow)
 
+    @classmethod
+    def of_distinct(cls, values: np.ndarray, codes: np.ndarray) -> Column:
+        """The column whose rows have the `codes` of these values; some may be in no row."""
+        column = cls(lambda: list(values[codes]))
+        column._distinct = (values, codes)
+        return column
+
     @property
     def values(self) -> np.ndarray:
         return self._distinct[0]

@@ -16,9 +16,9 @@ import pandas as pd
 from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import day_closes_at
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.simulated_world import World
 from flow_platform.sources.weather_days import FORECAST, OBSERVED, empty_weather
+from flow_platform.sources.weather_options import WeatherSource
 
 __all__ = [
     "FORECAST",
@@ -39,7 +39,7 @@ class WeatherResult:
 
 
 def fetch_weather(
-    config: SourceConfig,
+    config: WeatherSource,
     centres: Sequence[Centre],
     first_day: date,
     last_day: date,

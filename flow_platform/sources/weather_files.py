@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.ground.columns import WEATHER_COLUMNS
+from flow_platform.sources import values
 from flow_platform.sources.centres import Centre
-from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_file
@@ -31,6 +30,7 @@ from flow_platform.sources.weather_days import (
     stack_weather,
     weather_rows,
 )
+from flow_platform.sources.weather_options import WeatherSource
 
 # Names as Open-Meteo exports them.
 _HOURLY_NAMES = {
@@ -41,9 +41,12 @@ _HOURLY_NAMES = {
     "wind": "wind_speed_10m",
 }
 _KNOWN_AFTER_HOURS = 30
+# Kilometres an hour of a unit of wind; mm of rain and cm of snow in an inch.
+_KMH = {"kmh": 1.0, "ms": 3.6, "mph": 1.609344, "kn": 1.852}
+_OF_AN_INCH = {"precipitation": 25.4, "snowfall": 2.54}
 
 
-def _centre_of_file(path: Path, config: SourceConfig, ids: set[str]) -> str | None:
+def _centre_of_file(path: Path, config: WeatherSource, ids: set[str]) -> str | None:
     stem = path.stem
     for name in (stem, *sorted(config.centres, key=len, reverse=True)):
         if name in config.centres and name.casefold() in stem.casefold():
@@ -58,12 +61,21 @@ def _times(column: Column, *, utc: bool) -> pd.Series:
     return found.iloc[column.codes].reset_index(drop=True)
 
 
-def _cells(table: Table, ours: str) -> Any:
-    """The cells of a column; None in each row where the file has none."""
+def _cells(table: Table, ours: str, config: WeatherSource) -> np.ndarray:
+    """The numbers of a column in our unit, NaN where there is none."""
     column = table.get(ours)
     if column is None:
-        return np.full(len(table), None)
-    return list(column.by_row()) if column.numbers is None else column.numbers
+        return np.full(len(table), np.nan)
+    found = column.numbers
+    if found is None:
+        found = column.parsed(lambda value: values.number(value, ours, config.marks)[0])
+        found = found.astype(float)[column.codes]
+    if ours.startswith("temperature"):
+        return (found - 32) / 1.8 if config.temperature_unit == "fahrenheit" else found
+    if ours.startswith("wind"):
+        return found * _KMH[config.wind_unit]
+    inches = _OF_AN_INCH["snowfall" if ours.startswith("snowfall") else "precipitation"]
+    return found * (inches if config.precipitation_unit == "inch" else 1)
 
 
 def _observed(
@@ -113,7 +125,7 @@ def _forecasts(
     return made
 
 
-def _layouts(config: SourceConfig) -> Layouts:
+def _layouts(config: WeatherSource) -> Layouts:
     """The columns of daily files, where `columns` maps one of a day; else those of hourly files."""
     if "day" in config.columns or "temperature_mean" in config.columns:
         own = {name: name for name in ("day", *WEATHER_COLUMNS)}
@@ -125,7 +137,7 @@ def _layouts(config: SourceConfig) -> Layouts:
 
 
 def _read(
-    file: str, table: Table, path: Path, config: SourceConfig, ids: set[str]
+    file: str, table: Table, path: Path, config: WeatherSource, ids: set[str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """A table's rows with a usable time and value, and warnings.
 
@@ -140,14 +152,13 @@ def _read(
             when = when.dt.tz_localize(None)
         frame["target_day"] = when.dt.normalize()
         for name in WEATHER_COLUMNS:
-            column = pd.Series(_cells(table, name), dtype=object)
-            frame[name] = pd.to_numeric(column, errors="coerce").astype(float)
+            frame[name] = _cells(table, name, config)
         warm = plausible(pd.DataFrame({"temperature": frame["temperature_mean"]}))["temperature"]
         usable = warm.notna() & frame["target_day"].notna()
     else:
         frame["time"] = _times(table.column("time"), utc=True)
         for name in HOURLY_VALUES:
-            frame[name] = _cells(table, name)
+            frame[name] = _cells(table, name, config)
         usable = frame["time"].notna()
     if (issued_at := table.get("issued_at")) is not None:
         frame["issued_at"] = _times(issued_at, utc=True)
@@ -157,7 +168,7 @@ def _read(
 
 
 def _centres_of_rows(
-    table: Table, path: Path, config: SourceConfig, ids: set[str]
+    table: Table, path: Path, config: WeatherSource, ids: set[str]
 ) -> pd.Series | str:
     """The centre of each row, or of the whole file.
 
@@ -176,7 +187,7 @@ def _centres_of_rows(
 
 
 def read_weather_files(
-    config: SourceConfig, centres: Sequence[Centre], first_day: date, last_day: date
+    config: WeatherSource, centres: Sequence[Centre], first_day: date, last_day: date
 ) -> tuple[pd.DataFrame, list[str]]:
     """Rows of raw.weather for the partition days, and warnings.
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
+
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.ground.source_config import SourceConfig
 
@@ -26,3 +30,15 @@ class WeatherSource(SourceConfig):
 [weather]
 kind = "open_meteo"
 """
+
+    temperature_unit: Literal["celsius", "fahrenheit"] = Field(
+        "celsius", description="Kind files: the unit of temperatures."
+    )
+    precipitation_unit: Literal["mm", "inch"] = Field(
+        "mm",
+        description="Kind files: the unit of precipitation; with inch snowfall is in inches too,"
+        " else in cm.",
+    )
+    wind_unit: Literal["kmh", "ms", "mph", "kn"] = Field(
+        "kmh", description="Kind files: the unit of wind: km/h, m/s, miles an hour or knots."
+    )

@@ -18,6 +18,7 @@ import pandas as pd
 from flow_platform.flows.deliveries.layouts import (
     BY_NAME,
     LAYOUTS,
+    MONEY,
     NEEDED,
     Layout,
     delivery_layouts,
@@ -27,9 +28,10 @@ from flow_platform.flows.deliveries.layouts import (
 from flow_platform.flows.deliveries.options import DeliveriesSource
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources import clocks, values
+from flow_platform.sources.amounts import amount, other_currency
 from flow_platform.sources.clocks import NO_MOMENT
 from flow_platform.sources.files import FileUnreadableError, source_files
-from flow_platform.sources.ids import why_not_an_id
+from flow_platform.sources.ids import is_total, why_not_an_id
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
 from flow_platform.sources.landing import whole_rows
 from flow_platform.sources.reader import read_file
@@ -91,6 +93,7 @@ def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Marke
     """
     found: dict[str, list[tuple[str, Table]]] = {}
     strangers: dict[str, str] = {}
+    currency: dict[str, str] = {}
     paths = market_files(config)
     if not paths:
         raise SourceError(
@@ -111,9 +114,9 @@ def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Marke
             continue
         for file, table in read_file(path, config, delivery_layouts(config, name)):
             if isinstance(table, FileUnreadableError):
-                raise SourceError(
-                    f"{file} {table} Deliveries need all of their tables; nothing was changed."
-                ) from table
+                raise _refused(file, table) from table
+            if (error := other_currency(file, table, MONEY, currency)) is not None:
+                raise _refused(file, error)
             found.setdefault(name, []).append((file, table))
     missing = [name for name in NEEDED if name not in found]
     if missing:
@@ -127,6 +130,10 @@ def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Marke
         {name: _table(BY_NAME[name], parts, config, clock) for name, parts in found.items()},
         strangers,
     )
+
+
+def _refused(file: str, error: FileUnreadableError) -> SourceError:
+    return SourceError(f"{file} {error} Deliveries need all of their tables; nothing was changed.")
 
 
 # -- one table -----------------------------------------------------------------------------------
@@ -206,6 +213,12 @@ def _texts(ours: str, column: Column | None, is_required: bool, reasons: Reasons
     if is_required:
         fault = f"missing_value: {ours} is empty"
         reasons.of_values([None if text else fault for text in texts], column.codes)
+    if is_required and is_id(ours):
+        faults = [
+            f"totals_row: {ours} is that of a totals row" if is_total(one) else None
+            for one in texts
+        ]
+        reasons.of_values(faults, column.codes)
     return texts[column.codes]
 
 
@@ -225,10 +238,11 @@ def _numbers(
 ) -> np.ndarray:
     if column is None:
         return np.full(len(reasons), np.nan)
+    read = amount if ours in MONEY else values.number
     lowest = -180.0 if ours in ("latitude", "longitude") else 0.0
 
     def parse(value: Any) -> tuple[float, str | None]:
-        number, why = values.number(value, ours, config.marks)
+        number, why = read(value, ours, config.marks)
         if why is not None and (is_required or not why.startswith("missing_value")):
             return np.nan, f"{why.partition(':')[0]}: {ours} is no plain number"
         if why is None and not lowest <= number <= _LARGEST:

@@ -37,6 +37,9 @@ def is_id(column: str) -> bool:
     return column == "region" or column.endswith(("_id", "_code", "_number"))
 
 
+# The columns of money (our names).
+MONEY = ("price", "freight", "value")
+
 # Asked in this order: "order_items" has the word of "orders" too.
 LAYOUTS: tuple[Layout, ...] = (
     Layout(

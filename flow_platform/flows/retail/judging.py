@@ -19,7 +19,8 @@ from flow_platform.flows.retail.customers import pseudonym, veiled
 from flow_platform.flows.retail.options import RetailSource
 from flow_platform.flows.retail.shop import country_fault
 from flow_platform.sources import clocks, values
-from flow_platform.sources.judging import Reasons, judged_numbers
+from flow_platform.sources.amounts import amount
+from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
 from flow_platform.sources.landing import RejectedRow, broken_rows, rejected_rows
 from flow_platform.sources.tables import Table, objects, payload_json
 
@@ -93,9 +94,11 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
             return np.full(len(table), "", dtype=object)
         return column.by_row(parse)
 
-    def numbers(ours: str) -> np.ndarray:
+    def numbers(ours: str, parse: Callable[[Any, str, str], Parsed]) -> np.ndarray:
         return judged_numbers(
-            table.column(ours), lambda value: _bounded(value, ours, config.marks), reasons
+            table.column(ours),
+            lambda value: _bounded(parse(value, ours, config.marks), ours),
+            reasons,
         )
 
     def faults(ours: str, fault_of: Callable[[str], str | None]) -> None:
@@ -105,7 +108,7 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
 
     faults("invoice", _invoice_fault)
     sold_at, day, available_at = _moments(table, config, shop, reasons)
-    quantity, price = numbers("quantity"), numbers("price")
+    quantity, price = numbers("quantity", values.number), numbers("price", amount)
     faults("country", country_fault)
     if (stated := table.get("available_at")) is not None:
         zones = np.full(len(table), shop.timezone, dtype=object)
@@ -130,8 +133,8 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
     return JudgedLines(file, table, lines, reasons)
 
 
-def _bounded(value: Any, name: str, marks: str) -> tuple[float, str | None]:
-    found, fault = values.number(value, name, marks)
+def _bounded(parsed: Parsed, name: str) -> Parsed:
+    found, fault = parsed
     if fault is None and abs(found) > LARGEST_NUMBER:
         return math.nan, f"too_large: {name} is beyond {LARGEST_NUMBER:.0f}"
     return found + 0.0, fault

@@ -23,6 +23,7 @@ from flow_platform.flows.retail.shop import shop_timezone
 from flow_platform.flows.retail.simulator import CONTENT, simulated_lines
 from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources import clocks
+from flow_platform.sources.amounts import other_currency
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
 from flow_platform.sources.reader import read_source
@@ -87,9 +88,13 @@ def read_retail(
     shop = Shop(asked.timezone, key, is_month_first(whole), now)
     load, lines = Load(), []
     first_sales: dict[str, date] = {}
+    currency: dict[str, str] = {}
     for file, table in tables:
         if isinstance(table, FileUnreadableError):
             load.unreadable(file, table)
+            continue
+        if (error := other_currency(file, table, ("price",), currency)) is not None:
+            load.unreadable(file, error)
             continue
         found = judge(file, table, config, shop)
         good = found.lines[found.reasons.good]

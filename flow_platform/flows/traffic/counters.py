@@ -27,6 +27,7 @@ from flow_platform.sources.kept import changing, named_in_files, read_kept
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.settings_files import rows_with_centres
 from flow_platform.sources.tables import Column, Table
+from flow_platform.sources.wide_tables import ids_with_numbers
 
 # With so many counters or fewer, each is a partition of its own.
 MOST_OWN_AREAS = 20
@@ -109,7 +110,10 @@ def counters_in(table: Table, config: TrafficSource) -> dict[str, tuple[Counter,
     labels = _newest(table.get("name"), _label, centre, stamps)
     points = _newest(table.get("point"), point_of, centre, stamps)
     found: dict[str, tuple[Counter, str]] = {}
+    notes = _notes(table, config)
     for number, centre_id in enumerate(distinct):
+        if centre_id in notes:
+            continue
         if not centre_id or why_not_an_id(centre_id) is not None:
             continue
         label, seen = labels.get(number, (centre_id, np.iinfo("int64").min))
@@ -117,6 +121,15 @@ def counters_in(table: Table, config: TrafficSource) -> dict[str, tuple[Counter,
         newest = "" if seen < 0 else str(np.datetime64(seen, "s"))
         found[centre_id] = (Counter(centre_id, label, point[0], point[1], None), newest)
     return found
+
+
+def _notes(table: Table, config: TrafficSource) -> set[str]:
+    """The headings of a wide table under which no cell is a number: they are no counters."""
+    wide = traffic_layouts(config).wide
+    if wide is None:
+        return set()
+    counted = ids_with_numbers(table, wide, config.marks)
+    return {values.whole_id(one) for one in table.column("centre_id").values[~counted]}
 
 
 def _label(value: Any) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.sources.layouts import Layouts
+from flow_platform.sources.wide_tables import wide_layouts
 
 # The city of Paris stamps an hour with its end, in local time unless an offset is written.
 PARIS_TIMEZONE = "Europe/Paris"
@@ -38,11 +39,14 @@ _KNOWN = (_PARIS, _PORTAL, _OWN)
 
 def traffic_layouts(config: TrafficSource) -> Layouts:
     """The headers a file may have. Mapped columns take precedence over known names."""
+    if config.is_wide:
+        return wide_layouts(config, "vehicles")
     mapped = {ours: name for ours, name in config.columns.items() if ours != "event_id"}
     headers: tuple[dict[str, str], ...] = _KNOWN
     if mapped:
         headers = tuple({**layout, **mapped} for layout in (_OWN, _PARIS, _PORTAL)) + _KNOWN
-    return Layouts(headers, _REQUIRED, numbers=_NUMBERS, counts=("vehicles",), floats=_NUMBERS)
+    counts = ("vehicles",)
+    return Layouts(headers, _REQUIRED, numbers=_NUMBERS, counts=counts, floats=_NUMBERS, known=())
 
 
 def is_of_paris(header: Mapping[str, str]) -> bool:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flow_platform.ground.source_config import (
-    SourceConfig,
     Text,
     TimeZone,
+    WideSource,
     expected,
     is_url,
     refused,
@@ -77,13 +77,14 @@ def _client_id(value: str) -> str:
     return value
 
 
-class TrafficSource(SourceConfig):
+class TrafficSource(WideSource):
     """Where readings of road counters come from: files, the portal of Paris, or messages."""
 
     section = "traffic"
+    time_column = "counted_at"
     kinds = ("simulated", "files", "http", "mqtt")
     optional_columns = ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id")
-    path_keys = (*SourceConfig.path_keys, "counters")
+    path_keys = (*WideSource.path_keys, "counters")
     example = """\
 [traffic]
 kind = "mqtt"

@@ -75,6 +75,8 @@ def vehicles_of(value: Any, marks: str = ".") -> tuple[float, str | None]:
 
 def occupancy_of(value: Any, marks: str = ".") -> tuple[float, str | None]:
     """Occupancy in percent, NaN where none was given, or NaN with the fault."""
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%")
     return _optional(value, "occupancy", marks, MOST_OCCUPANCY)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from flow_platform.flows.trips.layouts import is_header
 from flow_platform.flows.trips.options import TripsSource
+from flow_platform.sources.amounts import amount
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of
 from flow_platform.sources.parts import Parts, open_parts, unreadable
 from flow_platform.sources.tables import Column, Table, clean_text
@@ -38,7 +39,8 @@ class Moments:
 
 @dataclass(frozen=True)
 class TripColumns:
-    """The columns of a part that a trip is made of; `fare` and `total` NaN where there is none."""
+    """The columns of a part that a trip is made of; `fare` and `total` NaN where there is none.
+    `is_odd` is whether one of them is a text that is no amount."""
 
     pickup: Moments
     dropoff: Moments
@@ -48,6 +50,7 @@ class TripColumns:
     fare: np.ndarray
     total: np.ndarray
     passengers: np.ndarray
+    is_odd: np.ndarray
 
     def __len__(self) -> int:
         return len(self.km)
@@ -91,6 +94,12 @@ def _columns_of(table: Table, config: TripsSource) -> TripColumns:
         column = table.get(ours)
         if column is None:
             return np.full(len(table), np.nan)
+        return _numbers(column, table.header[ours], config)[0]
+
+    def amounts(ours: str) -> tuple[np.ndarray, np.ndarray]:
+        column = table.get(ours)
+        if column is None:
+            return np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
         return _numbers(column, table.header[ours], config)
 
     def moments(ours: str) -> Moments:
@@ -101,6 +110,7 @@ def _columns_of(table: Table, config: TripsSource) -> TripColumns:
     else:
         km = numbers("distance_miles") * KILOMETRES_A_MILE
     passengers = numbers("passengers")
+    (fare, odd_fare), (total, odd_total) = amounts("fare"), amounts("total")
     with np.errstate(invalid="ignore"):
         counted = (passengers >= 0) & (passengers <= 1000)
     return TripColumns(
@@ -110,9 +120,10 @@ def _columns_of(table: Table, config: TripsSource) -> TripColumns:
         _zones(numbers("dropoff_zone")),
         # To 10 cm: further digits show only how miles were turned into kilometres.
         np.round(km, 4),
-        numbers("fare"),
-        numbers("total"),
+        fare,
+        total,
         np.where(counted, np.where(counted, passengers, 0), NO_PASSENGERS).astype("i2"),
+        odd_fare | odd_total,
     )
 
 
@@ -171,24 +182,44 @@ def _integers(arrow: Any) -> np.ndarray:
     return np.array(found.to_numpy(zero_copy_only=False), dtype="i8")
 
 
-def _numbers(column: Column, name: str, config: TripsSource) -> np.ndarray:
-    """A column as float64, NaN where it is empty or no number."""
+def _numbers(column: Column, name: str, config: TripsSource) -> tuple[np.ndarray, np.ndarray]:
+    """A column as float64, NaN where it is empty or no number; and whether it is a text that is
+    no number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     arrow, kind = _plain(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = pd.Series(arrow.to_pandas(), dtype=object).str.strip()
-        if config.decimal != ".":
-            texts = texts.str.replace(config.decimal, ".", regex=False)
-        return pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        return _numbers_of_texts(pd.Series(arrow.to_pandas(), dtype=object).str.strip(), config)
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     if not (is_number or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         raise FileUnreadableError(
             f"column {clean_text(name)} holds {kind}, not numbers. Export it as numbers."
         )
     found = pc.cast(arrow, pa.float64(), safe=False)
-    return np.array(found.to_numpy(zero_copy_only=False), dtype=float)
+    numbers = np.array(found.to_numpy(zero_copy_only=False), dtype=float)
+    return numbers, np.zeros(len(numbers), dtype=bool)
+
+
+def _numbers_of_texts(texts: pd.Series, config: TripsSource) -> tuple[np.ndarray, np.ndarray]:
+    """Texts as float64, as `_numbers`: plain ones at once, the others one by one."""
+    plain = texts
+    if config.thousands is not None:
+        plain = texts.where(texts.str.isdigit().eq(True))
+    elif config.decimal != ".":
+        # A point would be one of another language's numbers.
+        plain = texts.where(~texts.str.contains(".", regex=False).eq(True))
+        plain = plain.str.replace(config.decimal, ".", regex=False)
+    found = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
+    odd = np.zeros(len(texts), dtype=bool)
+    left = np.flatnonzero(~np.isfinite(found) & texts.notna().to_numpy() & (texts != "").to_numpy())
+    if len(left):
+        codes, distinct = pd.factorize(texts.iloc[left])
+        read = [amount(one, "number", config.marks) for one in distinct]
+        found[left] = np.array([number for number, _ in read])[codes]
+        is_text = [why is not None and not why.startswith("missing") for _, why in read]
+        odd[left] = np.array(is_text, dtype=bool)[codes]
+    return found, odd
 
 
 def _zones(found: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "too_fast": "the mean speed is over 130 km/h",
     # Slower than a walk for an hour: the meter was left on.
     "too_slow": "it took over an hour, at less than 5 km/h",
+    "no_amount": "fare or total is a text that is no plain number",
     "negative_amount": "fare or total is negative: a reversal",
     "unknown_pickup": "the pickup zone is not known",
     "unknown_dropoff": "the drop-off zone is not known",
@@ -108,6 +109,7 @@ def judge(rows: TripColumns, limits: tuple[np.int64, np.int64], city: City) -> J
             "too_far": rows.km > 160,
             "too_fast": rows.km > 130 * hours,
             "too_slow": (lasted > _HOUR) & (rows.km < 5 * hours),
+            "no_amount": rows.is_odd,
             "negative_amount": (rows.fare < 0) | (rows.total < 0),
             "unknown_pickup": centre < 0,
             "unknown_dropoff": ~city.looked_up(rows.dropoff_zone)[0],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.layouts import Layouts, folded
 from flow_platform.sources.tables import clean_text
 
 # Names of columns, without regard to case and to blanks around them: they changed over the years.
@@ -27,6 +28,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "total": ("total_amount", "total"),
     "passengers": ("passenger_count", "passengers"),
 }
+_NUMBERS = ("distance_miles", "distance_km", "fare", "total")
 _NEEDED = ("pickup_at", "dropoff_at", "pickup_zone", "dropoff_zone")
 _SERVICES = {"lpep": "green", "tpep": "yellow"}
 _OTHER = "other"
@@ -58,7 +60,7 @@ def layout_of(header: Sequence[str], config: TripsSource, path: Path) -> Layout:
     missing = _missing(columns)
     if missing:
         expected = " and no column ".join(
-            config.columns.get(name) or " or ".join(_NAMES[name]) for name in missing
+            config.columns.get(name) or " or ".join(_known(name)) for name in missing
         )
         shown = ", ".join(clean_text(name)[:60] for name in header[:25]) or "nothing"
         old = any("longitude" in name.casefold() for name in header)
@@ -68,24 +70,51 @@ def layout_of(header: Sequence[str], config: TripsSource, path: Path) -> Layout:
             + " Take a file of trips with zones, or map its columns in sources.toml."
         )
     names = {ours: theirs for ours, (theirs,) in columns.items()}
-    prefix = names["pickup_at"].strip().casefold()[:4]
+    _check_unit(names, config)
+    prefix = folded(names["pickup_at"])[:4]
     by_name = next((one for one in _SERVICES.values() if one in path.name.casefold()), _OTHER)
     return Layout(names, _SERVICES.get(prefix, by_name))
 
 
+def numbers_of(layout: Layout) -> Layouts:
+    """The same columns, as those whose numbers have marks."""
+    return Layouts((layout.names,), (), numbers=_NUMBERS)
+
+
+def _check_unit(names: Mapping[str, str], config: TripsSource) -> None:
+    """Raise FileUnreadableError where nobody knows the unit of the distance: New York's
+    `trip_distance` is in miles, but so is not that of another city."""
+    if {"distance_km", "distance_miles"} & set(config.columns) or "distance_km" in names:
+        return
+    of_new_york = (
+        folded(names["pickup_at"])[:4] in _SERVICES
+        or folded(names["pickup_zone"]) == "pulocationid"
+    )
+    if folded(names["distance_miles"]) == "trip_distance" and not of_new_york:
+        raise FileUnreadableError(
+            f"has a column {names['distance_miles']}, and it is not known whether it is in miles or"
+            " in kilometres: map it to distance_miles or to distance_km in columns of sources.toml."
+        )
+
+
 def _columns(header: Sequence[str], config: TripsSource) -> dict[str, list[str]]:
     """Our names of columns to those of a header that mean them, one or more."""
-    folded: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name in header:
-        folded.setdefault(name.strip().casefold(), []).append(name)
+        by_name.setdefault(folded(name), []).append(name)
     found: dict[str, list[str]] = {}
     for ours, known in _NAMES.items():
         mapped = config.columns.get(ours)
-        wanted = (mapped.strip().casefold(),) if mapped else known
-        theirs = [name for one in wanted for name in folded.get(one, ())]
+        wanted = (folded(mapped),) if mapped else known
+        theirs = [name for one in wanted for name in by_name.get(one, ())]
         if theirs:
             found[ours] = theirs
     return found
+
+
+def _known(ours: str) -> tuple[str, ...]:
+    distance = ours == "distance_miles"
+    return (*_NAMES[ours], *_NAMES["distance_km"]) if distance else _NAMES[ours]
 
 
 def _missing(columns: Mapping[str, list[str]]) -> list[str]:

@@ -18,13 +18,13 @@ import pandas as pd
 
 from flow_platform.flows.trips.files import columns_of, open_trips, payloads
 from flow_platform.flows.trips.judging import REASONS, City, JudgedTrips, judge, trips_of
-from flow_platform.flows.trips.layouts import layout_of
+from flow_platform.flows.trips.layouts import layout_of, numbers_of
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import numbered, rows_of
 from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
 from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
-from flow_platform.sources.files import FileUnreadableError, source_files
+from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, source_files
 from flow_platform.sources.landing import (
     FileBalance,
     RejectedRow,
@@ -33,6 +33,7 @@ from flow_platform.sources.landing import (
     no_file,
     rejected_rows,
 )
+from flow_platform.sources.marks import check_marks
 from flow_platform.sources.parts import RAGGED
 from flow_platform.sources.tables import Table, clean_text
 
@@ -178,7 +179,10 @@ def _read_file(
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
     tally.service, tally.encoding = layout.service, opened.encoding
-    for table in opened.tables(layout.names):
+    has_read_floats = kind_of(file.path) is Kind.CSV
+    for part, table in enumerate(opened.tables(layout.names)):
+        if part == 0:
+            check_marks(table, config, numbers_of(layout), has_read_floats=has_read_floats)
         rows = columns_of(table, config)
         judged = judge(rows, file.span.limits, asked.city)
         tally.rejects.add(_rejected(file.name, table, judged, asked.city))

@@ -10,7 +10,7 @@ from tests.variants.reading import READERS, outcome
 WAYS = 40
 
 
-@pytest.mark.parametrize("reader", [name for name in READERS if name != "trips"])
+@pytest.mark.parametrize("reader", READERS)
 def test_a_table_is_read_as_it_is_meant_or_refused_as_a_whole(reader: str) -> None:
     found = [outcome(reader, number) for number in range(WAYS)]
     misread = [one for one in found if one.verdict not in ("equal", "refused")]
