@@ -11,11 +11,19 @@ from pathlib import Path
 
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.tables import clean_text
 
 
 class FileUnreadableError(SourceError):
-    """One file cannot be read as a table; others are not concerned. Names what and remedy."""
+    """One file cannot be read as a table; others are not concerned. Names what and remedy.
+
+    `form` is how far it was understood.
+    """
+
+    def __init__(self, text: str, form: FileForm | None = None) -> None:
+        super().__init__(text)
+        self.form = form
 
 
 class Kind(Enum):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.tables import clean_text
 
 
@@ -56,6 +57,13 @@ class Layouts:
             if names.count(theirs) == 1
         }
 
+    def form_of(self, names: Sequence[str]) -> FileForm:
+        """Which columns a file with these names has, and which not."""
+        header, found = self._wanted(names)[0], self.header_in(names)
+        lacks = {ours: header[ours] for ours in self.required if ours not in found}
+        absent = tuple(ours for ours in header if ours not in found and ours not in lacks)
+        return FileForm(names=tuple(names), columns=found, missing=lacks, absent=absent)
+
     def check(self, names: Sequence[str], hint: str) -> None:
         """Raise FileUnreadableError where a required column is missing, or is there twice.
 
@@ -67,7 +75,8 @@ class Layouts:
             shown = ", ".join(clean_text(name)[:60] for name in names[:20]) or "nothing"
             raise FileUnreadableError(
                 f"no column {' and no column '.join(missing)} in the header (found: {shown})."
-                f" Correct columns in sources.toml{hint}"
+                f" Correct columns in sources.toml{hint}",
+                self.form_of(names),
             )
         for name in wanted:
             if names.count(name) > 1:

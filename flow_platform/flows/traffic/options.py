@@ -84,6 +84,7 @@ class TrafficSource(SourceConfig):
     kinds = ("simulated", "files", "http", "mqtt")
     optional_columns = ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id")
     path_keys = (*SourceConfig.path_keys, "counters")
+    narrowing_keys = ("counters",)
     example = """\
 [traffic]
 kind = "mqtt"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
 from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
 from flow_platform.sources.files import FileUnreadableError, source_files
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import (
     FileBalance,
     RejectedRow,
@@ -163,6 +164,7 @@ class _Tally:
     rejects: Rejects
     service: str = ""
     encoding: str | None = None
+    form: FileForm | None = None
     good: int = 0
     busy: set[int] = field(default_factory=set)
     is_whole: bool = False
@@ -178,6 +180,7 @@ def _read_file(
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
     tally.service, tally.encoding = layout.service, opened.encoding
+    tally.form = replace(opened.form, columns=layout.names, absent=layout.absent)
     for table in opened.tables(layout.names):
         rows = columns_of(table, config)
         judged = judge(rows, file.span.limits, asked.city)
@@ -336,6 +339,7 @@ class _Reader:
                 stored=self.stored[place],
                 repeated=self.repeated[place],
                 encoding=file.encoding,
+                form=file.form,
             )
             for place, file in enumerate(self.read)
             if file.is_whole
