@@ -46,6 +46,10 @@ _KINDS = {
 }
 
 
+# What files of these formats begin with.
+_ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
 def kind_of(path: Path) -> Kind:
     """The kind of a file by its suffix; a file with any other suffix is CSV."""
     return _KINDS.get(path.suffix.casefold(), Kind.CSV)
@@ -69,7 +73,24 @@ def bytes_of(path: Path) -> bytes:
         ) from error
     if not data:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
+    check_content(path, data[:8])
+    if data.startswith(_GZIP):
+        raise FileUnreadableError("is packed. Unpack it, and name what is in it.")
     return data
+
+
+def check_content(path: Path, beginning: bytes) -> None:
+    """Raise FileUnreadableError where a file is a container of another kind than its name says."""
+    kind = kind_of(path)
+    if beginning.startswith(_ZIP) and kind in (Kind.CSV, Kind.PARQUET):
+        raise FileUnreadableError(
+            "is an archive, or a workbook by another name. Unpack it, or name it .xlsx."
+        )
+    if beginning.startswith(_OLE) and kind is not Kind.OTHER_WORKBOOK:
+        raise FileUnreadableError(
+            "is protected by a password, or is an .xls workbook by another name. Save it as .xlsx"
+            " without a password, or as CSV."
+        )
 
 
 def summary_of(error: BaseException) -> str:

@@ -17,7 +17,13 @@ import numpy as np
 
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import open_arrow
-from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, summary_of
+from flow_platform.sources.files import (
+    FileUnreadableError,
+    Kind,
+    check_content,
+    kind_of,
+    summary_of,
+)
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.heads import cut_line
 from flow_platform.sources.parts_head import PartsHead, parts_head
@@ -153,6 +159,8 @@ def open_parts(
     try:
         if not path.stat().st_size:
             raise FileUnreadableError("is empty. Remove it, or fetch it again.")
+        with path.open("rb") as file:
+            check_content(path, file.read(8))
         is_parquet = kind_of(path) is Kind.PARQUET
         opened = _open_parquet(path) if is_parquet else _open_csv(path, config, fits)
     except OSError as error:

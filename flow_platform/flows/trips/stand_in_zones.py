@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,10 +34,8 @@ def stand_in_zones(keys: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         except FileUnreadableError:  # the look names the file
             continue
     file = folder / _NAME
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("zone_id", "zone", "borough"))
-        writer.writerows((zone, zone, _BOROUGH) for zone in sorted(named) or [1])
+    rows = [f"{zone},{zone},{_BOROUGH}" for zone in sorted(named) or [1]]
+    file.write_text("\n".join(["zone_id,zone,borough", *rows, ""]), encoding="utf-8")
     return {"zones": str(file)}
 
 
