@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flow_platform.flows.kinds import Flow
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from flow_platform.stages.case import Case
     from flow_platform.stages.contest import Contest
     from flow_platform.stages.loading import Balance
+    from flow_platform.stages.looking import Look
     from flow_platform.stages.predictions import PredictionRun
     from flow_platform.stages.training import Progress
 
@@ -47,17 +49,22 @@ class RawRows:
 
     table          the table of the asset, with its columns
     load           replaces the rows of a rectangle and accounts for every row of the source
+    look           what `load` would do with files, and how it understands them; stores nothing
     empty_means    what a partition without rows means
     after          keys of the assets that must be there first
     most_rejected  the share of a file's rows above which rejects are warned of (`rows_kept`)
+    stand_ins      keys that a section of files needs and these keys lack, for a look at files:
+                   what they name is made in a folder
     """
 
     table: Table
     load: Callable[[Platform, Rectangle], Balance]
+    look: Callable[[Platform, Rectangle], Look]
     description: str
     empty_means: str
     after: tuple[tuple[str, ...], ...] = ()
     most_rejected: float = 0.01
+    stand_ins: Callable[[Mapping[str, Any], Path], Mapping[str, Any]] = lambda keys, folder: {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from flow_platform.cli.demo import demo
 from flow_platform.cli.evaluate import evaluate
 from flow_platform.cli.explain import explain, what_if
 from flow_platform.cli.ingest import ingest_app
+from flow_platform.cli.load import load_app
 from flow_platform.cli.models import models_app
 from flow_platform.cli.new_flow import new_flow
 from flow_platform.cli.privacy import privacy_app
@@ -52,6 +53,7 @@ app.command("what-if")(what_if)
 app.command("new-flow")(new_flow)
 app.command()(evaluate)
 app.add_typer(centres_app, name="centres")
+app.add_typer(load_app, name="load")
 app.add_typer(models_app, name="models")
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(simulate_app, name="simulate")

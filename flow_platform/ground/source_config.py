@@ -57,8 +57,9 @@ class SourceConfig(BaseModel):
 
     The class of a flow's section says which `kinds` it may have, which columns its `columns` may
     map (`required_columns` must be mapped where `columns` is given at all), and which of its keys
-    name a file (`path_keys`); those and `path` are absolute after reading. `example` is a section
-    as a user would write it, for the documentation.
+    name a file (`path_keys`); those and `path` are absolute after reading. `takes_folder` is
+    whether `path` may be a folder, and `narrowing_keys` say which centres there may be. `example`
+    is a section as a user would write it, for the documentation.
 
     >>> ParcelsSource(kind="files", path="counts/*.csv").separator is None
     True
@@ -72,6 +73,8 @@ class SourceConfig(BaseModel):
     optional_columns: ClassVar[tuple[str, ...]] = ()
     path_keys: ClassVar[tuple[str, ...]] = ("path", "cache_dir")
     path_hint: ClassVar[str] = "a file or"
+    takes_folder: ClassVar[bool] = False
+    narrowing_keys: ClassVar[tuple[str, ...]] = ()
     example: ClassVar[str] = ""
 
     kind: str = Field("simulated", description="What kind of source the rows are read from.")

@@ -20,7 +20,8 @@ from flow_platform.ground.number_texts import may_hide_thousands
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
-from flow_platform.sources.heads import cut_line, head_of, named
+from flow_platform.sources.forms import FileForm, encoding_found
+from flow_platform.sources.heads import Head, cut_line, head_of, named
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.tables import (
     UNDECODABLE,
@@ -92,7 +93,8 @@ def fast_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table | Non
     if columns is None or columns[1] != size:
         return None
     numbered = np.arange(place + 2, place + size + 2, dtype="int64")
-    return Table(names, numbered, columns[0], _rows_of(body, separator), [], header)
+    form = _form(head, layouts, data, config, None)
+    return Table(names, numbered, columns[0], _rows_of(body, separator), [], header, form=form)
 
 
 def _may_hide_thousands(columns: Mapping[int, Column], places: Iterable[int]) -> bool:
@@ -220,6 +222,21 @@ def _rows_of(body: bytes, separator: str) -> Callable[[Sequence[int]], list[list
     return rows_at
 
 
+def _form(
+    head: Head, layouts: Layouts, data: bytes, config: SourceConfig, detected: str | None
+) -> FileForm:
+    """How a file that begins with these bytes was understood."""
+    encoding, known_by = encoding_found(data, config.encoding, detected)
+    return replace(
+        layouts.form_of(head.names),
+        kind="CSV",
+        header_line=head.place + 1,
+        separator=head.separator,
+        encoding=encoding,
+        encoding_by=known_by,
+    )
+
+
 # -- row by row ----------------------------------------------------------------------------------
 
 
@@ -246,7 +263,8 @@ def careful_csv(data: bytes, config: SourceConfig, layouts: Layouts) -> Table:
     is_suspicious = bad_characters(text) is not None
     rows, numbers = _sound_records(records, places, names, is_suspicious, broken)
     table = table_of_rows(names, rows, numbers, broken, layouts.header_in(names))
-    return replace(table, encoding=detected)
+    form = _form(head, layouts, data, config, detected)
+    return replace(table, encoding=detected, form=form)
 
 
 def _keep_bad_bytes(error: UnicodeError) -> tuple[str, int]:

@@ -11,11 +11,19 @@ from pathlib import Path
 
 from flow_platform.ground.errors import SourceError
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.tables import clean_text
 
 
 class FileUnreadableError(SourceError):
-    """One file cannot be read as a table; others are not concerned. Names what and remedy."""
+    """One file cannot be read as a table; others are not concerned. Names what and remedy.
+
+    `form` is how far it was understood.
+    """
+
+    def __init__(self, text: str, form: FileForm | None = None) -> None:
+        super().__init__(text)
+        self.form = form
 
 
 class Kind(Enum):
@@ -36,6 +44,10 @@ _KINDS = {
     ".xlsb": Kind.OTHER_WORKBOOK,
     ".ods": Kind.OTHER_WORKBOOK,
 }
+
+
+# What files of these formats begin with.
+_ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def kind_of(path: Path) -> Kind:
@@ -61,7 +73,24 @@ def bytes_of(path: Path) -> bytes:
         ) from error
     if not data:
         raise FileUnreadableError("is empty. Remove it, or export it again.")
+    check_content(path, data[:8])
+    if data.startswith(_GZIP):
+        raise FileUnreadableError("is packed. Unpack it, and name what is in it.")
     return data
+
+
+def check_content(path: Path, beginning: bytes) -> None:
+    """Raise FileUnreadableError where a file is a container of another kind than its name says."""
+    kind = kind_of(path)
+    if beginning.startswith(_ZIP) and kind in (Kind.CSV, Kind.PARQUET):
+        raise FileUnreadableError(
+            "is an archive, or a workbook by another name. Unpack it, or name it .xlsx."
+        )
+    if beginning.startswith(_OLE) and kind is not Kind.OTHER_WORKBOOK:
+        raise FileUnreadableError(
+            "is protected by a password, or is an .xls workbook by another name. Save it as .xlsx"
+            " without a password, or as CSV."
+        )
 
 
 def summary_of(error: BaseException) -> str:

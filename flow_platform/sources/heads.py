@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.layouts import Layouts
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -65,7 +67,15 @@ def head_of(lines: Sequence[str], config: SourceConfig, layouts: Layouts) -> Hea
     """
     head = found_head(lines, config, layouts.fits)
     if head is not None:
-        layouts.check(head.names, "; encoding, separator and skip_rows are set there too.")
+        try:
+            layouts.check(head.names, "; encoding, separator and skip_rows are set there too.")
+        except FileUnreadableError as error:
+            if error.form is not None:
+                line = head.place + 1
+                error.form = replace(
+                    error.form, kind="CSV", separator=head.separator, header_line=line
+                )
+            raise
     return head
 
 

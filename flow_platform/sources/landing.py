@@ -6,7 +6,7 @@ How rows are read and judged is in the module of each flow; writing them is in `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.judging import Reasons
 from flow_platform.sources.tables import BrokenRow, Table, clean_text, payload_json
 
@@ -38,7 +39,8 @@ class FileBalance:
     """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
     rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
     (rows that this or another file has already). With an `error`, which names file, fault and
-    remedy, the file has no rows. `encoding` is what it was read in, where that was detected.
+    remedy, the file has no rows. `encoding` is what it was read in, where that was detected; `form`
+    is how it was understood, as far as it could be.
     `is_missing` is whether there is no such file.
     """
 
@@ -51,6 +53,7 @@ class FileBalance:
     error: str | None = None
     encoding: str | None = None
     is_missing: bool = False
+    form: FileForm | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -62,16 +65,18 @@ class FileBalance:
         stored: int,
         repeated: int = 0,
         encoding: str | None = None,
+        form: FileForm | None = None,
     ) -> FileBalance:
         """The balance of a file with so many good rows, of which some were stored or repeated, and
         rejected ones, those included that could not be cut."""
         left = good - stored - repeated
-        return cls(file, good + rejected, stored, rejected, left, repeated, encoding=encoding)
+        rows = (good + rejected, stored, rejected, left, repeated)
+        return cls(file, *rows, encoding=encoding, form=form)
 
     @classmethod
     def unreadable(cls, file: str, error: Exception) -> FileBalance:
         """The balance of a file that cannot be read."""
-        return cls(file, error=f"{file} {error}")
+        return cls(file, error=f"{file} {error}", form=getattr(error, "form", None))
 
     @property
     def rows_read(self) -> int:
@@ -131,11 +136,12 @@ class Load:
         good: int,
         rejected: Sequence[RejectedRow],
         encoding: str | None = None,
+        form: FileForm | None = None,
     ) -> None:
         """A file has so many good rows, all of which are left so far, and these rejected ones."""
         self.rejected += rejected
         self._balances[file] = FileBalance.of(
-            file, good=good, rejected=len(rejected), stored=0, encoding=encoding
+            file, good=good, rejected=len(rejected), stored=0, encoding=encoding, form=form
         )
 
     def stored(self, file: str, rows: int, repeated: int = 0) -> None:
@@ -148,6 +154,7 @@ class Load:
             stored=rows,
             repeated=repeated,
             encoding=before.encoding,
+            form=before.form,
         )
 
     def balances(self, path: str) -> tuple[FileBalance, ...]:
@@ -192,7 +199,13 @@ def landed(
             load.unreadable(file, one)
             continue
         good, rows, repeated = chosen(one)
-        load.judged(file, good=good, rejected=one.rejected(), encoding=one.table.encoding)
+        load.judged(
+            file,
+            good=good,
+            rejected=one.rejected(),
+            encoding=one.table.encoding,
+            form=one.table.form,
+        )
         load.stored(file, len(rows), repeated)
         stored += [rows] if len(rows) else []
     return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.tables import clean_text
 from flow_platform.sources.values import looks_iso, whole_id
 
@@ -109,6 +110,14 @@ class Layouts:
         found = {ours: named_so(theirs, names) for ours, theirs in self._wanted(names)[0].items()}
         return {ours: theirs[0] for ours, theirs in found.items() if len(theirs) == 1}
 
+    def form_of(self, names: Sequence[str]) -> FileForm:
+        """Which columns a file with these names has, and which not."""
+        header, found = self._wanted(names)[0], self.header_in(names)
+        needed = [ours for ours in self.required if ours in header]
+        lacks = {ours: header[ours] for ours in needed if ours not in found}
+        absent = tuple(ours for ours in header if ours not in found and ours not in lacks)
+        return FileForm(names=tuple(names), columns=found, missing=lacks, absent=absent)
+
     def check(self, names: Sequence[str], hint: str) -> None:
         """Raise FileUnreadableError where a required column is missing, or is there twice.
 
@@ -124,7 +133,8 @@ class Layouts:
             raise FileUnreadableError(
                 f"no column {' and no column '.join(missing)} in the header (found: {shown})."
                 + (_LOOKS_WIDE if self._looks_wide(names) else "")
-                + f" Correct columns in sources.toml{hint}"
+                + f" Correct columns in sources.toml{hint}",
+                self.form_of(names),
             )
         for name, theirs in found.items():
             if len(theirs) > 1:

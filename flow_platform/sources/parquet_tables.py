@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -35,7 +36,9 @@ def read_parquet(data: bytes, layouts: Layouts) -> Table:
         return list(zip(*(column.to_pylist() for column in taken), strict=True))
 
     lines = np.arange(1, arrow.num_rows + 1, dtype="int64")
-    return Table(names, lines, dict(enumerate(columns)), rows_at, [], layouts.header_in(names))
+    header = layouts.header_in(names)
+    form = replace(layouts.form_of(names), kind="Parquet")
+    return Table(names, lines, dict(enumerate(columns)), rows_at, [], header, form=form)
 
 
 def _readable(arrow: Any, name: str) -> Column:

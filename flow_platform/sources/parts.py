@@ -17,7 +17,14 @@ import numpy as np
 
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.csv_tables import open_arrow
-from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, summary_of
+from flow_platform.sources.files import (
+    FileUnreadableError,
+    Kind,
+    check_content,
+    kind_of,
+    summary_of,
+)
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.heads import cut_line
 from flow_platform.sources.parts_head import PartsHead, parts_head
 from flow_platform.sources.tables import BrokenRow, Column, Table, clean_text
@@ -70,14 +77,21 @@ _Read = Callable[[Sequence[str] | None, _Ragged], Iterator[Any]]
 class Parts:
     """A file that is open: the `names` of its header, and its tables one after the other.
 
-    `encoding` is that of a CSV file where it was detected and not set.
-    `broken` are the rows that could not be cut; it is whole once the tables have been read.
+    `encoding` is that of a CSV file where it was detected and not set, `form` how the file is
+    understood, but for which column is which. `broken` are the rows that could not be cut; it is
+    whole once the tables have been read.
     """
 
     def __init__(
-        self, names: list[str], every_name: list[str], read: _Read, encoding: str | None = None
+        self,
+        names: list[str],
+        every_name: list[str],
+        read: _Read,
+        encoding: str | None = None,
+        form: FileForm | None = None,
     ) -> None:
         self.names = names
+        self.form = FileForm("Parquet", tuple(names)) if form is None else form
         self.encoding = encoding
         # With those of the fields beyond the header.
         self._every_name = every_name
@@ -145,6 +159,8 @@ def open_parts(
     try:
         if not path.stat().st_size:
             raise FileUnreadableError("is empty. Remove it, or fetch it again.")
+        with path.open("rb") as file:
+            check_content(path, file.read(8))
         is_parquet = kind_of(path) is Kind.PARQUET
         opened = _open_parquet(path) if is_parquet else _open_csv(path, config, fits)
     except OSError as error:
@@ -218,7 +234,15 @@ def _open_csv(
             on_ragged=pass_over,
         )
 
-    return Parts(head.header, names, read, head.detected)
+    form = FileForm(
+        "CSV",
+        tuple(head.header),
+        header_line=head.lines_above,
+        separator=head.separator,
+        encoding=head.encoding,
+        encoding_by=head.encoding_by,
+    )
+    return Parts(head.header, names, read, head.detected, form)
 
 
 def _guarded(batches: Iterator[Any]) -> Iterator[Any]:

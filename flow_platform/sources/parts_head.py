@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from flow_platform.sources.config import SourceConfig
 from flow_platform.sources.encodings import detected_encoding
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import EncodingBy, encoding_found
 from flow_platform.sources.heads import cut_line, found_head, named
-
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class PartsHead:
     """
 
     encoding: str
+    encoding_by: EncodingBy
     detected: str | None
     separator: str
     header: list[str]
@@ -42,8 +42,7 @@ def parts_head(
     does not exist.
     """
     detected = None if config.encoding else detected_encoding(head[: head.rfind(b"\n") + 1] or head)
-    wide = config.encoding is None and head.startswith(_WIDE)
-    encoding = config.encoding or detected or ("utf-16" if wide else "utf-8")
+    encoding, known_by = encoding_found(head, config.encoding, detected)
     # The last character may be cut off.
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
     lines = re.split(r"\r\n|\n|\r", text)
@@ -57,4 +56,4 @@ def parts_head(
     # A row with something beyond the header is a broken one, and shows nothing of the others.
     width = len(following) if beyond and not any(beyond) else len(header)
     names = [name or f"(column {place})" for place, name in enumerate(header, start=1)]
-    return PartsHead(encoding, detected, found.separator, names, width, found.place + 1)
+    return PartsHead(encoding, known_by, detected, found.separator, names, width, found.place + 1)

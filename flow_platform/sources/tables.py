@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from flow_platform.sources.forms import FileForm
+
 # A byte that the encoding of a file cannot decode is read as the character of this number plus the
 # byte: a lone surrogate, which no text can hold.
 UNDECODABLE = 0xDC00
@@ -192,7 +194,8 @@ class Table:
     place counted from 1 in Parquet. `columns` are by their place in `names`, those that were asked
     for. `rows_at` gives rows by their places, whole, as they are in the file. `broken` are the rows
     that could not be cut: they are in no column, and in no line number. `batch` is the Arrow batch
-    of a part. `encoding` is that of a CSV file where it was detected and not set.
+    of a part. `encoding` is that of a CSV file where it was detected and not set. `form` is how the
+    file was understood.
     """
 
     names: list[str]
@@ -203,6 +206,7 @@ class Table:
     header: Mapping[str, str] = field(default_factory=dict)
     batch: Any = None
     encoding: str | None = None
+    form: FileForm | None = None
 
     def __len__(self) -> int:
         return len(self.lines)

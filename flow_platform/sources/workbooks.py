@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -102,7 +103,9 @@ def sheet_table(cells: Cells, config: SourceConfig, layouts: Layouts) -> Table:
             lines.append(line)
         else:
             broken.append(BrokenRow(line, fault, payload_json(names, values)))
-    return table_of_rows(names, rows, lines, broken, layouts.header_in(names))
+    table = table_of_rows(names, rows, lines, broken, layouts.header_in(names))
+    form = replace(layouts.form_of(names), kind="sheet", header_line=cells[place][0])
+    return replace(table, form=form)
 
 
 def _fault(values: list[Any], width: int) -> str | None:

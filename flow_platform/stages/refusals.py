@@ -35,6 +35,11 @@ _REMEDIES = {
 _ANY_REMEDY = "Correct the file."
 
 
+def remedy_of(flow: str, reason: str) -> str:
+    """What to do about rows of a flow that have this reason ("code: words")."""
+    return _REMEDIES.get(reason.partition(":")[0], _ANY_REMEDY).format(flow=flow)
+
+
 def refused(flow: str, balance: Balance) -> list[str]:
     """A sentence for each file of a load with more than `A_FEW` refused rows, or none but refused.
 
@@ -58,7 +63,7 @@ def detected(flow: str, balance: Balance) -> list[str]:
 
 
 def _sentence(flow: str, file: FileBalance, reason: str) -> str:
-    remedy = _REMEDIES.get(reason.partition(":")[0], _ANY_REMEDY).format(flow=flow)
+    remedy = remedy_of(flow, reason)
     because = f", most often because of {reason}" if reason else ""
     return (
         f"{file.file}: {file.rows_quarantined} of {file.rows_in_file} rows were refused{because}."

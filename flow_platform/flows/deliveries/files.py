@@ -31,6 +31,7 @@ from flow_platform.sources import clocks, values
 from flow_platform.sources.amounts import amount, other_currency
 from flow_platform.sources.clocks import NO_MOMENT
 from flow_platform.sources.files import FileUnreadableError, source_files
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.ids import is_total, why_not_an_id
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers
 from flow_platform.sources.landing import whole_rows
@@ -51,7 +52,7 @@ class MarketTable:
     `rows`: our columns (texts, "" where there is none; numbers NaN; moments naive UTC, NaT), and
     `file` (position in `files`), `line`, `reason` (None for a good row), `is_repeated`. Rows that
     could not be split into cells have only a reason. `payloads` gives rows whole, as JSON.
-    `encodings` are those of the files where they were detected.
+    `encodings` are those of the files where they were detected, `forms` how they were understood.
     """
 
     name: str
@@ -59,6 +60,7 @@ class MarketTable:
     rows: pd.DataFrame
     payloads: Callable[[Sequence[int]], list[str]]
     encodings: list[str | None]
+    forms: list[FileForm | None]
 
 
 @dataclass
@@ -169,7 +171,8 @@ def _table(
 
     _mark_repeated(layout, rows)
     encodings = [table.encoding for table in tables]
-    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads, encodings)
+    forms = [table.form for table in tables]
+    return MarketTable(layout.name, [file for file, _ in parts], rows, payloads, encodings, forms)
 
 
 def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         now=now,
     )
     for first, last in _blocks(reading.asked["day"], rectangle):
-        received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
+        received = [received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:
             _delete(connection, Rectangle(rectangle.centres, first, last), received)
             # Refused events go to quarantine as the rows of their files, not as events.
@@ -106,8 +106,8 @@ def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]
             first, held = day + timedelta(days=1), 0
 
 
-def _received_file(event: FileEvent, pseudonyms: Pseudonyms, now: datetime) -> Received:
-    # An event of a file counts as known when it occurs.
+def received_file(event: FileEvent, pseudonyms: Pseudonyms, now: datetime) -> Received:
+    """An event of a file, read; it counts as known when it occurs."""
     at, source = datetime.fromisoformat(event.body["occurred_at"]), _source_of(event.file)
     found = read_event(
         event.topic,

@@ -78,6 +78,8 @@ class DeliveriesSource(SourceConfig):
     section = "deliveries"
     kinds = ("simulated", "files", "kafka")
     path_hint = "the folder of its tables, or"
+    takes_folder = True
+    narrowing_keys = ("regions",)
     example = """\
 [deliveries]
 kind = "files"

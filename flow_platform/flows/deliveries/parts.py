@@ -7,6 +7,7 @@ from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.events import TOPICS
 from flow_platform.flows.deliveries.flow import DELIVERIES
 from flow_platform.flows.deliveries.loading import load_deliveries
+from flow_platform.flows.deliveries.looking import look_at_deliveries
 from flow_platform.flows.deliveries.models.engine import ENGINE
 from flow_platform.flows.deliveries.retention import RETENTION
 from flow_platform.flows.deliveries.scoring import (
@@ -75,6 +76,7 @@ PARTS = FlowParts(
     raw=RawRows(
         table=RAW_ORDERS,
         load=load_deliveries,
+        look=look_at_deliveries,
         description="Events of orders, by the region and the UTC day of placing: raw.orders, and"
         " with it raw.payments, raw.tracking and raw.incident_logs. Customers are pseudonyms.",
         empty_means="Regions and days on which no order was placed.",

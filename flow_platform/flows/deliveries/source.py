@@ -267,6 +267,7 @@ class DeliveryReading:
                         stored=int(counts.get("stored", 0)),
                         repeated=int(counts.get("repeated", 0)),
                         encoding=self.market.tables[name].encodings[number],
+                        form=self.market.tables[name].forms[number],
                     )
                 )
         strangers = (FileBalance(file, error=why) for file, why in self.market.strangers.items())

@@ -1,7 +1,12 @@
 """What the flow `parcels` supplies to the platform."""
 
 from flow_platform.flows.parcels.flow import PARCELS
-from flow_platform.flows.parcels.stage import discover, load_parcels, parcels_calendar
+from flow_platform.flows.parcels.stage import (
+    discover,
+    load_parcels,
+    look_at_parcels,
+    parcels_calendar,
+)
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoStep,
@@ -35,6 +40,7 @@ PARTS = FlowParts(
             """,
         ),
         load=load_parcels,
+        look=look_at_parcels,
         description="Parcel counts as the source gave them, one row per accepted source row.",
         empty_means="Partitions without any count: missing, not zero.",
     ),

@@ -11,12 +11,23 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.sources.calendar import build_calendar
 from flow_platform.sources.daily_counts import discover_centres, read_daily_counts
+from flow_platform.sources.landing import Landing
 from flow_platform.stages.loading import Balance, load_rows
+from flow_platform.stages.looking import Look, counts_facts
 
 
 def load_parcels(platform: Platform, rectangle: Rectangle) -> Balance:
     """Replace the parcel counts of these partitions, and account for every row of every file."""
-    landing = read_daily_counts(
+    return load_rows(platform, "parcels", rectangle, _read(platform, rectangle))
+
+
+def look_at_parcels(platform: Platform, rectangle: Rectangle) -> Look:
+    """What `load_parcels` would store and refuse, and how it understands the files."""
+    return Look(landings=[_read(platform, rectangle)], facts=counts_facts)
+
+
+def _read(platform: Platform, rectangle: Rectangle) -> Landing:
+    return read_daily_counts(
         platform.sources.of(ParcelsSource),
         "parcels",
         platform.centres,
@@ -26,7 +37,6 @@ def load_parcels(platform: Platform, rectangle: Rectangle) -> Balance:
         now=datetime.now(UTC),
         simulated=platform.world.parcels,
     )
-    return load_rows(platform, "parcels", rectangle, landing)
 
 
 def parcels_calendar(platform: Platform) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from flow_platform.flows.retail.context import RetailContext
 from flow_platform.flows.retail.flow import RETAIL
-from flow_platform.flows.retail.stage import load_retail
+from flow_platform.flows.retail.stage import load_retail, look_at_retail
 from flow_platform.flows.retail.trading import closed_weekdays
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
@@ -43,6 +43,7 @@ PARTS = FlowParts(
             """,
         ),
         load=load_retail,
+        look=look_at_retail,
         description="Invoice lines as the source gave them, each with exactly one class; customers"
         " are pseudonyms.",
         empty_means="Partitions of days on which the shop sold nothing anywhere: closed or"

@@ -7,9 +7,10 @@ pseudonyms before anything leaves here.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,15 @@ DAY_COLUMNS = ("centre_id", "day", "shop_sale_lines", "seen_before", "available_
 class RetailLanding(Landing):
     """The result of a load of invoice lines; `rows` have ROW_COLUMNS.
 
-    `days` (DAY_COLUMNS) has one row per asked country and day, counted over the whole source.
+    `days` (DAY_COLUMNS) has one row per asked country and day, counted over the whole source; it is
+    made when it is first asked for.
     """
 
-    days: pd.DataFrame
+    make_days: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def days(self) -> pd.DataFrame:
+        return self.make_days()
 
 
 def classed(lines: pd.DataFrame) -> pd.Series:
@@ -99,7 +105,13 @@ def read_retail(
         found = judge(file, table, config, shop)
         good = found.lines[found.reasons.good]
         rejected = found.rejected(key)
-        load.judged(file, good=len(good), rejected=rejected, encoding=table.encoding)
+        load.judged(
+            file,
+            good=len(good),
+            rejected=rejected,
+            encoding=table.encoding,
+            form=table.form,
+        )
         _note_first_sales(first_sales, good)
         lines.append(_of_asked_days(good, asked, file))
     union = _union(lines, load, asked)
@@ -107,7 +119,7 @@ def read_retail(
         _rows(union[union["country"].isin(asked.countries)], asked.timezone),
         rejected_frame(load.rejected),
         load.balances(str(config.path)),
-        _days(union, first_sales, asked),
+        lambda: _days(union, first_sales, asked),
     )
 
 
@@ -153,7 +165,7 @@ def _simulated(asked: _Asked, key: bytes, now: datetime, seed: int) -> RetailLan
         rows,
         rejected_frame([]),
         (all_stored(rows, "simulated"),),
-        _days(lines, None, asked),
+        lambda: _days(lines, None, asked),
     )
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flow_platform.flows.retail.context import RetailContext
-from flow_platform.flows.retail.source import DAY_COLUMNS, LINE_CLASSES, read_retail
+from flow_platform.flows.retail.options import RetailSource
+from flow_platform.flows.retail.shop import shop_timezone
+from flow_platform.flows.retail.source import (
+    DAY_COLUMNS,
+    LINE_CLASSES,
+    RetailLanding,
+    read_retail,
+)
+from flow_platform.ground.fates import code_of
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
+from flow_platform.sources.landing import Landing
 from flow_platform.stages.loading import Balance, balance_of, record_landing
+from flow_platform.stages.looking import BROKEN_ROW, Look
 
 
 def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
@@ -18,16 +28,7 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
     The source is read once, however many days there are. A partition is empty where the shop sold
     nothing in any country.
     """
-    shop = platform.kept(RetailContext)
-    landing = read_retail(
-        shop.source,
-        rectangle.first_day,
-        rectangle.last_day,
-        rectangle.centres,
-        key=shop.customer_key,
-        now=datetime.now(UTC),
-        seed=platform.settings.seed,
-    )
+    landing = _read(platform, rectangle)
     store = platform.store(INGEST_ROLE)
     store.replace("raw.retail", landing.rows, rectangle)
     store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
@@ -38,4 +39,40 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
         landing.rejected,
+    )
+
+
+def look_at_retail(platform: Platform, rectangle: Rectangle) -> Look:
+    """What `load_retail` would store and refuse, and how it understands the files.
+
+    Of rows that could not be cut nothing is shown: any field of them may name a person.
+    """
+    landing = _read(platform, rectangle)
+    rejected = landing.rejected
+    is_broken = rejected["reason"].map(code_of).isin(BROKEN_ROW)
+    rejected = rejected.assign(payload=rejected["payload"].mask(is_broken, ""))
+    config = platform.sources.of(RetailSource)
+    return Look(
+        landings=[Landing(landing.rows, rejected, landing.files)],
+        facts=lambda form: {
+            "clock": "moments without an offset are local time of the shop,"
+            f" {shop_timezone(config)} (shop_country = {config.shop_country}); a day is the shop's",
+            "dates": "ISO 8601, or month/day/year where no moment of the files contradicts it"
+            if config.date_format is None
+            else config.date_format,
+            "units": "price: of a piece, in the money of the file; customers are pseudonyms",
+        },
+    )
+
+
+def _read(platform: Platform, rectangle: Rectangle) -> RetailLanding:
+    shop = platform.kept(RetailContext)
+    return read_retail(
+        shop.source,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
+        key=shop.customer_key,
+        now=datetime.now(UTC),
+        seed=platform.settings.seed,
     )

@@ -66,3 +66,19 @@ def clock_of(
             near[one.centre_id] = centre.timezone if centre else None
     shared = set(near.values()) or {one.timezone for one in centres}
     return Clock(None, near, next(iter(shared)) if len(shared) == 1 else None)
+
+
+def clock_text(config: TrafficSource, clock: Clock, of_paris: bool) -> str:
+    """Which time zone moments of a file without an offset have, and why."""
+    if config.time_zone is not None:
+        return f"moments without an offset are in {clock.stated} (time_zone)"
+    if config.place is not None:
+        return f"moments without an offset are in {clock.stated} (place = {config.place})"
+    if of_paris:
+        return f"moments without an offset are in {PARIS_TIMEZONE} (the layout of Paris)"
+    known = sorted({zone for zone in clock.near.values() if zone})
+    if known:
+        return f"moments without an offset are in {', '.join(known)} (the centre nearest to each)"
+    if clock.otherwise is not None:
+        return f"moments without an offset are in {clock.otherwise} (as all centres)"
+    return "of moments without an offset it is not known: set time_zone or place"

@@ -24,6 +24,7 @@ from flow_platform.flows.traffic.stamps import (
 from flow_platform.sources import values
 from flow_platform.sources.clocks import NO_MOMENT
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.judging import Reasons, judged, judged_numbers
 from flow_platform.sources.landing import RejectedRow, broken_rows, day_of, rejected_rows
@@ -44,7 +45,8 @@ class Readings:
     minute `until`; of other readings both are 60. `newest` is the latest counted_at, NaT without
     any; `ahead` is whether a row was rejected because its hour was still in the future. `unclear`
     is whether nobody knows what several readings of an hour would mean; `has_shares`, whether any
-    reading is one. `encoding` is that of the file where it was detected.
+    reading is one. `encoding` is that of the file where it was detected, `form` how it was
+    understood.
     """
 
     centre_ids: tuple[str, ...]
@@ -62,6 +64,7 @@ class Readings:
     unclear: bool
     has_shares: bool
     encoding: str | None = None
+    form: FileForm | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -131,6 +134,7 @@ def judge(
         unclear,
         has_shares=minutes is not None and bool((minutes[good] < shares.HOUR).any()),
         encoding=table.encoding,
+        form=table.form,
     )
 
 

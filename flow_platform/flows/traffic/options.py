@@ -85,6 +85,7 @@ class TrafficSource(WideSource):
     kinds = ("simulated", "files", "http", "mqtt")
     optional_columns = ("centre_id", "counted_at", "vehicles", "occupancy", "state", "event_id")
     path_keys = (*WideSource.path_keys, "counters")
+    narrowing_keys = ("counters",)
     example = """\
 [traffic]
 kind = "mqtt"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from flow_platform.flows.traffic.context import TrafficContext
 from flow_platform.flows.traffic.flow import TRAFFIC
-from flow_platform.flows.traffic.stage import load_traffic
+from flow_platform.flows.traffic.stage import load_traffic, look_at_traffic
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoStep,
@@ -48,6 +48,7 @@ PARTS = FlowParts(
             """,
         ),
         load=load_traffic,
+        look=look_at_traffic,
         description="Readings of road counters as the source gave them, several of one hour"
         " included; a share of an hour has the values of its hour. No volume is null.",
         empty_means="Counter-days without any reading: missing, not zero.",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.traffic.options import STEPS
+from flow_platform.flows.traffic.options import STEPS, TrafficSource
 from flow_platform.flows.traffic.readings import STATES, STATES_OF_AN_HOUR
 from flow_platform.sources.files import FileUnreadableError
 
@@ -30,6 +30,16 @@ def hour_end(at: np.ndarray) -> np.ndarray:
     """The end of the UTC hour in which each moment (naive UTC) is; a full hour is its own."""
     begin = at.astype("datetime64[h]")
     return np.where(begin == at, begin, begin + np.timedelta64(1, "h")).astype("datetime64[us]")
+
+
+def units_text(config: TrafficSource) -> str:
+    """What readings of a source are of, and which moment each has."""
+    stamp = f"a moment is the {config.stamp} of what was counted"
+    if config.values == "count":
+        return f"vehicles of each interval, added up to hours; {stamp}"
+    if config.values == "rate":
+        return f"vehicles an hour, averaged to hours; {stamp}"
+    return f"vehicles of a whole hour; {stamp} (values = count or rate for shorter intervals)"
 
 
 # -- several readings of an hour ------------------------------------------------------------------

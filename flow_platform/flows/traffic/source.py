@@ -89,6 +89,7 @@ def landing_of(
                 good=len(of_file),
                 rejected=of_file.rejected,
                 encoding=of_file.encoding,
+                form=of_file.form,
             )
             chosen.append(one)
     repeated = _repeated(chosen)
@@ -305,6 +306,7 @@ def _judge(
     try:
         return judge(file, table, config, known, now, clock)
     except FileUnreadableError as error:
+        error.form = table.form
         return error
 
 

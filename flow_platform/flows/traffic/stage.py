@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from flow_platform.flows.traffic.clock import clock_of, clock_text
 from flow_platform.flows.traffic.context import TrafficContext
 from flow_platform.flows.traffic.counters import remember_counters
+from flow_platform.flows.traffic.layouts import is_of_paris
 from flow_platform.flows.traffic.portal import fetch_readings
+from flow_platform.flows.traffic.shares import units_text
 from flow_platform.flows.traffic.source import read_traffic
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import Landing
 from flow_platform.stages.loading import Balance, load_rows
+from flow_platform.stages.looking import Look
 
 
 def load_traffic(platform: Platform, rectangle: Rectangle) -> Balance:
@@ -31,16 +36,37 @@ def load_traffic(platform: Platform, rectangle: Rectangle) -> Balance:
         remember_counters(roads.cache, fetched.counters)
         landing = fetched
     else:
-        landing = read_traffic(
-            roads.source,
-            roads.counters,
-            *days,
-            rectangle.centres,
-            now=datetime.now(UTC),
-            centres=platform.centres,
-            world=platform.world,
-        )
+        landing = _read(platform, rectangle)
     return load_rows(platform, "traffic", rectangle, landing)
+
+
+def look_at_traffic(platform: Platform, rectangle: Rectangle) -> Look:
+    """What `load_traffic` would store and refuse of files, and how it understands them."""
+    roads = platform.kept(TrafficContext)
+    landing = _read(platform, rectangle)
+    clock = clock_of(roads.source, roads.counters, platform.centres)
+
+    def facts(form: FileForm) -> dict[str, str]:
+        return {
+            "clock": clock_text(roads.source, clock, is_of_paris(form.columns)),
+            "units": units_text(roads.source),
+        }
+
+    return Look(landings=[landing], facts=facts)
+
+
+def _read(platform: Platform, rectangle: Rectangle) -> Landing:
+    roads = platform.kept(TrafficContext)
+    return read_traffic(
+        roads.source,
+        roads.counters,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
+        now=datetime.now(UTC),
+        centres=platform.centres,
+        world=platform.world,
+    )
 
 
 def _count_live(platform: Platform, rectangle: Rectangle) -> Balance:

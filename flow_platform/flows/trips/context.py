@@ -75,6 +75,13 @@ class TripsContext(FlowContext[TripsSource]):
         latitude, longitude = (sum(axis) / len(points) for axis in zip(*points, strict=True))
         return nearest_centre(latitude, longitude, centres) or NEW_YORK
 
+    @property
+    def why_place(self) -> str:
+        """Why trips take place there, in a few words."""
+        if self.source.place is not None:
+            return f"place = {self.source.place}"
+        return "the default" if self.place is NEW_YORK else "the centre near the zones"
+
     @cached_property
     def centres(self) -> tuple[Centre, ...]:
         """The boroughs as centres."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.files import FileUnreadableError
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.layouts import Layouts, folded
 from flow_platform.sources.tables import clean_text
 
@@ -41,6 +42,12 @@ class Layout:
     names: Mapping[str, str]
     service: str
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Our names of columns that the file has not; one distance is enough."""
+        distances = ("distance_km", "distance_miles")
+        return tuple(one for one in _NAMES if one not in self.names and one not in distances)
+
 
 def is_header(names: Sequence[str], config: TripsSource) -> bool:
     """Whether names of columns are those of trips: each that is needed is there."""
@@ -67,7 +74,12 @@ def layout_of(header: Sequence[str], config: TripsSource, path: Path) -> Layout:
         raise FileUnreadableError(
             f"no column {expected} (found: {shown})."
             + (" It is of the years with coordinates in place of zones." if old else "")
-            + " Take a file of trips with zones, or map its columns in sources.toml."
+            + " Take a file of trips with zones, or map its columns in sources.toml.",
+            FileForm(
+                names=tuple(header),
+                columns={ours: theirs[0] for ours, theirs in columns.items()},
+                missing={name: config.columns.get(name) or _NAMES[name][0] for name in missing},
+            ),
         )
     names = {ours: theirs for ours, (theirs,) in columns.items()}
     _check_unit(names, config)

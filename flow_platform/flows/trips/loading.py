@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 
 from flow_platform.flows.trips.context import TripsContext
+from flow_platform.flows.trips.files import KILOMETRES_A_MILE
 from flow_platform.flows.trips.simulator import SIMULATED_FILE, simulated_trips
-from flow_platform.flows.trips.source import read_trips
+from flow_platform.flows.trips.source import TripReading, read_trips
 from flow_platform.flows.trips.taxi_site import fetch_months
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.sources.landing import FileBalance
+from flow_platform.sources.forms import FileForm
+from flow_platform.sources.landing import FileBalance, Landing, rejected_frame
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.stages.looking import Look
 from flow_platform.warehouse.store import copy_rows, lock_writes
 
 
@@ -44,15 +49,7 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     fetched = None
     if city.source.kind == "http":
         fetched = fetch_months(city.source, *days, city.folder, now=datetime.now(UTC))
-    reading = read_trips(
-        city.source,
-        city.zones,
-        city.place.timezone,
-        *days,
-        rectangle.centres,
-        paths=None if fetched is None else fetched.files,
-        scratch=platform.settings.home_path,
-    )
+    reading = _reading(platform, rectangle, None if fetched is None else fetched.files)
     for block in reading.blocks():
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
@@ -67,6 +64,46 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
         rejected=reading.rejected,
         reasons=reading.reasons,
         warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
+    )
+
+
+def look_at_trips(platform: Platform, rectangle: Rectangle) -> Look:
+    """What `load_trips` would store and refuse of files, and how it understands them."""
+    city = platform.kept(TripsContext)
+    reading = _reading(platform, rectangle, None)
+
+    def landings() -> Iterator[Landing]:
+        nothing = rejected_frame([])
+        for block in reading.blocks():
+            yield Landing(block.rows, nothing, ())
+            for file in block.rejected:
+                for frame in file.frames():
+                    yield Landing(block.rows.iloc[:0], frame, ())
+        yield Landing(pd.DataFrame(), nothing, reading.files)
+
+    def facts(form: FileForm) -> dict[str, str]:
+        is_km = "distance_km" in form.columns
+        distance = "kilometres" if is_km else f"miles, stored as km (x {KILOMETRES_A_MILE})"
+        return {
+            "clock": f"times without an offset are in {city.place.timezone} ({city.why_place});"
+            " days are UTC days of the pickup",
+            "units": f"distance: {distance}; amounts: in the money of the file",
+        }
+
+    return Look(landings=landings(), facts=facts)
+
+
+def _reading(platform: Platform, rectangle: Rectangle, paths: Sequence[Path] | None) -> TripReading:
+    city = platform.kept(TripsContext)
+    return read_trips(
+        city.source,
+        city.zones,
+        city.place.timezone,
+        rectangle.first_day,
+        rectangle.last_day,
+        rectangle.centres,
+        paths=paths,
+        scratch=platform.settings.home_path,
     )
 
 

@@ -3,8 +3,9 @@
 from flow_platform.flows.trips.assets import ZONES, zone_assets
 from flow_platform.flows.trips.context import TripsContext
 from flow_platform.flows.trips.flow import TRIPS
-from flow_platform.flows.trips.loading import load_trips
+from flow_platform.flows.trips.loading import load_trips, look_at_trips
 from flow_platform.flows.trips.scoring import SCORING
+from flow_platform.flows.trips.stand_in_zones import stand_in_zones
 from flow_platform.ground.tables import Table
 from flow_platform.parts import (
     DemoStep,
@@ -74,6 +75,8 @@ PARTS = FlowParts(
             """,
         ),
         load=load_trips,
+        look=look_at_trips,
+        stand_ins=stand_in_zones,
         description="Trips that passed the checks, by the borough and the UTC day of the pickup.",
         empty_means="Partitions of days on which no trip began anywhere: missing, not zero.",
         after=(ZONES,),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
 from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, source_files
+from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import (
     FileBalance,
     RejectedRow,
@@ -164,6 +165,7 @@ class _Tally:
     rejects: Rejects
     service: str = ""
     encoding: str | None = None
+    form: FileForm | None = None
     good: int = 0
     busy: set[int] = field(default_factory=set)
     is_whole: bool = False
@@ -179,6 +181,7 @@ def _read_file(
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
     tally.service, tally.encoding = layout.service, opened.encoding
+    tally.form = replace(opened.form, columns=layout.names, absent=layout.absent)
     has_read_floats = kind_of(file.path) is Kind.CSV
     for part, table in enumerate(opened.tables(layout.names)):
         if part == 0:
@@ -340,6 +343,7 @@ class _Reader:
                 stored=self.stored[place],
                 repeated=self.repeated[place],
                 encoding=file.encoding,
+                form=file.form,
             )
             for place, file in enumerate(self.read)
             if file.is_whole
