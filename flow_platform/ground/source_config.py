@@ -7,7 +7,7 @@ reading the file is in `sources/config.py`.
 from __future__ import annotations
 
 import zoneinfo
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -109,6 +109,11 @@ class SourceConfig(BaseModel):
     )
     date_format: str | None = Field(
         None, description="strptime format of days and moments that are not in ISO format."
+    )
+    partial_days: Literal["leave_out", "use"] = Field(
+        "leave_out",
+        description="Whether models and accuracy use days some of whose rows were refused:"
+        " leave_out or use. Not for the weather.",
     )
     centres: dict[str, str] = Field(
         default_factory=dict,

@@ -25,6 +25,7 @@ select
     counts.parcels,
     counts.available_at,
     coalesce(counts.source_rows, 0) as source_rows,
+    {{ is_whole('parcels', 'days') }} as is_whole,
     days.target_at,
     days.issued_at,
     {{ columns_of('days', calendar_columns()) }},

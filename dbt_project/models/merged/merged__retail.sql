@@ -44,6 +44,7 @@ select
     {% endfor -%}
     case when sums.counts then sums.available_at end as available_at,
     coalesce(sums.source_rows, 0) as source_rows,
+    {{ is_whole('retail', 'days') }} as is_whole,
     coalesce(sums.is_trading_day, false) as is_trading_day,
     days.target_at,
     days.issued_at,

@@ -81,6 +81,8 @@ select
     readings.state,
     readings.available_at,
     coalesce(readings.source_rows, 0) as source_rows,
+    -- A reading is of one hour: the refused ones of a day leave its other hours whole.
+    readings.source_rows is not null or {{ is_whole('traffic', 'hours') }} as is_whole,
     hours.place,
     (extract(isodow from hours.local_begin) - 1)::integer as weekday,
     {{ holiday_columns('calendar') }},

@@ -11,10 +11,11 @@
 -- in which rows are read.
 with observed as (
     select centre_id, day, target_at, vehicles as actual, level
-    from {{ ref('merged__traffic') }}
+    from {{ ref('merged__traffic') }} as merged
     where
         day between date '{{ var("from_day") }}' - 8 and date '{{ var("to_day") }}'
         and vehicles is not null
+        and {{ is_counted('traffic', 'merged') }}
 ),
 
 measured as (
