@@ -75,8 +75,7 @@ class Refused:
             {
                 "source_file": rejected["source_file"].astype(object),
                 "centre_id": rejected["centre_id"].astype(object),
-                # A year that pandas cannot hold is no day of any load.
-                "day": pd.to_datetime(rejected["day"], errors="coerce").where(effects != "no_day"),
+                "day": pd.to_datetime(rejected["day"]).where(effects != "no_day"),
                 "reason": codes,
             }
         )[effects != "nothing"]
@@ -192,8 +191,8 @@ def _of_doubtful_files(
 ) -> pd.DataFrame:
     """Of counts of rows without a place, those of files that have too many: file, reason, rows."""
     share = counts.groupby("source_file")["rows"].transform("sum")
-    allowed = most * counts["source_file"].map(dict(rows_in_files)).fillna(0)
-    found = counts[share > allowed]
+    in_file = counts["source_file"].map(lambda file: rows_in_files.get(file, 0)).astype(float)
+    found = counts[share > most * in_file]
     return found.groupby(["source_file", "reason"])["rows"].sum().reset_index()
 
 

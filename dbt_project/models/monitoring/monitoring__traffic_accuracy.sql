@@ -1,7 +1,7 @@
 -- Only hash joins: before a table has its first statistics the planner assumes one row, and joins all hours of a
 -- counter with each other.
 {{ config(
-    unique_key=['centre_id', 'day'],
+    incremental_strategy='replace_window',
     pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
 ) }}
 -- The errors of the forecasts of a day, added up per counter, target day (UTC) and horizon: the forecasts of 24 hours
