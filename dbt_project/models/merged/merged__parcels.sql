@@ -25,13 +25,13 @@ select
     counts.parcels,
     counts.available_at,
     coalesce(counts.source_rows, 0) as source_rows,
-    {{ is_whole('parcels', 'days') }} as is_whole,
     days.target_at,
     days.issued_at,
     {{ columns_of('days', calendar_columns()) }},
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    {{ columns_of('known_weather', weather) }}
+    {{ columns_of('known_weather', weather) }},
+    {{ is_whole('parcels', 'days') }} as is_whole
 from days
 left join {{ ref('staging__parcels') }} as counts using (centre_id, day)
 left join known_weather using (centre_id, day)

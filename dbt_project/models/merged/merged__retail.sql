@@ -44,11 +44,11 @@ select
     {% endfor -%}
     case when sums.counts then sums.available_at end as available_at,
     coalesce(sums.source_rows, 0) as source_rows,
-    {{ is_whole('retail', 'days') }} as is_whole,
     coalesce(sums.is_trading_day, false) as is_trading_day,
     days.target_at,
     days.issued_at,
     {{ columns_of('days', calendar_columns(without=['is_school_holiday', 'school_holiday'])) }},
-    days.shop_holiday
+    days.shop_holiday,
+    {{ is_whole('retail', 'days') }} as is_whole
 from days
 left join sums using (centre_id, day)

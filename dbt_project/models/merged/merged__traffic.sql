@@ -81,8 +81,6 @@ select
     readings.state,
     readings.available_at,
     coalesce(readings.source_rows, 0) as source_rows,
-    -- A reading is of one hour: the refused ones of a day leave its other hours whole.
-    readings.source_rows is not null or {{ is_whole('traffic', 'hours') }} as is_whole,
     hours.place,
     (extract(isodow from hours.local_begin) - 1)::integer as weekday,
     {{ holiday_columns('calendar') }},
@@ -90,7 +88,9 @@ select
     calendar.event,
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    {{ columns_of('known_weather', weather_columns()) }}
+    {{ columns_of('known_weather', weather_columns()) }},
+    -- A reading is of one hour: the refused ones of a day leave its other hours whole.
+    readings.source_rows is not null or {{ is_whole('traffic', 'hours') }} as is_whole
 from hours
 left join readings using (centre_id, target_at)
 left join {{ ref('staging__calendar') }} as calendar
