@@ -116,6 +116,10 @@ class Platform:
     def sources(self) -> Sources:
         return read_sources(self.settings.sources)
 
+    def uses_partial_days(self, flow: Flow) -> bool:
+        """Whether models and accuracy use days of a flow some of whose rows were refused."""
+        return self.sources[flow.name].partial_days == "use"
+
     @cached_property
     def world(self) -> World:
         """The simulated world of these centres; the user's own events move its parcels too."""

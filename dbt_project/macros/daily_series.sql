@@ -2,15 +2,17 @@
     share (see flows.sql). -#}
 
 {#- The error of each forecast, once the value of its target day is known: `monitoring.<flow>_accuracy`.
-    day = target day; a day without a value has no error. scaled_error divides by the mean absolute error of
+    day = target day; a day without a value, or that is not whole, has no error. scaled_error divides by the mean absolute error of
     the seasonal naive forecast (same weekday of the week before) over the 364 days before, so that its mean
     is MASE (Hyndman and Koehler 2006). `window` confines the rows of `actuals` to the partitions of
     the build. -#}
 {% macro daily_series_errors(flow, measures, window) -%}
 with observed as (
     {% for measure in measures -%}
-    select centre_id, day, '{{ measure }}'::text as measure, {{ measure }}::double precision as actual
-    from {{ ref('merged__' ~ flow) }}
+    select
+        centre_id, day, '{{ measure }}'::text as measure,
+        case when {{ is_counted(flow, 'merged') }} then {{ measure }} end::double precision as actual
+    from {{ ref('merged__' ~ flow) }} as merged
     where day between date '{{ var("from_day") }}' - 371 and date '{{ var("to_day") }}'
     {%- if not loop.last %}
     union all
@@ -71,7 +73,7 @@ where {{ window }} and actuals.actual is not null
 {#- A day without a report, or on which the shop was closed, has no row. -#}
 {% macro daily_series_actuals(flow, measures) -%}
 {% for measure in measures -%}
-select '{{ measure }}'::text as measure, centre_id, target_at, day as date, {{ measure }} as value
+select '{{ measure }}'::text as measure, centre_id, target_at, day as date, {{ measure }} as value, is_whole
 from {{ ref('merged__' ~ flow) }}
 where {{ measure }} is not null
 {%- if not loop.last %}

@@ -26,7 +26,7 @@
                     centre is enough; records that are scored again later need more days than one. -#}
 {% macro columns_of_parts() -%}
     {{ return({
-        'actuals': ['measure', 'centre_id', 'target_at', 'date', 'value'],
+        'actuals': ['measure', 'centre_id', 'target_at', 'date', 'value', 'is_whole'],
         'accuracy_daily': [
             'measure', 'centre_id', 'date', 'horizon', 'prediction', 'actual', 'error', 'absolute_error',
             'squared_error', 'absolute_percentage_error', 'scaled_error', 'covered_80', 'covered_95',

@@ -24,7 +24,14 @@ from flow_platform.assets.common import (
     centres_metadata,
     rectangle_rows,
 )
-from flow_platform.assets.keys import champion_key, drift_key, live_keys, predictions_key, table_key
+from flow_platform.assets.keys import (
+    champion_key,
+    drift_key,
+    live_keys,
+    predictions_key,
+    raw_key,
+    table_key,
+)
 from flow_platform.assets.raw import WEATHER
 from flow_platform.flows.catalogue import CATALOGUE, SERIES_FLOWS, flow_named
 from flow_platform.flows.kinds import Flow, SeriesFlow
@@ -50,9 +57,9 @@ class Translator(DagsterDbtTranslator):
         if not any(dep.asset_key in _assets_of_flows() for dep in spec.deps):
             return spec
         flow = flow_of(self.get_resource_props(manifest, unique_id))
-        return spec.replace_attributes(
-            deps=[asset for dep in spec.deps for asset in _assets_read(dep, flow)]
-        )
+        read = [asset for dep in spec.deps for asset in _assets_read(dep, flow)]
+        # Two tables may be of one asset; it is named once.
+        return spec.replace_attributes(deps=list({dep.asset_key: dep for dep in read}.values()))
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -103,6 +110,8 @@ def _assets_of_flows() -> Mapping[dg.AssetKey, Mapping[str, list[dg.AssetKey]]]:
         table_key("ml.vintages"): {flow.name: [champion_key(flow)] for flow in CATALOGUE},
         table_key("monitoring.drift"): {flow.name: [drift_key(flow)] for flow in CATALOGUE},
         table_key("ops.offsets"): {flow.name: live_keys(flow) for flow in CATALOGUE},
+        # A load writes them with its rows.
+        table_key("ops.days_not_whole"): {flow.name: [raw_key(flow)] for flow in CATALOGUE},
     }
 
 
@@ -206,6 +215,12 @@ def window_variables(rectangle: Rectangle) -> dict[str, Any]:
     }
 
 
+def partial_days_variables(platform: Platform) -> dict[str, Any]:
+    """The dbt variable of the flows whose accuracy uses days that are not whole."""
+    used = [flow.name for flow in CATALOGUE if platform.uses_partial_days(flow)]
+    return {"partial_days_used": used}
+
+
 def build_arguments(model_names: Sequence[str]) -> list[str]:
     """The dbt command that builds these nodes and runs their data tests.
 
@@ -236,7 +251,7 @@ def build_dbt_assets(platform: Platform) -> list[dg.AssetsDefinition]:
         outcome = platform.dbt.run(
             platform.server,
             build_arguments(chosen),
-            window_variables(rectangle) if rectangle else {},
+            partial_days_variables(platform) | (window_variables(rectangle) if rectangle else {}),
         )
         yield from events_of(context, outcome, manifest, translator)
 

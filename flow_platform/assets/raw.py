@@ -26,7 +26,7 @@ from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
-from flow_platform.stages.refusals import detected, refused
+from flow_platform.stages.refusals import detected, not_whole, refused
 from flow_platform.stages.weather import load_weather
 
 CALENDAR = table_key("raw.calendar")
@@ -141,6 +141,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
             *balance.warnings,
             *detected(flow.name, balance),
             *refused(flow.name, balance),
+            *not_whole(flow.name, balance),
         ):
             context.log.warning(warning)
         context.log.info(
@@ -159,6 +160,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
                 rows_left=balance.rows_left,
                 rows_repeated=balance.rows_repeated,
                 empty_partitions=balance.empty_partitions,
+                days_not_whole=balance.days_not_whole,
                 **{f"lines_{name}": count for name, count in balance.classes.items()},
                 **{f"rejected_{name}": count for name, count in balance.rejected.items()},
             ),

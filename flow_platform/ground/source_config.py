@@ -118,6 +118,11 @@ class SourceConfig(BaseModel):
     date_format: str | None = Field(
         None, description="strptime format of days and moments that are not in ISO format."
     )
+    partial_days: Literal["leave_out", "use"] = Field(
+        "leave_out",
+        description="Whether models and accuracy use days some of whose rows were refused:"
+        " leave_out or use. Not for the weather.",
+    )
     centres: dict[str, str] = Field(
         default_factory=dict,
         description="Weather only: a file name without folder and suffix, or a part of it, on the"

@@ -44,6 +44,14 @@ class Case:
         """The flow's fixed choices for the measure, as its engine takes them."""
         return self.parts.models.spec(self.platform, self.measure)
 
+    @property
+    def is_counted(self) -> str:
+        """SQL: whether a row of the merged table is one that models learn from.
+
+        Without those of days some of whose rows were refused, unless the user has them used.
+        """
+        return "true" if self.platform.uses_partial_days(self.flow) else "is_whole"
+
     def vintages(self) -> list[Vintage]:
         """Every vintage of the measure, oldest month first."""
         return self.platform.registry.vintages(self.flow.name, self.measure)

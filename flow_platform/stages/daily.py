@@ -107,6 +107,7 @@ def read_history(case: Case, last_day: date) -> SeriesData:
     actuals = store.read(
         f"select centre_id as unique_id, day as ds, {case.measure} as y, available_at"
         f" from {flow.merged} where {case.measure} is not null and day <= %(last)s"
+        f" and {case.is_counted}"
         " order by centre_id, day",
         {"last": last_day},
     )

@@ -13,6 +13,7 @@ from flow_platform.ground.roles import ML_ROLE
 from flow_platform.monitoring.drift import measure_drift
 from flow_platform.parts import DriftFeatures, parts_of
 from flow_platform.platform import Platform
+from flow_platform.stages.case import Case
 
 WEATHER_FEATURES = ("temperature_mean", "precipitation_mm", "wind_max_kmh")
 # Years of history a reading looks back on, and a margin for its season.
@@ -63,13 +64,17 @@ def measure_rectangle(platform: Platform, flow: Flow, rectangle: Rectangle) -> p
         return pd.DataFrame({"day": [], "status": []})
     store = platform.store(ML_ROLE)
     grouped = " group by 1, 2" if watched.by_day else ""
+    # Several rows of a day are all counted or none, but for hours: those without a value are not.
+    is_counted = Case(platform, flow, flow.measures[0]).is_counted
+    is_counted = f"bool_or({is_counted})" if watched.by_day else is_counted
     history = store.read(
-        f"select centre_id, day, {watched.select} from {flow.merged}"
+        f"select centre_id, day, {is_counted} as is_counted, {watched.select} from {flow.merged}"
         f" where centre_id = any(%(centres)s) and day between %(since)s and %(last)s"
         f"{grouped} order by centre_id, day",
         {**rectangle.window, "since": rectangle.first_day - timedelta(days=_HISTORY_DAYS)},
     )
     for name in watched.seasonal:
+        history[name] = history[name].where(history["is_counted"])
         history[name] = _against_its_weekday(history, name)
     first, last = pd.Timestamp(rectangle.first_day), pd.Timestamp(rectangle.last_day)
     readings = history.loc[history["day"].between(first, last), ["centre_id", "day"]]

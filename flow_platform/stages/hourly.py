@@ -152,7 +152,8 @@ def read_hours(
         f"select centre_id as unique_id, target_at as ds, {measure} as y, occupancy,"
         f" state = 'barred' as barred, available_at from {flow.merged}"
         " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
-        f" and ({measure} is not null or occupancy is not null) order by centre_id, target_at",
+        f" and ({measure} is not null or occupancy is not null) and {case.is_counted}"
+        " order by centre_id, target_at",
         {"centres": list(centre_ids), "first": first_day, "last": last_day},
     )
     actuals["ds"] = pd.DatetimeIndex(actuals["ds"]).tz_convert("UTC").tz_localize(None)

@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 import psycopg
 
+from flow_platform.flows.catalogue import flow_named
+from flow_platform.flows.kinds import RecordFlow
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
+from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import FileBalance, Landing
+from flow_platform.sources.whole_days import Limits, NotWhole, Refused, days_not_whole, stored_rows
 from flow_platform.warehouse.store import copy_rows
 
 
@@ -27,6 +31,7 @@ class Balance:
     `files` are the balances of each file. `classes` counts the stored rows by class, in flows whose
     rows have one; `rejected` the rejects by the code of their reason; `reasons` has the commonest
     reason of each file, where it is known. `warnings` say what the source did not have yet.
+    `days_not_whole` counts the centres and days that lack refused rows.
     """
 
     rows_read: int
@@ -41,6 +46,7 @@ class Balance:
     warnings: tuple[str, ...] = ()
     files: tuple[FileBalance, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
+    days_not_whole: int = 0
 
     @property
     def rows_in_files(self) -> int:
@@ -55,9 +61,10 @@ def load_rows(platform: Platform, flow: str, rectangle: Rectangle, landing: Land
     in that form is marked as repaired by the next load of its partition.
     """
     platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
-    record_landing(platform, flow, rectangle, landing)
+    lacking = record_landing(platform, flow, rectangle, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return balance_of(landing.files, len(rectangle) - len(filled), rejected=landing.rejected)
+    empty = len(rectangle) - len(filled)
+    return balance_of(landing.files, empty, rejected=landing.rejected, lacking=lacking)
 
 
 def balance_of(
@@ -65,8 +72,10 @@ def balance_of(
     empty_partitions: int,
     classes: dict[str, int] | None = None,
     rejected: pd.DataFrame | None = None,
+    lacking: NotWhole | None = None,
 ) -> Balance:
-    """The balance of a landing: its files' added up. `rejected` are its rejects."""
+    """The balance of a landing: its files' added up. `rejected` are its rejects, `lacking` the days
+    that lack them."""
     codes: dict[str, int] = {}
     reasons: dict[str, str] = {}
     if rejected is not None and len(rejected):
@@ -89,21 +98,69 @@ def balance_of(
         rejected=codes,
         files=tuple(files),
         reasons=reasons,
+        days_not_whole=0 if lacking is None else len(lacking.days),
     )
 
 
-def record_landing(platform: Platform, flow: str, rectangle: Rectangle, landing: Landing) -> None:
-    """Record the balance of each file of a load, and its rejected rows."""
+def record_landing(
+    platform: Platform, flow: str, rectangle: Rectangle, landing: Landing
+) -> NotWhole:
+    """Record the balance of each file of a load, its rejected rows and the days that lack them.
+
+    Returns these days.
+    """
     readable = [file.file for file in landing.files if file.error is None]
+    refused = Refused()
+    refused.add(landing.rejected)
+    # Most loads refuse nothing: their rows need not be counted.
+    stored = [stored_rows(landing.rows)] if refused else []
+    lacking = not_whole(platform, flow, rectangle, refused, stored, landing.files)
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, flow, rectangle, landing.files)
+        record_loads(cursor, flow, rectangle, landing.files, lacking)
         record_rejects(cursor, flow, rectangle, landing.rejected, readable)
+    return lacking
+
+
+def not_whole(
+    platform: Platform,
+    flow: str,
+    rectangle: Rectangle,
+    refused: Refused,
+    stored: Sequence[pd.DataFrame],
+    files: Sequence[FileBalance],
+) -> NotWhole:
+    """The centres and days of a load that lack rows, by the rule of `sources/whole_days.py`.
+
+    A count adds up all rows of its day, so that any refused one makes it too small. A record is
+    whole by itself: a day of records is in doubt from the share on that `rows_kept` warns of.
+    """
+    if not refused:
+        return NotWhole.none()
+    named = flow_named(flow)
+    most = parts_of(named).raw.most_rejected
+    return days_not_whole(
+        refused,
+        stored,
+        {file.file: file.rows_in_file for file in files},
+        rectangle,
+        platform.centre_ids_of(named),
+        Limits(most if isinstance(named, RecordFlow) else 0.0, most),
+    )
 
 
 def record_loads(
-    cursor: psycopg.Cursor, flow: str, rectangle: Rectangle, files: Sequence[FileBalance]
+    cursor: psycopg.Cursor,
+    flow: str,
+    rectangle: Rectangle,
+    files: Sequence[FileBalance],
+    lacking: NotWhole | None = None,
 ) -> None:
-    """Write one row a file of what became of its rows."""
+    """Write one row a file of what became of its rows, and replace the marks of the rectangle.
+
+    `lacking` are the centres and days that are not whole; None where no row was refused.
+    """
+    lacking = lacking or NotWhole.none()
+    _mark_days(cursor, flow, rectangle, lacking)
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
         "|".join(
@@ -126,6 +183,7 @@ def record_loads(
                 "rows_repeated": file.rows_repeated,
                 "error": file.error,
                 "encoding": file.encoding,
+                "days_not_whole": lacking.by_file.get(file.file, 0),
             }
             for file in files
         ]
@@ -150,15 +208,25 @@ def record_loads(
             rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
             rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
             rows_repeated = excluded.rows_repeated, error = excluded.error,
-            encoding = excluded.encoding
+            encoding = excluded.encoding, days_not_whole = excluded.days_not_whole
         where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
                ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error,
-               ops.loads.encoding)
+               ops.loads.encoding, ops.loads.days_not_whole)
             is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
                excluded.rows_quarantined, excluded.rows_repeated, excluded.error,
-               excluded.encoding)
+               excluded.encoding, excluded.days_not_whole)
         """
     )
+
+
+def _mark_days(cursor: psycopg.Cursor, flow: str, rectangle: Rectangle, lacking: NotWhole) -> None:
+    """Replace the marks of a rectangle: a day is as whole as its newest load."""
+    cursor.execute(
+        "delete from ops.days_not_whole where flow = %(flow)s and centre_id = any(%(centres)s)"
+        " and day between %(first)s and %(last)s",
+        {"flow": flow, **rectangle.window},
+    )
+    copy_rows(cursor, "ops.days_not_whole", lacking.days.assign(flow=flow))
 
 
 def record_rejects(

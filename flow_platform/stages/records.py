@@ -165,7 +165,8 @@ class RecordScoring(Generic[Data, Spec]):
         last = cutoff_of(last_month).date()
         per_day = case.platform.store(ML_ROLE).read(
             f"select day, count(*) as records from {case.flow.merged}"
-            " where day >= %(first)s and day < %(last)s group by day order by day desc",
+            f" where day >= %(first)s and day < %(last)s and {case.is_counted}"
+            " group by day order by day desc",
             {
                 "first": cutoff_of(first_month).date() - timedelta(days=case.spec.training_days),
                 "last": last,
@@ -176,13 +177,16 @@ class RecordScoring(Generic[Data, Spec]):
         return self.read(case, first, last - timedelta(days=1))
 
     def read(self, case: Case, first_day: date, last_day: date) -> Data:
-        """The records that began on these UTC days, of every centre, read in parts."""
+        """The counted records that began on these UTC days, of every centre, read in parts."""
         platform, flow = case.platform, case.flow
         whole = Rectangle(platform.centre_ids_of(flow), first_day, last_day)
         # No day at all is no record.
         blocks = list(_blocks(platform, flow, whole)) or [whole]
         return self.joined(
-            [self.data_of(platform, self._read(platform, flow, block)) for block in blocks]
+            [
+                self.data_of(platform, self._read(platform, flow, block, case.is_counted))
+                for block in blocks
+            ]
         )
 
     def compare(self, case: Case, contest: Contest) -> Comparison:
@@ -194,7 +198,8 @@ class RecordScoring(Generic[Data, Spec]):
         platform, flow, today = case.platform, case.flow, contest.today
         first = today - timedelta(days=case.spec.training_days)
         days = platform.store(ML_ROLE).read(
-            f"select distinct day from {flow.merged} where day between %(first)s and %(last)s",
+            f"select distinct day from {flow.merged} where day between %(first)s and %(last)s"
+            f" and {case.is_counted}",
             {"first": first, "last": today - timedelta(days=1)},
         )["day"]
         chosen = sorted(contest.newest_days(days, COMPARED_DAYS))
@@ -204,7 +209,7 @@ class RecordScoring(Generic[Data, Spec]):
         loaded: dict[str, _Loaded] = {}
         whole = Rectangle(platform.centre_ids_of(flow), chosen[0].date(), chosen[-1].date())
         for block in _blocks(platform, flow, whole):
-            frame = self._read(platform, flow, block)
+            frame = self._read(platform, flow, block, case.is_counted)
             frame = frame[frame["day"].isin(chosen) & frame[self.outcome].notna()]
             for side, periods in zip(rows, contest.histories, strict=True):
                 for vintage, own_days in days_by_vintage(periods, frame["day"]):
@@ -227,11 +232,14 @@ class RecordScoring(Generic[Data, Spec]):
             case.spec.seed,
         )
 
-    def _read(self, platform: Platform, flow: Flow, rectangle: Rectangle) -> pd.DataFrame:
+    def _read(
+        self, platform: Platform, flow: Flow, rectangle: Rectangle, wanted: str = "true"
+    ) -> pd.DataFrame:
+        """The records of a rectangle, those that the condition `wanted` holds for."""
         return platform.store(ML_ROLE).read(
             f"select {', '.join(self.columns)} from {flow.merged}"
             " where centre_id = any(%(centres)s) and day between %(first)s and %(last)s"
-            f" order by {self.began_at}, {self.key}",
+            f" and {wanted} order by {self.began_at}, {self.key}",
             rectangle.window,
         )
 

@@ -62,6 +62,17 @@ def detected(flow: str, balance: Balance) -> list[str]:
     ]
 
 
+def not_whole(flow: str, balance: Balance) -> list[str]:
+    """A sentence where days of a load lack rows that were refused, with the remedy."""
+    if not balance.days_not_whole:
+        return []
+    return [
+        f"{flow}: {balance.days_not_whole} days of centres are not whole, because rows of theirs"
+        " were refused. Models and accuracy leave them out. Correct the rows and load the days"
+        f' again, or set partial_days = "use" in section [{flow}] of sources.toml.'
+    ]
+
+
 def _sentence(flow: str, file: FileBalance, reason: str) -> str:
     remedy = remedy_of(flow, reason)
     because = f", most often because of {reason}" if reason else ""
@@ -94,6 +105,7 @@ class Loads:
         for flow, balance in self.balances:
             found += [*balance.broken_files, *balance.warnings, *detected(flow, balance)]
             found += refused(flow, balance)
+            found += not_whole(flow, balance)
         left = sum(file.rows_left for file in self.files.values())
         if self.has_nothing and left:
             found.append(

@@ -56,6 +56,22 @@ def broken_files() -> pd.DataFrame:
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def days_not_whole(limit: int = 50) -> pd.DataFrame:
+    """The newest days of centres that lack refused rows, and in `days` how many there are in all.
+
+    flow, centre_id, date, rows_stored, rows_refused (with those whose day is not known), reason.
+    """
+    return read(
+        """
+        select flow, centre_id, day as date, rows_stored,
+            rows_refused + rows_without_day as rows_refused, reason, count(*) over () as days
+        from published.days_not_whole order by day desc, flow, centre_id limit %s
+        """,
+        (limit,),
+    )
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def models_in_use() -> pd.DataFrame:
     """The model that made most of the newest predictions of each measure.
 

@@ -32,6 +32,7 @@ def show(view: View) -> None:
     _streams(view)
     _loads(view)
     _broken(view)
+    _not_whole(view)
     _models(view)
     _drift(view)
 
@@ -130,6 +131,26 @@ def _broken(view: View) -> None:
     layout.table(view, shown, key="broken.table", alt=view.text("broken"), shown=formats)
 
 
+def _not_whole(view: View) -> None:
+    """The days that lack refused rows; nothing at all where every day is whole."""
+    rows = state.days_not_whole()
+    if rows.empty:
+        return
+    layout.heading(view.text("part"))
+    st.warning(view.text("part.some", count=view.number(int(rows["days"].iloc[0]))))
+    st.caption(view.text("part.body"))
+    rows["centre"] = _centre_names(rows)
+    counts = ("rows_stored", "rows_refused")
+    with st.expander(view.text("part.table", count=view.number(len(rows)))):
+        shown = rows[["flow", "centre", "date", *counts, "reason"]]
+        formats: layout.Formats = {
+            "flow": lambda flow: literal(_flow_name(view, flow)),
+            "date": lambda day: capitalised(view.long_day(day.date(), year=True)),
+            **dict.fromkeys(counts, view.number),
+        }
+        layout.table(view, shown, key="part.table", alt=view.text("part"), shown=formats)
+
+
 def _models(view: View) -> None:
     layout.heading(view.text("model"))
     rows = state.models_in_use()
@@ -173,15 +194,7 @@ def _drift(view: View) -> None:
     if rows.empty:
         st.info(view.text("drift.none"))
         return
-    labels = {
-        (flow, centre.centre_id): centre.label
-        for flow in flows.flows()
-        for centre in each_row(flows.centres(flow))
-    }
-    rows["centre"] = [
-        labels.get((flow, centre_id), centre_id)
-        for flow, centre_id in zip(rows["flow"], rows["centre_id"], strict=True)
-    ]
+    rows["centre"] = _centre_names(rows)
     rows["feature"] = [
         _watched_word(view, flow, feature)
         for flow, feature in zip(rows["flow"], rows["feature"], strict=True)
@@ -205,6 +218,19 @@ def _drift(view: View) -> None:
             "state": lambda status: view.name("status", status),
         }
         layout.table(view, shown, key="drift.table", alt=view.text("drift"), shown=formats)
+
+
+def _centre_names(rows: pd.DataFrame) -> list[str]:
+    """The names of the centres of rows with flow and centre_id; the id where there is no name."""
+    labels = {
+        (flow, centre.centre_id): centre.label
+        for flow in flows.flows()
+        for centre in each_row(flows.centres(flow))
+    }
+    return [
+        labels.get((flow, centre_id), centre_id)
+        for flow, centre_id in zip(rows["flow"], rows["centre_id"], strict=True)
+    ]
 
 
 def _catalog(view: View, flow: str) -> Catalog:

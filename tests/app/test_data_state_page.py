@@ -63,6 +63,24 @@ def test_a_broken_file_is_named_until_it_loads(published: Published, start_app: 
     assert not app.shows("broken.some") and app.shows("broken.none")
 
 
+def test_days_that_lack_refused_rows_are_named_until_they_are_whole(
+    published: Published, start_app: StartApp, language: str
+) -> None:
+    app = start_app(PAGE, lang=language)
+    assert app.view.text("part") not in [one.value for one in app.subheader]
+    published.change(
+        "insert into published.days_not_whole values"
+        " ('parcels', '2', '2025-03-04', 1, 0, 11, 'negative_count'),"
+        " ('parcels', '1', '2025-03-05', 0, 7, 12, 'wrong_type')"
+    )
+    app = start_app(PAGE, lang=language)
+    assert app.is_well and app.shows("part.some", count="2") and app.shows("part.body")
+    (table,) = [one for one in app.tables() if app.heading("reason") in one]
+    assert table[app.heading("reason")].tolist() == ["wrong_type", "negative_count"]
+    assert table[app.heading("rows_refused")].astype(str).tolist() == ["7", "1"]
+    assert "Lyon" in table[app.heading("centre")].iloc[1]
+
+
 def test_drift_is_named_by_centre_and_quantity(published: Published, start_app: StartApp) -> None:
     app = start_app(PAGE, lang="fr")
     named = f"{_word('parcels', 'measure.parcels', 'fr')} (Lyon \\(Vénissieux\\))"

@@ -7,7 +7,8 @@ select
     merged.centre_id,
     merged.target_at,
     (merged.target_at at time zone centres.timezone)::date as date,
-    merged.vehicles as value
+    merged.vehicles as value,
+    merged.is_whole
 from {{ ref('merged__traffic') }} as merged
 inner join {{ ref('centres') }} as centres
     on centres.flow = 'traffic' and merged.centre_id = centres.centre_id

@@ -91,7 +91,8 @@ select
     end as status,
     (extract(epoch from tracked.delivered_at - known.placed_at) / 86400)::double precision as days,
     tracked.delivered_at > coalesce(change.promised_at, known.promised_at) as was_late,
-    greatest(known.orders_known_at, payments.known_at, tracked.known_at) as known_at
+    greatest(known.orders_known_at, payments.known_at, tracked.known_at) as known_at,
+    {{ is_whole('deliveries', 'known') }} as is_whole
 from known
 {{ join_corrections('known', 'known.approved_known_at', 'known.corrections > 0') }}
 cross join lateral (

@@ -30,7 +30,8 @@ select
     {{ columns_of('days', calendar_columns()) }},
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    {{ columns_of('known_weather', weather) }}
+    {{ columns_of('known_weather', weather) }},
+    {{ is_whole('parcels', 'days') }} as is_whole
 from days
 left join {{ ref('staging__parcels') }} as counts using (centre_id, day)
 left join known_weather using (centre_id, day)

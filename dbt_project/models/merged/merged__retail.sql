@@ -48,6 +48,7 @@ select
     days.target_at,
     days.issued_at,
     {{ columns_of('days', calendar_columns(without=['is_school_holiday', 'school_holiday'])) }},
-    days.shop_holiday
+    days.shop_holiday,
+    {{ is_whole('retail', 'days') }} as is_whole
 from days
 left join sums using (centre_id, day)

@@ -88,7 +88,9 @@ select
     calendar.event,
     known_weather.weather_vintage,
     known_weather.weather_available_at,
-    {{ columns_of('known_weather', weather_columns()) }}
+    {{ columns_of('known_weather', weather_columns()) }},
+    -- A reading is of one hour: the refused ones of a day leave its other hours whole.
+    readings.source_rows is not null or {{ is_whole('traffic', 'hours') }} as is_whole
 from hours
 left join readings using (centre_id, target_at)
 left join {{ ref('staging__calendar') }} as calendar

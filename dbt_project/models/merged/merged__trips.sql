@@ -56,7 +56,8 @@ select
     known_weather.weather_vintage,
     known_weather.weather_available_at,
     {{ columns_of('known_weather', weather_columns()) }},
-    trips.available_at
+    trips.available_at,
+    {{ is_whole('trips', 'trips') }} as is_whole
 from trips
 left join {{ source('raw', 'trip_zones') }} as zones on trips.dropoff_zone = zones.zone_id
 left join {{ ref('staging__calendar') }} as calendar

@@ -19,7 +19,10 @@ measured as (
         least(floor(first_scores.late_probability * 10), 9)::integer as bucket
     from {{ ref('merged__deliveries') }} as orders
     inner join first_scores on orders.order_id = first_scores.order_id
-    where {{ in_window('orders.centre_id', 'orders.day') }} and orders.days is not null
+    where
+        {{ in_window('orders.centre_id', 'orders.day') }}
+        and orders.days is not null
+        and {{ is_counted('deliveries', 'orders') }}
 )
 
 select

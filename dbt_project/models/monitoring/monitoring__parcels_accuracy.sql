@@ -1,2 +1,2 @@
-{{ config(unique_key=['centre_id', 'day']) }}
+{{ config(incremental_strategy='replace_window') }}
 {{ daily_series_errors('parcels', ['parcels'], in_window('actuals.centre_id', 'actuals.day')) }}

@@ -1,4 +1,4 @@
-{{ config(unique_key=['centre_id', 'day']) }}
+{{ config(incremental_strategy='replace_window') }}
 {{ daily_series_errors(
     'retail', ['quantity', 'invoices', 'revenue'], in_window('actuals.centre_id', 'actuals.day')
 ) }}

@@ -1,7 +1,7 @@
 -- Only hash joins: before a table has its first statistics the planner assumes one row, and joins all hours of a
 -- counter with each other.
 {{ config(
-    unique_key=['centre_id', 'day'],
+    incremental_strategy='replace_window',
     pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]
 ) }}
 -- The errors of the forecasts of a day, added up per counter, target day (UTC) and horizon: the forecasts of 24 hours
@@ -11,10 +11,11 @@
 -- in which rows are read.
 with observed as (
     select centre_id, day, target_at, vehicles as actual, level
-    from {{ ref('merged__traffic') }}
+    from {{ ref('merged__traffic') }} as merged
     where
         day between date '{{ var("from_day") }}' - 8 and date '{{ var("to_day") }}'
         and vehicles is not null
+        and {{ is_counted('traffic', 'merged') }}
 ),
 
 measured as (

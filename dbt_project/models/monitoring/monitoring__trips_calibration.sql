@@ -30,6 +30,7 @@ with measured as (
     where
         {{ in_window('trips.centre_id', 'trips.day') }}
         and {{ in_window('scores.centre_id', 'scores.day') }}
+        and {{ is_counted('trips', 'trips') }}
 )
 
 select

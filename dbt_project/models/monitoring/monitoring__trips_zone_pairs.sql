@@ -25,6 +25,6 @@ select
     count(scores.trip_id) as scored,
     {{ exact_sum('abs(scores.predicted_minutes - trips.minutes)') }} as absolute_error
 from {{ ref('merged__trips') }} as trips
-left join scores on trips.trip_id = scores.trip_id
+left join scores on trips.trip_id = scores.trip_id and {{ is_counted('trips', 'trips') }}
 where {{ in_window('trips.centre_id', 'trips.day') }}
 group by trips.centre_id, trips.day, trips.pickup_zone, trips.dropoff_zone

@@ -31,7 +31,14 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow, rejected_frame
 from flow_platform.sources.pseudonyms import Pseudonyms
-from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.sources.whole_days import Refused, stored_rows
+from flow_platform.stages.loading import (
+    Balance,
+    balance_of,
+    not_whole,
+    record_loads,
+    record_rejects,
+)
 from flow_platform.warehouse.store import lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.
@@ -87,11 +94,14 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         rejects = reading.rejects()
         files = [balance.file for balance in balances if balance.error is None]
         record_rejects(cursor, DELIVERIES.name, rectangle, _sealed(rejects, pseudonyms), files)
-        record_loads(cursor, DELIVERIES.name, rectangle, balances)
+        refused = Refused()
+        refused.add(rejected_frame(reading.of_orders(rejects)))
+        stored = [stored_rows(reading.stored_orders())]
+        lacking = not_whole(platform, DELIVERIES.name, rectangle, refused, stored, balances)
+        record_loads(cursor, DELIVERIES.name, rectangle, balances, lacking)
     filled = reading.asked[["region", "day"]].drop_duplicates()
-    return balance_of(
-        balances, len(rectangle) - len(filled), reading.oddities(), rejected_frame(rejects)
-    )
+    empty = len(rectangle) - len(filled)
+    return balance_of(balances, empty, reading.oddities(), rejected_frame(rejects), lacking)
 
 
 def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]]:

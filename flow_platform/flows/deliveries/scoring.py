@@ -169,14 +169,19 @@ class Orders:
         return np.isin(self.centre_id, rectangle.centres) & inside.to_numpy()
 
 
-def read_orders(platform: Platform, flow: Flow, first_day: date, last_day: date) -> Orders:
-    """The approved orders that were placed on these UTC days, of every region, and their way."""
+def read_orders(
+    platform: Platform, flow: Flow, first_day: date, last_day: date, wanted: str = "true"
+) -> Orders:
+    """The approved orders that were placed on these UTC days, of every region, and their way.
+
+    Those that the condition `wanted` holds for.
+    """
     window = {"first": first_day, "last": last_day}
     store = platform.store(ML_ROLE)
     orders = store.read(
         f"select order_id, centre_id, day, {', '.join((*KEYS, *NUMBERS, *MOMENTS))}"
         f" from {flow.merged} where day between %(first)s and %(last)s"
-        " and approved_known_at is not null order by approved_known_at, order_id",
+        f" and approved_known_at is not null and {wanted} order by approved_known_at, order_id",
         window,
     )
     tracking = store.read(
@@ -199,7 +204,7 @@ def read_for_months(case: Case, first_month: date, last_month: date) -> Delivery
     days = case.spec.training_days + LOOKBACK_DAYS
     first = cutoff_of(first_month).date() - timedelta(days=days)
     last = cutoff_of(last_month).date() - timedelta(days=1)
-    return read_orders(case.platform, case.flow, first, last).data
+    return read_orders(case.platform, case.flow, first, last, case.is_counted).data
 
 
 @dataclass(frozen=True)
@@ -312,7 +317,8 @@ def compare_orders(case: Case, contest: Contest) -> Comparison:
     platform, flow, spec, today = case.platform, case.flow, case.spec, contest.today
     first = today - timedelta(days=spec.training_days // 2)
     history = first - timedelta(days=LOOKBACK_DAYS)
-    data = read_orders(platform, flow, history, today).data.before(pd.Timestamp(today, tz="UTC"))
+    orders = read_orders(platform, flow, history, today, case.is_counted)
+    data = orders.data.before(pd.Timestamp(today, tz="UTC"))
     asked = asked_of(data, spec)
     asked = asked.take(asked.moment >= np.datetime64(first, "us"))
     outcomes = Outcomes.of(data, asked)

@@ -8,7 +8,7 @@ identify a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -295,6 +295,20 @@ class DeliveryReading:
             ]
         return found
 
+    def of_orders(self, rejects: Sequence[RejectedRow]) -> list[RejectedRow]:
+        """Those of the rejects that are rows of orders: a row of another table is of one."""
+        files = set(self.market.tables["orders"].files)
+        return [one for one in rejects if one.source_file in files]
+
+    def stored_orders(self) -> pd.DataFrame:
+        """The orders that were stored: source_file, centre_id and day of each."""
+        names = {"file_name": "source_file", "region": "centre_id", "day": "day"}
+        return self._stored[list(names)].rename(columns=names)
+
+    @property
+    def _stored(self) -> pd.DataFrame:
+        return self.asked[~self.asked["order_id"].isin({*self._refused, *self._left_out})]
+
     def _partition(self, order_id: str) -> tuple[date | None, str | None]:
         """The day and the region of an order, None where they are not known."""
         return self._partitions.get(order_id, (None, None))
@@ -307,8 +321,7 @@ class DeliveryReading:
 
     def oddities(self) -> dict[str, int]:
         """How many of the stored orders are odd, by ODDITIES."""
-        stored = self.asked[~self.asked["order_id"].isin({*self._refused, *self._left_out})]
-        return {name: int(stored[name].sum()) for name in ODDITIES}
+        return {name: int(self._stored[name].sum()) for name in ODDITIES}
 
 
 def read_deliveries(

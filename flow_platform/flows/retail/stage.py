@@ -32,13 +32,14 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
     store = platform.store(INGEST_ROLE)
     store.replace("raw.retail", landing.rows, rectangle)
     store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
-    record_landing(platform, "retail", rectangle, landing)
+    lacking = record_landing(platform, "retail", rectangle, landing)
     counts = landing.rows["line_class"].value_counts()
     return balance_of(
         landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
         landing.rejected,
+        lacking,
     )
 
 

@@ -19,7 +19,14 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import FileBalance, Landing, rejected_frame
-from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.sources.whole_days import Refused, stored_rows
+from flow_platform.stages.loading import (
+    Balance,
+    balance_of,
+    not_whole,
+    record_loads,
+    record_rejects,
+)
 from flow_platform.stages.looking import Look
 from flow_platform.warehouse.store import copy_rows, lock_writes
 
@@ -50,17 +57,20 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     if city.source.kind == "http":
         fetched = fetch_months(city.source, *days, city.folder, now=datetime.now(UTC))
     reading = _reading(platform, rectangle, None if fetched is None else fetched.files)
+    refused, stored = Refused(), []
     for block in reading.blocks():
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
+        stored.append(stored_rows(block.rows))
         if block.judged:
-            rejected = (frame for file in block.rejected for frame in file.frames())
+            rejected = (refused.add(frame) for file in block.rejected for frame in file.frames())
             with store.connect() as connection, connection.cursor() as cursor:
                 record_rejects(cursor, "trips", rectangle, rejected, block.judged)
+    lacking = not_whole(platform, "trips", rectangle, refused, stored, reading.files)
     with store.connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, "trips", rectangle, reading.files)
+        record_loads(cursor, "trips", rectangle, reading.files, lacking)
     return replace(
-        balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
+        balance_of(reading.files, reading.quiet_days * len(rectangle.centres), lacking=lacking),
         rejected=reading.rejected,
         reasons=reading.reasons,
         warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),

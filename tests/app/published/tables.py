@@ -50,6 +50,8 @@ TABLES = SHARED | {
     " last_message_at timestamptz",
     "loads": "flow text, load_id text, loaded_at timestamptz, file text, rows_read bigint,"
     " rows_stored bigint, rows_quarantined bigint, error text",
+    "days_not_whole": "flow text, centre_id text, day date, rows_refused bigint,"
+    " rows_without_day bigint, rows_stored bigint, reason text",
 }
 
 # The centres file: sorting centres of parcels.

@@ -193,6 +193,8 @@ def test_a_backfill_loads_trains_predicts_and_measures(project: Project) -> None
                 "fresh": "select flow, dataset from published.freshness"
                 " where flow in ('returns', 'claims') and rows > 0 order by 1, 2",
                 "drift": "select distinct flow from published.drift order by 1",
+                "whole": "select bool_and(is_whole) from merged.returns"
+                " union all select bool_and(is_whole) from merged.claims",
             }
         ),
     )
@@ -209,6 +211,8 @@ def test_a_backfill_loads_trains_predicts_and_measures(project: Project) -> None
         (flow, dataset) for flow in ("claims", "returns") for dataset in ("actuals", "predictions")
     ]
     assert [flow for (flow,) in found["drift"]] == ["claims", "returns"]
+    # The simulator refuses no row.
+    assert found["whole"] == [[True], [True]]
 
 
 def test_the_app_shows_a_page_of_each(project: Project) -> None:

@@ -32,6 +32,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "raw.*": WRITE,
         "ops.loads": WRITE,
         "ops.quarantine": WRITE,
+        "ops.days_not_whole": WRITE,
         "ops.offsets": WRITE,
         "ops.mqtt_packets": WRITE,
         "ops.touched": WRITE,

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from tests.delivery_tables import write_tables
 from tests.unit.cli.looks import checked, ends_in_words
 
+# Bytes of many kinds, for every flow.
+pytestmark = pytest.mark.slow
+
 FLOWS = ("parcels", "retail", "traffic", "trips", "deliveries")
 # Headers that are right, so that junk reaches the judges too.
 HEADERS = {
