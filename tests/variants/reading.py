@@ -135,10 +135,14 @@ class Reader:
     containers: tuple[str, ...] = ("csv", "csv", "xlsx", "parquet")
     # Other columns may be in a file of the panel; parts of it are files of their own.
     has_parts: bool = True
+    # Which tables have one number for each centre and day, so that they may be written wide.
+    can_be_wide: Callable[[int], bool] = lambda _: False
 
 
 READERS: dict[str, Reader] = {
-    "parcels": Reader(tables.parcels, _parcels, is_of_days=True),
+    "parcels": Reader(
+        tables.parcels, _parcels, is_of_days=True, can_be_wide=lambda number: number % 3 == 0
+    ),
     "traffic": Reader(tables.traffic, _traffic),
     "retail": Reader(tables.retail, _retail),
     "trips": Reader(tables.trips, _trips),
@@ -163,7 +167,8 @@ def _written_and_read(reader: Reader, number: int, way: Way) -> Read:
 def outcome(name: str, number: int) -> Outcome:
     """How the reader of this name reads its table of this number, written in the way of it."""
     reader = READERS[name]
-    way = drawn_way(number, reader.containers)
+    can_be_wide = reader.can_be_wide(number)
+    way = drawn_way(number, reader.containers, can_be_wide=can_be_wide)
     if not reader.has_parts:
         # Ids of a panel are the texts that it has: no other file names them.
         way = replace(way, parts="one", float_ids=False)

@@ -74,6 +74,7 @@ class Way:
     decimal: str = "."
     thousands: str = ""
     float_ids: bool = False
+    wide: bool = False
     dressing: tuple[str, ...] = ()
     order: int = 0
     keys: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class Way:
         return ", ".join(f"{one}={getattr(self, one)!r}" for one in differs) or "plain CSV"
 
 
-def drawn_way(number: int, containers: Sequence[str] = ("csv", "csv", "xlsx", "parquet")) -> Way:
+def drawn_way(number: int, containers: Sequence[str], *, can_be_wide: bool = False) -> Way:
     """The way of this number."""
     chance = random.Random(number)
     container: Any = chance.choice(containers)
@@ -115,6 +116,13 @@ def drawn_way(number: int, containers: Sequence[str] = ("csv", "csv", "xlsx", "p
         if "," in made["decimal"] + made["thousands"] and made["separator"] == ",":
             made["separator"] = ";"
     made["keys"] = _keys(made, chance.random() < 0.5)
+    if can_be_wide and chance.random() < 0.5:
+        made["wide"] = True
+        # Without the keys of a wide table it is refused.
+        if chance.random() < 0.8:
+            made["keys"] |= {"layout": "wide", "columns": {"day": "day"}}
+        if "extra column" in made.get("dressing", ()) and made["keys"]:
+            made["keys"]["ignore"] = ["remark"]
     return Way(**made)
 
 
@@ -205,6 +213,8 @@ def date_format(way: Way, *, is_day: bool) -> dict[str, Any]:
 def write(folder: Path, stem: str, table: TrueTable, way: Way) -> None:
     """Write a table into a folder, as files whose names begin with `stem`."""
     chance = random.Random(way.order)
+    if way.wide:
+        table = _wide(table)
     order = list(table.kinds)
     chance.shuffle(order)
     places = [list(table.kinds).index(name) for name in order]
@@ -230,11 +240,24 @@ def write(folder: Path, stem: str, table: TrueTable, way: Way) -> None:
             path.write_bytes(_csv_text(names, part, lines, way).encode(way.encoding))
 
 
+def _wide(table: TrueTable) -> TrueTable:
+    """A column for each id, a row for each day; the table has one number for each pair."""
+    kinds_in_order = list(table.kinds.values())
+    id_, day = kinds_in_order.index("id"), kinds_in_order.index("day")
+    ids = list(dict.fromkeys(row[id_] for row in table.rows))
+    days = list(dict.fromkeys(row[day] for row in table.rows))
+    cells = {(row[day], row[id_]): row[3 - id_ - day] for row in table.rows}
+    kinds: dict[str, Kind] = {"day": "day", **dict.fromkeys(ids, "number")}
+    return TrueTable(
+        kinds, [[day, *(cells[day, one] for one in ids)] for day in days], table.timezone
+    )
+
+
 def _parts(rows: list[list[Any]], way: Way, chance: random.Random) -> list[list[list[Any]]]:
     if way.parts == "one":
         return [rows]
     # Equal rows of one file are as many counts, of two files they are one: they are first here.
-    cut = chance.randint(_EQUAL_ROWS + _OVERLAP, len(rows) - 1)
+    cut = chance.randint(min(_EQUAL_ROWS + _OVERLAP, len(rows) - 1), len(rows) - 1)
     again = rows[cut - _OVERLAP :] if way.parts == "overlapping files" else rows[cut:]
     return [rows[:cut], again]
 
@@ -257,8 +280,9 @@ def _dressed(
 
 
 def _totals(order: list[str], rows: list[list[Any]], table: TrueTable, way: Way) -> list[Any]:
-    """A row "Total" under the first id, with nothing but numbers beside."""
-    first = next(name for name in order if table.kinds[name] == "id")
+    """A row "Total" under the first id, or day where no column has ids; and numbers."""
+    kinds = table.kinds.values()
+    first = next(name for name in order if table.kinds[name] == ("id" if "id" in kinds else "day"))
     number = _cell(12345.0, "number", way, table.timezone)
     return [
         "Total" if name == first else number if table.kinds[name] == "number" else None
