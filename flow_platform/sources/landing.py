@@ -6,13 +6,14 @@ How rows are read and judged is in the module of each flow; writing them is in `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from flow_platform.sources.dates import SourceDates
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.judging import Reasons
 from flow_platform.sources.tables import BrokenRow, Table, clean_text, payload_json
@@ -38,7 +39,8 @@ class FileBalance:
     """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
     rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
     (rows that this or another file has already). With an `error`, which names file, fault and
-    remedy, the file has no rows. `encoding` is what it was read in, where that was detected.
+    remedy, the file has no rows. `encoding` is what it was read in, where that was detected;
+    `dates` is how its dates were read (`SourceDates.reading`).
     `is_missing` is whether there is no such file.
     """
 
@@ -51,6 +53,7 @@ class FileBalance:
     error: str | None = None
     encoding: str | None = None
     is_missing: bool = False
+    dates: str | None = None
 
     @classmethod
     def of(
@@ -62,11 +65,16 @@ class FileBalance:
         stored: int,
         repeated: int = 0,
         encoding: str | None = None,
+        dates: str | None = None,
     ) -> FileBalance:
         """The balance of a file with so many good rows, of which some were stored or repeated, and
         rejected ones, those included that could not be cut."""
         left = good - stored - repeated
-        return cls(file, good + rejected, stored, rejected, left, repeated, encoding=encoding)
+        return cls(
+            *(file, good + rejected, stored, rejected, left, repeated),
+            encoding=encoding,
+            dates=dates,
+        )
 
     @classmethod
     def unreadable(cls, file: str, error: Exception) -> FileBalance:
@@ -85,12 +93,14 @@ class Landing:
 
     `rows`: one per accepted source row of the asked partitions, with the columns of the raw table.
     `rejected` (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever
-    partitions were asked for. `files`: one balance a file.
+    partitions were asked for. `files`: one balance a file. `is_refused`: the source is refused as a
+    whole, and what was stored of it before is to stay.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
     files: tuple[FileBalance, ...]
+    is_refused: bool = field(default=False, kw_only=True)
 
 
 def all_stored(rows: pd.DataFrame, file: str) -> FileBalance:
@@ -131,11 +141,12 @@ class Load:
         good: int,
         rejected: Sequence[RejectedRow],
         encoding: str | None = None,
+        dates: str | None = None,
     ) -> None:
         """A file has so many good rows, all of which are left so far, and these rejected ones."""
         self.rejected += rejected
         self._balances[file] = FileBalance.of(
-            file, good=good, rejected=len(rejected), stored=0, encoding=encoding
+            file, good=good, rejected=len(rejected), stored=0, encoding=encoding, dates=dates
         )
 
     def stored(self, file: str, rows: int, repeated: int = 0) -> None:
@@ -148,6 +159,7 @@ class Load:
             stored=rows,
             repeated=repeated,
             encoding=before.encoding,
+            dates=before.dates,
         )
 
     def balances(self, path: str) -> tuple[FileBalance, ...]:
@@ -180,6 +192,7 @@ def landed(
     chosen: Callable[[Judged], Chosen],
     empty: Callable[[], pd.DataFrame],
     path: str,
+    dates: SourceDates,
 ) -> Landing:
     """What files gave, as `chosen` says it of each.
 
@@ -192,10 +205,22 @@ def landed(
             load.unreadable(file, one)
             continue
         good, rows, repeated = chosen(one)
-        load.judged(file, good=good, rejected=one.rejected(), encoding=one.table.encoding)
+        load.judged(
+            file,
+            good=good,
+            rejected=one.rejected(),
+            encoding=one.table.encoding,
+            dates=dates.reading(file),
+        )
         load.stored(file, len(rows), repeated)
         stored += [rows] if len(rows) else []
     return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
+
+
+def refused_landing(empty: pd.DataFrame, path: str, error: Exception) -> Landing:
+    """The result where a source is refused as a whole; `empty` is a frame without rows."""
+    refusal = FileBalance.unreadable(clean_text(path), error)
+    return Landing(empty, rejected_frame([]), (refusal,), is_refused=True)
 
 
 def whole_rows(table: Table, places: Sequence[int]) -> list[str]:

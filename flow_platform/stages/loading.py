@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import psycopg
@@ -17,6 +17,7 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import FileBalance, Landing
+from flow_platform.stages.readings import prepare_readings
 from flow_platform.warehouse.store import copy_rows
 
 
@@ -54,10 +55,13 @@ def load_rows(platform: Platform, flow: str, rectangle: Rectangle, landing: Land
     Rows that cannot be used go to `ops.quarantine`, whole. A row there that its file no longer has
     in that form is marked as repaired by the next load of its partition.
     """
-    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
+    warnings = prepare_readings(platform, flow, rectangle, landing.files)
+    if not landing.is_refused:
+        platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
     record_landing(platform, flow, rectangle, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
-    return balance_of(landing.files, len(rectangle) - len(filled), rejected=landing.rejected)
+    found = balance_of(landing.files, len(rectangle) - len(filled), rejected=landing.rejected)
+    return replace(found, warnings=warnings)
 
 
 def balance_of(
@@ -96,14 +100,23 @@ def record_landing(platform: Platform, flow: str, rectangle: Rectangle, landing:
     """Record the balance of each file of a load, and its rejected rows."""
     readable = [file.file for file in landing.files if file.error is None]
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, flow, rectangle, landing.files)
+        record_loads(cursor, flow, rectangle, landing.files, is_refused=landing.is_refused)
         record_rejects(cursor, flow, rectangle, landing.rejected, readable)
 
 
 def record_loads(
-    cursor: psycopg.Cursor, flow: str, rectangle: Rectangle, files: Sequence[FileBalance]
+    cursor: psycopg.Cursor,
+    flow: str,
+    rectangle: Rectangle,
+    files: Sequence[FileBalance],
+    *,
+    is_refused: bool = False,
 ) -> None:
-    """Write one row a file of what became of its rows."""
+    """Write one row a file of what became of its rows.
+
+    Those of files that are there no more go, unless the source was refused as a whole: what was
+    stored of them is still there.
+    """
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
         "|".join(
@@ -126,6 +139,7 @@ def record_loads(
                 "rows_repeated": file.rows_repeated,
                 "error": file.error,
                 "encoding": file.encoding,
+                "dates": file.dates,
             }
             for file in files
         ]
@@ -139,8 +153,9 @@ def record_loads(
         """
         delete from ops.loads
         where load_id = %(load)s and file not in (select file from new_loads)
+          and not %(is_refused)s
         """,
-        {"load": load_id},
+        {"load": load_id, "is_refused": is_refused},
     )
     cursor.execute(
         """
@@ -150,13 +165,13 @@ def record_loads(
             rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
             rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
             rows_repeated = excluded.rows_repeated, error = excluded.error,
-            encoding = excluded.encoding
+            encoding = excluded.encoding, dates = excluded.dates
         where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
                ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error,
-               ops.loads.encoding)
+               ops.loads.encoding, ops.loads.dates)
             is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
                excluded.rows_quarantined, excluded.rows_repeated, excluded.error,
-               excluded.encoding)
+               excluded.encoding, excluded.dates)
         """
     )
 

@@ -29,9 +29,11 @@ from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
+from flow_platform.sources.dates import UndecidedDatesError
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow, rejected_frame
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.stages.readings import Removed, prepare_readings
 from flow_platform.warehouse.store import lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.
@@ -64,13 +66,19 @@ def load_deliveries(
 def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Balance:
     market, store = platform.kept(DeliveriesContext), platform.store(INGEST_ROLE)
     pseudonyms = market.pseudonyms
-    reading = read_deliveries(
-        market.source,
-        rectangle.first_day,
-        rectangle.last_day,
-        rectangle.centres,
-        timezone=market.timezone,
-        now=now,
+    try:
+        reading = read_deliveries(
+            market.source,
+            rectangle.first_day,
+            rectangle.last_day,
+            rectangle.centres,
+            timezone=market.timezone,
+            now=now,
+        )
+    except UndecidedDatesError as error:
+        return _refused(platform, rectangle, str(market.source.path), error)
+    warnings = prepare_readings(
+        platform, DELIVERIES.name, rectangle, reading.balances(), _remove_orders
     )
     for first, last in _blocks(reading.asked["day"], rectangle):
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
@@ -89,9 +97,42 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         record_rejects(cursor, DELIVERIES.name, rectangle, _sealed(rejects, pseudonyms), files)
         record_loads(cursor, DELIVERIES.name, rectangle, balances)
     filled = reading.asked[["region", "day"]].drop_duplicates()
-    return balance_of(
+    balance = balance_of(
         balances, len(rectangle) - len(filled), reading.oddities(), rejected_frame(rejects)
     )
+    return replace(balance, warnings=warnings)
+
+
+def _refused(
+    platform: Platform, rectangle: Rectangle, path: str, error: UndecidedDatesError
+) -> Balance:
+    """The balance of files that are refused as a whole: what was stored of them stays."""
+    file = FileBalance.unreadable(path, error)
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        record_loads(cursor, DELIVERIES.name, rectangle, (file,), is_refused=True)
+    return balance_of((file,), len(rectangle))
+
+
+def _remove_orders(
+    connection: psycopg.Connection, flow: str, rectangle: Rectangle, file: str
+) -> Removed:
+    """Remove the orders that a file has placed, with the rows of all files that are of them."""
+    rows = connection.execute(
+        "select order_id, centre_id, day from raw.orders where type = 'placed' and source = %s",
+        (_source_of(file),),
+    ).fetchall()
+    for table in _TABLES:
+        connection.execute(
+            f"delete from {table} where order_id = any(%s) and source not like 'kafka:%%'",
+            ([row[0] for row in rows],),
+        )
+    days = [
+        day
+        for _, centre_id, day in rows
+        if centre_id not in rectangle.centres
+        or not rectangle.first_day <= day <= rectangle.last_day
+    ]
+    return Removed(len(days), min(days, default=None), max(days, default=None))
 
 
 def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]]:

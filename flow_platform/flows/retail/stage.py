@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flow_platform.flows.retail.context import RetailContext
@@ -10,6 +11,7 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.stages.loading import Balance, balance_of, record_landing
+from flow_platform.stages.readings import prepare_readings
 
 
 def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
@@ -29,13 +31,16 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
         seed=platform.settings.seed,
     )
     store = platform.store(INGEST_ROLE)
-    store.replace("raw.retail", landing.rows, rectangle)
-    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
+    warnings = prepare_readings(platform, "retail", rectangle, landing.files)
+    if not landing.is_refused:
+        store.replace("raw.retail", landing.rows, rectangle)
+        store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
     record_landing(platform, "retail", rectangle, landing)
     counts = landing.rows["line_class"].value_counts()
-    return balance_of(
+    balance = balance_of(
         landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
         landing.rejected,
     )
+    return replace(balance, warnings=warnings)

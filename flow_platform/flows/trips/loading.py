@@ -15,7 +15,9 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import FileBalance
+from flow_platform.sources.tables import clean_text
 from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
+from flow_platform.stages.readings import prepare_readings
 from flow_platform.warehouse.store import copy_rows, lock_writes
 
 
@@ -53,7 +55,15 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
         paths=None if fetched is None else fetched.files,
         scratch=platform.settings.home_path,
     )
+    warnings: tuple[str, ...] = ()
+    is_prepared = False
     for block in reading.blocks():
+        if not is_prepared:
+            dated = [
+                FileBalance(name, dates=reading.dates.source.reading(name))
+                for name in map(clean_text, map(str, reading.paths))
+            ]
+            warnings, is_prepared = prepare_readings(platform, "trips", rectangle, dated), True
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
         if block.judged:
@@ -61,12 +71,12 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
             with store.connect() as connection, connection.cursor() as cursor:
                 record_rejects(cursor, "trips", rectangle, rejected, block.judged)
     with store.connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, "trips", rectangle, reading.files)
+        record_loads(cursor, "trips", rectangle, reading.files, is_refused=reading.is_refused)
     return replace(
         balance_of(reading.files, reading.quiet_days * len(rectangle.centres)),
         rejected=reading.rejected,
         reasons=reading.reasons,
-        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
+        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings, *warnings),
     )
 
 
