@@ -102,7 +102,7 @@ class DateForm:
             try:
                 if len(value) == 10:
                     return date.fromisoformat(value), None
-                if value[11:13] != "24":
+                if value[10:11] in ("T", " ") and value[11:13] != "24":
                     return datetime.fromisoformat(value), None
             except ValueError:
                 pass
@@ -394,14 +394,17 @@ class SourceDates:
                     ' date_format = "day-first" or "month-first" in sources.toml. Nothing was'
                     " changed."
                 )
-        are_days = given.numbers in _SECONDS and self._midnights
+        are_numbers = any("numbers" in kinds for kinds in self._files.values())
+        are_days = given.numbers in _SECONDS and are_numbers and self._midnights
         return DateForm(None, order, dotted, given.numbers, are_days)
 
     def reading(self, file: str) -> str:
         """How the dates of a file are read, in words: one day is never another under the same."""
-        form, kinds = self.form, self._files.get(file, set())
+        form, kinds = self.form, self._files.get(file)
         if form.given is not None:
             return form.given
+        if kinds is None:  # its tables were not asked for
+            return form.numbers or ISO
         orders = {"/": form.order, ".": form.dotted, "numbers": form.numbers}
         named = [orders[kind] for kind in sorted(kinds)]
         return ", ".join(dict.fromkeys(one for one in named if one)) or ISO
