@@ -404,7 +404,7 @@ class SourceDates:
         if form.given is not None:
             return form.given
         if kinds is None:  # its tables were not asked for
-            return form.numbers or ISO
+            return self.date_format or ISO
         orders = {"/": form.order, ".": form.dotted, "numbers": form.numbers}
         named = [orders[kind] for kind in sorted(kinds)]
         return ", ".join(dict.fromkeys(one for one in named if one)) or ISO

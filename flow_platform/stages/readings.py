@@ -54,20 +54,25 @@ def prepare_readings(
     rectangle: Rectangle,
     files: Sequence[FileBalance],
     remove: Remove = remove_rows,
+    lock: Callable[[psycopg.Connection], None] | None = None,
 ) -> tuple[str, ...]:
     """Remove the rows that files stored when their dates were read in another way; a sentence for
     each file that had rows on days which this load does not bring.
 
     Call it before the rows of the rectangle are replaced. Rows and the records of the loads that
     stored them go in one transaction. Of two loads at once the first one removes them, and the
-    other finds no record: it never removes rows of the new reading.
+    other finds no record: it never removes rows of the new reading. `lock` keeps other writers of
+    the rows waiting; without it those of `raw.<flow>`.
     """
     dated = [file for file in files if file.dates is not None]
     found = []
     with platform.store(INGEST_ROLE).connect() as connection:
         if not any(_earlier(connection, flow, file) for file in dated):
             return ()
-        lock_writes(connection, f"raw.{flow}")
+        if lock is None:
+            lock_writes(connection, f"raw.{flow}")
+        else:
+            lock(connection)
         for file in dated:
             if earlier := _earlier(connection, flow, file):
                 gone = remove(connection, flow, rectangle, file.file)

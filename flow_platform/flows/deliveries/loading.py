@@ -78,7 +78,7 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
     except UndecidedDatesError as error:
         return _refused(platform, rectangle, str(market.source.path), error)
     warnings = prepare_readings(
-        platform, DELIVERIES.name, rectangle, reading.balances(), _remove_orders
+        platform, DELIVERIES.name, rectangle, reading.balances(), _remove_orders, _lock
     )
     for first, last in _blocks(reading.asked["day"], rectangle):
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
@@ -299,6 +299,13 @@ def _received_simulated(
 # -- both ----------------------------------------------------------------------------------------
 
 
+def _lock(connection: psycopg.Connection) -> None:
+    """Keep other writers of orders waiting."""
+    # Before any row is locked: an erasure holds this lock while it deletes rows.
+    connection.execute("lock table ops.erased in share mode")
+    lock_writes(connection, "raw.orders")
+
+
 def _delete(
     connection: psycopg.Connection, rectangle: Rectangle, received: Sequence[Received]
 ) -> None:
@@ -306,9 +313,7 @@ def _delete(
 
     Orders from messages stay.
     """
-    # Before any row is locked: an erasure holds this lock while it deletes rows.
-    connection.execute("lock table ops.erased in share mode")
-    lock_writes(connection, "raw.orders")
+    _lock(connection)
     coming = {one.payload["order_id"] for one in received if isinstance(one.payload, dict)}
     rows = connection.execute(
         "select order_id from raw.orders where type = 'placed' and centre_id = any(%s)"

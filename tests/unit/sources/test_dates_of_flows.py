@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_platform.flows.deliveries.options import DeliveriesSource
@@ -293,6 +293,7 @@ def _in_form(at: datetime, form: str) -> str:
 
 
 @every_flow
+@settings(deadline=None, max_examples=60)
 @given(
     hours=st.lists(
         st.integers(int(datetime(2010, 1, 1).timestamp()) // 3600, 490_000), min_size=1, max_size=8
