@@ -31,10 +31,14 @@ Section = TypeVar("Section", bound="SourceConfig")
 
 def digest(frames: list[Any]) -> str:
     """A checksum of the cells of some frames, whatever their types."""
+    import pandas as pd
+
     found = hashlib.sha256()
     for frame in frames:
         for row in frame.astype(object).itertuples(index=False, name=None):
-            cells = (None if cell is None or cell != cell else str(cell) for cell in row)
+            cells = (
+                None if cell is None or cell is pd.NA or cell != cell else str(cell) for cell in row
+            )
             found.update(repr(tuple(cells)).encode())
     return found.hexdigest()[:16]
 

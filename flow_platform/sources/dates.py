@@ -320,6 +320,7 @@ class SourceDates:
     _dotted: _Evidence = field(default_factory=_Evidence)
     # By file: whether it has slashed dates, dotted ones, numbers.
     _files: dict[str, set[str]] = field(default_factory=dict)
+    _numbers: bool = False
     _midnights: bool = True
 
     def note_columns(self, file: str, columns: Iterable[Column | None]) -> None:
@@ -349,6 +350,7 @@ class SourceDates:
                 evidence.note(file, clean_text(value.strip())[:40], int(parts[1]), int(parts[3]))
             elif numbers is not None and _NUMBER.fullmatch(written := _written(value)):
                 kinds.add("numbers")
+                self._numbers = True
                 if numbers in _SECONDS:
                     day = 86_400 * _SECONDS[numbers]
                     self._midnights = self._midnights and Decimal(written) % day == 0
@@ -367,6 +369,7 @@ class SourceDates:
             own.weighs = own.weighs or more.weighs
         for file, kinds in other._files.items():
             self._files.setdefault(file, set()).update(kinds)
+        self._numbers = self._numbers or other._numbers
         self._midnights = self._midnights and other._midnights
 
     @property
@@ -394,8 +397,7 @@ class SourceDates:
                     ' date_format = "day-first" or "month-first" in sources.toml. Nothing was'
                     " changed."
                 )
-        are_numbers = any("numbers" in kinds for kinds in self._files.values())
-        are_days = given.numbers in _SECONDS and are_numbers and self._midnights
+        are_days = given.numbers in _SECONDS and self._numbers and self._midnights
         return DateForm(None, order, dotted, given.numbers, are_days)
 
     def reading(self, file: str) -> str:

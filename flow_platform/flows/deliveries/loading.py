@@ -77,9 +77,12 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         )
     except UndecidedDatesError as error:
         return _refused(platform, rectangle, str(market.source.path), error)
-    warnings = prepare_readings(
-        platform, DELIVERIES.name, rectangle, reading.balances(), _remove_orders, _lock
-    )
+    dated = [
+        FileBalance(file, dates=reading.market.dates.reading(file))
+        for table in reading.market.tables.values()
+        for file in table.files
+    ]
+    warnings = prepare_readings(platform, DELIVERIES.name, rectangle, dated, _remove_orders, _lock)
     for first, last in _blocks(reading.asked["day"], rectangle):
         received = [_received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:

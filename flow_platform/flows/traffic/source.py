@@ -258,7 +258,7 @@ def _frame(
 # -- files that were judged before -----------------------------------------------------------------
 
 _kept: OrderedDict[tuple[Any, ...], list[tuple[str, Readings]]] = OrderedDict()
-_kept_dates: dict[tuple[Any, ...], SourceDates] = {}
+_kept_dates: dict[Path, tuple[tuple[Any, ...], SourceDates]] = {}
 _kept_lock = threading.Lock()
 _Tables = Sequence[tuple[str, Table | FileUnreadableError]]
 
@@ -305,18 +305,17 @@ def _dates_in(path: Path, config: TrafficSource) -> tuple[SourceDates, _Tables |
     """How a file writes its moments, and its tables if it had to be read for that."""
     key = _state(path, config)
     with _kept_lock:
-        if key is not None and (known := _kept_dates.get(key)) is not None:
-            return known, None
-    tables, dates = (
-        read_file(path, config, traffic_layouts(config)),
-        SourceDates(config.date_format),
-    )
+        before, known = _kept_dates.get(path, (None, None))
+    if known is not None and key == before:
+        return known, None
+    tables = read_file(path, config, traffic_layouts(config))
+    dates = SourceDates(config.date_format)
     for file, table in tables:
         if isinstance(table, Table):
             dates.note_columns(file, (table.column("counted_at"),))
     if key is not None:
         with _kept_lock:
-            _kept_dates[key] = dates
+            _kept_dates[path] = key, dates
     return dates, tables
 
 
