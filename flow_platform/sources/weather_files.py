@@ -56,10 +56,25 @@ def _centre_of_file(path: Path, config: SourceConfig, ids: set[str]) -> str | No
 
 def _times(column: Column, name: str, form: DateForm, *, utc: bool) -> pd.Series:
     """By row the moments in UTC, or the days as they are written; NaT where none can be read."""
+    if form.given is None and all(map(_is_plain, column.values)):
+        plain = pd.Series(column.values, dtype=object)
+        at = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=utc)
+        if at.notna().all():
+            return at.iloc[column.codes].reset_index(drop=True)
     found = column.parsed(lambda value: form.moment(value, name)[0])
     moments = [None if at is None else _as_written(at, utc) for at in found]
     series = pd.Series(pd.to_datetime(pd.Series(moments, dtype=object), utc=utc, errors="coerce"))
     return series.iloc[column.codes].reset_index(drop=True)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is an ISO text without an offset, which a column is read of at once."""
+    return (
+        isinstance(value, str)
+        and len(value) in (10, 16, 19)
+        and value[4] == "-" == value[7]
+        and value[10:11] in ("", "T", " ")
+    )
 
 
 def _as_written(at: date, utc: bool) -> date:
