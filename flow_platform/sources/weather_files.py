@@ -178,7 +178,7 @@ def _read(
         frame["issued_at"] = _times(issued_at, "issued_at", form, utc=True)
     lost = int((~usable).sum()) + len(table.broken)
     warning = f"{file}: {lost} rows without a usable time or value."
-    if (fault := _first_fault(table, form)) is not None:
+    if lost and (fault := _first_fault(table, form)) is not None:
         warning = f"{warning} The first: {fault}"
     return frame.loc[usable], [warning] if lost else []
 
