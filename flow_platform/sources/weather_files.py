@@ -42,6 +42,7 @@ _HOURLY_NAMES = {
     "wind": "wind_speed_10m",
 }
 _KNOWN_AFTER_HOURS = 30
+_PLAIN = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?$"
 # The columns that hold days or moments.
 _TIMES = ("day", "time", "issued_at")
 
@@ -56,7 +57,7 @@ def _centre_of_file(path: Path, config: SourceConfig, ids: set[str]) -> str | No
 
 def _times(column: Column, name: str, form: DateForm, *, utc: bool) -> pd.Series:
     """By row the moments in UTC, or the days as they are written; NaT where none can be read."""
-    if form.given is None and all(map(_is_plain, column.values)):
+    if form.given is None and _are_plain(column.values):
         plain = pd.Series(column.values, dtype=object)
         at = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=utc)
         if at.notna().all():
@@ -67,14 +68,15 @@ def _times(column: Column, name: str, form: DateForm, *, utc: bool) -> pd.Series
     return series.iloc[column.codes].reset_index(drop=True)
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is an ISO text without an offset, which a column is read of at once."""
-    return (
-        isinstance(value, str)
-        and len(value) in (10, 16, 19)
-        and value[4] == "-" == value[7]
-        and value[10:11] in ("", "T", " ")
-    )
+def _are_plain(found: np.ndarray) -> bool:
+    """Whether all values are ISO texts without an offset, of which a column is read at once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return bool(pc.all(pc.match_substring_regex(pa.array(found, pa.string()), _PLAIN)).as_py())
+    except pa.ArrowException:  # values of other types
+        return False
 
 
 def _as_written(at: date, utc: bool) -> date:
