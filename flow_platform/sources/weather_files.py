@@ -57,15 +57,24 @@ def _centre_of_file(path: Path, config: SourceConfig, ids: set[str]) -> str | No
 
 def _times(column: Column, name: str, form: DateForm, *, utc: bool) -> pd.Series:
     """By row the moments in UTC, or the days as they are written; NaT where none can be read."""
-    if form.given is None and _are_plain(column.values):
-        plain = pd.Series(column.values, dtype=object)
-        at = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=utc)
-        if at.notna().all():
+    if _is_typed(column) or (form.given is None and _are_plain(column.values)):
+        iso = None if _is_typed(column) else "ISO8601"
+        whole = pd.Series(column.values, dtype=object)
+        at = pd.to_datetime(whole, errors="coerce", utc=utc, format=iso)
+        if _is_typed(column) or at.notna().all():
+            at = at if utc else at.dt.tz_localize(None)
             return at.iloc[column.codes].reset_index(drop=True)
     found = column.parsed(lambda value: form.moment(value, name)[0])
     moments = [None if at is None else _as_written(at, utc) for at in found]
     series = pd.Series(pd.to_datetime(pd.Series(moments, dtype=object), utc=utc, errors="coerce"))
     return series.iloc[column.codes].reset_index(drop=True)
+
+
+def _is_typed(column: Column) -> bool:
+    """Whether the file holds the column as moments of one zone, or of none."""
+    import pyarrow as pa
+
+    return column.arrow is not None and bool(pa.types.is_timestamp(column.arrow.type))
 
 
 def _are_plain(found: np.ndarray) -> bool:
