@@ -124,7 +124,7 @@ def _understood(report: Report, one: LookedFile) -> dict[str, str]:
     thousands = _MARKS.get(config.thousands, config.thousands)
     return {
         "numbers": f"decimal mark {config.decimal}, mark between thousands: {thousands}",
-        "dates": config.date_format or "ISO 8601, such as 2025-12-31 or 2025-12-31 18:30",
+        "dates": one.balance.dates or "none",
         **one.facts,
     }
 

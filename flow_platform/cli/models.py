@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flow_platform.cli.options import AnyMeasureOption, FlowArgument, JsonOption, print_json
-from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.periods import day_named
 from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
@@ -163,12 +163,7 @@ def _today() -> date:
 
 
 def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
+    return None if text is None else day_named(text)
 
 
 def _vintage_row(vintage: Vintage) -> dict[str, Any]:

@@ -6,9 +6,7 @@ are written as numbers are read in `whole_number_dates`.
 
 from __future__ import annotations
 
-import calendar
 import re
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -24,6 +22,20 @@ from flow_platform.evaluation.frequency import (
 )
 from flow_platform.evaluation.whole_number_dates import read_numbers
 from flow_platform.ground.errors import ModelError
+from flow_platform.ground.written_dates import (
+    CLOCK,
+    DAY_NAMED,
+    MOMENT,
+    MONTH_NAMED,
+    OFFSET,
+    YEAR_FIRST,
+    YEAR_LAST,
+    iso_clock,
+    iso_day,
+    month_by_name,
+    why_no_day,
+    year_first,
+)
 
 # Times that are kept in nanoseconds with room for a horizon.
 _FIRST, _LAST = pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")
@@ -31,11 +43,9 @@ _FIRST, _LAST = pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")
 _LARGEST = 10**15
 _ISO_DATES = "Write ISO dates such as 2024-01-31."
 
-_CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-_OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
-_ISO = rf"^\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]{_CLOCK} ?{_OFFSET}?)?$"
-_WITH_OFFSET = rf"([T ]{_CLOCK}) ?{_OFFSET}$"
-_MIDNIGHT = rf"([T ])24(:00(?::00(?:\.0+)?)?)( ?{_OFFSET})?$"
+_ISO = rf"^\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]{CLOCK} ?{OFFSET}?)?$"
+_WITH_OFFSET = rf"([T ]{CLOCK}) ?{OFFSET}$"
+_MIDNIGHT = rf"([T ])24(:00(?::00(?:\.0+)?)?)( ?{OFFSET})?$"
 # ISO without signs between its parts, and UTC by its name; each with what it is written as here.
 _OTHER_ISO = (
     (r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", r"\1-\2-\3T\4:\5:\6"),
@@ -43,20 +53,9 @@ _OTHER_ISO = (
     (r"(:\d\d(?:\.\d+)?) (?:UTC|GMT)$", r"\1Z"),
 )
 _NUMBER = r"^-?\d+(?:\.\d*)?$"
-_WEEK = re.compile(r"(\d{4})-?W(\d{1,2})(?:-?\d)?")
 _PERIODS = {"M": re.compile(r"(\d{4})[-/.](\d{1,2})"), "Q": re.compile(r"(\d{4})[- ]?Q([1-4])")}
 
-# A date and what follows it: a time of day, with AM or PM, and an offset from UTC.
-_MOMENT = re.compile(
-    r"(?P<date>.+?)(?:(?:[T ]|, ?) ?(?P<hour>\d{1,2})(?P<rest>:\d{2}(?::\d{2}(?:\.\d+)?)?)"
-    rf" ?(?P<half>[AaPp]\.?[Mm]\.?)?(?P<offset> ?{_OFFSET})?|(?P<zone>[Zz]|[+-]\d\d:\d\d))?"
-)
-_YEAR_FIRST = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|(\d\d)(\d\d))")
-_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
-_DAY_NAMED = re.compile(r"(\d{1,2})[-/. ]+([A-Za-z]{3,9})[-/., ]+(\d{4})")
-_MONTH_NAMED = re.compile(r"([A-Za-z]{3,9})[-/. ]+(\d{1,2}),? +(\d{4})")
-_FORMS = (_YEAR_FIRST, _YEAR_LAST, _DAY_NAMED, _MONTH_NAMED)
-_MONTHS = tuple(name.casefold() for name in calendar.month_name)
+_FORMS = (YEAR_FIRST, YEAR_LAST, DAY_NAMED, MONTH_NAMED)
 
 
 def times_of(ds: pd.Series, freq: str, where: str, after: pd.Timestamp | None = None) -> pd.Series:
@@ -233,12 +232,12 @@ def _of_other_forms(
     texts: list[str], freq: str, where: str, after: pd.Timestamp | None
 ) -> pd.DatetimeIndex:
     """Moments whose date is not ISO: their dates are read as one, then what follows them."""
-    moments = [_MOMENT.fullmatch(text) for text in texts]
+    moments = [MOMENT.fullmatch(text) for text in texts]
     dates = [
         moment["date"] if moment else text for moment, text in zip(moments, texts, strict=True)
     ]
     readings = _readings(dates, texts, where)
-    clocks = [_clock(moment) for moment in moments]
+    clocks = [iso_clock(moment) for moment in moments]
     found: list[tuple[str, pd.DatetimeIndex]] = []
     faults: list[str] = []
     for name, days in readings.items():
@@ -269,60 +268,22 @@ def _readings(dates: list[str], texts: list[str], where: str) -> dict[str, list[
 
     Raises ModelError where a date has none of the known forms, or where forms are mixed.
     """
-    for read in (_year_first, _month_by_name):
+    for read in (year_first, month_by_name):
         days = [read(text) for text in dates]
         if all(day is not None for day in days):
             return {"of the calendar": [day or "" for day in days]}
-    parts = [_YEAR_LAST.fullmatch(text) for text in dates]
+    parts = [YEAR_LAST.fullmatch(text) for text in dates]
     if not all(parts):
         raise ModelError(_why_no_date(dates, texts, where))
     fields = [(int(p[1]), int(p[3]), p[4]) for p in parts if p is not None]
     long = [year if len(year) == 4 else f"20{year}" for _, _, year in fields]
     readings = {
-        "day-first": [_day(y, b, a) for (a, b, _), y in zip(fields, long, strict=True)],
-        "month-first": [_day(y, a, b) for (a, b, _), y in zip(fields, long, strict=True)],
+        "day-first": [iso_day(y, b, a) for (a, b, _), y in zip(fields, long, strict=True)],
+        "month-first": [iso_day(y, a, b) for (a, b, _), y in zip(fields, long, strict=True)],
     }
     if any(len(year) == 2 for _, _, year in fields):
-        readings["year-first"] = [_day(f"20{a:02d}", b, int(y[-2:])) for a, b, y in fields]
+        readings["year-first"] = [iso_day(f"20{a:02d}", b, int(y[-2:])) for a, b, y in fields]
     return readings
-
-
-def _day(year: str, month: int, day: int) -> str:
-    try:
-        return date(int(year), month, day).isoformat()
-    except ValueError:
-        return ""
-
-
-def _year_first(text: str) -> str | None:
-    parts = _YEAR_FIRST.fullmatch(text)
-    return _day(parts[1], int(parts[3] or parts[5]), int(parts[4] or parts[6])) if parts else None
-
-
-def _month_by_name(text: str) -> str | None:
-    """31 Jan 2024, 31-January-2024 and January 31, 2024 as ISO days."""
-    if parts := _DAY_NAMED.fullmatch(text):
-        day, name, year = parts.groups()
-    elif parts := _MONTH_NAMED.fullmatch(text):
-        name, day, year = parts.groups()
-    else:
-        return None
-    months = [n for n, month in enumerate(_MONTHS) if month.startswith(name.casefold())]
-    return _day(year, months[0], int(day)) if len(months) == 1 else None
-
-
-def _clock(moment: re.Match[str] | None) -> str:
-    """What follows the date as in ISO: "" for a whole day, hours of 24, the offset."""
-    if moment is None or not (moment["hour"] or moment["zone"]):
-        return ""
-    hour, half = int(moment["hour"] or 0), (moment["half"] or "").casefold()[:1]
-    if half and not 1 <= hour <= 12:
-        return " 99"
-    if half:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    return (
-        f" {hour:02d}{moment['rest'] or ':00'}{(moment['offset'] or moment['zone'] or '').strip()}"
-    )
 
 
 def _why_no_date(dates: list[str], texts: list[str], where: str) -> str:
@@ -337,11 +298,7 @@ def _why_no_date(dates: list[str], texts: list[str], where: str) -> str:
             f" {_ISO_DATES}"
         )
     wrong = texts[forms.index(None)]
-    week = _WEEK.fullmatch(wrong)
+    week = why_no_day(wrong)
     if week is None:
         return f"{where}: ds {wrong!r} is neither a time nor a whole number. {_ISO_DATES}"
-    try:
-        monday = f", its Monday {date.fromisocalendar(int(week[1]), int(week[2]), 1)}"
-    except ValueError:
-        monday = ""
-    return f"{where}: ds {wrong!r} is an ISO week, which is no day. Write its first day{monday}."
+    return f"{where}: ds {wrong!r} is {week}."

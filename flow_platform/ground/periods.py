@@ -12,12 +12,13 @@ import pandas as pd
 
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.ground.local_time import day_closes_at, days_index
+from flow_platform.ground.written_dates import day_of_iso
 
 
 def day_named(text: str) -> date:
     """The day that people write as 2025-12-31. Raises ConfigurationError for anything else."""
     try:
-        return date.fromisoformat(text)
+        return day_of_iso(text)
     except ValueError as error:
         raise ConfigurationError(f"{text!r} is no day. Write it as 2025-12-31.") from error
 

@@ -43,6 +43,17 @@ def _time_zone(value: str) -> str:
 TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 
 
+# What date_format may be besides a format of strptime.
+DATE_FORMATS = ("day-first", "month-first", "excel", "epoch", "epoch_ms")
+
+
+def _date_format(value: str) -> str:
+    if value not in DATE_FORMATS and "%" not in value:
+        words = ", ".join(DATE_FORMATS)
+        raise expected(f"{words}, or a format of strptime such as %d/%m/%Y")
+    return value
+
+
 def is_url(text: str, schemes: tuple[str, ...]) -> bool:
     """Whether `text` is an address with a host and, if it names one, a possible port."""
     try:
@@ -115,8 +126,11 @@ class SourceConfig(BaseModel):
         le=1000,
         description="Lines above the header of CSV files and sheets. Found if it is not set.",
     )
-    date_format: str | None = Field(
-        None, description="strptime format of days and moments that are not in ISO format."
+    date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(
+        None,
+        description="How days and moments are written that are not in ISO format: day-first or"
+        " month-first (which part of 05/01/2024 is the day), excel (serial days), epoch or epoch_ms"
+        " (seconds or milliseconds since 1970, UTC), or a strptime format, which all of them have.",
     )
     partial_days: Literal["leave_out", "use"] = Field(
         "leave_out",

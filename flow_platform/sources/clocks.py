@@ -1,6 +1,6 @@
 """Moments of sources as local days and as UTC, whatever clock they are written in.
 
-How a moment is written is in `values.py`; days of centres are in `ground/local_time.py`.
+How a moment is written is in `dates.py`; days of centres are in `ground/local_time.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 
 from flow_platform.ground.local_time import local_midnight_after
 from flow_platform.sources import values
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.judging import Reasons
 from flow_platform.sources.tables import Column
 
@@ -109,13 +110,17 @@ def day_fault(found: date | None, name: str, today: date) -> str | None:
 
 
 def hold_back(
-    stated: Column, available_at: np.ndarray, timezones: np.ndarray, reasons: Reasons
+    stated: Column,
+    form: DateForm,
+    available_at: np.ndarray,
+    timezones: np.ndarray,
+    reasons: Reasons,
 ) -> None:
     """Put off `available_at` (naive UTC) to the stated moments that are later, in place.
 
     Only good rows are looked at; one whose moment cannot be read is rejected.
     """
-    found = stated.parsed(lambda value: values.moment(value, "available_at", None))
+    found = stated.parsed(lambda value: form.stated(value, "available_at"))
     for place in np.flatnonzero(reasons.good).tolist():
         at, fault = found[stated.codes[place]]
         if fault is not None and fault.startswith("missing_value"):

@@ -18,6 +18,7 @@ import pandas as pd
 from flow_platform.ground.source_config import CountsSource, SourceConfig, WideSource
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
+from flow_platform.sources.dates import DateForm, SourceDates, UndecidedDatesError
 from flow_platform.sources.ids import is_total, natural_order
 from flow_platform.sources.judging import Reasons, first_equal, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
@@ -27,6 +28,7 @@ from flow_platform.sources.landing import (
     all_stored,
     broken_rows,
     landed,
+    refused_landing,
     rejected_frame,
     rejected_rows,
 )
@@ -112,6 +114,7 @@ def _judge(
     file: str,
     table: Table,
     config: CountsSource,
+    form: DateForm,
     centres: dict[str, Centre],
     now: datetime,
 ) -> _Judged:
@@ -120,13 +123,13 @@ def _judge(
     found = ids.parsed(values.whole_id)
     reasons.of_values([_centre_fault(one, centres, table.header) for one in found], ids.codes)
     centre_of = [centres.get(one) for one in found]
-    day, available_at = _local_days(table, config, centre_of, now, reasons)
+    day, available_at = _local_days(table, form, centre_of, now, reasons)
     counts = judged_numbers(
         table.column(measure), lambda value: _count(value, measure, config.marks), reasons
     )
     if (stated := table.get("available_at")) is not None:
         zones = objects([_timezone(one) for one in centre_of])[ids.codes]
-        clocks.hold_back(stated, available_at, zones, reasons)
+        clocks.hold_back(stated, form, available_at, zones, reasons)
     known_from = pd.DatetimeIndex(available_at).tz_localize("UTC")
     repeated = np.zeros(len(table), dtype=bool)
     return _Judged(
@@ -140,7 +143,7 @@ def _timezone(centre: Centre | None) -> str:
 
 def _local_days(
     table: Table,
-    config: CountsSource,
+    form: DateForm,
     centre_of: Sequence[Centre | None],
     now: datetime,
     reasons: Reasons,
@@ -148,7 +151,7 @@ def _local_days(
     """By row: the local day at its centre (a date, None where it cannot be read), and the local
     midnight after it (naive UTC)."""
     ids, column = table.column("centre_id"), table.column("day")
-    moments = column.parsed(lambda value: values.moment(value, "day", config.date_format))
+    moments = column.parsed(lambda value: form.moment(value, "day"))
     timezones = [_timezone(one) for one in centre_of]
     latest = [date.max if one is None else clocks.today_in(one.timezone, now) for one in centre_of]
     # Many rows are of one centre and day: each pair is looked at once.
@@ -303,9 +306,9 @@ def read_daily_counts(
 
     Rows have centre_id, day, `measure`, available_at (UTC), source_file and source_line. `now`
     (aware) decides which days are in the future at each centre. Simulated counts need `simulated`,
-    and are there only once they are known. Days are ISO, with or without a time; a time
-    with an offset is turned into the centre's local day; other forms need `date_format`. Counts are
-    plain numbers ("1 234", "1,234" and "=1+1" are quarantined; "1,5" counts under decimal = ",").
+    and are there only once they are known. A time with an offset is turned into the centre's local
+    day. Where the order of day and month is not known, nothing is read (`SourceDates`). Counts are
+    plain numbers ("=1+1" is quarantined; "1,5" counts under decimal = ",").
     A count is available at the local midnight after its day, or at the mapped available_at if that
     is later.
 
@@ -319,12 +322,23 @@ def read_daily_counts(
         return _known(simulated(asked, first_day, last_day), measure, now)
 
     by_id = {centre.centre_id: centre for centre in centres}
+    tables = list(read_source(config, _layouts(config, measure, by_id)))
+    dates = SourceDates(config.date_format)
+    for file, table in tables:
+        if isinstance(table, Table):
+            dates.note_columns(file, (table.get("day"), table.get("available_at")))
+    try:
+        form = dates.form
+    except UndecidedDatesError as error:
+        return refused_landing(_nothing(measure), str(config.path), error)
     found = [
         (
             file,
-            _judge(measure, file, table, config, by_id, now) if isinstance(table, Table) else table,
+            _judge(measure, file, table, config, form, by_id, now)
+            if isinstance(table, Table)
+            else table,
         )
-        for file, table in read_source(config, _layouts(config, measure, by_id))
+        for file, table in tables
     ]
     judged = [one for _, one in found if isinstance(one, _Judged)]
     if config.key:
@@ -339,7 +353,7 @@ def read_daily_counts(
         again = one.repeated[places]
         return Chosen(len(good), one.rows(places[~again]), int(again.sum()))
 
-    return landed(found, chosen, lambda: _nothing(measure), str(config.path))
+    return landed(found, chosen, lambda: _nothing(measure), str(config.path), dates)
 
 
 def discover_centres(config: SourceConfig) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from flow_platform.ground.errors import ConfigurationError
+from flow_platform.ground.written_dates import day_of_iso
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import known_country
 from flow_platform.sources.settings_files import read_small_csv
@@ -41,7 +42,7 @@ def events_frame(rows: Iterable[tuple[date, date, str, str, date | None]]) -> pd
 
 def _day(text: str, column: str, where: str) -> date:
     try:
-        day = date.fromisoformat(text)
+        day = day_of_iso(text)
     except ValueError:
         raise ConfigurationError(
             f"{where}: {column} {text!r} is not a day. Write it as 2025-12-31."

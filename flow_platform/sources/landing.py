@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
+from flow_platform.sources.dates import SourceDates
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.judging import Reasons
@@ -39,8 +40,9 @@ class FileBalance:
     """The rows of one file by their fate: rows_read == rows_stored + rows_quarantined, and
     rows_in_file == rows_read + rows_left (good rows of partitions not asked for) + rows_repeated
     (rows that this or another file has already). With an `error`, which names file, fault and
-    remedy, the file has no rows. `encoding` is what it was read in, where that was detected; `form`
-    is how it was understood, as far as it could be.
+    remedy, the file has no rows. `encoding` is what it was read in, where that was detected;
+    `dates` is how its dates were read (`SourceDates.reading`); `form` is how it was understood, as
+    far as it could be.
     `is_missing` is whether there is no such file.
     """
 
@@ -53,6 +55,7 @@ class FileBalance:
     error: str | None = None
     encoding: str | None = None
     is_missing: bool = False
+    dates: str | None = None
     form: FileForm | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -66,12 +69,13 @@ class FileBalance:
         repeated: int = 0,
         encoding: str | None = None,
         form: FileForm | None = None,
+        dates: str | None = None,
     ) -> FileBalance:
         """The balance of a file with so many good rows, of which some were stored or repeated, and
         rejected ones, those included that could not be cut."""
         left = good - stored - repeated
         rows = (good + rejected, stored, rejected, left, repeated)
-        return cls(file, *rows, encoding=encoding, form=form)
+        return cls(file, *rows, encoding=encoding, dates=dates, form=form)
 
     @classmethod
     def unreadable(cls, file: str, error: Exception) -> FileBalance:
@@ -90,12 +94,14 @@ class Landing:
 
     `rows`: one per accepted source row of the asked partitions, with the columns of the raw table.
     `rejected` (REJECTED_COLUMNS): every other row of the files that cannot be stored, whatever
-    partitions were asked for. `files`: one balance a file.
+    partitions were asked for. `files`: one balance a file. `is_refused`: the source is refused as a
+    whole, and what was stored of it before is to stay.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
     files: tuple[FileBalance, ...]
+    is_refused: bool = field(default=False, kw_only=True)
 
 
 def all_stored(rows: pd.DataFrame, file: str) -> FileBalance:
@@ -137,11 +143,18 @@ class Load:
         rejected: Sequence[RejectedRow],
         encoding: str | None = None,
         form: FileForm | None = None,
+        dates: str | None = None,
     ) -> None:
         """A file has so many good rows, all of which are left so far, and these rejected ones."""
         self.rejected += rejected
         self._balances[file] = FileBalance.of(
-            file, good=good, rejected=len(rejected), stored=0, encoding=encoding, form=form
+            file,
+            good=good,
+            rejected=len(rejected),
+            stored=0,
+            encoding=encoding,
+            dates=dates,
+            form=form,
         )
 
     def stored(self, file: str, rows: int, repeated: int = 0) -> None:
@@ -155,6 +168,7 @@ class Load:
             repeated=repeated,
             encoding=before.encoding,
             form=before.form,
+            dates=before.dates,
         )
 
     def balances(self, path: str) -> tuple[FileBalance, ...]:
@@ -187,6 +201,7 @@ def landed(
     chosen: Callable[[Judged], Chosen],
     empty: Callable[[], pd.DataFrame],
     path: str,
+    dates: SourceDates,
 ) -> Landing:
     """What files gave, as `chosen` says it of each.
 
@@ -205,10 +220,17 @@ def landed(
             rejected=one.rejected(),
             encoding=one.table.encoding,
             form=one.table.form,
+            dates=dates.reading(file),
         )
         load.stored(file, len(rows), repeated)
         stored += [rows] if len(rows) else []
     return Landing(stacked(stored, empty), rejected_frame(load.rejected), load.balances(path))
+
+
+def refused_landing(empty: pd.DataFrame, path: str, error: Exception) -> Landing:
+    """The result where a source is refused as a whole; `empty` is a frame without rows."""
+    refusal = FileBalance.unreadable(clean_text(path), error)
+    return Landing(empty, rejected_frame([]), (refusal,), is_refused=True)
 
 
 def whole_rows(table: Table, places: Sequence[int]) -> list[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from flow_platform.ground.written_dates import is_iso
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.tables import clean_text
-from flow_platform.sources.values import looks_iso, whole_id
+from flow_platform.sources.values import whole_id
 
 # Marks without width, which files have at the beginning and web pages within names.
 _NO_WIDTH = str.maketrans("", "", "\ufeff\u200b")
@@ -153,4 +154,4 @@ class Layouts:
             for header in self.headers
         )
         is_one_side = there == 1 and len(names) > 2
-        return len(centres) > 1 or sum(map(looks_iso, names)) > 1 or is_one_side
+        return len(centres) > 1 or sum(map(is_iso, names)) > 1 or is_one_side

@@ -19,6 +19,7 @@ from flow_platform.ground.record_columns import RecordColumns
 from flow_platform.sources import clocks, values
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.config import SourceConfig
+from flow_platform.sources.dates import DateForm, SourceDates, UndecidedDatesError
 from flow_platform.sources.judging import Parsed, Reasons, judged_numbers, unknown_id
 from flow_platform.sources.landing import (
     Chosen,
@@ -27,6 +28,7 @@ from flow_platform.sources.landing import (
     all_stored,
     broken_rows,
     landed,
+    refused_landing,
     rejected_frame,
     rejected_rows,
 )
@@ -73,7 +75,7 @@ def read_records(
     Rows have `columns.all`, source_file and source_line. A moment without an offset is local to the
     centre. A record is open while its outcome and its end are empty. Of several rows of one key the
     newest is kept: that with the latest end, the last one where ends are equal. `now` (aware)
-    decides what is in the future.
+    decides what is in the future. Where the order of day and month is not known, nothing is read.
 
     Raises ValueError where the source is simulated and `simulated` is not given. A file that cannot
     be read is an entry with `error` in `files`; it stops nothing else.
@@ -87,9 +89,21 @@ def read_records(
     names = {ours: config.columns.get(ours, ours) for ours in columns.in_files}
     numbers = (columns.outcome, *columns.numbers)
     layouts = Layouts((names,), tuple(names), numbers=numbers)
+    tables = list(read_source(config, layouts))
+    dates = SourceDates(config.date_format)
+    for file, one in tables:
+        if isinstance(one, Table):
+            dates.note_columns(file, (one.get(columns.began_at), one.get("ended_at")))
+    try:
+        form = dates.form
+    except UndecidedDatesError as error:
+        return refused_landing(_rows(columns, {}, "", []), str(config.path), error)
     found = [
-        (file, _judge(file, one, columns, config, by_id, now) if isinstance(one, Table) else one)
-        for file, one in read_source(config, layouts)
+        (
+            file,
+            _judge(file, one, columns, config, form, by_id, now) if isinstance(one, Table) else one,
+        )
+        for file, one in tables
     ]
     _keep_the_newest([one for _, one in found if isinstance(one, _Judged)], columns.key)
 
@@ -98,7 +112,7 @@ def read_records(
         inside = good["day"].between(pd.Timestamp(first_day), pd.Timestamp(last_day))
         return Chosen(len(good), good[inside & good["centre_id"].isin(asked)])
 
-    return landed(found, chosen, lambda: _rows(columns, {}, "", []), str(config.path))
+    return landed(found, chosen, lambda: _rows(columns, {}, "", []), str(config.path), dates)
 
 
 def _judge(
@@ -106,6 +120,7 @@ def _judge(
     table: Table,
     columns: RecordColumns,
     config: SourceConfig,
+    form: DateForm,
     centres: Mapping[str, Centre],
     now: datetime,
 ) -> _Judged:
@@ -117,8 +132,8 @@ def _judge(
         reasons.where(centre_ids == one, unknown_id(one, centres))
     zones = [centres[one].timezone if one in centres else "UTC" for one in centre_ids]
     limit = now.astimezone(UTC).replace(tzinfo=None)
-    began = _moments(table, columns.began_at, config, zones, limit, reasons, required=True)
-    ended = _moments(table, "ended_at", config, zones, limit, reasons, required=False)
+    began = _moments(table, columns.began_at, form, zones, limit, reasons, required=True)
+    ended = _moments(table, "ended_at", form, zones, limit, reasons, required=False)
     outcome = _numbers(table, columns.outcome, config, reasons)
     reasons.where(outcome < 0, f"negative: {columns.outcome} is below zero")
     reasons.where(ended < began, f"ends_before_it_begins: ended_at is before {columns.began_at}")
@@ -163,7 +178,7 @@ def _numbers(table: Table, name: str, config: SourceConfig, reasons: Reasons) ->
 def _moments(
     table: Table,
     name: str,
-    config: SourceConfig,
+    form: DateForm,
     zones: Sequence[str],
     limit: datetime,
     reasons: Reasons,
@@ -172,7 +187,7 @@ def _moments(
 ) -> np.ndarray:
     """A column's moments as naive UTC, NaT where it is empty or cannot be read."""
     column = table.column(name)
-    parsed = column.parsed(lambda value: values.moment(value, name, config.date_format))
+    parsed = column.parsed(lambda value: form.moment(value, name))
     made = np.full(len(table), clocks.NO_MOMENT)
     for place, code in enumerate(column.codes.tolist()):
         at, fault = parsed[code]

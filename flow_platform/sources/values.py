@@ -1,14 +1,14 @@
-"""Single values of source rows, read with care: texts, numbers, days, moments and their faults.
+"""Single values of source rows, read with care: texts, numbers and their faults.
 
-Time zones are in `clocks.py`. What a value means, and which range it may have, is the business of
-each flow's module.
+Days and moments are in `dates.py`. What a value means, and which range it may have, is the business
+of each flow's module.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,6 @@ _FIRST_GROUP, _GROUP = re.compile(r"[+-]?\d{1,3}", re.ASCII), re.compile(r"\d{3}
 _SPACE = re.compile("[\u00a0\u202f\u2009]")
 _NOT_FINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
-_LOOKS_ISO = re.compile(r"\d{4}-?\d{1,2}-?\d{1,2}([T ].*)?", re.ASCII)
-# ISO 8601: the end of a day may be written as its hour 24.
-_HOUR_24 = re.compile(
-    r"(\d{4}(-?)\d{2}\2\d{2}[T ])24((?::?00){0,2}(?:[.,]0+)?(?:Z|[+-].+)?)", re.ASCII
-)
 
 
 def text(value: Any) -> str:
@@ -110,57 +105,3 @@ def _plain(written: str, marks: str) -> str:
 def is_number(written: str, marks: str) -> bool:
     """Whether a text is a plain finite number in these marks, which are those of `number`."""
     return _NUMBER.fullmatch(_plain(written, marks)) is not None
-
-
-def looks_iso(written: str) -> bool:
-    """Whether a text has the form of an ISO 8601 day or moment, be it possible or not."""
-    return _LOOKS_ISO.fullmatch(written) is not None
-
-
-def moment(value: Any, name: str, form: str | None) -> tuple[date | datetime | None, str | None]:
-    """A day (date), or a moment (datetime, aware or naive), or None with the fault.
-
-    24:00 of a day is 00:00 of the next.
-    """
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return None, f"missing_value: {name} is empty"
-    if isinstance(value, datetime | date):
-        return value, None
-    written = str(value).strip() if isinstance(value, str | int) and value is not True else ""
-    if isinstance(value, str) and written.casefold() in MISSING:
-        return None, f"missing_value: {name} is empty"
-    shown = clean_text(str(value))[:60]
-    if form is not None and written:
-        try:
-            return _by_form(written, form), None
-        except (ValueError, OverflowError):
-            return None, f"wrong_type: {name} is {shown!r}, not written as {form}"
-    if isinstance(value, str):
-        try:
-            return (date.fromisoformat(written) if len(written) <= 10 else _iso(written)), None
-        except (ValueError, OverflowError):
-            if looks_iso(written):
-                return None, f"impossible_date: {name} is {shown!r}"
-    return None, (
-        f"wrong_type: {name} is {shown!r}, not a day such as 2025-12-31 (set date_format for"
-        " other forms)"
-    )
-
-
-def _iso(written: str) -> datetime:
-    if (at_24 := _HOUR_24.fullmatch(written)) is not None:
-        return datetime.fromisoformat(f"{at_24[1]}00{at_24[3]}") + timedelta(days=1)
-    return datetime.fromisoformat(written)
-
-
-def _by_form(written: str, form: str) -> datetime:
-    try:
-        return datetime.strptime(written, form)
-    except ValueError:
-        if "%H" not in form:
-            raise
-        # The hour 24 as a letter of the form: what is left is the moment's hour 0.
-        found = datetime.strptime(written, form.replace("%H", "24"))
-        if (found.minute, found.second, found.microsecond) != (0, 0, 0):
-            raise
-        return found + timedelta(days=1)

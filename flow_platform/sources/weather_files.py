@@ -7,7 +7,7 @@ one into the other: the past's weather as its own forecast would flatter a backt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.sources import values
 from flow_platform.sources.centres import Centre
+from flow_platform.sources.dates import DateForm, SourceDates, UndecidedDatesError
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.layouts import Layouts
 from flow_platform.sources.reader import read_file
@@ -44,6 +45,9 @@ _KNOWN_AFTER_HOURS = 30
 # Kilometres an hour of a unit of wind; mm of rain and cm of snow in an inch.
 _KMH = {"kmh": 1.0, "ms": 3.6, "mph": 1.609344, "kn": 1.852}
 _OF_AN_INCH = {"precipitation": 25.4, "snowfall": 2.54}
+_PLAIN = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?$"
+# The columns that hold days or moments.
+_TIMES = ("day", "time", "issued_at")
 
 
 def _centre_of_file(path: Path, config: WeatherSource, ids: set[str]) -> str | None:
@@ -54,11 +58,45 @@ def _centre_of_file(path: Path, config: WeatherSource, ids: set[str]) -> str | N
     return stem if stem in ids else None
 
 
-def _times(column: Column, *, utc: bool) -> pd.Series:
-    series = pd.Series(column.values, dtype=object)
-    form = "ISO8601" if series.map(lambda value: isinstance(value, str)).any() else None
-    found = pd.to_datetime(series, errors="coerce", utc=utc, format=form)
-    return found.iloc[column.codes].reset_index(drop=True)
+def _times(column: Column, name: str, form: DateForm, *, utc: bool) -> pd.Series:
+    """By row the moments in UTC, or the days as they are written; NaT where none can be read."""
+    if _is_typed(column) or (form.given is None and _are_plain(column.values)):
+        iso = None if _is_typed(column) else "ISO8601"
+        whole = pd.Series(column.values, dtype=object)
+        at = pd.to_datetime(whole, errors="coerce", utc=utc, format=iso)
+        if _is_typed(column) or at.notna().all():
+            at = at if utc else at.dt.tz_localize(None)
+            return at.iloc[column.codes].reset_index(drop=True)
+    found = column.parsed(lambda value: form.moment(value, name)[0])
+    moments = [None if at is None else _as_written(at, utc) for at in found]
+    series = pd.Series(pd.to_datetime(pd.Series(moments, dtype=object), utc=utc, errors="coerce"))
+    return series.iloc[column.codes].reset_index(drop=True)
+
+
+def _is_typed(column: Column) -> bool:
+    """Whether the file holds the column as moments of one zone, or of none."""
+    import pyarrow as pa
+
+    return column.arrow is not None and bool(pa.types.is_timestamp(column.arrow.type))
+
+
+def _are_plain(found: np.ndarray) -> bool:
+    """Whether all values are ISO texts without an offset, of which a column is read at once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return bool(pc.all(pc.match_substring_regex(pa.array(found, pa.string()), _PLAIN)).as_py())
+    except pa.ArrowException:  # values of other types
+        return False
+
+
+def _as_written(at: date, utc: bool) -> date:
+    if not isinstance(at, datetime):
+        return datetime(at.year, at.month, at.day, tzinfo=UTC if utc else None)
+    if not utc:
+        return at.replace(tzinfo=None)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _cells(table: Table, ours: str, config: WeatherSource) -> np.ndarray:
@@ -137,7 +175,7 @@ def _layouts(config: WeatherSource) -> Layouts:
 
 
 def _read(
-    file: str, table: Table, path: Path, config: WeatherSource, ids: set[str]
+    file: str, table: Table, path: Path, config: WeatherSource, ids: set[str], form: DateForm
 ) -> tuple[pd.DataFrame, list[str]]:
     """A table's rows with a usable time and value, and warnings.
 
@@ -147,24 +185,34 @@ def _read(
     frame = pd.DataFrame(index=range(len(table)))
     frame["centre_id"] = _centres_of_rows(table, path, config, ids)
     if "day" in layouts.required:
-        when = _times(table.column("day"), utc=False)
-        if isinstance(when.dtype, pd.DatetimeTZDtype):
-            when = when.dt.tz_localize(None)
+        when = _times(table.column("day"), "day", form, utc=False)
         frame["target_day"] = when.dt.normalize()
         for name in WEATHER_COLUMNS:
             frame[name] = _cells(table, name, config)
         warm = plausible(pd.DataFrame({"temperature": frame["temperature_mean"]}))["temperature"]
         usable = warm.notna() & frame["target_day"].notna()
     else:
-        frame["time"] = _times(table.column("time"), utc=True)
+        frame["time"] = _times(table.column("time"), "time", form, utc=True)
         for name in HOURLY_VALUES:
             frame[name] = _cells(table, name, config)
         usable = frame["time"].notna()
     if (issued_at := table.get("issued_at")) is not None:
-        frame["issued_at"] = _times(issued_at, utc=True)
+        frame["issued_at"] = _times(issued_at, "issued_at", form, utc=True)
     lost = int((~usable).sum()) + len(table.broken)
     warning = f"{file}: {lost} rows without a usable time or value."
+    if lost and (fault := _first_fault(table, form)) is not None:
+        warning = f"{warning} The first: {fault}"
     return frame.loc[usable], [warning] if lost else []
+
+
+def _first_fault(table: Table, form: DateForm) -> str | None:
+    """Why the first time that is not empty cannot be read."""
+    for name in _TIMES:
+        for value in () if (column := table.get(name)) is None else column.values:
+            _, fault = form.moment(value, name)
+            if fault is not None and not fault.startswith("missing_value"):
+                return fault
+    return None
 
 
 def _centres_of_rows(
@@ -207,12 +255,20 @@ def read_weather_files(
             f"No weather file matches {config.path}. Correct path in section [weather] of"
             " sources.toml."
         )
-    tables = ((path, *one) for path in files for one in read_file(path, config, _layouts(config)))
+    tables = [(path, *one) for path in files for one in read_file(path, config, _layouts(config))]
+    dates = SourceDates(config.date_format)
+    for _, file, table in tables:
+        if isinstance(table, Table):
+            dates.note_columns(file, [table.get(name) for name in _TIMES])
+    try:
+        form = dates.form
+    except UndecidedDatesError as error:
+        return stack_weather([]), [f"Weather of {config.path} {error}"]
     for path, file, table in tables:
         try:
             if isinstance(table, FileUnreadableError):
                 raise table
-            rows, lost = _read(file, table, path, config, set(by_id))
+            rows, lost = _read(file, table, path, config, set(by_id), form)
         except FileUnreadableError as error:
             warnings.append(f"Weather file {file} {error}")
             continue

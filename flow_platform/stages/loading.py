@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import psycopg
@@ -21,6 +21,7 @@ from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
 from flow_platform.sources.landing import FileBalance, Landing
 from flow_platform.sources.whole_days import Limits, NotWhole, Refused, days_not_whole, stored_rows
+from flow_platform.stages.readings import prepare_readings
 from flow_platform.warehouse.store import copy_rows
 
 
@@ -60,11 +61,14 @@ def load_rows(platform: Platform, flow: str, rectangle: Rectangle, landing: Land
     Rows that cannot be used go to `ops.quarantine`, whole. A row there that its file no longer has
     in that form is marked as repaired by the next load of its partition.
     """
-    platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
+    warnings = prepare_readings(platform, flow, rectangle, landing.files)
+    if not landing.is_refused:
+        platform.store(INGEST_ROLE).replace(f"raw.{flow}", landing.rows, rectangle)
     lacking = record_landing(platform, flow, rectangle, landing)
     filled = landing.rows[["centre_id", "day"]].drop_duplicates()
     empty = len(rectangle) - len(filled)
-    return balance_of(landing.files, empty, rejected=landing.rejected, lacking=lacking)
+    found = balance_of(landing.files, empty, rejected=landing.rejected, lacking=lacking)
+    return replace(found, warnings=warnings)
 
 
 def balance_of(
@@ -116,7 +120,8 @@ def record_landing(
     stored = [stored_rows(landing.rows)] if refused else []
     lacking = not_whole(platform, flow, rectangle, refused, stored, landing.files)
     with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, flow, rectangle, landing.files, lacking)
+        is_refused = landing.is_refused
+        record_loads(cursor, flow, rectangle, landing.files, lacking, is_refused=is_refused)
         record_rejects(cursor, flow, rectangle, landing.rejected, readable)
     return lacking
 
@@ -154,13 +159,18 @@ def record_loads(
     rectangle: Rectangle,
     files: Sequence[FileBalance],
     lacking: NotWhole | None = None,
+    *,
+    is_refused: bool = False,
 ) -> None:
     """Write one row a file of what became of its rows, and replace the marks of the rectangle.
 
-    `lacking` are the centres and days that are not whole; None where no row was refused.
+    `lacking` are the centres and days that are not whole; None where no row was refused. Rows of
+    files that are there no more go, unless the source was refused as a whole: what was stored of
+    them is still there, and so are the marks.
     """
     lacking = lacking or NotWhole.none()
-    _mark_days(cursor, flow, rectangle, lacking)
+    if not is_refused:
+        _mark_days(cursor, flow, rectangle, lacking)
     # Named by what was asked for: loading the same again replaces its own record.
     load_id = hashlib.sha256(
         "|".join(
@@ -184,6 +194,7 @@ def record_loads(
                 "error": file.error,
                 "encoding": file.encoding,
                 "days_not_whole": lacking.by_file.get(file.file, 0),
+                "dates": file.dates,
             }
             for file in files
         ]
@@ -197,8 +208,9 @@ def record_loads(
         """
         delete from ops.loads
         where load_id = %(load)s and file not in (select file from new_loads)
+          and not %(is_refused)s
         """,
-        {"load": load_id},
+        {"load": load_id, "is_refused": is_refused},
     )
     cursor.execute(
         """
@@ -208,13 +220,14 @@ def record_loads(
             rows_read = excluded.rows_read, rows_stored = excluded.rows_stored,
             rows_quarantined = excluded.rows_quarantined, rows_left = excluded.rows_left,
             rows_repeated = excluded.rows_repeated, error = excluded.error,
-            encoding = excluded.encoding, days_not_whole = excluded.days_not_whole
+            encoding = excluded.encoding, days_not_whole = excluded.days_not_whole,
+            dates = excluded.dates
         where (ops.loads.rows_in_file, ops.loads.rows_read, ops.loads.rows_stored,
                ops.loads.rows_quarantined, ops.loads.rows_repeated, ops.loads.error,
-               ops.loads.encoding, ops.loads.days_not_whole)
+               ops.loads.encoding, ops.loads.days_not_whole, ops.loads.dates)
             is distinct from (excluded.rows_in_file, excluded.rows_read, excluded.rows_stored,
                excluded.rows_quarantined, excluded.rows_repeated, excluded.error,
-               excluded.encoding, excluded.days_not_whole)
+               excluded.encoding, excluded.days_not_whole, excluded.dates)
         """
     )
 

@@ -42,7 +42,7 @@ class Look:
     """What a load of files would do, without doing it; a flow's part `look` makes it.
 
     `landings` have, in parts, the rows that would be stored, the rejected ones, and every file's
-    balance once. `facts` says of a file what only the flow knows: its "clock", "units", "dates".
+    balance once. `facts` says of a file what only the flow knows: its "clock" and "units".
     """
 
     landings: Iterable[Landing]

@@ -23,6 +23,7 @@ _REMEDIES = {
     " (flow centres discover {flow}).",
     "wrong_type": "Set date_format or decimal in section [{flow}] of sources.toml, or correct the"
     " values.",
+    "missing_time": "Set date_format in section [{flow}] of sources.toml, or correct the times.",
     "impossible_date": "Set date_format in section [{flow}] of sources.toml, or correct the days.",
     "ragged": "Set separator in section [{flow}] of sources.toml, or export the file again.",
     "unbalanced_quote": "Export the file again, with quotes that match.",

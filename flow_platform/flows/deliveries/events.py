@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from flow_platform.ground.written_dates import is_iso, moment_of_iso
 from flow_platform.sources import values
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.json_objects import UnusableError, object_in
@@ -380,12 +381,12 @@ def _moment(body: Mapping[str, Any], key: str) -> datetime | None:
         raise UnusableError(f"wrong_type: {key} is no text")
     written = value.strip()
     try:
-        found = datetime.fromisoformat(written)
-    except ValueError as error:
-        if values.looks_iso(written):
+        found = moment_of_iso(written)
+    except (ValueError, OverflowError) as error:
+        if is_iso(written):
             raise UnusableError(f"impossible_date: {key} is in no calendar") from error
         raise UnusableError(f"wrong_type: {key} is no ISO 8601 moment") from error
-    if found.tzinfo is None:
+    if not isinstance(found, datetime) or found.tzinfo is None:
         raise UnusableError(f"wrong_type: {key} has no offset from UTC")
     try:
         utc = found.astimezone(UTC)

@@ -6,9 +6,10 @@ No row is dropped: each is kept, rejected with its reason, or repeated. Orders a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from flow_platform.ground.errors import SourceError
 from flow_platform.sources import clocks, values
 from flow_platform.sources.amounts import amount, other_currency
 from flow_platform.sources.clocks import NO_MOMENT
+from flow_platform.sources.dates import DateForm, SourceDates
 from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.ids import is_total, why_not_an_id
@@ -65,10 +67,12 @@ class MarketTable:
 
 @dataclass
 class Market:
-    """Every table that the files have, by name, and other files, with the reason for each."""
+    """Every table that the files have, by name, and other files, with the reason for each; `dates`
+    is how the tables write their moments."""
 
     tables: dict[str, MarketTable]
     strangers: dict[str, str] = field(default_factory=dict)
+    dates: SourceDates = field(default_factory=lambda: SourceDates(None))
 
     def rows(self, name: str) -> pd.DataFrame:
         """The good rows of a table, each once; none if there is no such table."""
@@ -91,7 +95,8 @@ def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Marke
     """Every table of the source, whole. Moments without an offset are local in `timezone`.
 
     Raises SourceError if a table that orders need is missing, or a table cannot be read: without
-    one of its tables an order would be judged wrongly.
+    one of its tables an order would be judged wrongly; UndecidedDatesError where the order of day
+    and month is not known.
     """
     found: dict[str, list[tuple[str, Table]]] = {}
     strangers: dict[str, str] = {}
@@ -127,15 +132,25 @@ def read_market(config: DeliveriesSource, timezone: str, now: datetime) -> Marke
             f" name has the word {', '.join(BY_NAME[name].words[0] for name in missing)}. Correct"
             " path in sources.toml, section [deliveries]. Nothing was changed."
         )
-    clock = _Clock(timezone, now)
+    clock = _Clock(timezone, now, _dates_of(found, config.date_format))
     return Market(
         {name: _table(BY_NAME[name], parts, config, clock) for name, parts in found.items()},
         strangers,
+        clock.dates,
     )
 
 
 def _refused(file: str, error: FileUnreadableError) -> SourceError:
     return SourceError(f"{file} {error} Deliveries need all of their tables; nothing was changed.")
+
+
+def _dates_of(found: Mapping[str, list[tuple[str, Table]]], date_format: str | None) -> SourceDates:
+    """How all tables write their moments."""
+    dates = SourceDates(date_format)
+    for name, parts in found.items():
+        for file, table in parts:
+            dates.note_columns(file, [table.get(ours) for ours in BY_NAME[name].moments])
+    return dates
 
 
 # -- one table -----------------------------------------------------------------------------------
@@ -145,6 +160,11 @@ def _refused(file: str, error: FileUnreadableError) -> SourceError:
 class _Clock:
     timezone: str
     now: datetime
+    dates: SourceDates
+
+    @cached_property
+    def form(self) -> DateForm:
+        return self.dates.form
 
 
 def _table(
@@ -182,7 +202,7 @@ def _rows(layout: Layout, table: Table, config: DeliveriesSource, clock: _Clock)
     for ours in layout.columns:
         column, is_required = table.get(ours), ours in layout.required
         if ours in layout.moments:
-            made |= _moments(ours, column, config, clock, is_required, reasons)
+            made |= _moments(ours, column, clock, is_required, reasons)
         elif ours in layout.numbers:
             made[ours] = _numbers(ours, column, config, is_required, reasons)
         else:
@@ -260,7 +280,6 @@ def _numbers(
 def _moments(
     ours: str,
     column: Column | None,
-    config: DeliveriesSource,
     clock: _Clock,
     is_required: bool,
     reasons: Reasons,
@@ -271,7 +290,7 @@ def _moments(
     if column is None:
         nothing = np.full(len(reasons), NO_MOMENT)
         return {ours: nothing, f"{ours}_first": nothing}
-    read = [_moment(value, ours, config.date_format, is_required) for value in column.values]
+    read = [_moment(value, ours, clock.form, is_required) for value in column.values]
     written = np.array([at for at, _, _ in read], dtype="M8[us]")
     has_offset = np.array([one for _, one, _ in read], dtype=bool)
     fault = np.array([why for _, _, why in read], dtype=object)
@@ -296,16 +315,14 @@ def _moments(
 
 
 def _moment(
-    value: Any, ours: str, form: str | None, is_required: bool
+    value: Any, ours: str, form: DateForm, is_required: bool
 ) -> tuple[np.datetime64, bool, str | None]:
     """A moment as written, or in UTC if it has an offset; whether it has one; the fault, if any."""
-    at, why = values.moment(value, ours, form)
+    at, why = form.moment(value, ours, is_quoted=False)
     if why is not None:
         if not is_required and why.startswith("missing_value"):
             return NO_MOMENT, False, None
-        code = why.partition(":")[0]
-        fault = f"{code}: {ours} is no moment such as 2025-12-31 18:30:00"
-        return NO_MOMENT, False, fault
+        return NO_MOMENT, False, why
     assert at is not None
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day)

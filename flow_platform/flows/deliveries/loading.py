@@ -29,6 +29,7 @@ from flow_platform.ground.fates import ERASED, REPEATED, code_of, is_quarantined
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
+from flow_platform.sources.dates import UndecidedDatesError
 from flow_platform.sources.landing import REJECTED_COLUMNS, FileBalance, RejectedRow, rejected_frame
 from flow_platform.sources.pseudonyms import Pseudonyms
 from flow_platform.sources.whole_days import Refused, stored_rows
@@ -39,6 +40,7 @@ from flow_platform.stages.loading import (
     record_loads,
     record_rejects,
 )
+from flow_platform.stages.readings import Removed, prepare_readings
 from flow_platform.warehouse.store import lock_writes
 
 # Orders that are replaced in one transaction: it bounds memory, and what a crash throws away.
@@ -71,14 +73,23 @@ def load_deliveries(
 def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Balance:
     market, store = platform.kept(DeliveriesContext), platform.store(INGEST_ROLE)
     pseudonyms = market.pseudonyms
-    reading = read_deliveries(
-        market.source,
-        rectangle.first_day,
-        rectangle.last_day,
-        rectangle.centres,
-        timezone=market.timezone,
-        now=now,
-    )
+    try:
+        reading = read_deliveries(
+            market.source,
+            rectangle.first_day,
+            rectangle.last_day,
+            rectangle.centres,
+            timezone=market.timezone,
+            now=now,
+        )
+    except UndecidedDatesError as error:
+        return _refused(platform, rectangle, str(market.source.path), error)
+    dated = [
+        FileBalance(file, dates=reading.market.dates.reading(file))
+        for table in reading.market.tables.values()
+        for file in table.files
+    ]
+    warnings = prepare_readings(platform, DELIVERIES.name, rectangle, dated, _remove_orders, _lock)
     for first, last in _blocks(reading.asked["day"], rectangle):
         received = [received_file(event, pseudonyms, now) for event in reading.events(first, last)]
         with store.connect() as connection:
@@ -101,7 +112,40 @@ def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Bala
         record_loads(cursor, DELIVERIES.name, rectangle, balances, lacking)
     filled = reading.asked[["region", "day"]].drop_duplicates()
     empty = len(rectangle) - len(filled)
-    return balance_of(balances, empty, reading.oddities(), rejected_frame(rejects), lacking)
+    balance = balance_of(balances, empty, reading.oddities(), rejected_frame(rejects), lacking)
+    return replace(balance, warnings=warnings)
+
+
+def _refused(
+    platform: Platform, rectangle: Rectangle, path: str, error: UndecidedDatesError
+) -> Balance:
+    """The balance of files that are refused as a whole: what was stored of them stays."""
+    file = FileBalance.unreadable(path, error)
+    with platform.store(INGEST_ROLE).connect() as connection, connection.cursor() as cursor:
+        record_loads(cursor, DELIVERIES.name, rectangle, (file,), is_refused=True)
+    return balance_of((file,), len(rectangle))
+
+
+def _remove_orders(
+    connection: psycopg.Connection, flow: str, rectangle: Rectangle, file: str
+) -> Removed:
+    """Remove the orders that a file has placed, with the rows of all files that are of them."""
+    rows = connection.execute(
+        "select order_id, centre_id, day from raw.orders where type = 'placed' and source = %s",
+        (_source_of(file),),
+    ).fetchall()
+    for table in _TABLES:
+        connection.execute(
+            f"delete from {table} where order_id = any(%s) and source not like 'kafka:%%'",
+            ([row[0] for row in rows],),
+        )
+    days = [
+        day
+        for _, centre_id, day in rows
+        if centre_id not in rectangle.centres
+        or not rectangle.first_day <= day <= rectangle.last_day
+    ]
+    return Removed(len(days), min(days, default=None), max(days, default=None))
 
 
 def _blocks(days: pd.Series, rectangle: Rectangle) -> Iterator[tuple[date, date]]:
@@ -268,6 +312,13 @@ def _received_simulated(
 # -- both ----------------------------------------------------------------------------------------
 
 
+def _lock(connection: psycopg.Connection) -> None:
+    """Keep other writers of orders waiting."""
+    # Before any row is locked: an erasure holds this lock while it deletes rows.
+    connection.execute("lock table ops.erased in share mode")
+    lock_writes(connection, "raw.orders")
+
+
 def _delete(
     connection: psycopg.Connection, rectangle: Rectangle, received: Sequence[Received]
 ) -> None:
@@ -275,9 +326,7 @@ def _delete(
 
     Orders from messages stay.
     """
-    # Before any row is locked: an erasure holds this lock while it deletes rows.
-    connection.execute("lock table ops.erased in share mode")
-    lock_writes(connection, "raw.orders")
+    _lock(connection)
     coming = {one.payload["order_id"] for one in received if isinstance(one.payload, dict)}
     rows = connection.execute(
         "select order_id from raw.orders where type = 'placed' and centre_id = any(%s)"

@@ -268,6 +268,7 @@ class DeliveryReading:
                         repeated=int(counts.get("repeated", 0)),
                         encoding=self.market.tables[name].encodings[number],
                         form=self.market.tables[name].forms[number],
+                        dates=self.market.dates.reading(file),
                     )
                 )
         strangers = (FileBalance(file, error=why) for file, why in self.market.strangers.items())
@@ -339,7 +340,8 @@ def read_deliveries(
     offset are local in `timezone`. An hour that occurs twice counts as its second turn, unless the
     order would then be placed after its next event.
 
-    Raises SourceError if a table cannot be read, or one that orders need is missing.
+    Raises SourceError if a table cannot be read, or one that orders need is missing, and
+    UndecidedDatesError where the order of day and month is not known.
     """
     market = read_market(config, timezone, now)
     regions = config.regions

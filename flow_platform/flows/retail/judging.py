@@ -6,8 +6,7 @@ Which lines are stored, and under which class, is in `source.py`.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from flow_platform.flows.retail.options import RetailSource
 from flow_platform.flows.retail.shop import country_fault
 from flow_platform.sources import clocks, values
 from flow_platform.sources.amounts import amount
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.judging import Parsed, Reasons, judged_numbers
 from flow_platform.sources.landing import RejectedRow, broken_rows, rejected_rows
 from flow_platform.sources.tables import Table, objects, payload_json
@@ -27,18 +27,16 @@ from flow_platform.sources.tables import Table, objects, payload_json
 # No line of a shop comes near a billion pieces or pounds; a larger number is a broken field.
 LARGEST_NUMBER = 1e9
 
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) +(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
-
 
 @dataclass(frozen=True)
 class Shop:
-    """What judging needs to know of a source: its clock, the key of pseudonyms, whether a slashed
-    date begins with its month, and the present (aware).
+    """What judging needs to know of a source: its clock, the key of pseudonyms, how its dates are
+    written, and the present (aware).
     """
 
     timezone: str
     key: bytes
-    is_month_first: bool
+    dates: DateForm
     now: datetime
 
 
@@ -71,20 +69,6 @@ class JudgedLines:
         return rows + broken_rows(self.file, self.table.broken, lambda text: veiled(text, key))
 
 
-def is_month_first(tables: Collection[Table]) -> bool:
-    """Whether "12/1/2010 8:26" may be read as 1 December, as this data circulates.
-
-    No moment of the source may contradict it: one that begins with more than 12 does.
-    """
-    return not any(
-        isinstance(value, str)
-        and (found := _SLASHED.fullmatch(value.strip()))
-        and int(found[1]) > 12
-        for table in tables
-        for value in table.column("sold_at").values
-    )
-
-
 def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLines:
     """The lines of a table, each with a reason where it cannot be stored."""
     reasons = Reasons(len(table))
@@ -107,12 +91,12 @@ def judge(file: str, table: Table, config: RetailSource, shop: Shop) -> JudgedLi
         reasons.of_values(of_value, column.codes)
 
     faults("invoice", _invoice_fault)
-    sold_at, day, available_at = _moments(table, config, shop, reasons)
+    sold_at, day, available_at = _moments(table, shop, reasons)
     quantity, price = numbers("quantity", values.number), numbers("price", amount)
     faults("country", country_fault)
     if (stated := table.get("available_at")) is not None:
         zones = np.full(len(table), shop.timezone, dtype=object)
-        clocks.hold_back(stated, available_at, zones, reasons)
+        clocks.hold_back(stated, shop.dates, available_at, zones, reasons)
     lines = pd.DataFrame(
         {
             "invoice": texts("invoice", values.whole_id),
@@ -145,7 +129,7 @@ def _invoice_fault(invoice: str) -> str | None:
 
 
 def _moments(
-    table: Table, config: RetailSource, shop: Shop, reasons: Reasons
+    table: Table, shop: Shop, reasons: Reasons
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """By row: the shop's local time of the sale, its day (a date), and when it is known (UTC)."""
     column = table.column("sold_at")
@@ -155,11 +139,11 @@ def _moments(
     faults: list[str | None] = []
     for value in column.values:
         stamp, day = None, None
-        at, fault = _moment(value, config, shop.is_month_first)
+        at, fault = shop.dates.moment(value, "sold_at")
         if fault is None:
             day = clocks.local_day(at, shop.timezone)
             fault = clocks.day_fault(day, "sold_at", today)
-        if fault is None:
+        if fault is None and at is not None:
             stamp = pd.Timestamp(at)
             if stamp.tzinfo is not None:
                 stamp = stamp.tz_convert(shop.timezone).tz_localize(None)
@@ -171,15 +155,3 @@ def _moments(
     good_days = [None if fault else day for day, fault in zip(days, faults, strict=True)]
     known = clocks.midnights_after(good_days, [shop.timezone] * len(days))
     return sold_at[column.codes], objects(days)[column.codes], known[column.codes]
-
-
-def _moment(value: Any, config: RetailSource, slashes: bool) -> tuple[Any, str | None]:
-    if slashes and config.date_format is None and isinstance(value, str):
-        found = _SLASHED.fullmatch(value.strip())
-        if found:
-            month, day, year, hour, minute = map(int, found.groups()[:5])
-            try:
-                return datetime(year, month, day, hour, minute, int(found[6] or 0)), None
-            except ValueError:
-                return None, f"impossible_date: sold_at is {value.strip()!r}"
-    return values.moment(value, "sold_at", config.date_format)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flow_platform.flows.retail.options import RetailSource
 from flow_platform.sources.layouts import Layouts
 
@@ -48,6 +50,11 @@ ROW_COLUMNS = (
     "source_file",
     "source_line",
 )
+
+
+def is_online_retail(header: Mapping[str, str]) -> bool:
+    """Whether the columns of a file have the names of Online Retail II."""
+    return any(all(header.get(name) == one[name] for name in _REQUIRED) for one in _HEADERS)
 
 
 def retail_layouts(config: RetailSource) -> Layouts:

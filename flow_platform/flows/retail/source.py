@@ -7,7 +7,7 @@ pseudonyms before anything leaves here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -17,16 +17,24 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.retail.customers import pseudonym
-from flow_platform.flows.retail.judging import Shop, is_month_first, judge
-from flow_platform.flows.retail.layouts import ROW_COLUMNS, retail_layouts
+from flow_platform.flows.retail.judging import Shop, judge
+from flow_platform.flows.retail.layouts import ROW_COLUMNS, is_online_retail, retail_layouts
 from flow_platform.flows.retail.options import RetailSource
 from flow_platform.flows.retail.shop import shop_timezone
 from flow_platform.flows.retail.simulator import CONTENT, simulated_lines
 from flow_platform.ground.local_time import days_index, local_midnight_after
 from flow_platform.sources import clocks
 from flow_platform.sources.amounts import other_currency
+from flow_platform.sources.dates import MONTH_FIRST, SourceDates, UndecidedDatesError
 from flow_platform.sources.files import FileUnreadableError
-from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
+from flow_platform.sources.landing import (
+    Landing,
+    Load,
+    all_stored,
+    refused_landing,
+    rejected_frame,
+    stacked,
+)
 from flow_platform.sources.reader import read_source
 from flow_platform.sources.tables import Table
 
@@ -90,8 +98,18 @@ def read_retail(
     if config.kind == "simulated":
         return _simulated(asked, key, now, seed)
     tables = list(read_source(config, retail_layouts(config)))
-    whole = [table for _, table in tables if isinstance(table, Table)]
-    shop = Shop(asked.timezone, key, is_month_first(whole), now)
+    dates = _dates_of(config, tables)
+    try:
+        shop = Shop(asked.timezone, key, dates.form, now)
+    except UndecidedDatesError as error:
+        landing = refused_landing(_rows(_no_lines(), asked.timezone), str(config.path), error)
+        return RetailLanding(
+            landing.rows,
+            landing.rejected,
+            landing.files,
+            lambda: pd.DataFrame(columns=list(DAY_COLUMNS)),
+            is_refused=True,
+        )
     load, lines = Load(), []
     first_sales: dict[str, date] = {}
     currency: dict[str, str] = {}
@@ -99,8 +117,8 @@ def read_retail(
         if isinstance(table, FileUnreadableError):
             load.unreadable(file, table)
             continue
-        if (error := other_currency(file, table, ("price",), currency)) is not None:
-            load.unreadable(file, error)
+        if (other := other_currency(file, table, ("price",), currency)) is not None:
+            load.unreadable(file, other)
             continue
         found = judge(file, table, config, shop)
         good = found.lines[found.reasons.good]
@@ -111,6 +129,7 @@ def read_retail(
             rejected=rejected,
             encoding=table.encoding,
             form=table.form,
+            dates=dates.reading(file),
         )
         _note_first_sales(first_sales, good)
         lines.append(_of_asked_days(good, asked, file))
@@ -121,6 +140,18 @@ def read_retail(
         load.balances(str(config.path)),
         lambda: _days(union, first_sales, asked),
     )
+
+
+def _dates_of(
+    config: RetailSource, tables: Sequence[tuple[str, Table | FileUnreadableError]]
+) -> SourceDates:
+    """How all tables write their moments. Online Retail II circulates with its months first."""
+    whole = [(file, table) for file, table in tables if isinstance(table, Table)]
+    is_known = bool(whole) and all(is_online_retail(table.header) for _, table in whole)
+    dates = SourceDates(config.date_format, MONTH_FIRST if is_known else None)
+    for file, table in whole:
+        dates.note_columns(file, (table.get("sold_at"), table.get("available_at")))
+    return dates
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flow_platform.flows.retail.context import RetailContext
@@ -20,6 +21,7 @@ from flow_platform.platform import Platform
 from flow_platform.sources.landing import Landing
 from flow_platform.stages.loading import Balance, balance_of, record_landing
 from flow_platform.stages.looking import BROKEN_ROW, Look
+from flow_platform.stages.readings import prepare_readings
 
 
 def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
@@ -29,18 +31,21 @@ def load_retail(platform: Platform, rectangle: Rectangle) -> Balance:
     nothing in any country.
     """
     landing = _read(platform, rectangle)
+    warnings = prepare_readings(platform, "retail", rectangle, landing.files)
     store = platform.store(INGEST_ROLE)
-    store.replace("raw.retail", landing.rows, rectangle)
-    store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
+    if not landing.is_refused:
+        store.replace("raw.retail", landing.rows, rectangle)
+        store.replace("raw.retail_days", landing.days[list(DAY_COLUMNS)], rectangle)
     lacking = record_landing(platform, "retail", rectangle, landing)
     counts = landing.rows["line_class"].value_counts()
-    return balance_of(
+    balance = balance_of(
         landing.files,
         int((landing.days["shop_sale_lines"] == 0).sum()),
         {name: int(counts.get(name, 0)) for name in LINE_CLASSES},
         landing.rejected,
         lacking,
     )
+    return replace(balance, warnings=warnings)
 
 
 def look_at_retail(platform: Platform, rectangle: Rectangle) -> Look:
@@ -58,9 +63,6 @@ def look_at_retail(platform: Platform, rectangle: Rectangle) -> Look:
         facts=lambda form: {
             "clock": "moments without an offset are local time of the shop,"
             f" {shop_timezone(config)} (shop_country = {config.shop_country}); a day is the shop's",
-            "dates": "ISO 8601, or month/day/year where no moment of the files contradicts it"
-            if config.date_format is None
-            else config.date_format,
             "units": "price: of a piece, in the money of the file; customers are pseudonyms",
         },
     )

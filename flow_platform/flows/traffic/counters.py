@@ -21,6 +21,7 @@ from flow_platform.flows.traffic.stamps import stamps_of
 from flow_platform.ground.errors import ConfigurationError
 from flow_platform.sources import values
 from flow_platform.sources.centres import Centre, centre_named, nearest_centre
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.files import source_files
 from flow_platform.sources.ids import natural_order, why_not_an_id
 from flow_platform.sources.kept import changing, named_in_files, read_kept
@@ -105,7 +106,9 @@ def counters_in(table: Table, config: TrafficSource) -> dict[str, tuple[Counter,
     centre = np.array([place[text] for text in texts], dtype="int64")[ids.codes]
     times = table.column("counted_at")
     # Only their order counts here, for which any clock will do.
-    at, _, _ = stamps_of(times.values, config.date_format, datetime.now(UTC), PARIS_TIMEZONE)
+    at, _, _ = stamps_of(
+        times.values, DateForm.of(config.date_format), datetime.now(UTC), PARIS_TIMEZONE
+    )
     stamps = at[times.codes].astype("datetime64[s]").astype("int64")
     labels = _newest(table.get("name"), _label, centre, stamps)
     points = _newest(table.get("point"), point_of, centre, stamps)

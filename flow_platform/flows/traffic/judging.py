@@ -23,6 +23,7 @@ from flow_platform.flows.traffic.stamps import (
 )
 from flow_platform.sources import values
 from flow_platform.sources.clocks import NO_MOMENT
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.ids import why_not_an_id
@@ -77,8 +78,10 @@ def judge(
     known: Collection[str] | None,
     now: datetime,
     clock: Clock,
+    form: DateForm,
 ) -> Readings:
     """The readings of a table. `known` are the only counters there may be; None allows any.
+    `form` is how the source writes its moments.
 
     Raises FileUnreadableError where moments have no offset and the clock is not known, or where it
     is not known what several readings of an hour mean.
@@ -87,7 +90,7 @@ def judge(
     reasons = Reasons(size)
     centre_ids, centre = _counters(table.column("centre_id"), known, reasons)
     zones = clock.zones(centre_ids, of_paris=is_of_paris(table.header))
-    at, turns = _moments(table.column("counted_at"), config, zones, centre, now, reasons)
+    at, turns = _moments(table.column("counted_at"), form, zones, centre, now, reasons)
     vehicles = judged_numbers(
         table.column("vehicles"),
         lambda value: readings.vehicles_of(value, marks),
@@ -166,7 +169,7 @@ def _counter_fault(centre_id: str, known: Collection[str] | None) -> str | None:
 
 def _moments(
     times: Column,
-    config: TrafficSource,
+    form: DateForm,
     zones: Sequence[str | None],
     centre: np.ndarray,
     now: datetime,
@@ -175,7 +178,7 @@ def _moments(
     """Each row's moment in UTC and, where its local time occurs twice, the first turn's (else NaT);
     None where no row's does. `zones` are the time zones of the counters."""
     distinct = list(dict.fromkeys(zones)) or [None]
-    found = [stamps_of(times.values, config.date_format, now, zone) for zone in distinct]
+    found = [stamps_of(times.values, form, now, zone) for zone in distinct]
     codes = times.codes
     if len(distinct) > 1:
         of_counter = np.array([distinct.index(zone) for zone in zones])

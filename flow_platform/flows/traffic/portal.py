@@ -29,6 +29,7 @@ from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.source import landing_of
 from flow_platform.flows.traffic.stamps import stamp_of
 from flow_platform.ground.errors import SourceError
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.http_retries import LONGEST_WAIT, remedy_of, retrying
 from flow_platform.sources.landing import Landing
 from flow_platform.sources.reader import read_file
@@ -251,6 +252,7 @@ def fetch_readings(
     Raises SourceError where the portal does not give all of it.
     """
     reading = _as_written(config)
+    form = DateForm.of(reading.date_format)
     parts: list[tuple[str, Readings]] = []
     found: dict[str, tuple[Counter, str]] = {}
     with _Client(config) as client, tempfile.TemporaryDirectory(prefix="flow-portal-") as folder:
@@ -266,7 +268,7 @@ def fetch_readings(
                 filled = client.export(where + _of_counters(centre_ids), target)
             table = _exported(path, reading, file) if filled else _table([], reading)
             _note(found, counters_in(table, reading))
-            parts.append((file, judge(file, table, reading, None, now, _CLOCK)))
+            parts.append((file, judge(file, table, reading, None, now, _CLOCK, form)))
     landing = landing_of(parts, config, first_day, last_day, centre_ids)
     counters = in_order(counter for counter, _ in found.values())
     return PortalLanding(_identified(landing.rows), landing.rejected, landing.files, counters)
@@ -359,7 +361,7 @@ def fetch_since(config: TrafficSource, cursor: datetime, *, now: datetime) -> It
 def _hour(record: dict[str, Any], config: TrafficSource, now: datetime) -> datetime | None:
     names = {header["counted_at"] for header in traffic_layouts(config).headers}
     value = next((record[name] for name in names if record.get(name) is not None), None)
-    at = stamp_of(value, config.date_format, now, PARIS_TIMEZONE).at
+    at = stamp_of(value, DateForm.of(config.date_format), now, PARIS_TIMEZONE).at
     return None if np.isnat(at) else at.astype(datetime).replace(tzinfo=UTC)
 
 
@@ -368,9 +370,8 @@ def _page(
 ) -> Page:
     table = _table(records, config)
     days = (date(1970, 1, 1), date(9999, 12, 30))
-    landing = landing_of(
-        [(file, judge(file, table, config, None, now, _CLOCK))], config, *days, None
-    )
+    judged = judge(file, table, config, None, now, _CLOCK, DateForm.of(config.date_format))
+    landing = landing_of([(file, judged)], config, *days, None)
     counters = in_order(counter for counter, _ in counters_in(table, config).values())
     return Page(_identified(landing.rows), landing.rejected, landing.files, counters, cursor)
 

@@ -27,8 +27,16 @@ from flow_platform.flows.traffic.options import TrafficSource
 from flow_platform.flows.traffic.readings import READING_COLUMNS
 from flow_platform.flows.traffic.stamps import latest_stamp
 from flow_platform.sources.centres import DEFAULT_CENTRES, Centre, read_centres
+from flow_platform.sources.dates import DateForm, SourceDates, UndecidedDatesError
 from flow_platform.sources.files import FileUnreadableError, source_files
-from flow_platform.sources.landing import Landing, Load, all_stored, rejected_frame, stacked
+from flow_platform.sources.landing import (
+    Landing,
+    Load,
+    all_stored,
+    refused_landing,
+    rejected_frame,
+    stacked,
+)
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.simulated_world import EPOCH_FIRST, World
 from flow_platform.sources.tables import Table
@@ -60,6 +68,7 @@ def landing_of(
     first_day: date,
     last_day: date,
     centre_ids: Collection[str] | None,
+    dates: SourceDates | None = None,
 ) -> Landing:
     """The readings of judged files for the UTC days and counters; None means all counters.
 
@@ -90,6 +99,7 @@ def landing_of(
                 rejected=of_file.rejected,
                 encoding=of_file.encoding,
                 form=of_file.form,
+                dates=dates.reading(file) if dates else None,
             )
             chosen.append(one)
     repeated = _repeated(chosen)
@@ -249,65 +259,91 @@ def _frame(
 # -- files that were judged before -----------------------------------------------------------------
 
 _kept: OrderedDict[tuple[Any, ...], list[tuple[str, Readings]]] = OrderedDict()
+_kept_dates: dict[Path, tuple[tuple[Any, ...], SourceDates]] = {}
 _kept_lock = threading.Lock()
+_Tables = Sequence[tuple[str, Table | FileUnreadableError]]
 
 
 def _weight(parts: Sequence[tuple[str, Readings]]) -> int:
     return sum(len(part) + _REJECTED_WEIGHT * len(part.rejected) for _, part in parts)
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """What judges the tables of a source."""
+
+    config: TrafficSource
+    known: frozenset[str] | None
+    now: datetime
+    clock: Clock
+
+    def judged(
+        self, tables: _Tables, form: DateForm
+    ) -> list[tuple[str, Readings | FileUnreadableError]]:
+        """The readings of tables, or what is wrong with them."""
+        return [
+            (file, self._judged(file, table, form) if isinstance(table, Table) else table)
+            for file, table in tables
+        ]
+
+    def _judged(self, file: str, table: Table, form: DateForm) -> Readings | FileUnreadableError:
+        try:
+            return judge(file, table, self.config, self.known, self.now, self.clock, form)
+        except FileUnreadableError as error:
+            error.form = table.form
+            return error
+
+
+def _state(path: Path, config: TrafficSource) -> tuple[Any, ...] | None:
+    """What differs where a file is another one, or read in another way; None where it is gone."""
+    try:
+        state = path.stat()
+    except OSError:  # reading it gives the error
+        return None
+    return str(path), state.st_size, state.st_mtime_ns, config.model_dump_json()
+
+
+def _dates_in(path: Path, config: TrafficSource) -> tuple[SourceDates, _Tables | None]:
+    """How a file writes its moments, and its tables if it had to be read for that."""
+    key = _state(path, config)
+    with _kept_lock:
+        before, known = _kept_dates.get(path, (None, None))
+    if known is not None and key == before:
+        return known, None
+    tables = read_file(path, config, traffic_layouts(config))
+    dates = SourceDates(config.date_format)
+    for file, table in tables:
+        if isinstance(table, Table):
+            dates.note_columns(file, (table.column("counted_at"),))
+    if key is not None:
+        with _kept_lock:
+            _kept_dates[path] = key, dates
+    return dates, tables
+
+
 def _judged_file(
-    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime, clock: Clock
+    path: Path, by: _Judge, form: DateForm, tables: _Tables | None
 ) -> list[tuple[str, Readings | FileUnreadableError]]:
     """The judged tables of a file. Those of an unchanged file are kept: a load asks for a day, and
     a file holds a year."""
-    try:
-        state = path.stat()
-    except OSError:  # it is gone; reading it gives the error
-        return _judge_file(path, config, known, now, clock)
-    key = (str(path), state.st_size, state.st_mtime_ns, config.model_dump_json(), known, clock.key)
+    state = _state(path, by.config)
+    key = None if state is None else (*state, by.known, by.clock.key, form)
     with _kept_lock:
-        found = _kept.get(key)
+        found = None if key is None else _kept.get(key)
         # The verdict on an hour changes when the hour is over.
-        latest = latest_stamp(now)
+        latest = latest_stamp(by.now)
         if found is not None and not any(part.ahead or part.newest > latest for _, part in found):
+            assert key is not None
             _kept.move_to_end(key)
             return list(found)
-    judged = _judge_file(path, config, known, now, clock)
+    judged = by.judged(tables or read_file(path, by.config, traffic_layouts(by.config)), form)
     whole = [(file, part) for file, part in judged if isinstance(part, Readings)]
-    if len(whole) == len(judged) and _weight(whole) <= _ROWS_KEPT:
+    if key is not None and len(whole) == len(judged) and _weight(whole) <= _ROWS_KEPT:
         with _kept_lock:
             _kept[key] = whole
             while sum(map(_weight, _kept.values())) > _ROWS_KEPT:
                 _kept.popitem(last=False)
     return judged
-
-
-def _judge_file(
-    path: Path, config: TrafficSource, known: frozenset[str] | None, now: datetime, clock: Clock
-) -> list[tuple[str, Readings | FileUnreadableError]]:
-    return [
-        (
-            file,
-            _judge(file, table, config, known, now, clock) if isinstance(table, Table) else table,
-        )
-        for file, table in read_file(path, config, traffic_layouts(config))
-    ]
-
-
-def _judge(
-    file: str,
-    table: Table,
-    config: TrafficSource,
-    known: frozenset[str] | None,
-    now: datetime,
-    clock: Clock,
-) -> Readings | FileUnreadableError:
-    try:
-        return judge(file, table, config, known, now, clock)
-    except FileUnreadableError as error:
-        error.form = table.form
-        return error
 
 
 # -- the source ------------------------------------------------------------------------------------
@@ -380,7 +416,20 @@ def read_traffic(
         known = frozenset(counter.centre_id for counter in counters)
     every = read_centres(DEFAULT_CENTRES) if centres is None else centres
     clock = clock_of(config, counters, every)
-    parts: list[tuple[str, Readings | FileUnreadableError]] = []
+    by, dates = _Judge(config, known, now, clock), SourceDates(config.date_format)
+    parts: dict[Path, list[tuple[str, Readings | FileUnreadableError]]] = {}
     for path in source_files(config):
-        parts += _judged_file(path, config, known, now, clock)
-    return landing_of(parts, config, first_day, last_day, asked)
+        own, tables = _dates_in(path, config)
+        dates.take(own)
+        # Files whose dates need no other file are judged as they are read: one is in memory.
+        parts[path] = _judged_file(path, by, own.form, tables) if own.is_plain else []
+    try:
+        form = dates.form
+    except UndecidedDatesError as error:
+        return refused_landing(_empty(), str(config.path), error)
+    for path in parts:
+        own, _ = _dates_in(path, config)
+        if not own.is_plain:
+            parts[path] = _judged_file(path, by, form, None)
+    every_part = [part for of_file in parts.values() for part in of_file]
+    return landing_of(every_part, config, first_day, last_day, asked, dates)

@@ -16,6 +16,7 @@ import pandas as pd
 from flow_platform.flows.traffic import readings
 from flow_platform.sources import clocks, values
 from flow_platform.sources.clocks import NO_MOMENT
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.tables import clean_text
 
 # The code of the fault of a moment of which nobody knows the clock.
@@ -31,9 +32,9 @@ class _Stamp:
     fault: str | None = None
 
 
-def stamp_of(value: Any, form: str | None, now: datetime, timezone: str | None) -> _Stamp:
+def stamp_of(value: Any, form: DateForm, now: datetime, timezone: str | None) -> _Stamp:
     """The moment of a reading; without an offset it is local time in `timezone`."""
-    at, fault = values.moment(value, "counted_at", form)
+    at, fault = form.moment(value, "counted_at")
     if fault is not None:
         return _Stamp(fault=fault)
     if not isinstance(at, datetime):
@@ -61,7 +62,7 @@ def stamp_of(value: Any, form: str | None, now: datetime, timezone: str | None) 
 
 
 def stamps_of(
-    found: np.ndarray, form: str | None, now: datetime, timezone: str | None
+    found: np.ndarray, form: DateForm, now: datetime, timezone: str | None
 ) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     """`stamp_of` of many values: `at`, `first` (NaT where the stamp occurs once) and the faults.
 
@@ -69,7 +70,7 @@ def stamps_of(
     """
     at, first = np.full(len(found), NO_MOMENT), np.full(len(found), NO_MOMENT)
     faults: list[str | None] = [None] * len(found)
-    plain = _plain_lengths(found if form is None else ())
+    plain = _plain_lengths(found if form.given is None else ())
     if len(places := np.flatnonzero(plain == _WITH_OFFSET)):
         moments = pd.to_datetime(
             pd.Series(found[places], dtype=object), format="ISO8601", errors="coerce", utc=True

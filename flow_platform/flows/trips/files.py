@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flow_platform.flows.trips.layouts import is_header
+from flow_platform.flows.trips.moments import Moments, TripDates, moments_of, plain
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.amounts import amount
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of
@@ -23,18 +24,9 @@ from flow_platform.sources.tables import Column, Table, clean_text
 
 KILOMETRES_A_MILE = 1.609344
 
-# What represents nothing in columns of integers.
-NO_TIME = np.iinfo("int64").min
+# What represents nothing in columns of integers; of times it is NO_TIME.
 NO_ZONE = np.int64(-1)
 NO_PASSENGERS = -1
-
-
-@dataclass(frozen=True)
-class Moments:
-    """The times of a column in microseconds: as written, and whether they are UTC already."""
-
-    at: np.ndarray
-    is_utc: bool
 
 
 @dataclass(frozen=True)
@@ -69,27 +61,43 @@ def open_trips(path: Path, config: TripsSource) -> Parts:
 # -- typed columns -------------------------------------------------------------------------------
 
 
-def columns_of(table: Table, config: TripsSource) -> TripColumns:
+def columns_of(table: Table, config: TripsSource, dates: TripDates) -> TripColumns:
     """The columns of a part. Raises FileUnreadableError where one is of another kind."""
     import pyarrow as pa
 
     try:
-        return _columns_of(table, config)
+        return _columns_of(table, config, dates)
     except pa.ArrowException as error:
         raise unreadable(error) from error
 
 
-def pickups_of(table: Table, config: TripsSource) -> Moments:
-    """The pickups of a part. Raises FileUnreadableError where the column is of another kind."""
+def zones_of(table: Table, config: TripsSource) -> tuple[np.ndarray, np.ndarray]:
+    """The zones of pickups and drop-offs of a part, as in `TripColumns`.
+
+    Raises FileUnreadableError where one is of another kind.
+    """
+    pickup, dropoff = (
+        _zones(_numbers(table.column(ours), table.header[ours], config)[0])
+        for ours in ("pickup_zone", "dropoff_zone")
+    )
+    return pickup, dropoff
+
+
+def pickups_of(table: Table, dates: TripDates) -> Moments:
+    """The pickups of a part.
+
+    Raises FileUnreadableError where the column is of another kind, OrderNeededError where that
+    order matters and was not sought.
+    """
     import pyarrow as pa
 
     try:
-        return _moments(table.column("pickup_at"), table.header["pickup_at"], config)
+        return moments_of(table, "pickup_at", dates)
     except pa.ArrowException as error:
         raise unreadable(error) from error
 
 
-def _columns_of(table: Table, config: TripsSource) -> TripColumns:
+def _columns_of(table: Table, config: TripsSource, dates: TripDates) -> TripColumns:
     def numbers(ours: str) -> np.ndarray:
         column = table.get(ours)
         if column is None:
@@ -103,7 +111,7 @@ def _columns_of(table: Table, config: TripsSource) -> TripColumns:
         return _numbers(column, table.header[ours], config)
 
     def moments(ours: str) -> Moments:
-        return _moments(table.column(ours), table.header[ours], config)
+        return moments_of(table, ours, dates)
 
     if "distance_km" in table.header:
         km = numbers("distance_km")
@@ -127,68 +135,13 @@ def _columns_of(table: Table, config: TripsSource) -> TripColumns:
     )
 
 
-def _plain(column: Column) -> tuple[Any, Any]:
-    """The Arrow array of a column and its type, without a dictionary of its values."""
-    import pyarrow as pa
-
-    arrow = column.arrow
-    if pa.types.is_dictionary(arrow.type):
-        arrow = arrow.dictionary_decode()
-    return arrow, arrow.type
-
-
-def _moments(column: Column, name: str, config: TripsSource) -> Moments:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    arrow, kind = _plain(column)
-    if pa.types.is_timestamp(kind):
-        is_utc = kind.tz is not None
-        found = pc.cast(arrow, pa.timestamp("us", kind.tz), safe=False)
-        return Moments(_integers(found), is_utc)
-    if pa.types.is_null(kind):
-        return Moments(np.full(len(arrow), NO_TIME), False)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise FileUnreadableError(
-            f"column {clean_text(name)} holds {kind}, not times. Export it as a timestamp or text."
-        )
-    if config.date_format is None:
-        try:
-            # Some ten times faster than pandas, but all must be in the one form that files have.
-            return Moments(_integers(pc.cast(arrow, pa.timestamp("us"))), False)
-        except pa.ArrowInvalid:
-            pass
-    texts = pd.Series(arrow.to_pandas(), dtype=object).str.strip()
-    try:
-        parsed = pd.to_datetime(texts, format=config.date_format or "ISO8601", errors="coerce")
-    except ValueError as error:
-        raise FileUnreadableError(
-            f"column {clean_text(name)} mixes times with and without an offset. Write all in one"
-            " way."
-        ) from error
-    moments = pd.DatetimeIndex(parsed)
-    is_utc = moments.tz is not None
-    if is_utc:
-        moments = moments.tz_convert("UTC")
-    return Moments(moments.as_unit("us").asi8.copy(), is_utc)
-
-
-def _integers(arrow: Any) -> np.ndarray:
-    """Arrow timestamps as int64, NO_TIME where one is null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pc.fill_null(pc.cast(arrow, pa.int64()), int(NO_TIME))
-    return np.array(found.to_numpy(zero_copy_only=False), dtype="i8")
-
-
 def _numbers(column: Column, name: str, config: TripsSource) -> tuple[np.ndarray, np.ndarray]:
     """A column as float64, NaN where it is empty or no number; and whether it is a text that is
     no number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    arrow, kind = _plain(column)
+    arrow, kind = plain(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _numbers_of_texts(pd.Series(arrow.to_pandas(), dtype=object).str.strip(), config)
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flow_platform.flows.trips.files import NO_TIME, TripColumns
+from flow_platform.flows.trips.files import TripColumns
+from flow_platform.flows.trips.moments import NO_TIME
 from flow_platform.flows.trips.rows import TRIP, hashed
 from flow_platform.flows.trips.zones import Zone, boroughs_of
 from flow_platform.sources import clocks
@@ -115,6 +116,9 @@ def judge(rows: TripColumns, limits: tuple[np.int64, np.int64], city: City) -> J
             "unknown_dropoff": ~city.looked_up(rows.dropoff_zone)[0],
         }
     reasons = Reasons(len(rows))
+    for moments in (rows.pickup, rows.dropoff):
+        for fault, holds in moments.faults.items():
+            reasons.where(holds & ~stray, f"missing_time: {fault}")
     for code, text in REASONS.items():
         reasons.where(checks[code], f"{code}: {text}")
     pickup = np.where(pickup == NO_TIME, pickup_local, pickup)

@@ -48,6 +48,11 @@ class Layout:
         distances = ("distance_km", "distance_miles")
         return tuple(one for one in _NAMES if one not in self.names and one not in distances)
 
+    @property
+    def is_of_new_york(self) -> bool:
+        """Whether its times have the names of New York's files."""
+        return self.names["pickup_at"].strip().casefold()[:4] in _SERVICES
+
 
 def is_header(names: Sequence[str], config: TripsSource) -> bool:
     """Whether names of columns are those of trips: each that is needed is there."""

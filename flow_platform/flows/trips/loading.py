@@ -19,6 +19,7 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import FileBalance, Landing, rejected_frame
+from flow_platform.sources.tables import clean_text
 from flow_platform.sources.whole_days import Refused, stored_rows
 from flow_platform.stages.loading import (
     Balance,
@@ -28,6 +29,7 @@ from flow_platform.stages.loading import (
     record_rejects,
 )
 from flow_platform.stages.looking import Look
+from flow_platform.stages.readings import prepare_readings
 from flow_platform.warehouse.store import copy_rows, lock_writes
 
 
@@ -58,7 +60,15 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
         fetched = fetch_months(city.source, *days, city.folder, now=datetime.now(UTC))
     reading = _reading(platform, rectangle, None if fetched is None else fetched.files)
     refused, stored = Refused(), []
+    warnings: tuple[str, ...] = ()
+    is_prepared = False
     for block in reading.blocks():
+        if not is_prepared:
+            dated = [
+                FileBalance(name, dates=reading.dates.source.reading(name))
+                for name in map(clean_text, map(str, reading.paths))
+            ]
+            warnings, is_prepared = prepare_readings(platform, "trips", rectangle, dated), True
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
         stored.append(stored_rows(block.rows))
@@ -68,12 +78,14 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
                 record_rejects(cursor, "trips", rectangle, rejected, block.judged)
     lacking = not_whole(platform, "trips", rectangle, refused, stored, reading.files)
     with store.connect() as connection, connection.cursor() as cursor:
-        record_loads(cursor, "trips", rectangle, reading.files, lacking)
+        record_loads(
+            cursor, "trips", rectangle, reading.files, lacking, is_refused=reading.is_refused
+        )
     return replace(
         balance_of(reading.files, reading.quiet_days * len(rectangle.centres), lacking=lacking),
         rejected=reading.rejected,
         reasons=reading.reasons,
-        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings),
+        warnings=(*(fetched.warnings if fetched else ()), *reading.warnings, *warnings),
     )
 
 

@@ -19,11 +19,13 @@ import pandas as pd
 from flow_platform.flows.trips.files import columns_of, open_trips, payloads
 from flow_platform.flows.trips.judging import REASONS, City, JudgedTrips, judge, trips_of
 from flow_platform.flows.trips.layouts import layout_of, numbers_of
+from flow_platform.flows.trips.moments import OrderNeededError, TripDates, dates_of
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import numbered, rows_of
 from flow_platform.flows.trips.spans import DAY, Span, named_month, span_in
 from flow_platform.flows.trips.waiting import Rejects, Waiting
 from flow_platform.flows.trips.zones import Zone
+from flow_platform.sources.dates import UndecidedDatesError
 from flow_platform.sources.files import FileUnreadableError, Kind, kind_of, source_files
 from flow_platform.sources.forms import FileForm
 from flow_platform.sources.landing import (
@@ -67,6 +69,8 @@ class TripReading:
     `files`: one balance a file. `rejected`: rejects by the code of their reason. `reasons`: the
     commonest reason of each file that has rejects. `quiet_days`: asked days on which no
     trip began in any borough. `warnings`: where that is all of them, which days the files have.
+    `dates`: how the files write their times, from the first block on. `is_refused`: the order of
+    day and month is not known, and no row was read.
     """
 
     paths: Sequence[Path]
@@ -82,6 +86,11 @@ class TripReading:
     reasons: dict[str, str] = field(default_factory=dict)
     quiet_days: int = 0
     warnings: tuple[str, ...] = ()
+    dates: TripDates = field(init=False)
+    is_refused: bool = False
+
+    def __post_init__(self) -> None:
+        self.dates = TripDates.unasked(self.config.date_format)
 
     def blocks(self) -> Iterator[TripBlock]:
         """The asked days in order, each in exactly one block; a day's rows are from all its files.
@@ -172,12 +181,13 @@ class _Tally:
 
 
 def _read_file(
-    file: _File, config: TripsSource, asked: _Asked, tally: _Tally, number: int, waiting: Waiting
+    file: _File, reading: TripReading, asked: _Asked, tally: _Tally, number: int, waiting: Waiting
 ) -> None:
     """Fill the tally of a file; its trips that are asked for go to `waiting`, under this number.
 
     Raises FileUnreadableError where it cannot be read to its end: nothing of it is to be used.
     """
+    config, dates = reading.config, replace(reading.dates, is_open=False)
     opened = open_trips(file.path, config)
     layout = layout_of(opened.names, config, file.path)
     tally.service, tally.encoding = layout.service, opened.encoding
@@ -186,7 +196,7 @@ def _read_file(
     for part, table in enumerate(opened.tables(layout.names)):
         if part == 0:
             check_marks(table, config, numbers_of(layout), has_read_floats=has_read_floats)
-        rows = columns_of(table, config)
+        rows = columns_of(table, config, dates)
         judged = judge(rows, file.span.limits, asked.city)
         tally.rejects.add(_rejected(file.name, table, judged, asked.city))
         trips = trips_of(rows, judged, table.lines, asked.city, layout.service)
@@ -233,7 +243,14 @@ class _Reader:
         reading = self.reading
         day = reading.first_day
         try:
-            for file in self._files():
+            files = self._files()
+        except UndecidedDatesError as error:
+            self.waiting.close()
+            reading.is_refused = True
+            reading.files = (FileBalance.unreadable(clean_text(reading.config.path or ""), error),)
+            return
+        try:
+            for file in files:
                 # Later files have no trips of the days before this one's.
                 until = min(file.span.first_utc - timedelta(days=1), reading.last_day)
                 yield from self._given_out(day, until)
@@ -245,7 +262,29 @@ class _Reader:
         self._close()
 
     def _files(self) -> list[_File]:
-        """The files that may have trips of the asked days, by their first day."""
+        """The files that may have trips of the asked days, by their first day.
+
+        Raises UndecidedDatesError.
+        """
+        try:
+            return self._files_found()
+        except OrderNeededError:
+            self.others, self.days_found = [], {}
+            self.reading.dates = dates_of(self._times(), self.reading.config.date_format)
+            return self._files_found()
+
+    def _times(self) -> Iterator[tuple[str, bool, Iterator[Table]]]:
+        """Every file, as `dates_of` needs it; those that cannot be opened are left out."""
+        for path in self.reading.paths:
+            try:
+                opened = open_trips(path, self.reading.config)
+                layout = layout_of(opened.names, self.reading.config, path)
+            except FileUnreadableError:
+                continue
+            tables = opened.tables(layout.names, only=("pickup_at", "dropoff_at"))
+            yield clean_text(str(path)), layout.is_of_new_york, tables
+
+    def _files_found(self) -> list[_File]:
         reading, found = self.reading, []
         asked = reading.first_day, reading.last_day
         for path in reading.paths:
@@ -255,7 +294,7 @@ class _Reader:
                 self._note(name, month, month, f"is named for {month:%Y-%m} and was not opened")
                 continue
             try:
-                span = span_in(path, reading.config, reading.first_day)
+                span = span_in(path, reading.config, reading.first_day, reading.dates)
             except FileUnreadableError as error:
                 self.others.append(FileBalance.unreadable(name, error))
                 continue
@@ -281,7 +320,7 @@ class _Reader:
         number = len(self.read)
         self.read.append(tally)
         try:
-            _read_file(file, self.reading.config, self.asked, tally, number, self.waiting)
+            _read_file(file, self.reading, self.asked, tally, number, self.waiting)
         except FileUnreadableError as error:
             tally.rejects.close()
             self.days_found.pop(file.name)
@@ -344,6 +383,7 @@ class _Reader:
                 repeated=self.repeated[place],
                 encoding=file.encoding,
                 form=file.form,
+                dates=reading.dates.source.reading(file.name),
             )
             for place, file in enumerate(self.read)
             if file.is_whole

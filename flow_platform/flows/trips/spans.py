@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flow_platform.flows.trips.files import NO_TIME, open_trips, pickups_of
+from flow_platform.flows.trips.files import open_trips, pickups_of
 from flow_platform.flows.trips.layouts import layout_of
+from flow_platform.flows.trips.moments import NO_TIME, TripDates
 from flow_platform.flows.trips.options import TripsSource
 
 DAY = np.int64(86_400_000_000)
@@ -81,15 +82,15 @@ def named_month(path: Path) -> date | None:
     return date(int(year), int(month), 1)
 
 
-def span_in(path: Path, config: TripsSource, nothing: date) -> Span:
+def span_in(path: Path, config: TripsSource, nothing: date, dates: TripDates) -> Span:
     """The span of a file, found by reading its pickups alone.
 
     It is that of the month in its name where at least half of the pickups are in it, otherwise that
     of their days; of no day from `nothing` on where no pickup is of a plausible year.
 
-    Raises FileUnreadableError.
+    Raises FileUnreadableError; OrderNeededError where `dates` are open and matter.
     """
-    counts, rows = _counted(path, config)
+    counts, rows = _counted(path, config, dates)
     month = named_month(path)
     span = Span(nothing, nothing) if month is None else Span.of_month(month)
     earliest, latest = (int(_day_number(day)) for day in _PLAUSIBLE)
@@ -129,14 +130,14 @@ def days_without_stray(counts: Mapping[int, int]) -> tuple[int, int]:
             return days[low], days[high]
 
 
-def _counted(path: Path, config: TripsSource) -> tuple[Counter[int], int]:
+def _counted(path: Path, config: TripsSource, dates: TripDates) -> tuple[Counter[int], int]:
     """The pickups of a file by their day, as a number, and how many rows it has."""
     opened = open_trips(path, config)
     header = layout_of(opened.names, config, path).names
     counts: Counter[int] = Counter()
     rows = 0
     for table in opened.tables(header, only=("pickup_at",)):
-        at = pickups_of(table, config).at
+        at = pickups_of(table, dates).at
         found = pd.Series(at[at != NO_TIME] // DAY).value_counts(sort=False)
         counts.update(dict(zip(found.index.tolist(), found.tolist(), strict=True)))
         rows += len(table)

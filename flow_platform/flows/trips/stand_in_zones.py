@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flow_platform.flows.trips.files import columns_of, open_trips
+from flow_platform.flows.trips.files import open_trips, zones_of
 from flow_platform.flows.trips.layouts import layout_of
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.sources.files import FileUnreadableError, source_files
@@ -44,7 +44,6 @@ def _named_in(path: Path, config: TripsSource) -> set[int]:
     header = layout_of(opened.names, config, path).names
     named: set[int] = set()
     for table in opened.tables(header):
-        rows = columns_of(table, config)
-        for zones in (rows.pickup_zone, rows.dropoff_zone):
+        for zones in zones_of(table, config):
             named.update(np.unique(zones[zones >= 0]).tolist())
     return named

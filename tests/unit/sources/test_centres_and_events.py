@@ -128,6 +128,7 @@ def test_without_a_file_there_are_no_events() -> None:
     ("line", "message"),
     [
         ("2025-02-30,,all,x", "line 2: first_day '2025-02-30' is not a day"),
+        ("2025-W05-1,,all,x", "line 2: first_day '2025-W05-1' is not a day"),
         ("2025-03-02,2025-03-01,all,x", "line 2: last_day 2025-03-01 is before first_day"),
         ("2025-03-02,,all,", "line 2: the event has no name"),
         ("2025-03-02,,Lyonn,x", "line 2: 'Lyonn' is neither a centre nor a country"),

@@ -13,6 +13,7 @@ from typing import Any
 
 from flow_platform.flows.traffic import readings
 from flow_platform.sources import clocks, values
+from flow_platform.sources.dates import DateForm
 from flow_platform.sources.ids import why_not_an_id
 from flow_platform.sources.json_objects import UnusableError, object_in
 from flow_platform.sources.tables import clean_text
@@ -180,7 +181,7 @@ def _counted_at(value: Any, now: datetime, timezone: str) -> datetime:
                 "impossible_date: counted_at is no number of seconds since 1970"
             ) from error
     else:
-        found = _sound(values.moment(value, "counted_at", None))
+        found = _sound(DateForm().moment(value, "counted_at"))
         if not isinstance(found, datetime):
             raise UnusableError("wrong_type: counted_at is a day without its hour")
     utc = clocks.naive_utc(found, timezone)

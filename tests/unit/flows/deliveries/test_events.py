@@ -129,6 +129,13 @@ def test_no_event_is_available_before_it_occurred() -> None:
     assert isinstance(late, OrderEvent) and late.available_at == late.occurred_at
 
 
+@pytest.mark.parametrize("written", ["2026-03-28T24:00:00Z", "2026-03-28 24:00+00:00"])
+def test_24_o_clock_is_midnight_of_the_next_day(written: str) -> None:
+    event = read(PLACED | {"occurred_at": written})
+    assert isinstance(event, OrderEvent)
+    assert event.occurred_at == datetime(2026, 3, 29, tzinfo=UTC)
+
+
 def test_a_clock_may_run_ahead_by_a_day() -> None:
     ahead = (NOW + timedelta(hours=23)).isoformat()
     assert isinstance(read(PLACED | {"occurred_at": ahead}), OrderEvent)
@@ -177,6 +184,9 @@ POISON: dict[str, tuple[str, Any, str]] = {
     "truth as number": ("payments", PAID | {"value": True}, "wrong_type"),
     "a number as moment": ("tracking", TRACKED | {"occurred_at": 1774785600}, "wrong_type"),
     "noon": ("tracking", TRACKED | {"occurred_at": "noon"}, "wrong_type"),
+    "a week": ("tracking", TRACKED | {"occurred_at": "2026-W13-7T12:00:00Z"}, "wrong_type"),
+    "a day": ("tracking", TRACKED | {"occurred_at": "2026-03-29"}, "wrong_type"),
+    "25:00": ("tracking", TRACKED | {"occurred_at": "2026-03-28T25:00:00Z"}, "impossible_date"),
     "no offset": ("tracking", TRACKED | {"occurred_at": "2026-03-29T12:00:00"}, "wrong_type"),
     "30 February": (
         "tracking",

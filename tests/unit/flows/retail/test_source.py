@@ -80,16 +80,31 @@ def test_moments_may_be_texts_timestamps_or_month_first(
         assert content(read(path)).equals(plain)
 
 
-def test_a_source_that_writes_the_day_first_must_say_so(
+def test_a_source_that_writes_the_day_first_is_known_by_one_of_its_days(
     tmp_path: Path, plain: pd.DataFrame
 ) -> None:
     made = frame([*LINES, ("1", "2", "X", 1, "2010-01-13 08:00:00", 1.0, None, UK)])
     made["InvoiceDate"] = pd.to_datetime(made["InvoiceDate"]).dt.strftime("%d/%m/%Y %H:%M")
     path = write(tmp_path / "a.csv", made)
-    refused = read(path)
-    assert refused.rows.empty
-    assert refused.rejected["reason"].str.contains("set date_format").all()
+    assert content(read(path)).equals(plain)
     assert content(read(path, date_format="%d/%m/%Y %H:%M")).equals(plain)
+
+
+def test_a_shop_with_columns_of_its_own_must_say_which_part_is_the_day(
+    tmp_path: Path, plain: pd.DataFrame
+) -> None:
+    made = frame(LINES)
+    made["InvoiceDate"] = pd.to_datetime(made["InvoiceDate"]).dt.strftime("%d/%m/%Y %H:%M")
+    path = write(tmp_path / "a.csv", made.rename(columns={"InvoiceDate": "sold"}))
+    columns = {
+        **{"invoice": "Invoice", "stock_code": "StockCode", "description": "Description"},
+        **{"quantity": "Quantity", "sold_at": "sold", "price": "Price"},
+        **{"customer": "Customer ID", "country": "Country"},
+    }
+    refused = read(path, columns=columns)
+    assert refused.rows.empty and refused.is_refused and refused.rejected.empty
+    assert [str(file.error).count("date_format") for file in refused.files] == [1]
+    assert content(read(path, columns=columns, date_format="day-first")).equals(plain)
 
 
 def test_columns_of_another_name_may_be_mapped(tmp_path: Path, plain: pd.DataFrame) -> None:

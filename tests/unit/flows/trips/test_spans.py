@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from flow_platform.flows.trips import source, waiting
 from flow_platform.flows.trips.files import pickups_of
 from flow_platform.flows.trips.judging import REASONS
+from flow_platform.flows.trips.moments import TripDates
 from flow_platform.flows.trips.options import TripsSource
 from flow_platform.flows.trips.rows import TRIP
 from flow_platform.flows.trips.source import read_trips
@@ -137,7 +138,12 @@ def test_the_days_of_a_file_are_those_of_its_trips(
         order.shuffle(shuffled)  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         path = write_csv(Path(folder) / "trips.csv", shuffled)
-        span = span_in(path, TripsSource(kind="files", path="x", zones="x"), first)
+        span = span_in(
+            path,
+            TripsSource(kind="files", path="x", zones="x"),
+            first,
+            TripDates.unasked(None),
+        )
         assert (span.first, span.last) == (days[0], days[-1])
         assert span.rows == len(shuffled)
         asked = days[len(days) // 3], days[2 * len(days) // 3]
@@ -360,8 +366,6 @@ def test_a_disk_without_room_is_an_error_with_the_remedy(
     ],
 )
 def test_a_time_is_the_same_whatever_other_times_its_file_has(text: str) -> None:
-    config = TripsSource(kind="files", path="x", zones="x")
-
     def first_of(*texts: str) -> int:
         batch = pa.RecordBatch.from_pydict({"pickup_at": pa.array(texts)})
         columns = {0: Column.of_arrow(batch.column(0))}
@@ -369,7 +373,7 @@ def test_a_time_is_the_same_whatever_other_times_its_file_has(text: str) -> None
         table = Table(
             ["pickup_at"], np.arange(len(texts)), columns, lambda _: [], [], header, batch
         )
-        return int(pickups_of(table, config).at[0])
+        return int(pickups_of(table, TripDates.unasked(None)).at[0])
 
     # A time that is none makes all be read in the slow way.
     assert first_of(text) == first_of(text, "soon")

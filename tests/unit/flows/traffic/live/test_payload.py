@@ -120,6 +120,8 @@ POISON: dict[str, tuple[Any, str]] = {
     "half a character in the event id": (b'{"event_id": "\\ud800"}', "bad_event_id"),
     "without time": ({"event_id": "e", "vehicles": 1}, "missing_value"),
     "unreadable time": (GOOD | {"counted_at": "noon"}, "wrong_type"),
+    "a week": (GOOD | {"counted_at": "2026-W13-7T12:00:00Z"}, "wrong_type"),
+    "slashed time": (GOOD | {"counted_at": "05/03/2026 12:00"}, "wrong_type"),
     "impossible time": (GOOD | {"counted_at": "2026-02-30T01:00:00Z"}, "impossible_date"),
     "time beyond the calendar": (
         GOOD | {"counted_at": "9999-12-31T23:00:00-10:00"},
