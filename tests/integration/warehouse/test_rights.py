@@ -34,6 +34,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ops.quarantine": WRITE,
         "ops.offsets": WRITE,
         "ops.mqtt_packets": WRITE,
+        "ops.mqtt_sessions": WRITE,
         "ops.touched": WRITE,
         "ops.erased": WRITE,
         "ops.privacy_audit": ADD,
