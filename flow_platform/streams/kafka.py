@@ -35,6 +35,7 @@ from flow_platform.streams.kafka_options import KafkaOptions
 from flow_platform.streams.kafka_starts import OwnedPartition, Start, find_starts
 from flow_platform.streams.kafka_topics import (
     GONE,
+    NO_RIGHT,
     BrokerLogs,
     LogReplacedError,
     TopicIds,
@@ -59,12 +60,8 @@ _PATIENCE = 0.5
 _REVOKE_PATIENCE = 20.0
 # A topic that was created again with no message that would be received is noticed so late.
 _WATCH_SECONDS = 5.0
-
-_NO_RIGHT = (
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-)
+# Partitions whose topic or leader was absent are looked for again after so long.
+_ABSENT_SECONDS = 30.0
 
 
 class KafkaSubscriber(Generic[R]):
@@ -110,7 +107,7 @@ class KafkaSubscriber(Generic[R]):
         # Messages that are not the ones that were settled at their offsets.
         self._witnesses: dict[str, LogMark] = {}
         self._ids: TopicIds = {}
-        self._ids_asked_at = 0.0
+        self._ids_asked_at = self._synchronised_at = 0.0
         self._consumer = Consumer(
             {**options.settings(), "error_cb": self._client_error, "on_commit": _committed}
         )
@@ -282,11 +279,13 @@ class KafkaSubscriber(Generic[R]):
         if code == KafkaError._AUTO_OFFSET_RESET:
             # Deleted before it was read, or of another log: positions and logs are compared.
             self._lose_track()
+            self._wait.extend()
         elif code in GONE:
             log_warning("topic_gone", topic=message.topic(), why=error.str())
-            self._lose_track()
-            self._wait.extend()
-        elif error.fatal() or code in _NO_RIGHT:
+            if any(one.topic == message.topic() for one in self._owned.values()):
+                self._lose_track()
+                self._wait.extend()
+        elif error.fatal() or code in NO_RIGHT:
             self._fatal = self._refused(error)
         else:
             log_warning("broker_error", topic=message.topic(), why=error.str())
@@ -318,6 +317,7 @@ class KafkaSubscriber(Generic[R]):
             self._consumer.assign([])  # nothing that is received now could be kept
             return
         self._ids, self._ids_asked_at = {}, time.monotonic()
+        self._synchronised_at = self._ids_asked_at
         self._witnesses.clear()
         places = []
         for name, partition in self._owned.items():
@@ -353,7 +353,7 @@ class KafkaSubscriber(Generic[R]):
             event, why = "database_away", first_line(error)
         except KafkaException as error:
             reason = error.args[0]
-            if reason.code() in _NO_RIGHT:
+            if reason.code() in NO_RIGHT:
                 raise self._refused(reason) from error
             event, why = "broker_away", reason.str()
         log_warning(event, why=why, again_in=round(self._wait.extend(), 1))
@@ -370,6 +370,7 @@ class KafkaSubscriber(Generic[R]):
             return
         ids = ids_of(self._ids)
         is_waiting = any(one.start is None for one in self._owned.values())
+        is_waiting = is_waiting and time.monotonic() - self._synchronised_at > _ABSENT_SECONDS
         if is_waiting or any(one.is_of_other(ids) for one in self._owned.values()):
             self._lose_track()
             return
@@ -384,7 +385,7 @@ class KafkaSubscriber(Generic[R]):
             partition = self._owned[name]
             partition.handed = span.position
             assert partition.start is not None and partition.last is not None
-            log_id = partition.start.log_id
+            log_id = partition.start.known_log_id
             span.mark = mark_of(partition.last, log_id)
             if log_id is not None:
                 log_ids[partition.topic] = log_id

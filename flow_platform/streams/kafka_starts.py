@@ -39,6 +39,13 @@ class Start:
     oldest: int
 
     @property
+    def known_log_id(self) -> str | None:
+        """The id of its topic, also where the brokers do not give it at the moment."""
+        if self.log_id is not None or self.position is None:
+            return self.log_id
+        return self.position.mark.log_id
+
+    @property
     def witness(self) -> int | None:
         """The offset of the last settled message, if the broker may still have it: read again, it
         shows whether the log is the same.
@@ -78,7 +85,7 @@ class OwnedPartition:
 
     def is_of_other(self, ids: Mapping[str, str]) -> bool:
         """Whether its topic has another id by now."""
-        known = None if self.start is None else self.start.log_id
+        known = None if self.start is None else self.start.known_log_id
         return known is not None and ids.get(self.topic, known) != known
 
     def span(self, position: int) -> Span:
@@ -97,7 +104,7 @@ def find_starts(
 ) -> dict[str, Start]:
     """Where each partition (by name: topic and number) is read from.
 
-    Left out are partitions whose topic does not exist at the moment. `witnesses` are messages that
+    Left out are partitions without topic or leader at the moment. `witnesses` are messages that
     were found where others had been settled. Writes to the database what is
     begun again, and, with `from_earliest`, what is skipped.
 

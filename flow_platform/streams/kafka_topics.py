@@ -5,6 +5,7 @@ Whether a log is the one that was settled is decided in `logs.py`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_futures
@@ -28,6 +29,12 @@ GONE = (
     KafkaError._UNKNOWN_PARTITION,
     KafkaError._UNKNOWN_TOPIC,
 )
+NO_RIGHT = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+_WITHOUT_IDS_SECONDS = 300.0
 TopicIds = Mapping[str, "Future[Any]"]
 
 
@@ -43,17 +50,17 @@ class BrokerLogs:
 
     def __init__(self, options: KafkaOptions, seconds: float = 5.0) -> None:
         self._client, self._seconds = AdminClient(options.client_settings()), seconds
-        self._gives_ids = True
+        self._ask_from = 0.0
 
     def ask_ids(self, topics: Iterable[str]) -> TopicIds:
         """Ask for the ids of topics without waiting; see `ids_of`."""
         wanted = sorted(set(topics))
-        if not wanted or not self._gives_ids:
+        if not wanted or time.monotonic() < self._ask_from:
             return {}
         return self._client.describe_topics(TopicCollection(wanted), request_timeout=self._seconds)
 
     def of(self, partitions: Iterable[tuple[str, int]]) -> dict[str, BrokerLog]:
-        """The logs of partitions by their names; one whose topic does not exist is left out.
+        """The logs of partitions by their names; one without topic or leader is left out.
 
         Raises KafkaException if the brokers do not answer, or refuse.
         """
@@ -64,9 +71,9 @@ class BrokerLogs:
         oldest = self._offsets(wanted, OffsetSpec.earliest())
         ends = self._offsets(wanted, OffsetSpec.latest())
         ids = ids_of(asked)
-        if asked and not ids and ends and self._gives_ids:
+        if asked and not ids and ends:
             # They answer all but this: it would cost the patience of a request each time.
-            self._gives_ids = False
+            self._ask_from = time.monotonic() + _WITHOUT_IDS_SECONDS
             log_warning("topic_ids_unknown", topics=sorted(asked))
         return {
             partition_name(one.topic, one.partition): BrokerLog(
@@ -80,13 +87,17 @@ class BrokerLogs:
         asked = self._client.list_offsets(
             dict.fromkeys(wanted, spec), request_timeout=self._seconds
         )
-        found = {}
+        found, failed = {}, list[KafkaException]()
         for one, future in asked.items():
             try:
                 found[one] = future.result()
             except KafkaException as error:
                 if error.args[0].code() not in GONE:
-                    raise
+                    failed.append(error)
+        # One partition without a leader must not keep the others waiting.
+        refused = [error for error in failed if error.args[0].code() in NO_RIGHT]
+        if refused or (failed and not found):
+            raise (refused or failed)[0]
         return found
 
 
