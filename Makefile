@@ -106,6 +106,7 @@ bench: setup broker-deps ## Benchmarks against named peers, as ratios in one run
 	$(BIN)/python benchmarks/mqtt_exactly_once.py
 	$(BIN)/python benchmarks/mqtt_rate.py
 	$(BIN)/python benchmarks/kafka_exactly_once.py
+	$(BIN)/python benchmarks/kafka_recreated.py
 	$(BIN)/python benchmarks/kafka_rate.py
 	$(BIN)/python benchmarks/trips.py
 	$(BIN)/python benchmarks/trips_landing.py

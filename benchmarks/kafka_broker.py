@@ -41,6 +41,10 @@ class KafkaBroker:
     def add_topic(self, topic: str, partitions: int) -> None:
         self._send("add_topic", topic, partitions)
 
+    def recreate_topic(self, topic: str, partitions: int) -> None:
+        """Delete a topic with its messages and create it again, as another topic of that name."""
+        self._send("recreate_topic", topic, partitions)
+
     def down(self) -> None:
         self._send("down")
 
@@ -88,12 +92,23 @@ def _library() -> ctypes.CDLL:
             ctypes.c_int,
             (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int64),
         ),
+        ("rd_kafka_mock_topic_delete", ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p)),
+        ("rd_kafka_mock_set_controller_id", ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32)),
         ("rd_kafka_mock_broker_set_down", ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32)),
         ("rd_kafka_mock_broker_set_up", ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32)),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, list(arguments)
     return library
+
+
+def _recreate(kafka: ctypes.CDLL, cluster: Any, topic: bytes, partitions: int) -> int:
+    """The mock brokers create a topic when a client asks for it: between the two, one may."""
+    for _ in range(50):
+        kafka.rd_kafka_mock_topic_delete(cluster, topic)
+        if kafka.rd_kafka_mock_topic_create(cluster, topic, partitions, 1) == 0:
+            return 0
+    return -1
 
 
 def main() -> None:
@@ -104,6 +119,8 @@ def main() -> None:
     cluster = kafka.rd_kafka_mock_cluster_new(client, 1)
     # Three seconds otherwise, at each start of a group.
     kafka.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 100)
+    # Ids of topics are asked from the controller.
+    kafka.rd_kafka_mock_set_controller_id(cluster, 1)
     for topic in topics:
         kafka.rd_kafka_mock_topic_create(cluster, topic.encode(), int(partitions), 1)
     print(kafka.rd_kafka_mock_cluster_bootstraps(cluster).decode(), flush=True)
@@ -116,6 +133,8 @@ def main() -> None:
                 )
             case "add_topic", [topic, number]:
                 answer = kafka.rd_kafka_mock_topic_create(cluster, topic.encode(), number, 1)
+            case "recreate_topic", [topic, number]:
+                answer = _recreate(kafka, cluster, topic.encode(), number)
             case "down", []:
                 answer = kafka.rd_kafka_mock_broker_set_down(cluster, -1)
             case "up", []:

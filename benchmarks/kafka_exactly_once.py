@@ -60,6 +60,11 @@ class Expected:
     quarantined: dict[tuple[str, int], str] = field(default_factory=dict)
     partitions: dict[str, Counter[str]] = field(default_factory=dict)
 
+    def source(self, partition: str) -> str:
+        """The source of a partition's messages: topics that are created again are counted in it."""
+        log_number = self.partitions[partition]["log_number"]
+        return f"kafka:{partition}" if log_number == 1 else f"kafka:{partition}#{log_number}"
+
 
 def body_of(event_id: str, type_: str, order_id: str, at: datetime, **more: Any) -> dict[str, Any]:
     return {
@@ -195,13 +200,20 @@ def partition_of(sent: Sent, partitions: int) -> int:
     return zlib.crc32(sent.order_id.encode()) % partitions
 
 
-def expected_of(ledger: list[Sent], partitions: int) -> Expected:
-    """What must become of the ledger, message by message in the order of each partition."""
-    expected = Expected()
-    placings: set[str] = set()
+def expected_of(ledger: list[Sent], partitions: int, before: Expected | None = None) -> Expected:
+    """What must become of the ledger, message by message in the order of each partition.
+
+    `before` is what was expected until all topics were created again with so many partitions; it
+    is continued.
+    """
+    expected = Expected() if before is None else before
+    for counts in expected.partitions.values():
+        counts |= {"log_number": counts["log_number"] + 1}
+        counts["position"] = 0
+    placings = {content[1] for content in expected.stored.values() if content[0] == "placed"}
     for sent in ledger:
         name = f"{sent.topic}/{partition_of(sent, partitions)}"
-        counts = expected.partitions.setdefault(name, Counter())
+        counts = expected.partitions.setdefault(name, Counter(log_number=1))
         offset = counts["position"]
         counts["position"] += 1
         code = sent.code
@@ -220,7 +232,7 @@ def expected_of(ledger: list[Sent], partitions: int) -> Expected:
                 continue
             code = "placed_twice" if earlier is None else "reused_event_id"
         counts["rows_quarantined"] += 1
-        expected.quarantined[(f"kafka:{name}", offset)] = code
+        expected.quarantined[(expected.source(name), offset)] = code
     return expected
 
 

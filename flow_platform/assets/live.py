@@ -129,6 +129,8 @@ def _metadata(state: StreamState) -> dict[str, dg.MetadataValue]:
         "quarantined": dg.MetadataValue.int(state.quarantined),
         "repeated": dg.MetadataValue.int(state.repeated),
         "quarantined_last_day": dg.MetadataValue.int(state.quarantined_last_day),
+        "begun_again": dg.MetadataValue.int(int((state.by_topic["incarnation"] - 1).sum())),
+        "sessions_lost": dg.MetadataValue.int(state.sessions_lost),
     }
     if state.lag_seconds is not None:
         metadata["lag_seconds"] = dg.MetadataValue.float(round(state.lag_seconds))

@@ -17,6 +17,7 @@ from flow_platform.settings import get_settings
 
 if TYPE_CHECKING:
     from flow_platform.platform import Platform
+    from flow_platform.streams.kafka_lag import Reach
     from flow_platform.streams.state import StreamState
 
 FLOW = "traffic"
@@ -156,7 +157,9 @@ def http(
 ) -> None:
     """Fetch the hours that the open-data portal has published since the last time, page by page.
 
-    Each page is stored with its cursor in one transaction. Older days: flow backfill traffic.
+    Each page is stored with its cursor in one transaction. Hours of the last two days that the
+    portal has changed or published late are read again; with --every this is looked for once an
+    hour. Older days: flow backfill traffic.
     """
     import time
     from dataclasses import asdict
@@ -168,10 +171,16 @@ def http(
 
     platform = prepared()
     kept = platform.kept(TrafficContext)
+    compared_at: datetime | None = None
     while True:
+        now = datetime.now(UTC)
+        is_compared = compared_at is None or now - compared_at >= timedelta(hours=1)
+        if is_compared:
+            compared_at = now
         try:
             fetched = fetch_newer(
-                platform.store(INGEST_ROLE), kept.source, kept.cache, datetime.now(UTC)
+                *(platform.store(INGEST_ROLE), kept.source, kept.cache, now),
+                is_compared=is_compared,
             )
         except SourceError as error:
             if every is None:
@@ -186,6 +195,12 @@ def http(
                     f"{fetched.stored:,} readings stored, {fetched.repeated:,} known already,"
                     f" {fetched.quarantined:,} in quarantine; newest hour: {newest}. {CREDIT}."
                 )
+                if fetched.changed and fetched.read_again_from:
+                    _print(
+                        f"The data set {_BEGUN_AGAIN[fetched.changed]}: hours after"
+                        f" {fetched.read_again_from:%Y-%m-%d %H:%M} UTC. Older days are loaded"
+                        " again by `flow backfill traffic`."
+                    )
         if every is None:
             return
         time.sleep(every)
@@ -264,30 +279,33 @@ def status(brokers: BrokersOption = None, as_json: JsonOption = False) -> None:
     """Show the state of the streams: messages by topic, the newest, the lag, open quarantine."""
     from flow_platform.flows.deliveries.context import DeliveriesContext
     from flow_platform.flows.deliveries.live.consumer_options import consumer_options
-    from flow_platform.streams.kafka_lag import end_offsets
+    from flow_platform.streams.kafka_lag import reaches
+    from flow_platform.streams.kafka_messages import SOURCE
+    from flow_platform.streams.offsets import Offsets
     from flow_platform.streams.state import stream_state
 
     platform = prepared()
     now = datetime.now(UTC)
-    states = {
-        flow: stream_state(platform.store(INGEST_ROLE), flow, now) for flow in (FLOW, DELIVERIES)
-    }
-    ends: dict[str, int] = {}
+    store = platform.store(INGEST_ROLE)
+    states = {flow: stream_state(store, flow, now) for flow in (FLOW, DELIVERIES)}
+    found: dict[str, Reach] = {}
     config = platform.kept(DeliveriesContext).source
     if config.kind == "kafka" or brokers is not None:
-        names = list(states[DELIVERIES].by_topic["topic"])
-        ends = end_offsets(consumer_options(config, brokers=brokers), names)
+        with store.connect() as connection:
+            positions = Offsets(DELIVERIES, SOURCE).read(connection)
+        found = reaches(consumer_options(config, brokers=brokers), positions)
     if as_json:
-        found = {flow: state.as_json() for flow, state in states.items()}
-        for topic in found[DELIVERIES]["topics"]:
-            end = ends.get(topic["topic"])
-            topic["end"] = end
-            topic["lag_messages"] = None if end is None else max(0, end - topic["position"])
-        print_json(found)
+        printed = {flow: state.as_json() for flow, state in states.items()}
+        for topic in printed[DELIVERIES]["topics"]:
+            reach = found.get(topic["topic"])
+            topic["end"] = None if reach is None else reach.end
+            topic["lag_messages"] = None if reach is None else reach.behind
+            topic["is_other_log"] = None if reach is None else reach.is_other_log
+        print_json(printed)
         return
     shown = [state for state in states.values() if state.messages or state.lost]
     for state in shown:
-        _show(state, ends)
+        _show(state, found)
     if not shown:
         _print(
             'No message has arrived yet. `flow ingest mqtt` subscribes; with kind = "mqtt" under'
@@ -331,7 +349,7 @@ def _short_moment(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
 
 
-def _show(state: StreamState, ends: Mapping[str, int]) -> None:
+def _show(state: StreamState, reaches: Mapping[str, Reach]) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
@@ -349,8 +367,8 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
         table.add_column(name, no_wrap=True)
     for row in rows.to_dict("records"):
         newest_at = row["last_event_at"]
-        end = ends.get(row["topic"])
-        behind = "unknown" if end is None else f"{max(0, end - row['position']):,}"
+        reach = reaches.get(row["topic"])
+        behind = "unknown" if reach is None else f"{reach.behind:,}"
         table.add_row(
             row["topic"],
             *(f"{row[name]:,}" for name in counted),
@@ -367,6 +385,13 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
     )
     if state.lost:
         _print(f"Lost: {state.lost:,} offsets that the broker had deleted before they were read.")
+    for name, reach in reaches.items():
+        if not of_hours and reach.is_other_log:
+            _print(
+                f"{name} is another log at the broker than the one that is settled:"
+                " `flow ingest kafka` reads it from its beginning."
+            )
+    _show_begun_again(state)
     if last is not None:
         _print(f"Last message {last:%Y-%m-%d %H:%M:%S} UTC, {_ago(state.at - last)} ago.")
     if newest is not None:
@@ -378,6 +403,36 @@ def _show(state: StreamState, ends: Mapping[str, int]) -> None:
         _print(
             f"Open in quarantine: {reasons} ({state.quarantined_last_day:,} in the last 24 hours)."
         )
+
+
+_BEGUN_AGAIN = {
+    "recreated": "was created again at the broker; it is read from its beginning",
+    "truncated": "has lost its end at the broker; it is read from its beginning again",
+    "emptied": "was emptied; what it publishes again is read",
+    "shorter": "has lost its newest hours; what it publishes again is read",
+    "changed": "has changed hours that were fetched; they were read again",
+}
+
+
+def _show_begun_again(state: StreamState) -> None:
+    for row in state.begun_again.to_dict("records"):
+        why = _BEGUN_AGAIN[row["begun_again_why"]]
+        _print(
+            f"{row['topic']} {why} (incarnation {row['incarnation']}, since"
+            f" {row['begun_again_at']:%Y-%m-%d %H:%M} UTC)."
+        )
+    for row in state.sessions.to_dict("records"):
+        name = f"session {row['client_id']} of {row['broker']}"
+        if row["lost"]:
+            _print(
+                f"The {name} was lost at the broker {row['lost']:,} times, last"
+                f" {row['lost_at']:%Y-%m-%d %H:%M} UTC: messages that it held did not arrive."
+            )
+        if row["taken_over"]:
+            _print(
+                f"The {name} was taken over by another client {row['taken_over']:,} times, last"
+                f" {row['taken_over_at']:%Y-%m-%d %H:%M} UTC: give each client an id of its own."
+            )
 
 
 def _ago(span: timedelta) -> str:

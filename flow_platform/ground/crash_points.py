@@ -12,8 +12,9 @@ import signal
 from flow_platform.ground.errors import ConfigurationError
 
 INGEST_POINTS = ("mid_transaction", "before_commit", "after_commit_before_ack")
+BEGIN_AGAIN_POINTS = ("before_begin_again", "after_begin_again")
 ERASURE_POINTS = ("before_ledger", "after_commit")
-POINTS = (*INGEST_POINTS, *ERASURE_POINTS)
+POINTS = (*INGEST_POINTS, *BEGIN_AGAIN_POINTS, *ERASURE_POINTS)
 
 _armed: dict[str, int] = {}
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_futures
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic
 
@@ -31,9 +30,20 @@ from flow_platform.ground.signals import stopping_on_signals
 from flow_platform.streams.back_off import BackOff
 from flow_platform.streams.database import DATABASE_AWAY, first_line
 from flow_platform.streams.destination import R
-from flow_platform.streams.kafka_messages import message_of, partition_name
+from flow_platform.streams.kafka_messages import mark_of, message_of, partition_name
 from flow_platform.streams.kafka_options import KafkaOptions
-from flow_platform.streams.offsets import OvertakenError, Span
+from flow_platform.streams.kafka_starts import OwnedPartition, Start, find_starts
+from flow_platform.streams.kafka_topics import (
+    GONE,
+    NO_RIGHT,
+    BrokerLogs,
+    LogReplacedError,
+    TopicIds,
+    check_ids,
+    ids_of,
+)
+from flow_platform.streams.logs import BrokerLog, LogMark, why_begin_again
+from flow_platform.streams.offsets import OvertakenError
 from flow_platform.streams.outcome import Outcome
 from flow_platform.streams.report import NewCentres, Report
 from flow_platform.streams.settlement import Batch, Settlement
@@ -48,27 +58,10 @@ _READ_MESSAGES = 500
 _PATIENCE = 0.5
 # A transaction in progress may take so long while partitions wait for their next consumer.
 _REVOKE_PATIENCE = 20.0
-_WATERMARK_SECONDS = 10.0
-
-_NO_RIGHT = (
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-)
-
-
-@dataclass
-class _Partition:
-    """A partition that this consumer owns.
-
-    `handed` is the position that is settled once the batches in progress are, `read` the offset to
-    receive next. Both are None before the first message of the partition was ever read.
-    """
-
-    topic: str
-    number: int
-    handed: int | None = None
-    read: int | None = None
+# A topic that was created again with no message that would be received is noticed so late.
+_WATCH_SECONDS = 5.0
+# Partitions whose topic or leader was absent are looked for again after so long.
+_ABSENT_SECONDS = 30.0
 
 
 class KafkaSubscriber(Generic[R]):
@@ -92,7 +85,7 @@ class KafkaSubscriber(Generic[R]):
         self._options, self._settlement = options, settlement
         self._from_earliest = from_earliest
         self._max_messages, self._idle_seconds = max_messages, idle_seconds
-        self._owned: dict[str, _Partition] = {}
+        self._owned: dict[str, OwnedPartition] = {}
         # Counts the changes of what is owned: messages received across one are read again.
         self._generation = 0
         self._is_synchronised = False
@@ -110,6 +103,11 @@ class KafkaSubscriber(Generic[R]):
         self._report = Report()
         self._accepted = 0
         self._last_arrival: float | None = None
+        self._logs = BrokerLogs(options)
+        # Messages that are not the ones that were settled at their offsets.
+        self._witnesses: dict[str, LogMark] = {}
+        self._ids: TopicIds = {}
+        self._ids_asked_at = self._synchronised_at = 0.0
         self._consumer = Consumer(
             {**options.settings(), "error_cb": self._client_error, "on_commit": _committed}
         )
@@ -149,6 +147,9 @@ class KafkaSubscriber(Generic[R]):
             self._synchronise()
             if not self._is_synchronised:
                 self._receive(0.1)
+            return
+        self._watch_logs()
+        if not self._is_synchronised:
             return
         if self._is_due() and self._writing is None:
             self._hand_over()
@@ -191,11 +192,16 @@ class KafkaSubscriber(Generic[R]):
         topic, offset = found.topic(), found.offset()
         assert topic is not None and offset is not None
         partition = self._owned.get(name)
-        if partition is None or (partition.read is not None and offset < partition.read):
+        if partition is None or partition.start is None:
+            return
+        if partition.read is not None and offset < partition.read:
+            self._compare(name, partition.start, found, offset)
             return
         if self._max_messages is not None and self._accepted >= self._max_messages:
             return
-        message = message_of(found, self._options.topics[topic], now)
+        known = partition.start.position
+        log_number = 1 if known is None else known.log_number
+        message = message_of(found, self._options.topics[topic], now, log_number)
         buffer = self._buffer
         if not buffer:
             self._buffered_at = time.monotonic()
@@ -204,17 +210,27 @@ class KafkaSubscriber(Generic[R]):
         buffer.bytes += len(message.payload)
         span = buffer.spans.get(name)
         if span is None:
-            buffer.spans[name] = Span(partition.handed, offset + 1)
+            buffer.spans[name] = partition.span(offset + 1)
         else:
             span.position = offset + 1
-        partition.read = offset + 1
+        partition.read, partition.last = offset + 1, found
         self._accepted += 1
         self._last_arrival = time.monotonic()
+
+    def _compare(self, name: str, start: Start, found: BrokerMessage, offset: int) -> None:
+        """Compare what is at the place of the last settled message with what is known of it."""
+        if start.position is None or offset != start.witness:
+            return
+        mark = mark_of(found, start.log_id)
+        now = BrokerLog(start.oldest, offset + 1, start.log_id)
+        if why_begin_again(start.position, now, mark) is not None:
+            self._witnesses[name] = mark
+            self._lose_track()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._generation += 1
         self._owned = {
-            f"{one.topic}/{one.partition}": _Partition(one.topic, one.partition)
+            f"{one.topic}/{one.partition}": OwnedPartition(one.topic, one.partition)
             for one in partitions
         }
         # Nothing is fetched before the positions are read from the database.
@@ -261,78 +277,30 @@ class KafkaSubscriber(Generic[R]):
     def _message_error(self, message: BrokerMessage, error: KafkaError) -> None:
         code = error.code()
         if code == KafkaError._AUTO_OFFSET_RESET:
-            partition = self._owned.get(partition_name(message.topic(), message.partition()))
-            if partition is not None:
-                self._out_of_range(partition)
-        elif error.fatal() or code in _NO_RIGHT:
-            self._fatal = FlowError(
-                f"The broker {self._options.brokers} refuses: {error.str()}. Give the user the"
-                f" right to read the topics and to join the group {self._options.group}."
-            )
+            # Deleted before it was read, or of another log: positions and logs are compared.
+            self._lose_track()
+            self._wait.extend()
+        elif code in GONE:
+            log_warning("topic_gone", topic=message.topic(), why=error.str())
+            if any(one.topic == message.topic() for one in self._owned.values()):
+                self._lose_track()
+                self._wait.extend()
+        elif error.fatal() or code in NO_RIGHT:
+            self._fatal = self._refused(error)
         else:
             log_warning("broker_error", topic=message.topic(), why=error.str())
+
+    def _refused(self, error: KafkaError) -> FlowError:
+        return FlowError(
+            f"The broker {self._options.brokers} refuses: {error.str()}. Give the user the"
+            f" right to read the topics and to join the group {self._options.group}."
+        )
 
     def _client_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._fatal = FlowError(f"The Kafka client has failed: {error.str()}. Start it again.")
         else:
             log_warning("broker_away", why=error.str())
-
-    def _out_of_range(self, partition: _Partition) -> None:
-        """The broker does not have the next offset: it was deleted before it was read, or the
-        topic was created again.
-        """
-        if self._writing is not None:
-            wait_for_futures([self._writing])
-            self._collect()
-        position = partition.handed
-        if position is None or not self._is_synchronised:
-            self._lose_track()  # the oldest message was deleted while it was requested
-            return
-        try:
-            oldest, end = self._consumer.get_watermark_offsets(
-                TopicPartition(partition.topic, partition.number), _WATERMARK_SECONDS, cached=False
-            )
-        except KafkaException as error:
-            log_warning("broker_away", why=str(error))
-            self._lose_track()
-            return
-        if oldest <= position <= end:
-            self._lose_track()
-            return
-        self._offsets_lost(partition, position, oldest, end)
-
-    def _offsets_lost(self, partition: _Partition, position: int, oldest: int, end: int) -> None:
-        """Skip what was deleted before it was read if that is allowed, else stop with an error."""
-        name = partition_name(partition.topic, partition.number)
-        lost = max(0, oldest - position)
-        log_warning(
-            "offsets_lost",
-            partition=name,
-            position=position,
-            oldest=oldest,
-            end=end,
-            lost=lost,
-            goes_on=self._from_earliest,
-        )
-        if self._from_earliest:
-            self._lose_track()
-            # Where it fails, the broker refuses the same offset again.
-            with suppress(OvertakenError, *DATABASE_AWAY):
-                settlement = self._settlement
-                settlement.offsets.skip(settlement.connection, name, position, oldest)
-            return
-        cause = (
-            f"{lost:,} offsets were deleted before they were read"
-            if lost
-            else "the topic was created again, or the broker has lost its end"
-        )
-        self._fatal = FlowError(
-            f"{name} is settled up to offset {position:,}, but the broker has {oldest:,} to"
-            f" {end:,} only: {cause}. Start again with --from-earliest to continue from {oldest:,};"
-            " have the producer send the missing messages again, and lengthen the topic's"
-            " retention."
-        )
 
     # The database.
 
@@ -344,34 +312,89 @@ class KafkaSubscriber(Generic[R]):
             if not self._writing.done():
                 return
             self._collect()
-        try:
-            positions = self._settlement.positions(self._owned)
-        except DATABASE_AWAY as error:
-            self._settlement.close()
+        starts = self._find_starts()
+        if starts is None:
             self._consumer.assign([])  # nothing that is received now could be kept
-            log_warning(
-                "database_away", why=first_line(error), again_in=round(self._wait.extend(), 1)
-            )
             return
-        starts = []
+        self._ids, self._ids_asked_at = {}, time.monotonic()
+        self._synchronised_at = self._ids_asked_at
+        self._witnesses.clear()
+        places = []
         for name, partition in self._owned.items():
-            partition.handed = partition.read = positions[name]
-            start = OFFSET_BEGINNING if partition.read is None else partition.read
-            starts.append(TopicPartition(partition.topic, partition.number, start))
-        self._consumer.assign(starts)
-        self._consumer.resume(starts)
+            partition.start = starts.get(name)
+            if partition.start is None:
+                continue
+            partition.handed = partition.read = partition.position
+            first = partition.start.first
+            offset = OFFSET_BEGINNING if first is None else first
+            places.append(TopicPartition(partition.topic, partition.number, offset))
+        self._consumer.assign(places)
+        self._consumer.resume(places)
         self._is_paused = False
         self._is_synchronised = True
         self._last_arrival = time.monotonic()
-        log_event("positioned", positions=positions)
+        log_event("positioned", positions={name: self._owned[name].position for name in starts})
+
+    def _find_starts(self) -> dict[str, Start] | None:
+        """Where the owned partitions are read from; None if that cannot be found out yet."""
+        event = ""
+        try:
+            return find_starts(
+                self._settlement,
+                self._logs,
+                {name: (one.topic, one.number) for name, one in self._owned.items()},
+                self._witnesses,
+                from_earliest=self._from_earliest,
+            )
+        except OvertakenError as error:
+            event, why = "overtaken", str(error)
+        except DATABASE_AWAY as error:
+            self._settlement.close()
+            event, why = "database_away", first_line(error)
+        except KafkaException as error:
+            reason = error.args[0]
+            if reason.code() in NO_RIGHT:
+                raise self._refused(reason) from error
+            event, why = "broker_away", reason.str()
+        log_warning(event, why=why, again_in=round(self._wait.extend(), 1))
+        return None
+
+    def _watch_logs(self) -> None:
+        """See now and then whether the topics are still the ones that are read.
+
+        Also those that wait for their topic to exist again are looked for.
+        """
+        if time.monotonic() - self._ids_asked_at < _WATCH_SECONDS:
+            return
+        if not all(future.done() for future in self._ids.values()):
+            return
+        ids = ids_of(self._ids)
+        is_waiting = any(one.start is None for one in self._owned.values())
+        is_waiting = is_waiting and time.monotonic() - self._synchronised_at > _ABSENT_SECONDS
+        if is_waiting or any(one.is_of_other(ids) for one in self._owned.values()):
+            self._lose_track()
+            return
+        self._ids_asked_at = time.monotonic()
+        self._ids = self._logs.ask_ids(one.topic for one in self._owned.values())
 
     def _hand_over(self) -> None:
         """Give what is buffered to the writer."""
         batch, self._buffer = self._buffer, Batch()
+        log_ids: dict[str, str] = {}
         for name, span in batch.spans.items():
-            self._owned[name].handed = span.position
+            partition = self._owned[name]
+            partition.handed = span.position
+            assert partition.start is not None and partition.last is not None
+            log_id = partition.start.known_log_id
+            span.mark = mark_of(partition.last, log_id)
+            if log_id is not None:
+                log_ids[partition.topic] = log_id
+        # Asked after the messages have arrived: a topic that still has its id has sent them.
+        asked = self._logs.ask_ids(log_ids)
         self._written, self._write_began = batch, time.monotonic()
-        self._writing = self._writer.submit(self._settlement.settle, batch)
+        self._writing = self._writer.submit(
+            self._settlement.settle, batch, lambda _connection: check_ids(log_ids, asked)
+        )
 
     def _collect(self) -> None:
         """Take the result of the batch in progress, if it is finished."""
@@ -384,6 +407,8 @@ class KafkaSubscriber(Generic[R]):
         except OvertakenError as error:
             log_warning("overtaken", why=str(error))
             self._wait.extend()
+        except LogReplacedError as error:
+            log_warning("log_replaced", why=str(error))
         except DATABASE_AWAY as error:
             self._settlement.close()
             log_warning("database_lost", why=first_line(error), messages=len(batch))

@@ -31,6 +31,8 @@ _FETCH_BYTES = 8 * 1024 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
 # How long the partitions of a consumer that was killed wait for another.
 _SESSION_MILLISECONDS = 10_000
+# Partitions that a topic has more than before are found so late.
+_METADATA_MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,15 @@ class KafkaOptions:
             )
         return self.topics[name]
 
+    def client_settings(self) -> dict[str, Any]:
+        """The settings of librdkafka for asking about topics; those of consumers mean nothing."""
+        return {
+            "client.id": "flow-platform",
+            "log_level": 0,
+            **self.client,
+            "bootstrap.servers": self.brokers,
+        }
+
     def settings(self) -> dict[str, Any]:
         """The settings of librdkafka.
 
@@ -58,6 +69,7 @@ class KafkaOptions:
         """
         return {
             "client.id": "flow-platform",
+            "topic.metadata.refresh.interval.ms": _METADATA_MILLISECONDS,
             "session.timeout.ms": _SESSION_MILLISECONDS,
             "queued.max.messages.kbytes": _QUEUED_KBYTES,
             "fetch.max.bytes": _FETCH_BYTES,

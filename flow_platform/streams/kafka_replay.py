@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Message as BrokerMessage
 
 from flow_platform.ground.errors import ConfigurationError, SourceError
 from flow_platform.streams.destination import Destination, Message, R
 from flow_platform.streams.kafka_messages import SOURCE, message_of, partition_name
 from flow_platform.streams.kafka_options import KafkaOptions
+from flow_platform.streams.kafka_topics import BrokerLogs
+from flow_platform.streams.logs import RECREATED, BrokerLog, Position, why_begin_again
 from flow_platform.streams.offsets import Offsets
 from flow_platform.streams.repair import RepairOutcome, store_again
 from flow_platform.warehouse.store import Store
@@ -43,16 +46,22 @@ def replay(
     """
     flow_topic = options.topic(topic)
     name = partition_name(topic, number)
-    position = _position(store, Offsets(destination.flow, SOURCE), name)
+    known = _position(store, Offsets(destination.flow, SOURCE), name)
+    log, position = _log(options, topic, number), known.offset
+    _check_log(name, known, log)
     client = Consumer(options.settings() | {"group.id": f"{options.group}-replay"})
     try:
-        oldest, end, since = _bounds(client, options, topic, number, from_time)
-        first = since if from_offset is None or from_time is not None else from_offset
-        stop = min(position, end) if to_offset is None else to_offset + 1
-        _check_range(name, first, stop, oldest, position)
+        if from_time is not None:
+            first = _since(client, options, TopicPartition(topic, number), from_time, log.end)
+        else:
+            first = log.oldest if from_offset is None else from_offset
+        stop = min(position, log.end) if to_offset is None else to_offset + 1
+        _check_range(name, first, stop, log.oldest, position)
         outcome = RepairOutcome(first=first, last=stop - 1)
         client.assign([TopicPartition(topic, number, first)])
-        for messages in _range_of(client, flow_topic, name, first, stop):
+        for found in _range_of(client, name, first, stop):
+            now = datetime.now(UTC)
+            messages = [message_of(one, flow_topic, now, known.log_number) for one in found]
             records = [destination.read(message) for message in messages]
             store_again(store, destination, records, outcome, keep_rejects=True)
         return outcome
@@ -60,7 +69,7 @@ def replay(
         client.close()
 
 
-def _position(store: Store, offsets: Offsets, name: str) -> int:
+def _position(store: Store, offsets: Offsets, name: str) -> Position:
     with store.connect() as connection:
         position = offsets.read(connection, [name]).get(name)
     if position is None:
@@ -71,22 +80,50 @@ def _position(store: Store, offsets: Offsets, name: str) -> int:
     return position
 
 
-def _bounds(
-    client: Any, options: KafkaOptions, topic: str, number: int, from_time: datetime | None
-) -> tuple[int, int, int]:
-    """The oldest offset that the broker has, the end, and the first one since `from_time`."""
+def _log(options: KafkaOptions, topic: str, number: int) -> BrokerLog:
+    """The partition as the broker has it."""
+    name = partition_name(topic, number)
     try:
-        oldest, end = client.get_watermark_offsets(TopicPartition(topic, number), _BROKER_SECONDS)
-        if from_time is None:
-            return oldest, end, oldest
-        wanted = TopicPartition(topic, number, int(from_time.timestamp() * 1000))
+        found = BrokerLogs(options, _BROKER_SECONDS).of([(topic, number)])
+    except KafkaException as error:
+        raise _silent(options, name, error) from error
+    if name not in found:
+        raise SourceError(
+            f"The broker {options.brokers} has no {name}. Check topic and partition: `flow ingest"
+            " status` shows those that are settled."
+        )
+    return found[name]
+
+
+def _since(
+    client: Any, options: KafkaOptions, place: TopicPartition, from_time: datetime, end: int
+) -> int:
+    """The first offset since a moment."""
+    wanted = TopicPartition(place.topic, place.partition, int(from_time.timestamp() * 1000))
+    try:
         (found,) = client.offsets_for_times([wanted], _BROKER_SECONDS)
     except KafkaException as error:
-        raise SourceError(
-            f"The broker {options.brokers} does not answer for {partition_name(topic, number)}:"
-            f" {error}. Check that it runs and that the topic exists."
-        ) from error
-    return oldest, end, found.offset if found.offset >= 0 else end
+        name = partition_name(place.topic, place.partition)
+        raise _silent(options, name, error) from error
+    return int(found.offset) if found.offset >= 0 else end
+
+
+def _silent(options: KafkaOptions, name: str, error: KafkaException) -> SourceError:
+    return SourceError(
+        f"The broker {options.brokers} does not answer for {name}: {error}. Check that it runs and"
+        " that the topic exists."
+    )
+
+
+def _check_log(name: str, known: Position, log: BrokerLog) -> None:
+    """Offsets mean nothing in another log than the one that was settled."""
+    why = why_begin_again(known, log)
+    if why is not None:
+        cause = "was created again" if why == RECREATED else "has lost its end"
+        raise ConfigurationError(
+            f"{name} {cause} at the broker since it was settled: there is nothing to replay. `flow"
+            " ingest kafka` reads it from its beginning; replay is for what it has settled then."
+        )
 
 
 def _check_range(name: str, first: int, stop: int, oldest: int, position: int) -> None:
@@ -102,17 +139,14 @@ def _check_range(name: str, first: int, stop: int, oldest: int, position: int) -
         )
 
 
-def _range_of(
-    client: Any, flow_topic: str, name: str, first: int, stop: int
-) -> Iterator[list[Message]]:
+def _range_of(client: Any, name: str, first: int, stop: int) -> Iterator[list[BrokerMessage]]:
     """The messages of the range in batches. The last offsets of it may have no message."""
     (place,) = client.assignment()
-    batch: list[Message] = []
+    batch: list[BrokerMessage] = []
     deadline = time.monotonic() + _BROKER_SECONDS
     reached = first
     while reached < stop:
         messages = client.consume(_BATCH, 0.5)
-        now = datetime.now(UTC)
         for message in messages:
             if (error := message.error()) is not None:
                 raise SourceError(f"{name} cannot be read again: {error.str()}. Try it once more.")
@@ -120,7 +154,7 @@ def _range_of(
             reached = message.offset() + 1
             if reached > stop:
                 break
-            batch.append(message_of(message, flow_topic, now))
+            batch.append(message)
         if not messages:
             # Compaction and transactions leave offsets without a message: the client passes them.
             (passed,) = client.position([place])

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -44,6 +44,8 @@ _KEEP_ALIVE = 60
 _SOUND_CONNECTION = 5.0
 _SESSION_TAKEN_OVER = 142
 
+_T = TypeVar("_T")
+
 
 class MqttSubscriber:
     """One session with the broker, one settlement with the database.
@@ -68,7 +70,11 @@ class MqttSubscriber:
         self._max_messages, self._idle_seconds = max_messages, idle_seconds
         self._queue: list[Packet] = []
         self._queued_at = self._connected_at = 0.0
-        self._is_connected = self._is_stopping = self._is_new_session = False
+        # Received in a session that ended, and not acknowledged.
+        self._held: list[Packet] = []
+        # When the broker began a session that is not noted yet.
+        self._new_session_at: datetime | None = None
+        self._is_connected = self._is_stopping = self._is_taken_over = False
         self._fatal: FlowError | None = None
         self._centres = NewCentres(on_centres)
         self._report = Report()
@@ -91,9 +97,14 @@ class MqttSubscriber:
                     else:
                         self._receive()
                     if self._fatal is not None:
+                        self._note_take_over()
                         raise self._fatal
+                    if self._new_session_at is not None:
+                        self._begin_session(self._new_session_at)
                     if self._is_due():
                         self._settle()
+                if self._new_session_at is not None:
+                    self._begin_session(self._new_session_at)
                 self._settle()
             finally:
                 self._leave_broker()
@@ -149,10 +160,17 @@ class MqttSubscriber:
             return
         self._is_connected = True
         self._connected_at = self._last_arrival = time.monotonic()
-        # Packet identifiers of a lost session mean nothing in the new one.
-        self._is_new_session = self._is_new_session or not flags.session_present
         log_event("connected", broker=self._options.address, session=bool(flags.session_present))
-        # At every connection: a broker that lost its sessions has lost the subscription too.
+        if not flags.session_present:
+            self._new_session_at = datetime.now(UTC)
+        elif self._new_session_at is None:
+            self._held.clear()  # the broker sends them again
+        # A new session is noted before anything arrives in it.
+        if self._new_session_at is None:
+            self._subscribe(client)
+
+    def _subscribe(self, client: paho.Client) -> None:
+        """At every connection: it may not have been reached in the one before."""
         client.subscribe(
             self._options.topic,
             options=SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB),
@@ -175,11 +193,13 @@ class MqttSubscriber:
     ) -> None:
         if self._is_connected and time.monotonic() - self._connected_at > _SOUND_CONNECTION:
             self._broker_wait = BackOff()
+        elif self._is_connected and reason.value and not self._is_stopping:
+            log_warning("cut_off", why=f"Does another client use {self._options.client_id}?")
         self._is_connected = False
-        # Nothing of these was acknowledged: the broker sends them again.
-        self._queue.clear()
+        self._hold()
         # Mosquitto 2.0.11 only closes the connection; later ones and other brokers give the reason.
         if flags.is_disconnect_packet_from_server and reason.value == _SESSION_TAKEN_OVER:
+            self._is_taken_over = True
             self._fatal = FlowError(
                 f"Another client connected to {self._options.address} as"
                 f" {self._options.client_id}. Stop it, or give one of the two another client_id."
@@ -237,8 +257,13 @@ class MqttSubscriber:
             self._client.disconnect()
             while self._client.socket() is not None and time.monotonic() < deadline:
                 self._client.loop(0.05)
-        self._queue.clear()
+        self._hold()
         self._is_connected = False
+
+    def _hold(self) -> None:
+        """Keep what is queued: the broker sends it again, but only if it keeps the session."""
+        self._held += self._queue
+        self._queue.clear()
 
     # The database.
 
@@ -267,19 +292,9 @@ class MqttSubscriber:
         if not batch:
             return
         started = time.monotonic()
-        outcome = Outcome()
-        while True:
-            try:
-                if self._is_new_session:
-                    self._settlement.forget_packets()
-                    self._is_new_session = False
-                outcome.add(self._settlement.settle(batch))
-                break
-            except DATABASE_AWAY as error:
-                log_warning("database_lost", why=first_line(error), messages=len(batch))
-                self._leave_broker()
-                if not self._open_database():
-                    return  # the broker keeps them
+        outcome = self._written(lambda: self._settlement.settle(batch), len(batch))
+        if outcome is None:
+            return  # the broker keeps them
         self._centres.add(outcome.centres)
         crash_points.pass_point("after_commit_before_ack")
         for packet in batch:
@@ -290,6 +305,39 @@ class MqttSubscriber:
         self._report.add(outcome, time.monotonic() - started)
         if self._report.is_due():
             self._report.log(queued=len(self._queue))
+
+    def _begin_session(self, at: datetime) -> None:
+        """Note a new session, with what the one before had sent; then subscribe."""
+        held, started = list(self._held), time.monotonic()
+        address, settlement = self._options.address, self._settlement
+        written = self._written(lambda: settlement.begin_session(address, at, held), len(held))
+        if written is None:
+            return
+        self._new_session_at = None
+        self._held.clear()
+        outcome, is_lost = written
+        if is_lost:
+            log_warning("session_lost", broker=address, held=outcome.messages)
+        self._centres.add(outcome.centres)
+        self._report.add(outcome, time.monotonic() - started)
+        if self._is_connected:
+            self._subscribe(self._client)
+
+    def _note_take_over(self) -> None:
+        if self._is_taken_over:
+            with suppress(*DATABASE_AWAY):
+                self._settlement.note_take_over(self._options.address)
+
+    def _written(self, write: Callable[[], _T], messages: int) -> _T | None:
+        """The result of `write`, tried until the database answers; None if a signal ends that."""
+        while True:
+            try:
+                return write()
+            except DATABASE_AWAY as error:
+                log_warning("database_lost", why=first_line(error), messages=messages)
+                self._leave_broker()
+                if not self._open_database():
+                    return None
 
     # When to do what.
 

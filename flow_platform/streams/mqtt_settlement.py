@@ -8,8 +8,9 @@ acknowledging packets is in `mqtt.py`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic
 
 import psycopg
@@ -30,6 +31,29 @@ _PACKETS = """
 insert into ops.mqtt_packets (client_id, message_number, payload_sha256)
 select %s, new.* from unnest(%s::integer[], %s::text[]) as new
 on conflict (client_id, message_number) do update set payload_sha256 = excluded.payload_sha256
+"""
+# The session before this one is lost with what it held. One that moves to another broker is not;
+# one of before this table has left packets.
+_BEGIN_SESSION = """
+insert into ops.mqtt_sessions as old (flow, broker, client_id, began_at, lost, lost_at)
+select %(flow)s, %(broker)s, %(client_id)s, %(at)s, was.lost::integer,
+    case when was.lost then %(at)s::timestamptz end
+from (select exists (select from ops.mqtt_packets where client_id = %(client_id)s)
+    and not exists (select from ops.mqtt_sessions
+        where flow = %(flow)s and client_id = %(client_id)s) as lost) as was
+on conflict (flow, broker, client_id) do update
+    set began_at = excluded.began_at, lost = old.lost + 1, lost_at = excluded.began_at
+    where old.began_at <> excluded.began_at
+"""
+_IS_LOST = """
+select lost_at is not distinct from began_at from ops.mqtt_sessions
+where flow = %(flow)s and broker = %(broker)s and client_id = %(client_id)s
+"""
+_TAKE_OVER = """
+insert into ops.mqtt_sessions as old (flow, broker, client_id, taken_over, taken_over_at)
+values (%s, %s, %s, 1, now())
+on conflict (flow, broker, client_id) do update
+    set taken_over = old.taken_over + 1, taken_over_at = excluded.taken_over_at
 """
 
 
@@ -80,7 +104,8 @@ class MqttSettlement(Generic[R]):
         """
         connection = self._settlement.open()
         self._take_lock(connection)
-        self._positions = self._settlement.offsets.read(connection)
+        known = self._settlement.offsets.read(connection)
+        self._positions = {topic: position.offset for topic, position in known.items()}
         rows = connection.execute(
             "select message_number, payload_sha256 from ops.mqtt_packets where client_id = %s",
             (self._client_id,),
@@ -91,15 +116,53 @@ class MqttSettlement(Generic[R]):
     def close(self) -> None:
         self._settlement.close()
 
-    def forget_packets(self) -> None:
-        """The broker has begun a new session, whose packet identifiers start again."""
-        self._settlement.connection.execute(
-            "delete from ops.mqtt_packets where client_id = %s", (self._client_id,)
-        )
+    def begin_session(
+        self, broker: str, at: datetime, held: Sequence[Packet]
+    ) -> tuple[Outcome, bool]:
+        """Note that `broker` has begun a new session at the moment `at`, which names it.
+
+        Its packet identifiers start again. `held` are packets of the session before that were not
+        acknowledged: nobody sends them again, so they are settled in the same transaction. Returns
+        their outcome, and whether a session was lost; False for the first one of the client.
+        """
+        outcome, fresh = self._not_settled(held)
+        facts = {
+            "flow": self._destination.flow,
+            "broker": broker,
+            "client_id": self._client_id,
+            "at": at,
+        }
+
+        def begin(connection: psycopg.Connection) -> None:
+            connection.execute(_BEGIN_SESSION, facts)
+            connection.execute(
+                "delete from ops.mqtt_packets where client_id = %s", (self._client_id,)
+            )
+
+        if fresh:
+            outcome.add(self._settle_fresh(fresh, begin))
+        else:
+            with self._settlement.connection.transaction():
+                begin(self._settlement.connection)
         self._packets.clear()
+        row = self._settlement.connection.execute(_IS_LOST, facts).fetchone()
+        return outcome, row is not None and bool(row[0])
+
+    def note_take_over(self, broker: str) -> None:
+        """Count that another client has taken the session over."""
+        self._settlement.connection.execute(
+            _TAKE_OVER, (self._destination.flow, broker, self._client_id)
+        )
 
     def settle(self, packets: Sequence[Packet]) -> Outcome:
         """Settle all packets that are not settled yet; returns these by their fate."""
+        outcome, fresh = self._not_settled(packets)
+        if fresh:
+            outcome.add(self._settle_fresh(fresh))
+        return outcome
+
+    def _not_settled(self, packets: Sequence[Packet]) -> tuple[Outcome, list[Packet]]:
+        """The packets that are not settled yet, and how many others were sent again."""
         outcome = Outcome()
         fresh = []
         for packet in packets:
@@ -110,17 +173,23 @@ class MqttSettlement(Generic[R]):
                 outcome.counts[REDELIVERED] += 1
             else:
                 fresh.append(packet)
-        if fresh:
-            outcome.add(self._settle_fresh(fresh))
-        return outcome
+        return outcome, fresh
 
-    def _settle_fresh(self, packets: list[Packet]) -> Outcome:
+    def _settle_fresh(
+        self,
+        packets: list[Packet],
+        also: Callable[[psycopg.Connection], None] = lambda _connection: None,
+    ) -> Outcome:
+        """Settle packets; `also` is the last part of their transaction."""
+
+        def write(connection: psycopg.Connection) -> None:
+            self._write_packets(connection, packets)
+            also(connection)
+
         batch = self._batch_of(packets)
         self._attempt = attempt = _Attempt(packets, batch.spans)
         try:
-            outcome = self._settlement.settle(
-                batch, also=lambda connection: self._write_packets(connection, packets)
-            )
+            outcome = self._settlement.settle(batch, also=write)
         except OvertakenError as error:
             raise _overtaken(self._destination.flow) from error
         self._accept(attempt)

@@ -16,6 +16,7 @@ from flow_platform.ground import crash_points
 from flow_platform.ground.fates import REPEATED, STORED, is_quarantined
 from flow_platform.streams.database import connect
 from flow_platform.streams.destination import Destination, R
+from flow_platform.streams.logs import Position
 from flow_platform.streams.offsets import Offsets, Span
 from flow_platform.streams.outcome import Outcome
 from flow_platform.warehouse.quarantine import put_rejects
@@ -71,7 +72,7 @@ class Settlement(Generic[R]):
             raise psycopg.OperationalError("the connection is closed")
         return self._connection
 
-    def positions(self, partitions: Iterable[str]) -> dict[str, int | None]:
+    def positions(self, partitions: Iterable[str]) -> dict[str, Position | None]:
         """The position of each partition, None where nothing is settled; connects if needed."""
         if self._connection is None or self._connection.closed:
             self.open()

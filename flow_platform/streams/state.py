@@ -5,6 +5,7 @@ Read by `flow ingest status` and by checks; nothing is written here.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,9 +24,12 @@ class StreamState:
 
     `by_topic`: topic (of the portal its data set, of Kafka topic/partition), position, messages,
     stored, quarantined, repeated, erased, lost (offsets that the broker had deleted unread),
-    last_event_at, last_message_at (UTC, NaT where there was none), lag_seconds (NaN without an
-    event), newest message first.
+    incarnation, begun_again_at and begun_again_why (`ops.offsets` describes them), last_event_at,
+    last_message_at (UTC, NaT where there was none), lag_seconds (NaN without an event), newest
+    message first.
     `open_reasons`: number of open rows in quarantine by the code of their reason.
+    `sessions`: broker, client_id, began_at, lost, lost_at, taken_over, taken_over_at of the flow's
+    sessions at brokers of MQTT.
     """
 
     flow: str
@@ -33,6 +37,7 @@ class StreamState:
     by_topic: pd.DataFrame
     open_reasons: dict[str, int]
     quarantined_last_day: int
+    sessions: pd.DataFrame
 
     def of_topic(self, topic: str) -> StreamState:
         """The same for one topic of Kafka. Quarantine is still that of the whole stream."""
@@ -64,6 +69,17 @@ class StreamState:
         return int(self.by_topic["lost"].sum())
 
     @property
+    def begun_again(self) -> pd.DataFrame:
+        """The rows of `by_topic` that are read again from an earlier position, latest first."""
+        again = self.by_topic[self.by_topic["begun_again_at"].notna()]
+        return again.sort_values("begun_again_at", ascending=False, kind="stable")
+
+    @property
+    def sessions_lost(self) -> int:
+        """How often a broker of MQTT lost the session, and the messages that it held."""
+        return int(self.sessions["lost"].sum())
+
+    @property
     def last_message_at(self) -> datetime | None:
         """When the newest message was settled."""
         return _newest(self.by_topic["last_message_at"])
@@ -80,7 +96,6 @@ class StreamState:
         return None if newest is None else (self.at - newest).total_seconds()
 
     def as_json(self) -> dict[str, Any]:
-        rows = self.by_topic.astype(object).where(self.by_topic.notna(), None)
         return {
             "flow": self.flow,
             "messages": self.messages,
@@ -94,7 +109,9 @@ class StreamState:
             "lag_seconds": self.lag_seconds,
             "quarantined_last_day": self.quarantined_last_day,
             "open_quarantine": self.open_reasons,
-            "topics": rows.to_dict("records"),
+            "sessions_lost": self.sessions_lost,
+            "topics": _records(self.by_topic),
+            "sessions": _records(self.sessions),
         }
 
 
@@ -104,7 +121,8 @@ def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
         "select partition as topic, position,"
         " rows_stored + rows_quarantined + rows_repeated + rows_erased as messages,"
         " rows_stored as stored, rows_quarantined as quarantined, rows_repeated as repeated,"
-        " rows_erased as erased, offsets_lost as lost, last_event_at, last_message_at"
+        " rows_erased as erased, offsets_lost as lost, incarnation, begun_again_at,"
+        " begun_again_why, last_event_at, last_message_at"
         " from ops.offsets where flow = %(flow)s"
         " order by last_message_at desc, topic",
         {"flow": flow},
@@ -131,7 +149,16 @@ def stream_state(store: Store, flow: str, now: datetime) -> StreamState:
         topics,
         {str(code): int(rows) for code, rows in zip(reasons["code"], reasons["rows"], strict=True)},
         int(recent["rows"].iloc[0]),
+        store.read(
+            "select broker, client_id, began_at, lost, lost_at, taken_over, taken_over_at"
+            " from ops.mqtt_sessions where flow = %(flow)s order by began_at desc",
+            streamed,
+        ),
     )
+
+
+def _records(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return rows.astype(object).where(rows.notna(), None).to_dict("records")
 
 
 def _newest(moments: pd.Series) -> datetime | None:

@@ -8,5 +8,8 @@ select
     rows_quarantined,
     rows_repeated,
     last_event_at,
-    last_message_at
+    last_message_at,
+    incarnation,
+    begun_again_at,
+    begun_again_why
 from {{ source('ops', 'offsets') }}

@@ -274,6 +274,20 @@ def fetch_readings(
     return PortalLanding(_identified(landing.rows), landing.rejected, landing.files, counters)
 
 
+def published_readings(
+    config: TrafficSource, since: datetime, until: datetime, *, now: datetime
+) -> dict[str, datetime]:
+    """The hours of all readings that the portal has after `since`, up to and with `until`, by id.
+
+    Moments are aware. Raises SourceError where the portal does not give all of them.
+    """
+    first, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
+    rows = fetch_readings(config, first, last, None, now=now).rows
+    wanted = rows[(rows["counted_at"] > since) & (rows["counted_at"] <= until)]
+    hours = (hour.to_pydatetime() for hour in wanted["counted_at"])
+    return dict(zip(wanted["event_id"], hours, strict=True))
+
+
 def _identified(rows: pd.DataFrame) -> pd.DataFrame:
     """Readings with an event_id made of their content: the portal gives none.
 

@@ -14,6 +14,7 @@ from benchmarks.live_stream import Database
 from flow_platform.ground import crash_points
 from flow_platform.ground.fates import REPEATED, STORED
 from flow_platform.streams.destination import Message
+from flow_platform.streams.logs import RECREATED, LogMark, Position
 from flow_platform.streams.offsets import OvertakenError, Span
 from flow_platform.streams.settlement import Batch, Settlement
 from flow_platform.warehouse.insert_once import insert_once, store_or_refuse
@@ -155,7 +156,7 @@ def test_rows_rejects_and_positions_are_written_together(
         "rejects": [(1, "no_number: x is no number"), (3, "reused_event_id: another value")],
         "offsets": [("p/0", 5, 2)],
     }
-    assert settlement.positions(["p/0", "p/1"]) == {"p/0": 5, "p/1": None}
+    assert settlement.positions(["p/0", "p/1"]) == {"p/0": Position(5), "p/1": None}
 
 
 def test_a_row_that_the_database_refuses_is_rejected_alone(
@@ -249,3 +250,49 @@ def test_skipped_positions_are_counted_as_lost(
 def test_a_settlement_that_is_not_open_writes_nothing(pings: Database) -> None:
     with pytest.raises(psycopg.OperationalError, match="closed"):
         new_settlement(pings).settle(batch(None, "a 1"))
+
+
+# Incarnations.
+
+
+def test_a_partition_that_is_begun_again_moves_on_in_its_new_incarnation_only(
+    pings: Database, settlement: Settlement[Ping]
+) -> None:
+    settlement.settle(batch(None, "a 1", "b x"))
+    known = settlement.positions(["p/0"])["p/0"]
+    assert known == Position(2) and not known.is_fresh
+    offsets, connection = settlement.offsets, settlement.connection
+    began = offsets.begin_again(
+        connection, "p/0", known, 0, RECREATED, log_id="other", is_other_log=True
+    )
+    assert began == Position(0, 2, 2, LogMark("other"), is_fresh=True)
+    assert settlement.positions(["p/0"]) == {"p/0": began}
+    with pytest.raises(OvertakenError):
+        offsets.begin_again(connection, "p/0", known, 0, RECREATED)
+    with pytest.raises(OvertakenError):
+        settlement.settle(batch(0, "zombie 1"))
+    new = batch(0, "a 1", "c 1")
+    new.spans["p/0"].incarnation = 2
+    assert settlement.settle(new).counts == {"stored": 1, "repeated": 1}
+    with pytest.raises(OvertakenError):
+        settlement.settle(batch(2, "zombie 1"))
+    (row,) = pings.rows("select position, rows_stored, rows_repeated, log_id from ops.offsets")
+    assert tuple(row.values()) == (2, 2, 1, "other")
+    assert state(pings)["rows"] == [("a", 1), ("c", 1)]
+
+
+def test_what_is_known_of_the_last_message_is_kept_with_the_position(
+    settlement: Settlement[Ping],
+) -> None:
+    mark = LogMark("log", 0, 3, AT, 0xFFFF)
+    first = batch(None, "a 1")
+    first.spans["p/0"].mark = mark
+    settlement.settle(first)
+    assert settlement.positions(["p/0"]) == {"p/0": Position(1, mark=mark)}
+    # A log keeps its id: another one is another incarnation.
+    second = batch(1, "b 1")
+    second.spans["p/0"].mark = LogMark("other", 1, 4, AT, 1)
+    settlement.settle(second)
+    known = settlement.positions(["p/0"])["p/0"]
+    assert known is not None and known.mark == LogMark("log", 1, 4, AT, 1)
+    assert known.last_offset == 1

@@ -35,6 +35,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ops.days_not_whole": WRITE,
         "ops.offsets": WRITE,
         "ops.mqtt_packets": WRITE,
+        "ops.mqtt_sessions": WRITE,
         "ops.touched": WRITE,
         "ops.erased": WRITE,
         "ops.privacy_audit": ADD,

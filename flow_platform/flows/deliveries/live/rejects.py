@@ -51,7 +51,8 @@ def reject_of(one: Received, reason: str, pseudonyms: Pseudonyms) -> Reject:
         "is_whole": is_whole,
     }
     if one.source.startswith("kafka:"):
-        facts |= {"partition": int(one.source.rpartition("/")[2]), "offset": one.source_position}
+        number, _, _ = one.source.rpartition("/")[2].partition("#")
+        facts |= {"partition": int(number), "offset": one.source_position}
     return Reject(
         one.source,
         one.source_position,

@@ -48,7 +48,7 @@ CounterSettlement = MqttSettlement[ReceivedReading]
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GOOD = {"event_id": "e1", "counted_at": "2026-03-29T14:00:00+02:00", "vehicles": 812}
-TABLES = "raw.traffic, ops.offsets, ops.mqtt_packets, ops.quarantine"
+TABLES = "raw.traffic, ops.offsets, ops.mqtt_packets, ops.mqtt_sessions, ops.quarantine"
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,7 @@ def test_packet_identifiers_of_a_lost_session_are_forgotten(
     settlement: CounterSettlement,
 ) -> None:
     settlement.settle([packet(1, b"x")])
-    settlement.forget_packets()
+    settlement.begin_session("mqtt://there", datetime.now(UTC), [])
     assert figures(settlement.settle([packet(1, b"x", again=True)])) == (0, 1, 0, 0)
 
 

@@ -129,3 +129,94 @@ def test_a_corrected_reading_is_kept_in_addition_to_the_first(
         connection.execute("delete from ops.offsets")
     assert fetch(platform).stored == 1
     assert [row[2] for row in stored(platform)] == [90.0, 100.0]
+
+
+# What the portal changes of hours that were fetched.
+
+
+def cursor_of(platform: Platform) -> tuple[datetime, int, str | None]:
+    rows = platform.store("flow_ingest").read(
+        "select to_timestamp(position) as at, incarnation, begun_again_why from ops.offsets"
+    )
+    (row,) = rows.itertuples(index=False, name=None)
+    return row[0].to_pydatetime(), int(row[1]), row[2]
+
+
+def test_a_reading_that_was_published_after_others_of_its_hour_is_read(
+    platform: Platform, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portal.records = [one for one in day_of_readings(5) if one["t_1h"] != hour(7).isoformat()]
+    portal.records = portal.records[:-2]
+    first = fetch(platform)
+    assert (first.stored, first.changed) == (23 * 5 - 2, None)
+    portal.records = day_of_readings(5)
+    again = fetch(platform)
+    assert (again.stored, again.repeated) == (7, 23 * 5 - 2 - 7 * 5)
+    assert (again.changed, again.read_again_from) == ("changed", hour(6))
+    assert len(stored(platform)) == 24 * 5 and '"begun_again"' in capsys.readouterr().out
+    assert fetch(platform).changed is None
+    assert cursor_of(platform) == (hour(23), 2, "changed")
+
+
+def test_a_corrected_reading_before_the_cursor_is_stored_and_no_other_twice(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = [*day_of_readings(5), record(9, hour(12), -1.0)]
+    fetch(platform)
+    portal.records[10 * 5 + 1] |= {"q": 777.0}
+    again = fetch(platform)
+    assert (again.stored, again.quarantined, again.read_again_from) == (1, 0, hour(9))
+    values = [row[2] for row in stored(platform) if row[:2] == ("2", hour(10))]
+    assert values == [102.0, 777.0]
+    assert len(stored(platform)) == 24 * 5 + 1
+    rows = platform.store("flow_ingest").read("select * from ops.quarantine")
+    assert len(rows) == 1
+
+
+def test_a_data_set_that_became_shorter_is_read_again_as_it_grows(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = day_of_readings(5)
+    fetch(platform)
+    portal.records = day_of_readings(5)[: 20 * 5]
+    again = fetch(platform)
+    assert (again.stored, again.changed, again.read_again_from) == (0, "shorter", hour(19))
+    assert fetch(platform).changed is None
+    # What is published again may differ from what it was.
+    portal.records = [*portal.records, *(record(n, hour(21), 5.0) for n in range(1, 6))]
+    more = fetch(platform)
+    assert (more.stored, more.newest) == (5, hour(21))
+    portal.records = day_of_readings(5)
+    fetch(platform)
+    assert len(stored(platform)) == 24 * 5 + 5
+
+
+def test_a_data_set_that_was_emptied_and_filled_again_has_each_reading_once(
+    platform: Platform, portal: Portal
+) -> None:
+    portal.records = day_of_readings(5)
+    fetch(platform)
+    before = stored(platform)
+    portal.records = []
+    assert fetch(platform).changed == "emptied"
+    # It is begun again once, however often it is found empty.
+    assert fetch(platform).changed is None
+    assert cursor_of(platform)[1:] == (2, "emptied")
+    portal.records = [*day_of_readings(5), record(1, hour(25), 3.0)]
+    again = fetch(platform)
+    assert (again.stored, again.repeated) == (1, 24 * 5)
+    assert [row for row in stored(platform) if row in before] == before
+    state = stream_state(platform.store("flow_ingest"), "traffic", NOW)
+    assert list(state.begun_again["begun_again_why"]) == ["emptied"]
+
+
+def test_a_portal_without_exports_still_gives_its_newer_hours(
+    platform: Platform, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portal.records = day_of_readings(5)
+    fetch(platform)
+    portal.records += [record(1, hour(25), 3.0)]
+    tried = len(portal.asked)
+    portal.faults = dict.fromkeys(range(tried, tried + 1), 403)
+    assert fetch(platform).stored == 1
+    assert '"portal_not_compared"' in capsys.readouterr().out
