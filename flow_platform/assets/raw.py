@@ -24,6 +24,7 @@ from flow_platform.ground.tables import Table
 from flow_platform.partitions import centre_day_partitions, rectangle_of
 from flow_platform.parts import RawRows, parts_of
 from flow_platform.platform import Platform
+from flow_platform.sources.weather_options import WeatherSource
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
 from flow_platform.stages.refusals import detected, not_whole, refused
@@ -110,11 +111,14 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
     def weather(context: dg.AssetExecutionContext, platform: PlatformParam) -> dg.MaterializeResult:
         rectangle = rectangle_of(context.partition_keys)
         log_rectangle(context, "weather", rectangle, platform.centres)
-        rows, warnings = load_weather(platform, rectangle)
-        for warning in warnings:
-            context.log.warning(warning)
+        rows, balance = load_weather(platform, rectangle)
+        section = WeatherSource.section
+        platform.loads.append((section, balance))
+        sentences = [*balance.warnings, *detected(section, balance), *refused(section, balance)]
+        for sentence in sentences:
+            context.log.warning(sentence)
         context.log.info("raw.weather: %d rows stored", rows)
-        return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
+        return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(sentences)))
 
     return weather
 

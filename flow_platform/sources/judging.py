@@ -113,6 +113,12 @@ def first_equal(*columns: np.ndarray) -> np.ndarray:
     return np.asarray(firsts[group])
 
 
+def same_but_for_zeros(centre_id: str, known: Collection[str]) -> list[str]:
+    """The known ids that differ from an id by leading zeros alone, or by nothing."""
+    bare = centre_id.lstrip("0")
+    return sorted(one for one in known if one.lstrip("0") == bare) if bare else []
+
+
 def unknown_id(centre_id: str, known: Collection[str]) -> str:
     """The reason of a row whose centre does not exist ("code: words").
 
@@ -120,8 +126,7 @@ def unknown_id(centre_id: str, known: Collection[str]) -> str:
     """
     if is_total(centre_id):
         return f"totals_row: centre_id is {clean_text(centre_id)[:60]!r}, so it adds up other rows"
-    bare = centre_id.lstrip("0")
-    alike = sorted(one for one in known if one.lstrip("0") == bare) if bare else []
+    alike = same_but_for_zeros(centre_id, known)
     text = f"unknown_centre: no centre has the id {clean_text(centre_id)[:60]!r}"
     if not alike:
         return text

@@ -7,7 +7,6 @@ Open-Meteo client is in `open_meteo.py`, weather files in `weather_files.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import day_closes_at
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.simulated_world import World
-from flow_platform.sources.weather_days import FORECAST, OBSERVED, empty_weather
+from flow_platform.sources.weather_days import FORECAST, OBSERVED, WeatherResult, empty_weather
 from flow_platform.sources.weather_options import WeatherSource
 
 __all__ = [
@@ -30,14 +29,6 @@ __all__ = [
 ]
 
 
-@dataclass
-class WeatherResult:
-    """`rows` with the columns of raw.weather; `warnings` say in words what is missing and why."""
-
-    rows: pd.DataFrame
-    warnings: list[str] = field(default_factory=list)
-
-
 def fetch_weather(
     config: WeatherSource,
     centres: Sequence[Centre],
@@ -47,6 +38,7 @@ def fetch_weather(
     now: datetime,
     world: World | None = None,
     cache_dir: Path | None = None,
+    known: Sequence[Centre] | None = None,
 ) -> WeatherResult:
     """The weather that became known on the partition days `first_day` to `last_day`.
 
@@ -55,7 +47,8 @@ def fetch_weather(
     km/h; `available_at` (UTC) is when a row really became known. Forecasts not yet known at
     `now` (aware) and observations of days that are not over are not returned; an observation may
     have an `available_at` a few hours after `now`, so that a day loaded at its close and the same
-    day loaded later have the same rows. `cache_dir` is used where the config names none.
+    day loaded later have the same rows. `cache_dir` is used where the config names none. `known`
+    are all centres, of which `centres` are asked for.
 
     Days that a source lacks, and a source that is down, give no rows and a warning.
     Raises ValueError where the source is simulated and no world is given.
@@ -76,7 +69,7 @@ def fetch_weather(
     elif config.kind == "files":
         from flow_platform.sources.weather_files import read_weather_files
 
-        result = WeatherResult(*read_weather_files(config, centres, first_day, last_day))
+        result = read_weather_files(config, centres, first_day, last_day, known)
     else:
         from flow_platform.sources.open_meteo import fetch_open_meteo
 

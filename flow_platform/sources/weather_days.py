@@ -6,12 +6,14 @@ Every weather source that delivers hours comes through here. No files and no net
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from flow_platform.ground.columns import WEATHER_COLUMNS, WEATHER_KEYS
 from flow_platform.ground.local_time import local_midnight
+from flow_platform.sources.landing import FileBalance, rejected_frame
 
 FORECAST = "forecast"
 OBSERVED = "observed"
@@ -25,6 +27,30 @@ _PLAUSIBLE = {
     "snowfall": (0.0, 300.0),
     "wind": (0.0, 500.0),
 }
+
+
+@dataclass
+class WeatherResult:
+    """`rows` with the columns of raw.weather; `warnings` say in words what is missing and why.
+
+    Of files `rejected` (REJECTED_COLUMNS) are the rows that cannot be used, and `files` their
+    balances.
+    """
+
+    rows: pd.DataFrame
+    warnings: list[str] = field(default_factory=list)
+    rejected: pd.DataFrame = field(default_factory=lambda: rejected_frame([]))
+    files: tuple[FileBalance, ...] = ()
+
+
+def implausible(values: pd.Series, name: str) -> np.ndarray:
+    """Whether no weather station ever measured such a value; `name` as in files, hourly or daily.
+
+    >>> implausible(pd.Series([12.0, 999.0, np.nan]), "temperature_mean").tolist()
+    [False, True, False]
+    """
+    low, high = next(span for one, span in _PLAUSIBLE.items() if name.startswith(one))
+    return (values.notna() & ~values.between(low, high)).to_numpy()
 
 
 def plausible(hours: pd.DataFrame) -> pd.DataFrame:

@@ -37,7 +37,7 @@ EFFECTS: Mapping[str, Effect] = {
     **_all("lost", "not_an_id bad_country bad_region bad_counter"),
     # Trips that took place, and are recorded badly.
     **_all("lost", "missing_time skipped_hour not_after too_short no_distance too_far too_fast"),
-    **_all("lost", "too_slow unknown_dropoff no_amount"),
+    **_all("lost", "too_slow unknown_dropoff no_amount implausible"),
     # Orders are refused whole.
     **_all("lost", "unknown_customer item_rejected no_items approved_before_placed"),
     **_all("lost", "handed_over_before_placed delivered_before_placed cancelled_before_placed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flow_platform.flows.kinds import Flow
@@ -11,12 +12,15 @@ from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.sources.weather import fetch_weather
 from flow_platform.sources.weather_options import WeatherSource
+from flow_platform.stages.loading import Balance, balance_of, record_loads, record_rejects
 
 
-def load_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, tuple[str, ...]]:
+def load_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, Balance]:
     """Replace the weather that became known in these partitions.
 
-    Returns the rows written and the source's warnings: a day without weather is no error.
+    Returns the rows written, and the balance of files with the source's warnings: a day without
+    weather is no error. Rows of files that cannot be used go to `ops.quarantine`, whole, and each
+    file's balance to `ops.loads`.
     """
     wanted = set(rectangle.centres)
     result = fetch_weather(
@@ -27,10 +31,20 @@ def load_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, tuple[s
         now=datetime.now(UTC),
         world=platform.world,
         cache_dir=platform.settings.home_path / "cache",
+        known=platform.centres,
     )
     rows = result.rows[[*WEATHER_KEYS, *WEATHER_COLUMNS]]
-    platform.store(INGEST_ROLE).replace("raw.weather", rows, rectangle)
-    return len(rows), tuple(result.warnings)
+    store = platform.store(INGEST_ROLE)
+    store.replace("raw.weather", rows, rectangle)
+    if result.files:
+        section = WeatherSource.section
+        readable = [file.file for file in result.files if file.error is None]
+        with store.connect() as connection, connection.cursor() as cursor:
+            record_loads(cursor, section, rectangle, result.files)
+            record_rejects(cursor, section, rectangle, result.rejected, readable)
+    balance = balance_of(result.files, 0, rejected=result.rejected)
+    # The warnings name the files that cannot be read.
+    return len(rows), replace(balance, broken_files=(), warnings=tuple(result.warnings))
 
 
 def weather_needed(platform: Platform, flow: Flow, rectangle: Rectangle) -> list[Rectangle]:

@@ -31,6 +31,8 @@ from flow_platform.flows.trips.zones import Zone, boroughs_of
 from flow_platform.ground.errors import FlowError
 from flow_platform.sources.daily_counts import read_daily_counts
 from flow_platform.sources.landing import FileBalance
+from flow_platform.sources.weather import fetch_weather
+from flow_platform.sources.weather_options import WeatherSource
 from tests.unit.sources.samples import NOW, plain_centre
 from tests.variants import tables
 from tests.variants.writing import TrueTable, Way, date_format, drawn_way, write
@@ -120,6 +122,16 @@ def _deliveries(folder: Path, keys: dict[str, Any]) -> Read:
     return Read(events, len(reasons), tuple(dict.fromkeys([*errors, *reasons])), repeated)
 
 
+def _weather(folder: Path, keys: dict[str, Any]) -> Read:
+    names = ("centre_id", "day", "temperature_mean", "precipitation_mm")
+    columns = {name: name for name in names}
+    config = WeatherSource(kind="files", path=str(folder / "*"), columns=columns, **keys)
+    centres = [plain_centre(one) for one in tables.CENTRES]
+    found = fetch_weather(config, centres, *SPAN, now=NOW)
+    read = _read(found.rows, found.rejected["reason"].tolist(), found.files)
+    return replace(read, refusals=(*read.refusals, *found.warnings))
+
+
 def _panel(folder: Path, _: dict[str, Any]) -> Read:
     frames = [read_panel_file(path, "D") for path in sorted(folder.iterdir())]
     return Read(_counted(pd.concat(frames)))
@@ -147,6 +159,7 @@ READERS: dict[str, Reader] = {
     "retail": Reader(tables.retail, _retail),
     "trips": Reader(tables.trips, _trips),
     "deliveries": Reader(tables.deliveries, _deliveries),
+    "weather": Reader(tables.weather, _weather, is_of_days=True),
     "panel": Reader(
         tables.panel, _panel, is_of_days=True, containers=("csv", "csv", "parquet"), has_parts=False
     ),

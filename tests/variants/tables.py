@@ -180,6 +180,23 @@ def deliveries(number: int) -> dict[str, TrueTable]:
     }
 
 
+def weather(number: int) -> dict[str, TrueTable]:
+    """Observed weather per centre and day."""
+    chance = random.Random(f"weather {number}")
+    rows: list[list[Any]] = [
+        [centre, day, chance.randint(-100, 300) / 8, chance.randint(0, 500) / 10]
+        for day in days_of(number)
+        for centre in CENTRES
+    ]
+    kinds: Any = {
+        "centre_id": "id",
+        "day": "day",
+        "temperature_mean": "number",
+        "precipitation_mm": "number",
+    }
+    return {"weather": TrueTable(kinds, rows, PARIS)}
+
+
 def panel(number: int) -> dict[str, TrueTable]:
     """Series by day for `flow evaluate`, one of them constant, one all zero."""
     chance = random.Random(f"panel {number}")

@@ -379,15 +379,19 @@ def _weather(folder: Path, *times: str) -> tuple[list[date], list[str]]:
         path=str(folder / "1.csv"),
         columns={"day": "day", "temperature_mean": "warm"},
     )
-    frame, warnings = read_weather_files(config, [plain_centre("1")], FIRST, LAST)
-    return sorted(frame["target_day"].dt.date), warnings
+    result = read_weather_files(config, [plain_centre("1")], FIRST, LAST)
+    return sorted(result.rows["target_day"].dt.date), [
+        *result.warnings,
+        *result.rejected["reason"],
+    ]
 
 
 def test_weather_of_numbers_is_of_these_days_or_named_in_a_warning(tmp_path: Path) -> None:
     assert _weather(tmp_path, "20240105")[0] == [date(2024, 1, 5)]
     for other in ("45296", "1704412800", "2024-W05", "05/01/2024"):
-        stored, warnings = _weather(tmp_path, other)
-        assert stored == [] and any("date_format" in warning for warning in warnings)
+        stored, words = _weather(tmp_path, other)
+        assert stored == []
+        assert any("date_format" in one or "ISO week" in one for one in words)
     assert _weather(tmp_path, "05/01/2024", "13/01/2024")[0] == [
         date(2024, 1, 5),
         date(2024, 1, 13),
@@ -395,5 +399,5 @@ def test_weather_of_numbers_is_of_these_days_or_named_in_a_warning(tmp_path: Pat
 
 
 def test_weather_with_offsets_that_change_is_of_local_days(tmp_path: Path) -> None:
-    stored, warnings = _weather(tmp_path, "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00")
-    assert stored == [date(2024, 3, 31), date(2024, 4, 1)] and warnings == []
+    stored, words = _weather(tmp_path, "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00")
+    assert stored == [date(2024, 3, 31), date(2024, 4, 1)] and words == []

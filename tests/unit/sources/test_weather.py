@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 from pathlib import Path
 
@@ -114,7 +115,70 @@ def test_daily_files_with_a_centre_column_are_read_as_they_are(tmp_path: Path) -
     )
     assert result.rows["temperature_mean"].tolist() == [5.5]
     assert result.rows["precipitation_mm"].tolist() == [2]
-    assert "1 rows without a usable time or value" in result.warnings[0]
+    assert result.rejected["reason"].tolist() == [
+        "wrong_type: temperature_mean is 'x', not a plain number"
+    ]
+    (balance,) = result.files
+    assert (balance.rows_in_file, balance.rows_stored, balance.rows_quarantined) == (3, 1, 1)
+    assert balance.rows_left == 1  # of centre 2, which was not asked for
+
+
+def test_every_row_of_weather_files_is_in_the_balance(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    for _ in range(40):
+        for old in tmp_path.iterdir():
+            old.unlink()
+        for number in range(chance.randint(1, 3)):
+            rows = [
+                [
+                    chance.choice(["1", "2", "01", "mars", "", "1.0"]),
+                    f"2025-01-{chance.randint(1, 9):02d}",
+                    chance.choice(["5", "7.5", "", "x", "999", "-3"]),
+                    chance.choice(["0", "", "y", "-1", "12"]),
+                ]
+                for _ in range(chance.randint(1, 25))
+            ]
+            text = "\n".join(",".join(row) for row in [["site", "day", "tm", "rain"], *rows])
+            (tmp_path / f"{number}.csv").write_text(text)
+        result = from_files(
+            tmp_path / "*.csv",
+            date(2025, 1, 2),
+            date(2025, 1, 6),
+            columns={
+                "centre_id": "site",
+                "day": "day",
+                "temperature_mean": "tm",
+                "precipitation_mm": "rain",
+            },
+        )
+        stored = sum(file.rows_stored for file in result.files)
+        assert stored == len(result.rows)
+        assert not result.rows.duplicated(["centre_id", "target_day"]).any()
+        for file in result.files:
+            of_file = result.rejected["source_file"] == file.file
+            assert file.rows_quarantined == of_file.sum()
+            assert min(file.rows_left, file.rows_repeated, file.rows_stored) >= 0
+            lines = len(Path(file.file).read_text().splitlines()) - 1
+            assert file.rows_in_file == lines
+
+
+def test_a_station_that_lost_its_zeros_is_named_and_other_places_are_left(tmp_path: Path) -> None:
+    columns = {"centre_id": "site", "day": "day", "temperature_mean": "tm"}
+    (tmp_path / "a.csv").write_text("site,day,tm\n01,2025-01-02,5\nmars,2025-01-02,5\n")
+    result = from_files(tmp_path / "a.csv", date(2025, 1, 1), date(2025, 1, 5), columns=columns)
+    (reason,) = result.rejected["reason"]
+    assert "'1' differs from it by leading zeros only" in reason
+    assert (result.files[0].rows_left, result.files[0].rows_quarantined) == (1, 1)
+
+
+def test_values_that_no_station_has_measured_are_counted_and_named(tmp_path: Path) -> None:
+    columns = {"day": "day", "temperature_mean": "tm", "precipitation_mm": "rain"}
+    (tmp_path / "1.csv").write_text("day,tm,rain\n2025-01-02,5,-9999\n2025-01-03,-9999,0\n")
+    result = from_files(tmp_path / "1.csv", date(2025, 1, 1), date(2025, 1, 5), columns=columns)
+    assert "1 values are implausible" in result.warnings[0] and "line 2" in result.warnings[0]
+    assert result.rows["precipitation_mm"].isna().tolist() == [True]
+    (reason,) = result.rejected["reason"]
+    assert reason.startswith("implausible: temperature_mean")
 
 
 def test_files_with_an_issue_time_are_forecasts_known_from_then(tmp_path: Path) -> None:
