@@ -263,6 +263,18 @@ def _strptime(written: str, form: str) -> datetime:
 # -- a whole source ------------------------------------------------------------------------------
 
 
+def _are_iso_texts(column: Column) -> bool:
+    """Whether a column as Arrow has it shows at once that all of its texts begin as ISO days do."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrow = column.arrow
+    if arrow is None or not pa.types.is_string(arrow.type):
+        return False
+    dashes = pc.binary_slice(arrow.cast(pa.binary()), 4, 8, 3)
+    return bool(pc.all(pc.equal(dashes, b"--"), min_count=0).as_py())
+
+
 @dataclass
 class _Evidence:
     """Dates of one family of forms: one that is day-first alone, one that is month-first alone,
@@ -304,8 +316,9 @@ class _Evidence:
 class SourceDates:
     """What the dates of all tables of a source say of their form.
 
-    `known` is the order that a source of this layout is known to have, as long as no date
-    contradicts it.
+    `known` is the order that a source of this layout is known to have in 05/01/2024, as long as no
+    date contradicts it, or is written 05-01-2024: then somebody has written the dates in another
+    way than this layout does.
 
     >>> dates = SourceDates(None)
     >>> dates.note("a.csv", ["05/01/2024"])
@@ -320,24 +333,23 @@ class SourceDates:
     _dotted: _Evidence = field(default_factory=_Evidence)
     # By file: whether it has slashed dates, dotted ones, numbers.
     _files: dict[str, set[str]] = field(default_factory=dict)
+    _has_dashed: bool = False
     _numbers: bool = False
     _midnights: bool = True
 
     def note_columns(self, file: str, columns: Iterable[Column | None]) -> None:
         """Take in the distinct values of a table's columns of dates."""
+        self._files.setdefault(file, set())
         for column in columns:
-            if column is not None:
+            if column is not None and not _are_iso_texts(column):
                 self.note(file, column.values)
 
     def note(self, file: str, found: Iterable[Any]) -> None:
         """Take in the distinct values of a column."""
         kinds = self._files.setdefault(file, set())
         values = list(found)
-        odd = [
-            value
-            for value in values
-            if not (value.__class__ is str and value[4:5] == "-" == value[7:8])
-        ]
+        # The fifth and the eighth letter of ISO days: most columns have nothing else.
+        odd = [value for value in values if value.__class__ is not str or value[4:8:3] != "--"]
         if not odd:
             return
         numbers = DateForm.of(self.date_format).numbers
@@ -346,6 +358,7 @@ class SourceDates:
             if value.__class__ is str and (parts := _YEAR_AT_END.match(value)):
                 family = "." if parts[2] == "." else "/"
                 counts[family] += 1
+                self._has_dashed = self._has_dashed or parts[2] == "-"
                 evidence = self._dotted if family == "." else self._slashed
                 evidence.note(file, clean_text(value.strip())[:40], int(parts[1]), int(parts[3]))
             elif numbers is not None and _NUMBER.fullmatch(written := _written(value)):
@@ -369,6 +382,7 @@ class SourceDates:
             own.weighs = own.weighs or more.weighs
         for file, kinds in other._files.items():
             self._files.setdefault(file, set()).update(kinds)
+        self._has_dashed = self._has_dashed or other._has_dashed
         self._numbers = self._numbers or other._numbers
         self._midnights = self._midnights and other._midnights
 
@@ -387,7 +401,7 @@ class SourceDates:
         given = DateForm.of(self.date_format)
         if given.given is not None or given.order is not None:
             return given
-        order = self._slashed.order(self.known)
+        order = self._slashed.order(None if self._has_dashed else self.known)
         dotted = self._dotted.order(DAY_FIRST)
         for found, evidence in ((order, self._slashed), (dotted, self._dotted)):
             is_unclear = evidence.either or (evidence.day_first and evidence.month_first)

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_platform.sources.dates import DateForm, SourceDates, UndecidedDatesError
+from flow_platform.sources.dates import (
+    DAY_FIRST,
+    MONTH_FIRST,
+    DateForm,
+    SourceDates,
+    UndecidedDatesError,
+)
 
 ISO = ("%Y-%m-%d {}", "%Y-%m-%dT{}", "%Y%m%dT{}", "%Y-%m-%d {}Z", "%Y-%m-%dT{}+05:45")
 FORMS = ("%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y%m%d%H%M", "%H:%M %d-%b-%y", "%Y-%m-%d %H")
@@ -324,3 +330,18 @@ def test_a_reading_is_named(date_format: str | None, values: list[Any], reading:
     dates = SourceDates(date_format)
     dates.note("a.csv", values)
     assert dates.reading("a.csv") == reading
+
+
+def test_the_known_order_of_a_layout_is_that_of_its_own_slashes() -> None:
+    known = SourceDates(None, MONTH_FIRST)
+    known.note("a.csv", ["05/01/2024", "06/01/2024"])
+    assert known.form.order == MONTH_FIRST
+    other = SourceDates(None, MONTH_FIRST)
+    other.note("a.csv", ["05-01-2024", "06-01-2024"])
+    with pytest.raises(UndecidedDatesError, match="05-01-2024"):
+        _ = other.form
+    known.take(other)
+    with pytest.raises(UndecidedDatesError):
+        _ = known.form
+    other.note("b.csv", ["25-01-2024"])
+    assert other.form.order == DAY_FIRST
