@@ -17,6 +17,7 @@ from flow_platform.ground.written_dates import day_of_iso
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.public_holidays import known_country
 from flow_platform.sources.settings_files import read_small_csv
+from flow_platform.sources.values import whole_id
 
 EVENT_COLUMNS = ("first_day", "last_day", "scope", "name", "announced")
 EVERYWHERE = "all"
@@ -67,13 +68,8 @@ def read_events(path: Path | None, centres: Iterable[Centre] | None = None) -> p
     if path is None:
         return events_frame([])
     what = "Events file"
-    header, rows = read_small_csv(path, what, _ALIASES)
-    missing = [name for name in ("first_day", "name") if name not in header]
-    if missing:
-        raise ConfigurationError(
-            f"{what} {path} lacks the column {' and '.join(missing)} (found:"
-            f" {', '.join(header) or 'nothing'}). Its header is first_day,last_day,scope,name."
-        )
+    hint = "Its header is first_day,last_day,scope,name."
+    rows = read_small_csv(path, what, _ALIASES, ("first_day", "name"), hint)
     ids = None if centres is None else {centre.centre_id for centre in centres}
     events: list[tuple[date, date, str, str, date | None]] = []
     for line, row in rows:
@@ -84,7 +80,7 @@ def read_events(path: Path | None, centres: Iterable[Centre] | None = None) -> p
             raise ConfigurationError(
                 f"{where}: last_day {last} is before first_day {first}. Exchange them."
             )
-        scope = row.get("scope", "")
+        scope = whole_id(row.get("scope", ""))
         if scope == "" or scope == "*" or scope.casefold() == EVERYWHERE:
             scope = EVERYWHERE
         elif ids is not None and scope not in ids and not known_country(scope):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from flow_platform.sources.config import SourceConfig
+from flow_platform.ground.source_config import SourceConfig
 from flow_platform.sources.files import FileUnreadableError
 from flow_platform.sources.layouts import Layouts
 
@@ -65,7 +65,7 @@ def head_of(lines: Sequence[str], config: SourceConfig, layouts: Layouts) -> Hea
 
     Raises FileUnreadableError where the header lacks a wanted column.
     """
-    head = found_head(lines, config, layouts.fits)
+    head = found_head(lines, layouts.fits, separator=config.separator, skip_rows=config.skip_rows)
     if head is not None:
         try:
             layouts.check(head.names, "; encoding, separator and skip_rows are set there too.")
@@ -80,7 +80,11 @@ def head_of(lines: Sequence[str], config: SourceConfig, layouts: Layouts) -> Hea
 
 
 def found_head(
-    lines: Sequence[str], config: SourceConfig, fits: Callable[[Sequence[str]], bool]
+    lines: Sequence[str],
+    fits: Callable[[Sequence[str]], bool],
+    *,
+    separator: str | None = None,
+    skip_rows: int | None = None,
 ) -> Head | None:
     """Where the table begins in the lines of a CSV file; None where all are blank.
 
@@ -94,8 +98,8 @@ def found_head(
     stated = _SEP_LINE.fullmatch(lines[filled[0]].strip())
     if stated and len(filled) > 1:
         filled = filled[1:]
-    if config.separator:
-        separators: Sequence[str] = (config.separator,)
+    if separator:
+        separators: Sequence[str] = (separator,)
     else:
         separators = (stated[1],) if stated else _SEPARATORS
 
@@ -105,13 +109,13 @@ def found_head(
     def is_header(place: int) -> bool:
         return any(map(fits, cuts(place).values()))
 
-    if config.skip_rows is not None:
+    if skip_rows is not None:
         # Lines as an editor counts them, blank ones too.
-        filled = [place for place in filled if place >= config.skip_rows] or filled[-1:]
+        filled = [place for place in filled if place >= skip_rows] or filled[-1:]
         place = filled[0]
     else:
         place = filled[header_place(filled, is_header)]
     found = cuts(place)
     fitting = [one for one, names in found.items() if fits(names)]
-    separator = fitting[0] if fitting else max(found, key=lambda one: len(found[one]))
-    return Head(separator, found[separator], place)
+    best = fitting[0] if fitting else max(found, key=lambda one: len(found[one]))
+    return Head(best, found[best], place)

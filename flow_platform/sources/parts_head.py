@@ -46,7 +46,12 @@ def parts_head(
     # The last character may be cut off.
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
     lines = re.split(r"\r\n|\n|\r", text)
-    found = found_head(lines, config, fits or (lambda names: False))
+    found = found_head(
+        lines,
+        fits or (lambda names: False),
+        separator=config.separator,
+        skip_rows=config.skip_rows,
+    )
     if found is None:
         raise FileUnreadableError("holds no row. Remove it, or fetch it again.")
     header = found.names[: max(named(found.names), 1)]

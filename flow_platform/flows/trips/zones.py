@@ -58,7 +58,7 @@ def read_zones(config: TripsSource) -> tuple[Zone, ...]:
     """
     assert config.zones is not None, "sources.toml is refused where [trips] has files and no zones"
     what, path = "Zone file", Path(config.zones)
-    _, rows = read_small_csv(
+    rows = read_small_csv(
         path,
         what,
         _ALIASES,
@@ -103,7 +103,7 @@ def _zone(row: dict[str, str], where: str) -> Zone:
         raise ConfigurationError(
             f"{where}: only one of latitude and longitude is given. Give both, or neither."
         )
-    zone_id = _zone_id(row["zone_id"], where)
+    zone_id = _zone_id(values.whole_id(row["zone_id"]), where)
     return Zone(
         zone_id, row["zone"] or str(zone_id), borough if known else None, latitude, longitude
     )
