@@ -70,18 +70,20 @@ def load_deliveries(
 # -- files ---------------------------------------------------------------------------------------
 
 
+def orders_in_files(platform: Platform, rectangle: Rectangle, now: datetime) -> DeliveryReading:
+    """The orders of these partitions in the files of the installation. Raises SourceError."""
+    market = platform.kept(DeliveriesContext)
+    days = rectangle.first_day, rectangle.last_day
+    return read_deliveries(
+        market.source, *days, rectangle.centres, timezone=market.timezone, now=now
+    )
+
+
 def _load_files(platform: Platform, rectangle: Rectangle, now: datetime) -> Balance:
     market, store = platform.kept(DeliveriesContext), platform.store(INGEST_ROLE)
     pseudonyms = market.pseudonyms
     try:
-        reading = read_deliveries(
-            market.source,
-            rectangle.first_day,
-            rectangle.last_day,
-            rectangle.centres,
-            timezone=market.timezone,
-            now=now,
-        )
+        reading = orders_in_files(platform, rectangle, now)
     except UndecidedDatesError as error:
         return _refused(platform, rectangle, str(market.source.path), error)
     dated = [

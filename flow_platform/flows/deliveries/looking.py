@@ -15,8 +15,8 @@ from flow_platform.flows.deliveries.context import DeliveriesContext
 from flow_platform.flows.deliveries.events import OrderEvent, Poison
 from flow_platform.flows.deliveries.files import market_files
 from flow_platform.flows.deliveries.layouts import delivery_layouts, table_of
-from flow_platform.flows.deliveries.loading import received_file
-from flow_platform.flows.deliveries.source import DeliveryReading, read_deliveries
+from flow_platform.flows.deliveries.loading import orders_in_files, received_file
+from flow_platform.flows.deliveries.source import DeliveryReading
 from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
@@ -65,16 +65,9 @@ def look_at_deliveries(platform: Platform, rectangle: Rectangle) -> Look:
 
 
 def _landings(platform: Platform, rectangle: Rectangle) -> Iterator[Landing]:
-    market, now = platform.kept(DeliveriesContext), datetime.now(UTC)
+    now = datetime.now(UTC)
     try:
-        reading = read_deliveries(
-            market.source,
-            rectangle.first_day,
-            rectangle.last_day,
-            rectangle.centres,
-            timezone=market.timezone,
-            now=now,
-        )
+        reading = orders_in_files(platform, rectangle, now)
     except SourceError as error:
         yield _unreadable(platform, error)
         return
