@@ -107,7 +107,8 @@ def _trips(folder: Path, keys: dict[str, Any]) -> Read:
     blocks = list(reading.blocks())
     frames = [frame for one in blocks for file in one.rejected for frame in file.frames()]
     reasons = [reason for frame in frames for reason in frame["reason"]]
-    rows = pd.concat([one.rows for one in blocks], ignore_index=True)
+    # A source that is refused as a whole gives no block.
+    rows = pd.concat([pd.DataFrame(), *(one.rows for one in blocks)], ignore_index=True)
     return _read(rows, reasons, reading.files)
 
 
