@@ -6,6 +6,7 @@ the source (`sources/dates.py`).
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -227,7 +228,10 @@ def _microseconds(found: date) -> tuple[np.int64, bool]:
     """A time as written, or in UTC if it has an offset; and whether it has one."""
     aware = isinstance(found, datetime) and found.tzinfo is not None
     if isinstance(found, datetime) and aware:
-        found = found.astimezone(UTC).replace(tzinfo=None)
+        # At the ends of the years that Python has, a row of which is no trip whatever the hour.
+        with contextlib.suppress(OverflowError):
+            found = found.astimezone(UTC)
+        found = found.replace(tzinfo=None)
     return np.datetime64(found, "us").astype("i8"), aware
 
 

@@ -60,6 +60,7 @@ def test_junk_never_ends_in_a_trace(flow: str, data: bytes, suffix: str) -> None
 @pytest.mark.parametrize("flow", FLOWS)
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(st.lists(CELLS, max_size=9), max_size=6), separator=st.sampled_from(",;\t"))
+@example(rows=[["0001-01-01 00:00:00+14:00", "9999-12-31T23:59:59-12:00"] * 2], separator=",")
 def test_junk_below_a_right_header_never_ends_in_a_trace(
     flow: str, rows: list[list[str]], separator: str
 ) -> None:
