@@ -27,7 +27,7 @@ from flow_platform.platform import Platform
 from flow_platform.sources.weather_options import WeatherSource
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.loading import Balance
-from flow_platform.stages.refusals import detected, not_whole, refused
+from flow_platform.stages.refusals import sentences
 from flow_platform.stages.weather import load_weather
 
 CALENDAR = table_key("raw.calendar")
@@ -114,11 +114,11 @@ def _weather(platform: Platform) -> dg.AssetsDefinition:
         rows, balance = load_weather(platform, rectangle)
         section = WeatherSource.section
         platform.loads.append((section, balance))
-        sentences = [*balance.warnings, *detected(section, balance), *refused(section, balance)]
-        for sentence in sentences:
-            context.log.warning(sentence)
+        warnings = sentences(section, balance)
+        for warning in warnings:
+            context.log.warning(warning)
         context.log.info("raw.weather: %d rows stored", rows)
-        return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(sentences)))
+        return dg.MaterializeResult(metadata=rows_metadata(rows, warnings=len(warnings)))
 
     return weather
 
@@ -141,12 +141,7 @@ def _rows_of(platform: Platform, flow: Flow) -> dg.AssetsDefinition:
         rectangle = rectangle_rows(context, platform, flow)
         balance = rows.load(platform, rectangle)
         platform.loads.append((flow.name, balance))
-        for warning in (
-            *balance.warnings,
-            *detected(flow.name, balance),
-            *refused(flow.name, balance),
-            *not_whole(flow.name, balance),
-        ):
+        for warning in sentences(flow.name, balance):
             context.log.warning(warning)
         context.log.info(
             "%s: %d rows read, %d stored, %d in quarantine, %d of other partitions left out",

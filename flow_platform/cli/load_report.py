@@ -13,6 +13,7 @@ from flow_platform.flows.kinds import Flow
 from flow_platform.ground.source_config import SourceConfig
 from flow_platform.settings import Settings
 from flow_platform.sources.forms import FileForm
+from flow_platform.sources.judging import same_but_for_zeros
 from flow_platform.stages.advice import (
     backfill_command,
     columns_to_write,
@@ -60,8 +61,7 @@ class Report:
 
     def alike(self, centre_id: str) -> list[str]:
         """Centres that differ from an id by leading zeros alone."""
-        bare = centre_id.lstrip("0")
-        return [one for one in self.centre_ids if bare and one.lstrip("0") == bare]
+        return same_but_for_zeros(centre_id, self.centre_ids)
 
     def exit_code(self, strict: bool) -> int:
         """`NOTHING_STORED` where a load would have it, or keys are lacking without which none
@@ -70,7 +70,7 @@ class Report:
             return NOTHING_STORED
         return Loads([(self.flow.name, self.looked.balance)]).exit_code(strict)
 
-    @property
+    @cached_property
     def section(self) -> str | None:
         """The section of sources.toml to write; None where there is one that will do."""
         is_whole = self.trial.has_section and not guessed_columns(self.forms)

@@ -1,4 +1,4 @@
-"""Numbers as texts whose marks cannot be told: is the point of "4.462" before a fraction?
+"""Numbers as texts whose marks are not known: is the point of "4.462" before a fraction?
 
 What is done about it is up to each reader.
 """

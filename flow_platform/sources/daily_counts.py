@@ -324,9 +324,7 @@ def read_daily_counts(
     by_id = {centre.centre_id: centre for centre in centres}
     tables = list(read_source(config, _layouts(config, measure, by_id)))
     dates = SourceDates(config.date_format)
-    for file, table in tables:
-        if isinstance(table, Table):
-            dates.note_columns(file, (table.get("day"), table.get("available_at")))
+    dates.note_tables(tables, ("day", "available_at"))
     try:
         form = dates.form
     except UndecidedDatesError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from flow_platform.ground.written_dates import (
     why_no_day,
     year_first,
 )
-from flow_platform.sources.tables import Column, clean_text
+from flow_platform.sources.tables import Column, Table, clean_text
 from flow_platform.sources.values import MISSING
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
@@ -336,6 +336,13 @@ class SourceDates:
     _has_dashed: bool = False
     _numbers: bool = False
     _midnights: bool = True
+
+    def note_tables(self, tables: Iterable[tuple[str, object]], names: Sequence[str]) -> None:
+        """Take in the columns of dates (our `names`) of tables; a file that cannot be read, which
+        has an error in place of its table, has no say."""
+        for file, table in tables:
+            if isinstance(table, Table):
+                self.note_columns(file, map(table.get, names))
 
     def note_columns(self, file: str, columns: Iterable[Column | None]) -> None:
         """Take in the distinct values of a table's columns of dates."""

@@ -119,6 +119,16 @@ def same_but_for_zeros(centre_id: str, known: Collection[str]) -> list[str]:
     return sorted(one for one in known if one.lstrip("0") == bare) if bare else []
 
 
+def commonest_reason(counts: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """The commonest reason of each group; of `counts` with the columns `by`, reason and rows.
+
+    Of reasons that are as common the first in the alphabet, so that a load repeats itself.
+    """
+    sums = counts.groupby([*by, "reason"])["rows"].sum().reset_index()
+    ordered = sums.sort_values(["rows", "reason"], ascending=[False, True])
+    return ordered.drop_duplicates(list(by)).set_index(list(by))["reason"]
+
+
 def unknown_id(centre_id: str, known: Collection[str]) -> str:
     """The reason of a row whose centre does not exist ("code: words").
 

@@ -91,9 +91,7 @@ def read_records(
     layouts = Layouts((names,), tuple(names), numbers=numbers)
     tables = list(read_source(config, layouts))
     dates = SourceDates(config.date_format)
-    for file, one in tables:
-        if isinstance(one, Table):
-            dates.note_columns(file, (one.get(columns.began_at), one.get("ended_at")))
+    dates.note_tables(tables, (columns.began_at, "ended_at"))
     try:
         form = dates.form
     except UndecidedDatesError as error:

@@ -59,8 +59,7 @@ def plausible(hours: pd.DataFrame) -> pd.DataFrame:
     for name in HOURLY_VALUES:
         values = pd.to_numeric(out[name], errors="coerce") if name in out else np.nan
         values = pd.Series(values, index=out.index, dtype=float)
-        low, high = _PLAUSIBLE[name]
-        out[name] = values.where((values >= low) & (values <= high))
+        out[name] = values.mask(implausible(values, name))
     return out
 
 

@@ -20,7 +20,6 @@ from flow_platform.sources.files import FileUnreadableError, source_files
 from flow_platform.sources.landing import Load, no_file, rejected_frame
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.simulated_world import LEADS
-from flow_platform.sources.tables import Table
 from flow_platform.sources.weather_days import (
     FORECAST,
     OBSERVED,
@@ -64,9 +63,7 @@ def read_weather_files(
         (path, *one) for path in files for one in read_file(path, config, weather_layouts(config))
     ]
     dates = SourceDates(config.date_format)
-    for _, file, table in tables:
-        if isinstance(table, Table):
-            dates.note_columns(file, [table.get(name) for name in TIMES])
+    dates.note_tables(((file, table) for _, file, table in tables), TIMES)
     try:
         form = dates.form
     except UndecidedDatesError as error:

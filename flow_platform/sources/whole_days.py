@@ -14,6 +14,7 @@ import pandas as pd
 
 from flow_platform.ground.fates import code_of
 from flow_platform.ground.rectangle import Rectangle
+from flow_platform.sources.judging import commonest_reason
 
 # "lost": its day lacks the row. "no_day": a day lacks the row, but not the one that it states.
 # "nothing": no day lacks it, because it adds up others, repeats one, is of a centre that is none of
@@ -174,7 +175,7 @@ def days_not_whole(
     why = pd.concat([placed, doubted], ignore_index=True)
     why = why[pd.MultiIndex.from_frame(why[_CELL]).isin(marked.index)]
     files = why.drop_duplicates(["source_file", *_CELL])["source_file"].value_counts()
-    days = marked.join(_commonest_reason(why)).rename_axis(_CELL).reset_index()
+    days = marked.join(commonest_reason(why, _CELL)).rename_axis(_CELL).reset_index()
     return NotWhole(
         days[list(MARK_COLUMNS)].sort_values(_CELL, ignore_index=True),
         {str(file): int(number) for file, number in files.items()},
@@ -194,11 +195,3 @@ def _of_doubtful_files(
     in_file = counts["source_file"].map(lambda file: rows_in_files.get(file, 0)).astype(float)
     found = counts[share > most * in_file]
     return found.groupby(["source_file", "reason"])["rows"].sum().reset_index()
-
-
-def _commonest_reason(why: pd.DataFrame) -> pd.Series:
-    """The commonest reason by centre and day."""
-    sums = why.groupby([*_CELL, "reason"])["rows"].sum().reset_index()
-    # Of reasons that are as common the first in the alphabet, so that a load repeats itself.
-    ordered = sums.sort_values(["rows", "reason"], ascending=[False, True])
-    return ordered.drop_duplicates(_CELL).set_index(_CELL)["reason"]

@@ -19,6 +19,7 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.parts import parts_of
 from flow_platform.platform import Platform
+from flow_platform.sources.judging import commonest_reason
 from flow_platform.sources.landing import FileBalance, Landing
 from flow_platform.sources.whole_days import Limits, NotWhole, Refused, days_not_whole, stored_rows
 from flow_platform.stages.readings import prepare_readings
@@ -85,11 +86,9 @@ def balance_of(
     if rejected is not None and len(rejected):
         named = rejected["reason"].str.partition(":")[0].value_counts().sort_index()
         codes = {str(code): int(count) for code, count in named.items()}
-        # Of reasons that are as common the first in the alphabet, so that a load repeats itself.
-        counts = rejected.groupby(["source_file", "reason"]).size().reset_index(name="rows")
-        ordered = counts.sort_values(["rows", "reason"], ascending=[False, True])
-        first = ordered.drop_duplicates("source_file")
-        reasons = dict(zip(first["source_file"], first["reason"], strict=True))
+        counts = rejected[["source_file", "reason"]].assign(rows=1)
+        of_file = commonest_reason(counts, ["source_file"])
+        reasons = {str(file): str(reason) for file, reason in of_file.items()}
     return Balance(
         rows_read=sum(file.rows_read for file in files),
         rows_stored=sum(file.rows_stored for file in files),

@@ -74,6 +74,16 @@ def not_whole(flow: str, balance: Balance) -> list[str]:
     ]
 
 
+def sentences(flow: str, balance: Balance) -> list[str]:
+    """All that a load has to say: the source's warnings, then what was detected and refused."""
+    return [
+        *balance.warnings,
+        *detected(flow, balance),
+        *refused(flow, balance),
+        *not_whole(flow, balance),
+    ]
+
+
 def _sentence(flow: str, file: FileBalance, reason: str) -> str:
     remedy = remedy_of(flow, reason)
     because = f", most often because of {reason}" if reason else ""
@@ -104,9 +114,7 @@ class Loads:
         """What was refused, could not be read, or was not there; each once."""
         found: list[str] = []
         for flow, balance in self.balances:
-            found += [*balance.broken_files, *balance.warnings, *detected(flow, balance)]
-            found += refused(flow, balance)
-            found += not_whole(flow, balance)
+            found += [*balance.broken_files, *sentences(flow, balance)]
         left = sum(file.rows_left for file in self.files.values())
         if self.has_nothing and left:
             found.append(

@@ -1,7 +1,7 @@
 """The true table of each flow, drawn by a number: small, with the values that are often misread.
 
 Ids have leading zeros, look like missing values or like numbers; texts have accents; equal rows
-occur; days are such that their order can be told, or in every fourth table cannot.
+occur; days are such that they show their order, or in every fourth table do not.
 """
 
 from __future__ import annotations

@@ -148,8 +148,7 @@ def _dates_of(found: Mapping[str, list[tuple[str, Table]]], date_format: str | N
     """How all tables write their moments."""
     dates = SourceDates(date_format)
     for name, parts in found.items():
-        for file, table in parts:
-            dates.note_columns(file, [table.get(ours) for ours in BY_NAME[name].moments])
+        dates.note_tables(parts, BY_NAME[name].moments)
     return dates
 
 

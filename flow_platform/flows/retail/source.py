@@ -149,8 +149,7 @@ def _dates_of(
     whole = [(file, table) for file, table in tables if isinstance(table, Table)]
     is_known = bool(whole) and all(is_online_retail(table.header) for _, table in whole)
     dates = SourceDates(config.date_format, MONTH_FIRST if is_known else None)
-    for file, table in whole:
-        dates.note_columns(file, (table.get("sold_at"), table.get("available_at")))
+    dates.note_tables(whole, ("sold_at", "available_at"))
     return dates
 
 

@@ -312,9 +312,7 @@ def _dates_in(path: Path, config: TrafficSource) -> tuple[SourceDates, _Tables |
         return known, None
     tables = read_file(path, config, traffic_layouts(config))
     dates = SourceDates(config.date_format)
-    for file, table in tables:
-        if isinstance(table, Table):
-            dates.note_columns(file, (table.column("counted_at"),))
+    dates.note_tables(tables, ("counted_at",))
     if key is not None:
         with _kept_lock:
             _kept_dates[path] = key, dates

@@ -61,14 +61,14 @@ def load_trips(platform: Platform, rectangle: Rectangle) -> Balance:
     reading = _reading(platform, rectangle, None if fetched is None else fetched.files)
     refused, stored = Refused(), []
     warnings: tuple[str, ...] = ()
-    is_prepared = False
-    for block in reading.blocks():
-        if not is_prepared:
+    for number, block in enumerate(reading.blocks()):
+        # How dates are read is known from the first block on.
+        if number == 0:
             dated = [
                 FileBalance(name, dates=reading.dates.source.reading(name))
                 for name in map(clean_text, map(str, reading.paths))
             ]
-            warnings, is_prepared = prepare_readings(platform, "trips", rectangle, dated), True
+            warnings = prepare_readings(platform, "trips", rectangle, dated)
         part = Rectangle(rectangle.centres, block.first_day, block.last_day)
         store.replace("raw.trips", block.rows, part)
         stored.append(stored_rows(block.rows))
