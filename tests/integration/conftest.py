@@ -27,6 +27,8 @@ from flow_platform.settings import PROJECT_ROOT, Settings
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
+from flow_platform.warehouse.migrate import migrate
+from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.local_server import free_port
 
@@ -66,6 +68,14 @@ def prepared(home: Path, **changes: Any) -> Iterator[Platform]:
     prepare(made)
     yield made
     embedded.stop(made.settings.home_path)
+
+
+def migrated(settings: Settings) -> Platform:
+    """The installation, its database with every table that migrations make, and no view."""
+    made = Platform(settings)
+    create_roles_and_databases(made.server)
+    migrate(made.server)
+    return made
 
 
 def stopped_at_the_end(settings: Settings) -> Iterator[Settings]:

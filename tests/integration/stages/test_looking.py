@@ -21,11 +21,10 @@ from flow_platform.stages.loading import Balance
 from flow_platform.stages.looking import Looked, look_at
 from flow_platform.stages.trial import trial_of
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.cases import CASES
 from tests.conftest import new_settings
 from tests.delivery_tables import write_tables
+from tests.integration.conftest import migrated
 from tests.unit.flows.retail.samples import FRANCE, UK
 from tests.unit.flows.trips import samples
 
@@ -37,9 +36,7 @@ CENTRES = "centre_id,timezone\nNORTH,Europe/Paris\n01,America/New_York\n1,UTC\n"
 @pytest.fixture(scope="module")
 def home(scratch: Path) -> Iterator[Path]:
     folder = scratch / "looking"
-    create = Platform(new_settings(folder))
-    create_roles_and_databases(create.server)
-    migrate(create.server)
+    migrated(new_settings(folder))
     yield folder
     embedded.stop(folder)
 

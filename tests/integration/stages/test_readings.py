@@ -20,9 +20,8 @@ from flow_platform.platform import Platform
 from flow_platform.stages.loading import Balance
 from flow_platform.stages.refusals import NOTHING_STORED, Loads
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.integration.conftest import migrated
 
 pytestmark = pytest.mark.integration
 
@@ -71,9 +70,7 @@ def start(home: Path, **formats: str) -> Platform:
         centres=home / "centres.csv",
         first_day=date(2024, 1, 1),
     )
-    platform = Platform(settings)
-    create_roles_and_databases(platform.server)
-    migrate(platform.server)
+    platform = migrated(settings)
     load_zones(platform)
     return platform
 

@@ -13,9 +13,8 @@ from flow_platform.platform import Platform
 from flow_platform.stages.refusals import Loads
 from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.integration.conftest import migrated
 
 pytestmark = pytest.mark.integration
 
@@ -40,9 +39,7 @@ def platform(scratch: Path) -> Iterator[Platform]:
         centres=home / "centres.csv",
         first_day=date(2024, 1, 1),
     )
-    platform = Platform(settings)
-    create_roles_and_databases(platform.server)
-    migrate(platform.server)
+    platform = migrated(settings)
     yield platform
     embedded.stop(home)
 

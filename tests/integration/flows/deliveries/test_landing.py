@@ -20,11 +20,9 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
 from tests.delivery_tables import ORDERS, write_tables
-from tests.integration.conftest import checksums
+from tests.integration.conftest import checksums, migrated
 from tests.order_events import received_event
 
 pytestmark = pytest.mark.integration
@@ -44,9 +42,7 @@ MARCH = (date(2018, 3, 1), date(2018, 3, 31))
 def start(home: Path, section: str) -> Platform:
     home.mkdir(parents=True, exist_ok=True)
     (home / "sources.toml").write_text(f"[deliveries]\n{section}")
-    chosen = Platform(new_settings(home, sources=home / "sources.toml", first_day=date(2016, 1, 1)))
-    create_roles_and_databases(chosen.server)
-    migrate(chosen.server)
+    chosen = migrated(new_settings(home, sources=home / "sources.toml", first_day=date(2016, 1, 1)))
     return chosen
 
 

@@ -25,9 +25,8 @@ from flow_platform.flows.deliveries.sensors import (
 from flow_platform.flows.deliveries.touched import claim, open_requests, release, settle
 from flow_platform.ground.roles import INGEST_ROLE
 from flow_platform.platform import Platform
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.integration.conftest import migrated
 from tests.order_events import received_event
 
 DAY = date.fromisoformat("2026-03-02")
@@ -35,10 +34,7 @@ DAY = date.fromisoformat("2026-03-02")
 
 @pytest.fixture(scope="module")
 def home(scratch: Path) -> Platform:
-    platform = Platform(new_settings(scratch / "touched"))
-    create_roles_and_databases(platform.server)
-    migrate(platform.server)
-    return platform
+    return migrated(new_settings(scratch / "touched"))
 
 
 @pytest.fixture

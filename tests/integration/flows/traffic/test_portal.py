@@ -17,9 +17,8 @@ from flow_platform.ground.errors import SourceError
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.streams.state import stream_state
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
+from tests.integration.conftest import migrated
 from tests.portal_server import Portal, hour, portal_server, record
 
 NOW = datetime(2026, 5, 2, 3, 30, tzinfo=UTC)
@@ -37,9 +36,7 @@ def platform(scratch: Path, portal: Portal, tmp_path: Path) -> Platform:
     sources.write_text(
         f'[traffic]\nkind = "http"\ndataset_url = "{portal.url}"\nback_off_seconds = 0.01\n'
     )
-    made = Platform(new_settings(scratch / "portal", sources=sources))
-    create_roles_and_databases(made.server)
-    migrate(made.server)
+    made = migrated(new_settings(scratch / "portal", sources=sources))
     with made.store("admin").connect() as connection:
         connection.execute("truncate raw.traffic, ops.offsets, ops.quarantine, ops.loads")
     made.kept(TrafficContext).cache.unlink(missing_ok=True)

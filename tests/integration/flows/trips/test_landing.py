@@ -18,10 +18,8 @@ from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
 from flow_platform.stages.calendar import load_calendar
 from flow_platform.warehouse import embedded
-from flow_platform.warehouse.migrate import migrate
-from flow_platform.warehouse.server import create_roles_and_databases
 from tests.conftest import new_settings
-from tests.integration.conftest import checksums
+from tests.integration.conftest import checksums, migrated
 from tests.taxi_server import taxi_site
 
 pytestmark = pytest.mark.integration
@@ -58,9 +56,7 @@ def start(home: Path, section: str) -> Platform:
     (home / "in").mkdir(exist_ok=True)
     (home / "zones.csv").write_text(LOOKUP)
     (home / "sources.toml").write_text(f"[trips]\n{section}")
-    chosen = Platform(new_settings(home, sources=home / "sources.toml"))
-    create_roles_and_databases(chosen.server)
-    migrate(chosen.server)
+    chosen = migrated(new_settings(home, sources=home / "sources.toml"))
     load_zones(chosen)
     return chosen
 
