@@ -34,13 +34,14 @@ class WeatherResult:
     """`rows` with the columns of raw.weather; `warnings` say in words what is missing and why.
 
     Of files `rejected` (REJECTED_COLUMNS) are the rows that cannot be used, and `files` their
-    balances.
+    balances. `is_refused`: they are refused as a whole, and what was stored of them is to stay.
     """
 
     rows: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
     rejected: pd.DataFrame = field(default_factory=lambda: rejected_frame([]))
     files: tuple[FileBalance, ...] = ()
+    is_refused: bool = False
 
 
 def implausible(values: pd.Series, name: str) -> np.ndarray:

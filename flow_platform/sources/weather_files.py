@@ -17,7 +17,7 @@ from flow_platform.ground.columns import WEATHER_COLUMNS
 from flow_platform.sources.centres import Centre
 from flow_platform.sources.dates import SourceDates, UndecidedDatesError
 from flow_platform.sources.files import FileUnreadableError, source_files
-from flow_platform.sources.landing import Load, no_file, rejected_frame
+from flow_platform.sources.landing import FileBalance, Load, no_file, rejected_frame
 from flow_platform.sources.reader import read_file
 from flow_platform.sources.simulated_world import LEADS
 from flow_platform.sources.weather_days import (
@@ -67,7 +67,13 @@ def read_weather_files(
     try:
         form = dates.form
     except UndecidedDatesError as error:
-        return WeatherResult(stack_weather([]), [f"Weather of {config.path} {error}"])
+        refused = FileBalance.unreadable(str(config.path), error)
+        return WeatherResult(
+            stack_weather([]),
+            [f"Weather of {config.path} {error}"],
+            files=(refused,),
+            is_refused=True,
+        )
     load, warnings, frames = Load(), list[str](), list[pd.DataFrame]()
     zones = {centre.centre_id: centre.timezone for centre in known or centres}
     for path, file, table in tables:

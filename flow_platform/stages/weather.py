@@ -35,12 +35,14 @@ def load_weather(platform: Platform, rectangle: Rectangle) -> tuple[int, Balance
     )
     rows = result.rows[[*WEATHER_KEYS, *WEATHER_COLUMNS]]
     store = platform.store(INGEST_ROLE)
-    store.replace("raw.weather", rows, rectangle)
+    if not result.is_refused:
+        store.replace("raw.weather", rows, rectangle)
     if result.files:
         section = WeatherSource.section
         readable = [file.file for file in result.files if file.error is None]
         with store.connect() as connection, connection.cursor() as cursor:
-            record_loads(cursor, section, rectangle, result.files)
+            is_refused = result.is_refused
+            record_loads(cursor, section, rectangle, result.files, is_refused=is_refused)
             record_rejects(cursor, section, rectangle, result.rejected, readable)
     balance = balance_of(result.files, 0, rejected=result.rejected)
     # The warnings name the files that cannot be read.

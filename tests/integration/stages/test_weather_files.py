@@ -10,7 +10,7 @@ import pytest
 
 from flow_platform.ground.rectangle import Rectangle
 from flow_platform.platform import Platform
-from flow_platform.stages.refusals import Loads
+from flow_platform.stages.refusals import NOTHING_STORED, Loads
 from flow_platform.stages.weather import load_weather
 from flow_platform.warehouse import embedded
 from tests.conftest import new_settings
@@ -63,3 +63,14 @@ def test_a_refused_row_is_kept_until_its_file_is_corrected(platform: Platform) -
     assert load_weather(platform, DAYS)[0] == 2
     kept = store.read("select state from ops.quarantine where flow = 'weather'")
     assert kept["state"].tolist() == ["repaired"]
+
+
+def test_weather_whose_dates_nothing_decides_changes_nothing(platform: Platform) -> None:
+    path = platform.settings.home_path / "days.csv"
+    path.write_text("site,day,mean\nA,2024-01-02,5.5\nA,2024-01-03,7\n")
+    load_weather(platform, DAYS)
+    path.write_text("site,day,mean\nA,02/01/2024,5.5\nA,03/01/2024,7\n")
+    _, balance = load_weather(platform, DAYS)
+    assert "date_format" in balance.warnings[0]
+    assert len(platform.store("admin").read("select * from raw.weather")) == 2
+    assert Loads([("weather", balance)]).exit_code(strict=False) == NOTHING_STORED
