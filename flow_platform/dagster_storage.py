@@ -23,6 +23,8 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
 
 from flow_platform.orchestration import prepare, set_environment
 from flow_platform.platform import Platform
@@ -41,6 +43,8 @@ def dagster_url() -> str:
 class _OfTheInstallation:
     """A storage that needs no configuration: its database is the installation's."""
 
+    _engine: Engine
+
     @classmethod
     def config_type(cls) -> Any:
         return {}
@@ -50,6 +54,27 @@ class _OfTheInstallation:
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Any:
         return cls(postgres_url=dagster_url(), inst_data=inst_data)  # type: ignore[call-arg]
+
+    def optimize_for_webserver(
+        self, statement_timeout: int, pool_recycle: int, max_overflow: int
+    ) -> None:
+        """The webserver keeps its connections: each is tried before it is used.
+
+        Without it the first pages and launches after a restart of the database fail.
+        """
+        super().optimize_for_webserver(  # type: ignore[misc]
+            statement_timeout, pool_recycle, max_overflow
+        )
+        event.listen(self._engine, "checkout", _check_connection)
+
+
+def _check_connection(connection: Any, record: Any, proxy: Any) -> None:
+    """Tell the pool to connect again where the server has cut the connection."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except connection.Error as error:
+        raise DisconnectionError from error
 
 
 class RunStorage(_OfTheInstallation, PostgresRunStorage):
@@ -76,20 +101,18 @@ class BatchedEventLogStorage(_OfTheInstallation, PostgresEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         planned = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-        if not events or any(event.get_dagster_event().event_type != planned for event in events):
+        if not events or any(one.get_dagster_event().event_type != planned for one in events):
             super().store_event_batch(events)
             return
         insert = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
         with self._connect() as connection:
-            ids = connection.execute(
-                insert, [self._event_to_row(event) for event in events]
-            ).scalars()
+            ids = connection.execute(insert, [self._event_to_row(one) for one in events]).scalars()
             newest = {
-                event.get_dagster_event().asset_key: (event, int(event_id))
-                for event, event_id in zip(events, ids, strict=True)
+                one.get_dagster_event().asset_key: (one, int(event_id))
+                for one, event_id in zip(events, ids, strict=True)
             }
         with self.index_transaction() as connection:
-            for event, event_id in newest.values():
-                self._store_asset_event(connection, event, event_id)
+            for one, event_id in newest.values():
+                self._store_asset_event(connection, one, event_id)

@@ -143,9 +143,14 @@ def run_job(
 
 
 def ensure_foundation(
-    platform: Platform, instance: dg.DagsterInstance, definitions: dg.Definitions
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    build: Callable[[Platform], dg.Definitions],
 ) -> None:
-    """Materialise what has no partitions, unless it is there as these settings want it."""
+    """Materialise what has no partitions, unless it is there as these settings want it.
+
+    Without the calendar a merged table has no rows. `build` is `build_definitions`.
+    """
     import hashlib
 
     import pandas as pd
@@ -157,7 +162,7 @@ def ensure_foundation(
         + f"{platform.dbt.state} {platform.server.identity}".encode()
     ).hexdigest()
     if not (stamp.exists() and stamp.read_text() == state):
-        run_job(platform, instance, definitions, "foundation")
+        run_job(platform, instance, platform.kept(build), "foundation")
         replace_file(stamp, state)
 
 

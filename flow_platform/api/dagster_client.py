@@ -38,6 +38,10 @@ _SHOWN_ERRORS = {
     "DagsterInvalidConfigError",
 }
 
+# Not of the run: what was lost is on its way back. Without its code no run is made.
+_CODE_LOST = "DagsterUserCodeUnreachableError"
+_LOST = {_CODE_LOST, "OperationalError", "DagsterPostgresException"}
+
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 _STATUS: dict[str, Status] = {
     "QUEUED": "queued",
@@ -80,6 +84,7 @@ mutation Launch($params: ExecutionParams!) {{
     __typename
     ... on LaunchRunSuccess {{ run {{ ...R }} }}
     ... on RunConfigValidationInvalid {{ errors {{ message }} }}
+    ... on PythonError {{ className causes {{ className }} }}
     ... on Error {{ message }}
   }}
 }}
@@ -198,6 +203,12 @@ class DagsterClient:
             return _run(launched["run"])
         reason = "; ".join(one["message"] for one in launched.get("errors") or [launched])
         if launched["__typename"] == "PythonError":
+            kinds = {launched["className"], *(one["className"] for one in launched["causes"])}
+            if kinds & _LOST:
+                raise DagsterDown(
+                    "Dagster has lost its code or its database. Send the request again.",
+                    may_have_started=_CODE_LOST not in kinds,
+                )
             # The text may be a library's: it is in the webserver's log.
             reason = "its code failed"
         raise LaunchRefused(

@@ -278,8 +278,8 @@ def _session(flow: str) -> Iterator[tuple[Platform, Flow, Any]]:
         from flow_platform.definitions import build_definitions
 
         platform.announce = announce
-        definitions = build_definitions(platform)
-        ensure_foundation(platform, instance, definitions)
+        ensure_foundation(platform, instance, build_definitions)
+        definitions = platform.kept(build_definitions)
 
         def runner(job: str, tag_sets: list[dict[str, str]], more: dict[str, str]) -> list[str]:
             return [

@@ -15,13 +15,20 @@ from flow_platform.settings import get_settings
 
 def up(as_json: JsonOption = False) -> None:
     """Start the database, the Dagster UI and daemon, the app and the API; wait until all answer."""
-    from flow_platform.orchestration import dagster_instance, end_abandoned_runs, set_environment
+    from flow_platform.definitions import build_definitions
+    from flow_platform.orchestration import (
+        dagster_instance,
+        end_abandoned_runs,
+        ensure_foundation,
+        set_environment,
+    )
     from flow_platform.services import as_json as states_as_json
     from flow_platform.services import start_all
 
     platform = new_platform()
     with console.status("Preparing the database ..."), dagster_instance(platform) as instance:
         end_abandoned_runs(instance)
+        ensure_foundation(platform, instance, build_definitions)
     with console.status("Starting the services ..."):
         states = start_all(platform, set_environment(platform))
     if as_json:
@@ -31,11 +38,13 @@ def up(as_json: JsonOption = False) -> None:
 
 
 def init() -> None:
-    """Bring the database to the present version; every other command does so when it needs it."""
-    from flow_platform.orchestration import prepare
+    """Bring the database to the present version, with the calendar and what else has no day."""
+    from flow_platform.definitions import build_definitions
+    from flow_platform.orchestration import dagster_instance, ensure_foundation
 
     platform = new_platform()
-    prepare(platform)
+    with console.status("Preparing the database ..."), dagster_instance(platform) as instance:
+        ensure_foundation(platform, instance, build_definitions)
     console.print("The database is ready.")
 
 

@@ -32,6 +32,8 @@ class DagsterStandIn:
         self.is_down = False
         self.loses_answers = False
         self.refuses: str | None = None
+        # The kinds of the errors, outermost first, with which its code fails.
+        self.fails_by: tuple[str, ...] = ()
         self.launch_seconds = 0.0
 
     async def __call__(
@@ -100,6 +102,11 @@ class DagsterStandIn:
     async def _launch(self, params: dict[str, Any]) -> dict[str, Any]:
         if self.refuses is not None:
             return {"__typename": "PipelineNotFoundError", "message": self.refuses}
+        if self.fails_by:
+            kind, *causes = self.fails_by
+            named = [{"className": one} for one in causes]
+            error = {"className": kind, "causes": named, "message": "secret"}
+            return {"__typename": "PythonError", **error}
         await asyncio.sleep(self.launch_seconds)
         run = {
             "runId": str(uuid.uuid4()),

@@ -210,6 +210,25 @@ def test_a_refused_launch_frees_its_key(operator: httpx.Client, dagster: Dagster
     assert start(operator, "key-1").status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("kinds", "status", "then"),
+    [
+        (("DagsterUserCodeUnreachableError", "_InactiveRpcError"), 503, 202),
+        # A run may have been made: for a minute the key is kept for it.
+        (("DagsterPostgresException", "OperationalError"), 503, 409),
+        (("KeyError",), 409, 202),
+    ],
+)
+def test_what_is_on_its_way_back_is_worth_another_try(
+    operator: httpx.Client, dagster: DagsterStandIn, kinds: tuple[str, ...], status: int, then: int
+) -> None:
+    dagster.fails_by = kinds
+    answer = start(operator, "key-lost")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (status, status == 503)
+    dagster.fails_by = ()
+    assert start(operator, "key-lost").status_code == then
+
+
 def test_without_dagster_the_answer_is_503_with_the_seconds_to_wait(
     operator: httpx.Client, admin: httpx.Client, dagster: DagsterStandIn
 ) -> None:

@@ -324,7 +324,7 @@ def _merge_what_was_touched(platform: Platform) -> None:
     (sensor,) = touched_sensors()
     with dagster_instance(platform) as instance:
         definitions = build_definitions(platform)
-        ensure_foundation(platform, instance, definitions)
+        ensure_foundation(platform, instance, build_definitions)
         for is_last in (False, True):
             context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
             requests = sensor.evaluate_tick(context).run_requests or []
