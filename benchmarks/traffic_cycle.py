@@ -105,8 +105,8 @@ def main() -> None:
     platform = Platform(Settings())
     try:
         with dagster_instance(platform) as instance:
-            definitions = build_definitions(platform)
             ensure_foundation(platform, instance, build_definitions)
+            definitions = platform.kept(build_definitions)
             areas = platform.areas_of(TRAFFIC)
             print(f"{len(ids):,} counters in {len(areas)} areas, {arguments.days} days", flush=True)
             store = platform.store("flow_ingest")

@@ -323,8 +323,8 @@ def _merge_what_was_touched(platform: Platform) -> None:
     """What the sensor asks for, as the daemon would run it; and its next tick, which is quiet."""
     (sensor,) = touched_sensors()
     with dagster_instance(platform) as instance:
-        definitions = build_definitions(platform)
         ensure_foundation(platform, instance, build_definitions)
+        definitions = platform.kept(build_definitions)
         for is_last in (False, True):
             context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
             requests = sensor.evaluate_tick(context).run_requests or []

@@ -42,8 +42,7 @@ MARCH = (date(2018, 3, 1), date(2018, 3, 31))
 def start(home: Path, section: str) -> Platform:
     home.mkdir(parents=True, exist_ok=True)
     (home / "sources.toml").write_text(f"[deliveries]\n{section}")
-    chosen = migrated(new_settings(home, sources=home / "sources.toml", first_day=date(2016, 1, 1)))
-    return chosen
+    return migrated(new_settings(home, sources=home / "sources.toml", first_day=date(2016, 1, 1)))
 
 
 @pytest.fixture
