@@ -227,11 +227,16 @@ class DagsterClient:
         return _run(runs[0]) if runs else None
 
     async def partitions(self, asset: Sequence[str]) -> dict[str, list[str]]:
-        """The partition keys of an asset by dimension, in their order; {} where it has none.
+        """The partition keys of an asset by dimension, in their order.
 
-        Raises DagsterDown.
+        Raises DagsterDown, also while the code that defines the asset is not loaded.
         """
         nodes = (await self._ask(_PARTITIONS, {"keys": [{"path": list(asset)}]}))["assetNodes"]
+        if not nodes:
+            raise DagsterDown(
+                "Dagster has not loaded the platform's code. `flow doctor` finds the cause.",
+                may_have_started=False,
+            )
         return {
             one["name"]: one["partitionKeys"]
             for node in nodes

@@ -31,6 +31,8 @@ class DagsterStandIn:
         # Answer 500 instead, before or after the run was started.
         self.is_down = False
         self.loses_answers = False
+        self.has_code = True
+        self.centres = CENTRES
         self.refuses: str | None = None
         # The kinds of the errors, outermost first, with which its code fails.
         self.fails_by: tuple[str, ...] = ()
@@ -90,9 +92,11 @@ class DagsterStandIn:
                     "hasMore": end < len(events),
                 }
             }
+        if not self.has_code:
+            return {"assetNodes": []}
         path = variables["keys"][0]["path"]
         first, second = ("candidate", "month") if path[-1].endswith("_model") else ("centre", "day")
-        keys = (CANDIDATES, MONTHS) if first == "candidate" else (CENTRES, DAYS)
+        keys = (CANDIDATES, MONTHS) if first == "candidate" else (self.centres, DAYS)
         dimensions = [
             {"name": name, "partitionKeys": own}
             for name, own in zip((first, second), keys, strict=True)

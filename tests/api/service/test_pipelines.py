@@ -244,6 +244,22 @@ def test_without_dagster_the_answer_is_503_with_the_seconds_to_wait(
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("pipeline", ["ingest", "etl", "training", "predict"])
+def test_while_the_code_is_not_loaded_every_pipeline_answers_503(
+    operator: httpx.Client, dagster: DagsterStandIn, pipeline: str
+) -> None:
+    dagster.has_code = False
+    answer = operator.post(f"/pipelines/{pipeline}/runs", json=RANGE)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "has not loaded" in answer.json()["detail"]
+
+
+def test_a_source_without_centres_is_named(operator: httpx.Client, dagster: DagsterStandIn) -> None:
+    dagster.centres = []
+    answer = operator.post("/pipelines/etl/runs", json=RANGE)
+    assert answer.status_code == 409 and answer.json()["type"].endswith("no-centre")
+
+
 def test_a_run_is_read_until_it_has_succeeded(
     operator: httpx.Client, dagster: DagsterStandIn
 ) -> None:
