@@ -197,13 +197,13 @@ async def _rectangle(
     client: DagsterClient, database: Database, flow: Flow, body: PipelineRange
 ) -> dict[str, str]:
     keys = await client.partitions(merged_key(flow))
-    if not keys.get("centre"):
+    centres, days = keys["centre"], keys["day"]
+    if not centres:
         raise Problem(
             409,
             detail=f"The source of {flow.name} has no centre yet. See `flow doctor`.",
             type="no-centre",
         )
-    centres, days = keys["centre"], keys["day"]
     if str(body.first) < days[0]:
         raise invalid("body.from", f"The first partition day is {days[0]}.")
     if str(body.last) > days[-1]:
